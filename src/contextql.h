@@ -11,7 +11,7 @@
  * Ownership: what a function named *_open, *_connect, *_prepare, *_new gives, the caller closes with the matching
  *            *_close, *_finalize, *_free (NULL is allowed). Text and bytes lent out live until the next step, reset
  *            or finalize of their statement.
- * Threads:   a handle (contextql, statement, appender, subscription) is used by one thread at a time; connect as many
+ * Threads:   a handle (contextql, statement) is used by one thread at a time; connect as many
  *            sessions to one open database as there are threads. contextql_interrupt() alone may come from any thread.
  * Writing:   any number of sessions read, one transaction writes: it takes the writer token at its first write (waits
  *            busy_timeout, 5 s, then an error). A second process that opens for writing gets "locked by pid N".
@@ -34,10 +34,24 @@ CONTEXTQL_API const char *contextql_version(void); /* "0.1.0" */
 typedef struct contextql contextql;                           /* a session on an open database */
 typedef struct contextql_statement contextql_statement;       /* a prepared query and its cursor */
 typedef struct contextql_value contextql_value;               /* one value, opaque */
-typedef struct contextql_appender contextql_appender;         /* rows in bulk into one label or type */
-typedef struct contextql_subscription contextql_subscription; /* a reader of one topic */
 
-enum { CONTEXTQL_OK = 0, CONTEXTQL_ROW = 100, CONTEXTQL_DONE = 101 /* errors: contextql/errors.def */ };
+/* Results. Errors are the numbers of contextql/errors.def, all above 999; those a program decides on have names here. */
+enum {
+    CONTEXTQL_OK = 0,
+    CONTEXTQL_ROW = 100,
+    CONTEXTQL_DONE = 101,
+    CONTEXTQL_READ_ONLY = 4001,       /* nothing may be written here */
+    CONTEXTQL_LOCKED = 4002,          /* somebody else writes: "locked by pid N" */
+    CONTEXTQL_CONFLICT = 4003,        /* somebody else wrote first: run the transaction again */
+    CONTEXTQL_CANCELLED = 4010,
+    CONTEXTQL_TIMEOUT = 4011,
+    CONTEXTQL_MISUSE = 4013,
+    CONTEXTQL_SCRIPT = 4020,          /* a function or procedure of the program failed */
+    CONTEXTQL_NOT_A_DATABASE = 5001,
+    CONTEXTQL_CORRUPT = 5002,
+    CONTEXTQL_IO = 5004,
+    CONTEXTQL_FULL = 5005
+};
 typedef enum contextql_type {
     CONTEXTQL_NULL, CONTEXTQL_BOOLEAN, CONTEXTQL_INTEGER, CONTEXTQL_FLOAT, CONTEXTQL_STRING, CONTEXTQL_BYTES,
     CONTEXTQL_TEMPORAL, CONTEXTQL_LIST, CONTEXTQL_MAP, CONTEXTQL_VECTOR, CONTEXTQL_NODE, CONTEXTQL_RELATIONSHIP, CONTEXTQL_PATH
@@ -51,7 +65,7 @@ typedef struct contextql_error_info { /* a warning too: type and detail are then
     const char *type, *detail;        /* in openCypher's words: "SyntaxError", "UndefinedVariable" */
     contextql_phase phase;
     const char *message, *hint;       /* what went wrong; what may help ("" if nothing) */
-    size_t offset, length;            /* where in the text; length 0 if nowhere */
+    size_t offset, length;            /* where in the text; offset SIZE_MAX if nowhere */
     const char *const *expected;      /* tokens that could have stood there */
     size_t expected_count;
 } contextql_error_info;
@@ -61,9 +75,10 @@ typedef struct contextql_options {
     bool read_only, create;
     uint64_t memory_bytes_max;        /* 0: three quarters of the machine */
     unsigned workers;                 /* 0: as many as the machine suggests */
-    const char *snapshot;             /* NULL: now; else a snapshot's name or time */
 } contextql_options;
-CONTEXTQL_API int  contextql_open(const char *directory, const contextql_options *, contextql **out); /* ":memory:" too */
+/* `directory`: a path, or ":memory:" for a scratch database. When it fails *out is a handle that can only tell the error and
+ * be closed (NULL when there is no memory for that). */
+CONTEXTQL_API int  contextql_open(const char *directory, const contextql_options *, contextql **out);
 CONTEXTQL_API int  contextql_connect(contextql *, contextql **out); /* another session on the same open database */
 CONTEXTQL_API int  contextql_close(contextql *);               /* a session; with the last one the database */
 CONTEXTQL_API void contextql_error(const contextql *, contextql_error_info *out);
@@ -74,7 +89,12 @@ typedef bool contextql_progress_fn(void *user, double done);  /* true: stop */
 CONTEXTQL_API void contextql_progress(contextql *, contextql_progress_fn *, void *user);
 
 /* ---- statements: one row at a time ---- */
+/* Prepares the first statement of `text`; `rest` (may be NULL) gets where the next one begins. A text of blanks and comments
+ * gives OK and NULL. */
 CONTEXTQL_API int  contextql_prepare(contextql *, const char *text, size_t size, contextql_statement **out, const char **rest);
+CONTEXTQL_API int  contextql_parameter_count(const contextql_statement *);
+CONTEXTQL_API const char *contextql_parameter_name(const contextql_statement *, int parameter); /* without the $ */
+/* Binding a parameter that the statement does not use is no error. */
 CONTEXTQL_API int  contextql_bind(contextql_statement *, const char *parameter, const contextql_value *);
 CONTEXTQL_API int  contextql_bind_integer(contextql_statement *, const char *parameter, int64_t);
 CONTEXTQL_API int  contextql_bind_float(contextql_statement *, const char *parameter, double);
@@ -97,16 +117,6 @@ typedef struct contextql_stats {      /* what a statement did; whole after DONE 
 } contextql_stats;
 CONTEXTQL_API void contextql_statement_stats(const contextql_statement *, contextql_stats *out);
 CONTEXTQL_API int  contextql_statement_warning(const contextql_statement *, size_t i, contextql_error_info *out);
-
-/* ---- statements: a batch at a time, column by column (2048 rows at most) ---- */
-typedef struct contextql_vector_view {
-    contextql_type type;
-    const void *data;                 /* int64_t, double, contextql_text, float[dimensions], ... by type */
-    const uint64_t *valid;            /* bit i clear: row i is null; NULL: none is */
-    size_t dimensions;
-} contextql_vector_view;
-CONTEXTQL_API int  contextql_fetch(contextql_statement *, size_t *rows);
-CONTEXTQL_API int  contextql_fetch_column(contextql_statement *, int column, contextql_vector_view *out);
 
 /* ---- values ---- */
 CONTEXTQL_API contextql_type contextql_value_type(const contextql_value *);
@@ -158,15 +168,6 @@ CONTEXTQL_API int     contextql_value_append(contextql_value *list, const contex
 CONTEXTQL_API int     contextql_value_put(contextql_value *map, const char *key, size_t size, const contextql_value *);
 CONTEXTQL_API void    contextql_value_free(contextql_value *);
 
-/* ---- rows in bulk: COPY from a program's memory; nothing is there until the flush, which is one commit ---- */
-/* `options` is the map of COPY USING, or NULL. */
-CONTEXTQL_API int  contextql_appender_open(contextql *, const char *label_or_type, const contextql_value *options,
-                                           const char *const *columns, size_t count, contextql_appender **out);
-CONTEXTQL_API int  contextql_append_row(contextql_appender *, const contextql_value *const *values);
-CONTEXTQL_API int  contextql_append_columns(contextql_appender *, const contextql_vector_view *columns, size_t rows);
-CONTEXTQL_API int  contextql_appender_flush(contextql_appender *, contextql_stats *out);
-CONTEXTQL_API int  contextql_appender_close(contextql_appender *);  /* drops what was not flushed */
-
 /* ---- what a program may add ---- */
 typedef struct contextql_call contextql_call;                 /* one call of a function, seen from inside */
 typedef void contextql_function_fn(contextql_call *, int argc, const contextql_value **argv, void *user);
@@ -193,22 +194,20 @@ typedef struct contextql_strategy {
 } contextql_strategy;
 CONTEXTQL_API int  contextql_create_strategy(contextql *, const contextql_strategy *, void *user, void (*drop)(void *user));
 
-/* ---- streams ---- */
-CONTEXTQL_API int  contextql_publish(contextql *, const char *topic, int priority, const contextql_value *message);
-CONTEXTQL_API int  contextql_subscribe(contextql *, const char *topic, uint64_t from_offset, contextql_subscription **out);
-CONTEXTQL_API int  contextql_receive(contextql_subscription *, int64_t timeout_ns, const contextql_value **out);
-CONTEXTQL_API void contextql_unsubscribe(contextql_subscription *);
-
 /* ---- what an editor asks: none of these runs the text ---- */
-typedef struct contextql_token { size_t offset, length; int kind; } contextql_token;
+typedef enum contextql_token_kind {
+    CONTEXTQL_TOKEN_NAME, CONTEXTQL_TOKEN_KEYWORD, CONTEXTQL_TOKEN_STRING, CONTEXTQL_TOKEN_NUMBER, CONTEXTQL_TOKEN_PARAMETER,
+    CONTEXTQL_TOKEN_OPERATOR, CONTEXTQL_TOKEN_BRACKET, CONTEXTQL_TOKEN_COMMENT, CONTEXTQL_TOKEN_FUNCTION, CONTEXTQL_TOKEN_LABEL,
+    CONTEXTQL_TOKEN_BAD
+} contextql_token_kind;
+typedef struct contextql_token { size_t offset, length; contextql_token_kind kind; } contextql_token;
 typedef struct contextql_suggestion { const char *text, *kind, *summary; size_t replace_from; } contextql_suggestion;
-CONTEXTQL_API bool contextql_is_complete(const char *text, size_t size);
+/* Is the first statement whole: its `;` is there and every bracket, text and comment before it is closed? `end` (may be NULL)
+ * gets the offset behind the `;`. */
+CONTEXTQL_API bool contextql_is_complete(const char *text, size_t size, size_t *end);
 CONTEXTQL_API int  contextql_tokenize(const char *text, size_t size, contextql_token *out, size_t max, size_t *count);
 CONTEXTQL_API int  contextql_suggest(contextql *, const char *text, size_t cursor, contextql_suggestion *out, size_t max, size_t *count);
 
-/* ---- looking inside ---- */
-typedef void contextql_metric_fn(void *user, const char *name, const char *labels, double value);
-CONTEXTQL_API void contextql_metrics(contextql *, contextql_metric_fn *, void *user);
 #ifdef __cplusplus
 }
 #endif

@@ -45,4 +45,14 @@ const ExecutionStats *execution_stats(const Execution *execution);
 const uint64_t *execution_profile(const Execution *execution, const int64_t **elapsed_ns); /* rows by node id */
 const char *execution_device(const Execution *execution); /* where scores were computed: "cpu avx512", "vulkan NAME"; "" */
 void execution_close(Execution *execution); /* NULL is welcome */
+const EntityReader *execution_reader(const Execution *execution); /* over the execution's view; lives as long as it */
+
+/* What is no query: COPY, CREATE and DROP INDEX, SHOW. Its rows come as a table in `arena`; values[r * column_count + c] is row r, column c
+ * (columns as the plan announces them). */
+typedef struct ExecutionTable {
+    const Value *values;
+    size_t row_count;
+    uint32_t column_count;
+} ExecutionTable;
+Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, ExecutionTable *out) MUST_CHECK;
 #endif

@@ -226,7 +226,8 @@ typedef struct Plan {
     uint32_t node_count;
     uint32_t slot_count;
     const char **slot_names; /* for EXPLAIN; NULL entries are hidden slots */
-    Str *columns;          /* names of the result's columns */
+    Str *columns;          /* names of the result's columns. EXPLAIN and PROFILE: one, "plan". COPY FROM: read, created, matched, skipped,
+                            * columns. COPY TO: written. SHOW: as execution/command.c gives them (names in planner/command.c) */
     uint32_t column_count;
     Str *parameters;       /* by index of EXPR_PARAMETER */
     uint32_t parameter_count;

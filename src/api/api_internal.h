@@ -1,0 +1,78 @@
+/* api_internal.h - what the files of this folder share. */
+#ifndef API_API_INTERNAL_H
+#define API_API_INTERNAL_H
+#include "base/map.h"
+#include "contextql.h"
+#include "database/database.h"
+#include "execution/execution.h"
+#include <stdatomic.h>
+
+/* Where a lent value comes from: its children are made in `arena`, its entities are read through `reader`. */
+typedef struct ValueHome {
+    Arena *arena;
+    const EntityReader *reader; /* NULL: a value made by a program */
+} ValueHome;
+
+struct contextql_value {
+    Value value;
+    ValueHome home;
+    Value inside;        /* of an entity: its properties; of a node also `labels`; read at the first question */
+    Value labels;
+    bool inside_known, labels_known;
+    bool owned;          /* made by contextql_value_new_*: home.arena is its own */
+    size_t capacity;     /* of an owned list or map */
+};
+
+/* A procedure or function that a program registered. */
+typedef struct Registered {
+    Str name;
+    PlanProcedure shape;         /* procedures */
+    Function function;           /* functions */
+    contextql_function_fn *call;
+    void *user;
+    void (*drop)(void *user);
+    struct contextql *session;
+} Registered;
+
+typedef struct Settings {
+    int64_t timeout_ns;          /* of one statement; 0: none */
+    uint64_t memory_bytes_max;
+    bool strict_names, files_allowed;
+    char simd[16], gpu[16];
+    char directory[4096];        /* where relative file names of COPY and LOAD begin; empty: the process's */
+} Settings;
+
+struct contextql {
+    Arena *arena;                /* lives as long as the session */
+    Database *database;          /* shared; NULL when opening failed */
+    Transaction *transaction;    /* between BEGIN and COMMIT; else NULL */
+    Error *error;                /* of the last call that failed; NULL: none */
+    contextql_phase phase;
+    Settings settings;
+    Registered **functions, **procedures;
+    size_t function_count, function_capacity, procedure_count, procedure_capacity;
+    StrategyRegistry *strategies;
+    uint64_t random;
+    int64_t *frozen_ns;          /* CONTEXTQL_TEST_CLOCK; NULL: the system's clock */
+    const Clock *clock;
+    Clock frozen_clock;
+    int64_t frozen_wall_ns;
+    atomic_bool interrupted;
+    contextql_progress_fn *progress;
+    void *progress_user;
+    size_t statement_count;      /* open ones: the database stays until they are gone */
+    char shown[64];              /* text of the last contextql_get */
+};
+
+/* Keeps `error` as the session's last one and gives its code (CONTEXTQL_OK for NULL). */
+int session_fail(contextql *session, Error *error, contextql_phase phase);
+void session_info(const Error *error, contextql_phase phase, contextql_error_info *out);
+/* What the planner asks the session for. */
+void session_environment(contextql *session, PlanEnvironment *out);
+Error *session_call(void *session, Str procedure, const Value *args, uint32_t count,
+                    Error *(*emit)(void *sink, const Value *row), void *sink);
+
+contextql_value *value_lend(const ValueHome *home, Value value); /* dies with home->arena */
+/* A plain Value of what a program hands in: deep copy into `arena`. */
+Value value_take(Arena *arena, const contextql_value *value);
+#endif

@@ -1,0 +1,232 @@
+/*
+ * session.c - opening, connecting, closing; errors, settings, what a program registers.
+ *
+ * A session is a program's seat at a database: its settings, its transaction between BEGIN and COMMIT, its functions,
+ * procedures and strategies, its last error. Sessions of one process share the Database, which counts them.
+ */
+#include "config.h"
+
+#include "api/api_internal.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(CONTEXTQL_READ_ONLY == (int)ERROR_READ_ONLY && CONTEXTQL_LOCKED == (int)ERROR_LOCKED, "errors.def");
+_Static_assert(CONTEXTQL_CONFLICT == (int)ERROR_CONFLICT && CONTEXTQL_CANCELLED == (int)ERROR_CANCELLED, "errors.def");
+_Static_assert(CONTEXTQL_TIMEOUT == (int)ERROR_TIMEOUT && CONTEXTQL_MISUSE == (int)ERROR_MISUSE, "errors.def");
+_Static_assert(CONTEXTQL_SCRIPT == (int)ERROR_SCRIPT && CONTEXTQL_CORRUPT == (int)ERROR_CORRUPT, "errors.def");
+_Static_assert(CONTEXTQL_NOT_A_DATABASE == (int)ERROR_NOT_A_DATABASE && CONTEXTQL_IO == (int)ERROR_IO, "errors.def");
+_Static_assert(CONTEXTQL_FULL == (int)ERROR_FULL, "errors.def");
+
+/* ---- errors ---- */
+
+int session_fail(contextql *session, Error *error, contextql_phase phase)
+{
+    if (session->error != error) error_drop(session->error);
+    session->error = error;
+    session->phase = phase;
+    return error == NULL ? CONTEXTQL_OK : (int)error_code(error);
+}
+
+void session_info(const Error *error, contextql_phase phase, contextql_error_info *out)
+{
+    *out = (contextql_error_info){.status = "00000", .type = "", .detail = "", .message = "", .hint = "", .offset = SIZE_MAX};
+    if (error == NULL) return;
+    ErrorCode code = error_code(error);
+    out->code = (int)code;
+    out->status = error_code_status(code);
+    out->type = error_code_type(code);
+    out->detail = error_code_detail(code);
+    out->phase = phase;
+    out->message = error_message(error);
+    out->hint = error_hint_text(error);
+    if (out->hint[0] == '\0') out->hint = error_code_advice(code);
+    if (error_has_place(error)) {
+        out->offset = error_offset(error);
+        out->length = error_length(error);
+    }
+    out->expected = error_expected(error, &out->expected_count);
+}
+
+void contextql_error(const contextql *session, contextql_error_info *out)
+{
+    session_info(session == NULL ? NULL : session->error, session == NULL ? CONTEXTQL_RUNTIME : session->phase, out);
+}
+
+void contextql_interrupt(contextql *session)
+{
+    atomic_store(&session->interrupted, true);
+}
+
+void contextql_progress(contextql *session, contextql_progress_fn *progress, void *user)
+{
+    session->progress = progress;
+    session->progress_user = user;
+}
+
+/* ---- open and close ---- */
+
+static contextql *session_new(void)
+{
+    Arena *arena = arena_create();
+    contextql *session = arena_new(arena, contextql);
+    session->arena = arena;
+    session->settings.files_allowed = true;
+    session->random = UINT64_C(0x9e3779b97f4a7c15);
+    strcpy(session->settings.gpu, "auto");
+    session->clock = clock_system();
+    return session;
+}
+
+static void session_ready(contextql *session)
+{
+    session->strategies = strategy_registry_create();
+    const char *frozen = getenv("CONTEXTQL_TEST_CLOCK");
+    if (frozen != NULL && frozen[0] != '\0') {
+        session->frozen_wall_ns = strtoll(frozen, NULL, 10) * INT64_C(1000000000);
+        clock_frozen(&session->frozen_clock, &session->frozen_wall_ns);
+        session->clock = &session->frozen_clock;
+    } else {
+        session->random ^= (uint64_t)session->clock->wall_ns(session->clock->state);
+    }
+}
+
+int contextql_open(const char *directory, const contextql_options *options, contextql **out)
+{
+    contextql *session = session_new();
+    *out = session;
+    DatabaseOptions database = {.read_only = options != NULL && options->read_only,
+                                .create = options == NULL || options->create};
+    if (options != NULL) session->settings.memory_bytes_max = options->memory_bytes_max;
+    session_ready(session);
+    Error *error = strcmp(directory, ":memory:") == 0
+                       ? database_open_memory(&database, session->clock, &session->database)
+                       : database_open(directory, &database, session->clock, &session->database);
+    if (error != NULL) session->database = NULL;
+    return session_fail(session, error, CONTEXTQL_RUNTIME);
+}
+
+int contextql_connect(contextql *session, contextql **out)
+{
+    contextql *other = session_new();
+    *out = other;
+    other->settings = session->settings;
+    session_ready(other);
+    if (session->database == NULL)
+        return session_fail(other, error_new(ERROR_MISUSE, "the first session has no open database"), CONTEXTQL_RUNTIME);
+    other->database = database_share(session->database);
+    return CONTEXTQL_OK;
+}
+
+static void drop_registered(Registered **registered, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (registered[i]->drop != NULL) registered[i]->drop(registered[i]->user);
+    mem_free(registered);
+}
+
+int contextql_close(contextql *session)
+{
+    if (session == NULL) return CONTEXTQL_OK;
+    if (session->statement_count > 0)
+        return session_fail(session, error_new(ERROR_MISUSE, "a statement of this session is not finalized"), CONTEXTQL_RUNTIME);
+    if (session->transaction != NULL) transaction_rollback(session->transaction);
+    session->transaction = NULL;
+    Error *error = session->database == NULL ? NULL : database_close(session->database);
+    int result = error == NULL ? CONTEXTQL_OK : (int)error_code(error);
+    error_drop(error);
+    drop_registered(session->functions, session->function_count);
+    drop_registered(session->procedures, session->procedure_count);
+    strategy_registry_destroy(session->strategies);
+    error_drop(session->error);
+    arena_destroy(session->arena);
+    return result;
+}
+
+/* ---- settings ---- */
+
+static bool parse_boolean(const char *text, bool *out)
+{
+    bool yes = strcmp(text, "true") == 0 || strcmp(text, "on") == 0 || strcmp(text, "1") == 0;
+    bool no = strcmp(text, "false") == 0 || strcmp(text, "off") == 0 || strcmp(text, "0") == 0;
+    if (yes || no) *out = yes;
+    return yes || no;
+}
+
+static bool one_of(const char *text, const char *const *allowed)
+{
+    for (; *allowed != NULL; allowed++)
+        if (strcmp(text, *allowed) == 0) return true;
+    return false;
+}
+
+/* "64M", "2G": bytes; a bare number is bytes too. */
+static bool parse_size(const char *text, uint64_t *out)
+{
+    char *end;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (end == text || text[0] == '-') return false;
+    int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    if (shift != 0) end++;
+    if (*end != '\0' || number > UINT64_MAX >> shift) return false;
+    *out = (uint64_t)number << shift;
+    return true;
+}
+
+static bool parse_seconds(const char *text, int64_t *out)
+{
+    double seconds;
+    if (!float_parse(str_from(text), &seconds) || !(seconds >= 0) || seconds > 1e9) return false;
+    *out = (int64_t)(seconds * 1e9);
+    return true;
+}
+
+static bool set_text(char *out, size_t capacity, const char *value)
+{
+    if (strlen(value) >= capacity) return false;
+    strcpy(out, value);
+    return true;
+}
+
+/* false: the value is not one; *known tells whether the setting exists. */
+static bool set_one(Settings *settings, const char *name, const char *value, bool *known)
+{
+    static const char *const gpu[] = {"auto", "off", "force", NULL};
+    static const char *const simd[] = {"", "scalar", "avx2", "avx512", NULL};
+    *known = true;
+    if (strcmp(name, "gpu") == 0) return one_of(value, gpu) && set_text(settings->gpu, sizeof settings->gpu, value);
+    if (strcmp(name, "simd") == 0) return one_of(value, simd) && set_text(settings->simd, sizeof settings->simd, value);
+    if (strcmp(name, "timeout") == 0) return parse_seconds(value, &settings->timeout_ns);
+    if (strcmp(name, "memory_limit") == 0) return parse_size(value, &settings->memory_bytes_max);
+    if (strcmp(name, "strict_names") == 0) return parse_boolean(value, &settings->strict_names);
+    if (strcmp(name, "files") == 0) return parse_boolean(value, &settings->files_allowed);
+    if (strcmp(name, "directory") == 0) return set_text(settings->directory, sizeof settings->directory, value);
+    *known = false;
+    return false;
+}
+
+int contextql_set(contextql *session, const char *setting, const char *value)
+{
+    bool known;
+    if (set_one(&session->settings, setting, value, &known)) return CONTEXTQL_OK;
+    Error *error = known ? error_new(ERROR_MISUSE, "%s cannot be set to %s", setting, value)
+                         : error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", setting), "SHOW SETTINGS lists them");
+    return session_fail(session, error, CONTEXTQL_RUNTIME);
+}
+
+const char *contextql_get(contextql *session, const char *setting)
+{
+    const Settings *s = &session->settings;
+    if (strcmp(setting, "gpu") == 0) return s->gpu;
+    if (strcmp(setting, "simd") == 0) return s->simd;
+    if (strcmp(setting, "directory") == 0) return s->directory;
+    if (strcmp(setting, "strict_names") == 0) return s->strict_names ? "true" : "false";
+    if (strcmp(setting, "files") == 0) return s->files_allowed ? "true" : "false";
+    if (strcmp(setting, "timeout") == 0)
+        snprintf(session->shown, sizeof session->shown, "%.9g", (double)s->timeout_ns / 1e9);
+    else if (strcmp(setting, "memory_limit") == 0)
+        snprintf(session->shown, sizeof session->shown, "%llu", (unsigned long long)s->memory_bytes_max);
+    else
+        return NULL;
+    return session->shown;
+}

@@ -1,0 +1,568 @@
+/*
+ * statement.c - a prepared query and its cursor.
+ *
+ * A statement owns three arenas: one for its plan (as long as it lives), one for a run (until reset), one for the row it
+ * shows (until the next step). The first step opens a transaction, unless the session is inside BEGIN: then a savepoint is
+ * set, so that a statement that fails leaves nothing behind. DONE comes after the commit: it is the acknowledgement.
+ *
+ *     prepared -> running -> done
+ *                        \-> failed        reset brings it back to prepared from anywhere
+ */
+#include "config.h"
+
+#include "api/api_internal.h"
+#include "parser/ast.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef enum StatementState { STATEMENT_PREPARED, STATEMENT_RUNNING, STATEMENT_DONE, STATEMENT_FAILED } StatementState;
+
+typedef struct StatementWarning {
+    ErrorCode code;
+    const char *message, *hint;
+    size_t offset, length; /* offset SIZE_MAX: no place */
+} StatementWarning;
+
+struct contextql_statement {
+    contextql *session;
+    Arena *arena, *run_arena, *row_arena;
+    Plan *plan;
+    Str text;
+    Value *parameters;
+    bool *bound;
+    StatementState state;
+
+    Transaction *transaction; /* own (autocommit) or the session's */
+    size_t savepoint;
+    Execution *execution;
+    const Batch *batch;       /* the rows at hand */
+    uint32_t next;            /* of its selected rows */
+    uint64_t repeat;          /* how often the present row is still to be given */
+    uint32_t position;        /* of the present row in the batch */
+
+    const Value *table;       /* rows of EXPLAIN, SHOW, COPY: row by row */
+    size_t table_rows, table_next;
+    Str *table_columns;       /* their names; NULL: the plan's */
+    uint32_t table_width;
+
+    const contextql_value **shown; /* values of the present row, wrapped when asked for */
+    const EntityReader *reader;
+    const char **column_names;
+    contextql_stats stats;
+    int64_t started_ns, deadline_ns;
+    StatementWarning *warnings;
+    size_t warning_count, warning_capacity;
+    Interrupt interrupt;
+    ExecutionEnvironment environment;
+};
+
+/* ---- prepare ---- */
+
+static bool only_blanks(Str text)
+{
+    return parser_is_blank(text);
+}
+
+static Error *plan_statement(contextql_statement *statement)
+{
+    contextql *session = statement->session;
+    PlanEnvironment environment;
+    session_environment(session, &environment);
+    Transaction *transaction = session->transaction;
+    if (transaction == NULL) TRY(transaction_begin(session->database, &transaction));
+    GraphView view = transaction_view(transaction);
+    Error *error = planner_plan(statement->arena, statement->text, &view, &environment, &statement->plan);
+    if (transaction != session->transaction) transaction_rollback(transaction);
+    return error;
+}
+
+static void name_columns(contextql_statement *statement)
+{
+    uint32_t count = statement->plan->column_count;
+    statement->column_names = arena_array(statement->arena, const char *, count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        statement->column_names[i] = str_copy(statement->arena, statement->plan->columns[i]).data;
+}
+
+static void statement_destroy(contextql_statement *statement)
+{
+    arena_destroy(statement->run_arena);
+    arena_destroy(statement->row_arena);
+    mem_free(statement->warnings);
+    arena_destroy(statement->arena);
+}
+
+int contextql_prepare(contextql *session, const char *text, size_t size, contextql_statement **out, const char **rest)
+{
+    *out = NULL;
+    Str whole = {text, size};
+    size_t end = parser_statement_end(whole);
+    if (end > size) end = size;
+    if (rest != NULL) *rest = text + end;
+    if (session->database == NULL)
+        return session_fail(session, error_new(ERROR_MISUSE, "the session has no open database"), CONTEXTQL_RUNTIME);
+    if (only_blanks((Str){text, end})) return CONTEXTQL_OK;
+    Arena *arena = arena_create();
+    contextql_statement *statement = arena_new(arena, contextql_statement);
+    statement->session = session;
+    statement->arena = arena;
+    statement->text = str_copy(arena, (Str){text, end});
+    Error *error = plan_statement(statement);
+    if (error != NULL) {
+        arena_destroy(arena);
+        return session_fail(session, error, CONTEXTQL_COMPILE_TIME);
+    }
+    statement->run_arena = arena_create();
+    statement->row_arena = arena_create();
+    statement->parameters = arena_array(arena, Value, statement->plan->parameter_count + 1);
+    statement->bound = arena_array(arena, bool, statement->plan->parameter_count + 1);
+    name_columns(statement);
+    session->statement_count++;
+    *out = statement;
+    return CONTEXTQL_OK;
+}
+
+void contextql_finalize(contextql_statement *statement)
+{
+    if (statement == NULL) return;
+    contextql_reset(statement);
+    statement->session->statement_count--;
+    statement_destroy(statement);
+}
+
+/* ---- parameters ---- */
+
+int contextql_parameter_count(const contextql_statement *statement)
+{
+    return (int)statement->plan->parameter_count;
+}
+
+const char *contextql_parameter_name(const contextql_statement *statement, int parameter)
+{
+    if (parameter < 0 || (uint32_t)parameter >= statement->plan->parameter_count) return NULL;
+    return str_copy(statement->arena, statement->plan->parameters[parameter]).data;
+}
+
+static int bind_value(contextql_statement *statement, const char *name, Value value)
+{
+    if (statement->state == STATEMENT_RUNNING)
+        return session_fail(statement->session, error_new(ERROR_MISUSE, "a running statement cannot be bound: reset it first"),
+                            CONTEXTQL_RUNTIME);
+    Str wanted = str_from(name);
+    for (uint32_t i = 0; i < statement->plan->parameter_count; i++)
+        if (str_equal(statement->plan->parameters[i], wanted)) {
+            statement->parameters[i] = value_copy(statement->arena, value);
+            statement->bound[i] = true;
+        }
+    return CONTEXTQL_OK;
+}
+
+int contextql_bind(contextql_statement *statement, const char *name, const contextql_value *value)
+{
+    return bind_value(statement, name, value->value);
+}
+
+int contextql_bind_integer(contextql_statement *statement, const char *name, int64_t integer)
+{
+    return bind_value(statement, name, value_integer(integer));
+}
+
+int contextql_bind_float(contextql_statement *statement, const char *name, double number)
+{
+    return bind_value(statement, name, value_float(number));
+}
+
+int contextql_bind_string(contextql_statement *statement, const char *name, const char *data, size_t size)
+{
+    return bind_value(statement, name, value_string((Str){data, size}));
+}
+
+int contextql_bind_vector(contextql_statement *statement, const char *name, const float *components, size_t dimensions)
+{
+    return bind_value(statement, name, value_vector(components, dimensions));
+}
+
+static Error *check_parameters(const contextql_statement *statement)
+{
+    for (uint32_t i = 0; i < statement->plan->parameter_count; i++) {
+        if (statement->bound[i]) continue;
+        Str name = statement->plan->parameters[i];
+        return error_hint(error_new(ERROR_MISSING_PARAMETER, "parameter $%.*s has no value", STR_ARG(name)),
+                          "give it with -p %.*s=VALUE, :param, or a bind call", STR_ARG(name));
+    }
+    return NULL;
+}
+
+/* ---- what a run needs ---- */
+
+static bool should_stop(void *state)
+{
+    const contextql_statement *statement = state;
+    const contextql *session = statement->session;
+    if (atomic_load_explicit(&session->interrupted, memory_order_relaxed)) return true;
+    return statement->deadline_ns != 0 && session->clock->monotonic_ns(session->clock->state) > statement->deadline_ns;
+}
+
+static void add_warning(contextql_statement *statement, StatementWarning warning)
+{
+    enum { WARNINGS_MAX = 1000 }; /* more are counted by nobody and read by nobody */
+    if (statement->warning_count == WARNINGS_MAX) return;
+    mem_reserve(statement->warnings, statement->warning_capacity, statement->warning_count + 1);
+    statement->warnings[statement->warning_count++] = warning;
+}
+
+static void warn(void *user, ErrorCode code, const char *message, const char *hint)
+{
+    contextql_statement *statement = user;
+    add_warning(statement, (StatementWarning){code, arena_copy(statement->run_arena, message, strlen(message)),
+                                              arena_copy(statement->run_arena, hint, strlen(hint)), SIZE_MAX, 0});
+}
+
+static void progress(void *user, double done, uint64_t rows)
+{
+    const contextql_statement *statement = user;
+    (void)rows;
+    contextql *session = statement->session;
+    if (session->progress != NULL && session->progress(session->progress_user, done)) contextql_interrupt(session);
+}
+
+static Error *call_procedure(void *user, Str procedure, const Value *args, uint32_t count,
+                             Error *(*emit)(void *sink, const Value *row), void *sink)
+{
+    contextql_statement *statement = user;
+    return session_call(statement->session, procedure, args, count, emit, sink);
+}
+
+static void prepare_environment(contextql_statement *statement)
+{
+    contextql *session = statement->session;
+    statement->interrupt = (Interrupt){should_stop, statement};
+    statement->environment = (ExecutionEnvironment){
+        .view = transaction_view(statement->transaction),
+        .parameters = statement->parameters,
+        .now_ns = session->clock->wall_ns(session->clock->state),
+        .random = &session->random,
+        .interrupt = &statement->interrupt,
+        .strategies = session->strategies,
+        .session = statement,
+        .call = call_procedure,
+        .warn = warn,
+        .progress = progress,
+        .directory = session->settings.directory[0] == '\0' ? NULL : session->settings.directory,
+        .files_allowed = session->settings.files_allowed,
+        .simd = session->settings.simd,
+        .gpu = session->settings.gpu,
+        .memory_bytes_max = session->settings.memory_bytes_max,
+    };
+}
+
+/* ---- transactions around a statement ---- */
+
+static Error *enter_transaction(contextql_statement *statement)
+{
+    contextql *session = statement->session;
+    statement->transaction = session->transaction;
+    if (statement->transaction == NULL) TRY(transaction_begin(session->database, &statement->transaction));
+    if (!statement->plan->writes) return NULL;
+    GraphWriter *writer;
+    TRY(transaction_writer(statement->transaction, &writer));
+    statement->environment.writer = writer;
+    statement->savepoint = transaction_savepoint(statement->transaction);
+    return NULL;
+}
+
+static Error *leave_transaction(contextql_statement *statement, bool good)
+{
+    Transaction *transaction = statement->transaction;
+    bool own = transaction != NULL && transaction != statement->session->transaction;
+    statement->transaction = NULL;
+    if (transaction == NULL) return NULL;
+    if (own && good) return transaction_commit(transaction);
+    if (own) transaction_rollback(transaction);
+    else if (!good && statement->plan->writes) transaction_rollback_to(transaction, statement->savepoint);
+    return NULL;
+}
+
+static Error *run_command(contextql_statement *statement)
+{
+    contextql *session = statement->session;
+    switch (statement->plan->statement) {
+    case STATEMENT_BEGIN:
+        if (session->transaction != NULL)
+            return error_hint(error_new(ERROR_TRANSACTION_STATE, "a transaction is open already"), "COMMIT or ROLLBACK it first");
+        return transaction_begin(session->database, &session->transaction);
+    case STATEMENT_COMMIT:
+    case STATEMENT_ROLLBACK: {
+        Transaction *transaction = session->transaction;
+        if (transaction == NULL) return error_hint(error_new(ERROR_TRANSACTION_STATE, "no transaction is open"), "BEGIN one");
+        session->transaction = NULL;
+        if (statement->plan->statement == STATEMENT_COMMIT) return transaction_commit(transaction);
+        transaction_rollback(transaction);
+        return NULL;
+    }
+    case STATEMENT_QUERY:
+    case STATEMENT_CREATE_INDEX:
+    case STATEMENT_DROP_INDEX:
+    case STATEMENT_COPY_NODES:
+    case STATEMENT_COPY_RELATIONSHIPS:
+    case STATEMENT_COPY_TO:
+    case STATEMENT_SHOW: break;
+    }
+    return NULL;
+}
+
+static bool is_transaction_command(const Plan *plan)
+{
+    return plan->statement == STATEMENT_BEGIN || plan->statement == STATEMENT_COMMIT || plan->statement == STATEMENT_ROLLBACK;
+}
+
+/* ---- running ---- */
+
+/* The lines of a text as rows of one column. */
+static void table_of_lines(contextql_statement *statement, Str text)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < text.bytes; i++)
+        lines += text.data[i] == '\n';
+    Value *rows = arena_array(statement->run_arena, Value, lines + 1);
+    size_t start = 0;
+    for (size_t i = 0, row = 0; i < text.bytes; i++) {
+        if (text.data[i] != '\n') continue;
+        rows[row++] = value_string(str_copy(statement->run_arena, (Str){text.data + start, i - start}));
+        start = i + 1;
+    }
+    statement->table = rows;
+    statement->table_rows = lines;
+    statement->table_width = 1;
+}
+
+static void explain(contextql_statement *statement)
+{
+    Buffer text = {0};
+    const int64_t *elapsed_ns = NULL;
+    const uint64_t *actual = statement->execution == NULL ? NULL : execution_profile(statement->execution, &elapsed_ns);
+    planner_explain(&text, statement->plan, actual, elapsed_ns);
+    const char *device = statement->execution == NULL ? "" : execution_device(statement->execution);
+    if (device[0] != '\0') buffer_printf(&text, "scores: %s\n", device);
+    table_of_lines(statement, buffer_view(&text));
+    buffer_free(&text);
+}
+
+static Error *drain(contextql_statement *statement)
+{
+    const Batch *batch;
+    do
+        TRY(execution_next(statement->execution, &batch));
+    while (batch != NULL);
+    return NULL;
+}
+
+static Error *start_query(contextql_statement *statement)
+{
+    const Plan *plan = statement->plan;
+    if (plan->explain && !plan->profile) {
+        explain(statement);
+        return NULL;
+    }
+    TRY(execution_open(statement->run_arena, plan, &statement->environment, &statement->execution));
+    statement->reader = execution_reader(statement->execution);
+    if (!plan->profile) return NULL;
+    TRY(drain(statement));
+    explain(statement);
+    return NULL;
+}
+
+static Error *start_command(contextql_statement *statement)
+{
+    ExecutionTable table = {0};
+    TRY(execution_command(statement->run_arena, statement->plan, &statement->environment, &table));
+    statement->table = table.values;
+    statement->table_rows = table.row_count;
+    statement->table_width = table.column_count;
+    return NULL;
+}
+
+static Error *start(contextql_statement *statement)
+{
+    contextql *session = statement->session;
+    TRY(check_parameters(statement));
+    atomic_store(&session->interrupted, false);
+    statement->started_ns = session->clock->monotonic_ns(session->clock->state);
+    int64_t timeout_ns = session->settings.timeout_ns;
+    statement->deadline_ns = timeout_ns == 0 ? 0 : statement->started_ns + timeout_ns;
+    for (uint32_t i = 0; i < statement->plan->warning_count; i++) {
+        const PlanWarning *w = &statement->plan->warnings[i];
+        add_warning(statement, (StatementWarning){w->code, w->message, w->hint, w->offset, w->length});
+    }
+    if (is_transaction_command(statement->plan)) return run_command(statement);
+    TRY(enter_transaction(statement));
+    GraphWriter *writer = statement->environment.writer;
+    prepare_environment(statement);
+    statement->environment.writer = writer;
+    if (statement->plan->statement == STATEMENT_QUERY) return start_query(statement);
+    return start_command(statement);
+}
+
+/* *more: there is a row at hand. */
+static Error *advance(contextql_statement *statement, bool *more)
+{
+    *more = true;
+    if (statement->table != NULL || statement->execution == NULL) {
+        *more = statement->table_next < statement->table_rows;
+        statement->table_next += *more;
+        return NULL;
+    }
+    if (statement->repeat > 1) {
+        statement->repeat--;
+        return NULL;
+    }
+    while (statement->batch == NULL || statement->next == statement->batch->selected_count) {
+        statement->next = 0;
+        TRY(execution_next(statement->execution, &statement->batch));
+        if (statement->batch == NULL || !statement->plan->gives_rows) {
+            if (statement->batch != NULL) continue;
+            *more = false;
+            return NULL;
+        }
+    }
+    statement->position = batch_position(statement->batch, statement->next++);
+    statement->repeat = batch_multiplicity(statement->batch, statement->position);
+    return NULL;
+}
+
+static void note_stats(contextql_statement *statement)
+{
+    contextql *session = statement->session;
+    contextql_stats *stats = &statement->stats;
+    stats->elapsed_ns = session->clock->monotonic_ns(session->clock->state) - statement->started_ns;
+    stats->warning_count = statement->warning_count;
+    stats->durability = database_durability(session->database);
+    if (statement->execution == NULL) return;
+    const ExecutionStats *done = execution_stats(statement->execution);
+    stats->nodes_created = done->nodes_created, stats->nodes_deleted = done->nodes_deleted;
+    stats->relationships_created = done->relationships_created;
+    stats->relationships_deleted = done->relationships_deleted;
+    stats->properties_set = done->properties_set;
+    stats->labels_added = done->labels_added, stats->labels_removed = done->labels_removed;
+    stats->rows_created = done->rows_created, stats->rows_matched = done->rows_matched;
+    stats->rows_skipped = done->rows_skipped;
+}
+
+static Error *why_stopped(const contextql_statement *statement, Error *error)
+{
+    if (error_code(error) != ERROR_CANCELLED || atomic_load(&statement->session->interrupted)) return error;
+    error_drop(error);
+    double seconds = (double)statement->session->settings.timeout_ns / 1e9;
+    return error_new(ERROR_TIMEOUT, "the statement took longer than its time limit of %g s", seconds);
+}
+
+static int finish(contextql_statement *statement, Error *error)
+{
+    if (error == NULL) note_stats(statement);
+    execution_close(statement->execution);
+    statement->execution = NULL;
+    Error *left = leave_transaction(statement, error == NULL);
+    if (error == NULL) error = left;
+    else error_drop(left);
+    statement->state = error == NULL ? STATEMENT_DONE : STATEMENT_FAILED;
+    if (error == NULL) return CONTEXTQL_DONE;
+    return session_fail(statement->session, why_stopped(statement, error), CONTEXTQL_RUNTIME);
+}
+
+int contextql_step(contextql_statement *statement)
+{
+    Error *error = NULL;
+    bool more = false;
+    if (statement->state == STATEMENT_DONE) return CONTEXTQL_DONE;
+    if (statement->state == STATEMENT_FAILED)
+        return session_fail(statement->session, error_new(ERROR_MISUSE, "the statement failed: reset it first"), CONTEXTQL_RUNTIME);
+    if (statement->state == STATEMENT_PREPARED) {
+        statement->state = STATEMENT_RUNNING;
+        error = start(statement);
+    }
+    arena_reset(statement->row_arena);
+    statement->shown = NULL;
+    if (error == NULL) error = advance(statement, &more);
+    if (error != NULL || !more) return finish(statement, error);
+    statement->stats.rows++;
+    return CONTEXTQL_ROW;
+}
+
+int contextql_reset(contextql_statement *statement)
+{
+    if (statement->state == STATEMENT_RUNNING) {
+        execution_close(statement->execution);
+        statement->execution = NULL;
+        /* A writing statement left half-way is taken back: nobody was told it is done. */
+        error_drop(leave_transaction(statement, !statement->plan->writes));
+    }
+    statement->state = STATEMENT_PREPARED;
+    statement->batch = NULL;
+    statement->next = statement->position = 0;
+    statement->repeat = 0;
+    statement->table = NULL;
+    statement->table_rows = statement->table_next = 0;
+    statement->environment.writer = NULL;
+    statement->stats = (contextql_stats){0};
+    statement->warning_count = 0;
+    statement->shown = NULL;
+    arena_reset(statement->row_arena);
+    arena_reset(statement->run_arena);
+    return CONTEXTQL_OK;
+}
+
+/* ---- the present row ---- */
+
+int contextql_column_count(const contextql_statement *statement)
+{
+    return (int)statement->plan->column_count;
+}
+
+const char *contextql_column_name(const contextql_statement *statement, int column)
+{
+    if (column < 0 || (uint32_t)column >= statement->plan->column_count) return NULL;
+    return statement->column_names[column];
+}
+
+static Value cell(const contextql_statement *statement, uint32_t column)
+{
+    if (statement->table != NULL)
+        return statement->table[(statement->table_next - 1) * statement->table_width + column];
+    uint32_t slot = statement->plan->root->slots[column];
+    return column_value(&statement->batch->columns[slot], statement->position);
+}
+
+const contextql_value *contextql_column(const contextql_statement *statement, int column)
+{
+    contextql_statement *cache = (contextql_statement *)statement; /* wrapping a value changes no meaning */
+    uint32_t count = statement->plan->column_count;
+    if (statement->state != STATEMENT_RUNNING || column < 0 || (uint32_t)column >= count) return NULL;
+    if (statement->shown == NULL) cache->shown = arena_array(statement->row_arena, const contextql_value *, count);
+    if (statement->shown[column] == NULL) {
+        ValueHome home = {statement->row_arena, statement->reader};
+        cache->shown[column] = value_lend(&home, cell(statement, (uint32_t)column));
+    }
+    return statement->shown[column];
+}
+
+void contextql_statement_stats(const contextql_statement *statement, contextql_stats *out)
+{
+    *out = statement->stats;
+    if (out->durability == NULL) out->durability = "none";
+}
+
+int contextql_statement_warning(const contextql_statement *statement, size_t i, contextql_error_info *out)
+{
+    if (i >= statement->warning_count) return CONTEXTQL_MISUSE;
+    const StatementWarning *warning = &statement->warnings[i];
+    *out = (contextql_error_info){.code = (int)warning->code,
+                                  .status = error_code_status(warning->code),
+                                  .type = "",
+                                  .detail = "",
+                                  .phase = CONTEXTQL_COMPILE_TIME,
+                                  .message = warning->message,
+                                  .hint = warning->hint == NULL ? "" : warning->hint,
+                                  .offset = warning->offset,
+                                  .length = warning->length};
+    return CONTEXTQL_OK;
+}
