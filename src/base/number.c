@@ -1,3 +1,102 @@
+/* number.c - numbers to text and back, the same in every locale. */
 #include "config.h"
 
 #include "base/str.h"
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Fifteen digits bring back most doubles, seventeen all of them: the first that does is the shortest. */
+static void shortest(char *out, size_t capacity, double value)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, capacity, "%.*g", digits, value);
+        for (char *c = out; *c != '\0'; c++)
+            if (*c == ',') *c = '.'; /* a locale's decimal comma */
+        double back;
+        if (float_parse(str_from(out), &back) && back == value) return;
+    }
+}
+
+/* "1e+06" becomes "1e6"; "1e-07" becomes "1e-7". */
+static void trim_exponent(char *text)
+{
+    char *e = strchr(text, 'e');
+    if (e == NULL) return;
+    char *from = e + 1, *to = e + 1;
+    if (*from == '-') from++, to++;
+    else if (*from == '+') from++;
+    while (*from == '0' && from[1] != '\0')
+        from++;
+    memmove(to, from, strlen(from) + 1);
+}
+
+size_t float_print(char out[FLOAT_TEXT_MAX], double value)
+{
+    if (isnan(value)) return (size_t)snprintf(out, FLOAT_TEXT_MAX, "NaN");
+    if (isinf(value)) return (size_t)snprintf(out, FLOAT_TEXT_MAX, value > 0 ? "Infinity" : "-Infinity");
+    if (value == floor(value) && fabs(value) < 1e16) return (size_t)snprintf(out, FLOAT_TEXT_MAX, "%.0f.0", value);
+    shortest(out, FLOAT_TEXT_MAX, value);
+    trim_exponent(out);
+    if (strpbrk(out, ".e") == NULL) strcat(out, ".0");
+    return strlen(out);
+}
+
+bool integer_parse(Str text, int64_t *out)
+{
+    size_t at = 0;
+    bool negative = text.bytes > 0 && text.data[0] == '-';
+    if (text.bytes > 0 && (text.data[0] == '-' || text.data[0] == '+')) at++;
+    if (at == text.bytes) return false;
+    uint64_t limit = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX, number = 0;
+    for (; at < text.bytes; at++) {
+        unsigned digit = (unsigned char)text.data[at] - '0';
+        if (digit > 9 || number > (limit - digit) / 10) return false;
+        number = number * 10 + digit;
+    }
+    *out = negative ? (int64_t)(0 - number) : (int64_t)number;
+    return true;
+}
+
+static bool float_shape(Str text)
+{
+    size_t at = 0, digits = 0;
+    if (at < text.bytes && (text.data[at] == '-' || text.data[at] == '+')) at++;
+    for (; at < text.bytes && text.data[at] >= '0' && text.data[at] <= '9'; at++)
+        digits++;
+    if (at < text.bytes && text.data[at] == '.')
+        for (at++; at < text.bytes && text.data[at] >= '0' && text.data[at] <= '9'; at++)
+            digits++;
+    if (digits == 0) return false;
+    if (at == text.bytes) return true;
+    if (text.data[at] != 'e' && text.data[at] != 'E') return false;
+    at++;
+    if (at < text.bytes && (text.data[at] == '-' || text.data[at] == '+')) at++;
+    size_t first = at;
+    while (at < text.bytes && text.data[at] >= '0' && text.data[at] <= '9')
+        at++;
+    return at > first && at == text.bytes;
+}
+
+/* The program around us may have set a locale with a decimal comma. */
+static double parse_in_c_locale(const char *text)
+{
+    locale_t c = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    double number = c == (locale_t)0 ? strtod(text, NULL) : strtod_l(text, NULL, c);
+    if (c != (locale_t)0) freelocale(c);
+    return number;
+}
+
+bool float_parse(Str text, double *out)
+{
+    char small[64], *copy = small;
+    if (!float_shape(text)) return false;
+    if (text.bytes >= sizeof small) copy = mem_alloc(text.bytes + 1);
+    memcpy(copy, text.data, text.bytes);
+    copy[text.bytes] = '\0';
+    *out = localeconv()->decimal_point[0] == '.' ? strtod(copy, NULL) : parse_in_c_locale(copy);
+    if (copy != small) mem_free(copy);
+    return true;
+}
