@@ -1,0 +1,162 @@
+/*
+ * parser.c - drives the generated parser over the token array, and asks it what it expects.
+ *
+ * A refusal is reported at the token that could not be shifted, with every token that could have been: the parser's own
+ * states answer that exactly (grammar_expected in contextql/grammar.y).
+ */
+#include "config.h"
+
+#include "parser/parser_internal.h"
+
+enum { EXPECTED_MAX = 256 };
+
+/* Marked tokens and symbols by what a person would type. */
+static const char *shown_name(int kind)
+{
+    static const struct {
+        int kind;
+        const char *name;
+    } names[] = {{0, "end of input"},
+                 {TOKEN_NAME, "a name"},
+                 {TOKEN_QUOTED_NAME, NULL}, /* a name says it */
+                 {TOKEN_STRING, "a text"},
+                 {TOKEN_INTEGER, "an integer"},
+                 {TOKEN_FLOAT, "a number"},
+                 {TOKEN_FUNCTION, "a function"},
+                 {TOKEN_QUANTIFIER, NULL},
+                 {TOKEN_COUNT_STAR, NULL},
+                 {TOKEN_SHORTEST, "shortestPath"},
+                 {TOKEN_PATTERN_PAREN, "("},
+                 {TOKEN_COMPREHENSION_BRACKET, "["},
+                 {TOKEN_PATTERN_BRACKET, "["},
+                 {TOKEN_LPAREN, "("},
+                 {TOKEN_RPAREN, ")"},
+                 {TOKEN_LBRACKET, "["},
+                 {TOKEN_RBRACKET, "]"},
+                 {TOKEN_LBRACE, "{"},
+                 {TOKEN_RBRACE, "}"},
+                 {TOKEN_COMMA, ","},
+                 {TOKEN_DOT, "."},
+                 {TOKEN_DOTDOT, ".."},
+                 {TOKEN_COLON, ":"},
+                 {TOKEN_SEMICOLON, ";"},
+                 {TOKEN_PIPE, "|"},
+                 {TOKEN_DOLLAR, "$"},
+                 {TOKEN_PLUS, "+"},
+                 {TOKEN_MINUS, "-"},
+                 {TOKEN_STAR, "*"},
+                 {TOKEN_SLASH, "/"},
+                 {TOKEN_PERCENT, "%"},
+                 {TOKEN_CARET, "^"},
+                 {TOKEN_EQ, "="},
+                 {TOKEN_NE, "<>"},
+                 {TOKEN_LT, "<"},
+                 {TOKEN_GT, ">"},
+                 {TOKEN_LE, "<="},
+                 {TOKEN_GE, ">="},
+                 {TOKEN_REGEX, "=~"},
+                 {TOKEN_PLUS_EQ, "+="}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].kind == kind) return names[i].name;
+    return lexer_keyword_of(kind);
+}
+
+/* Words of statements that this version parses but does not run: never proposed. */
+static bool is_executed(int kind)
+{
+    size_t count = parser_keyword_count();
+    const char *word = lexer_keyword_of(kind), *meaning;
+    for (size_t i = 0; word != NULL && i < count; i++)
+        if (parser_keyword(i, &meaning) == word) return meaning[0] != '\0';
+    return true;
+}
+
+static size_t name_all(const int *kinds, size_t count, const char **out, size_t max)
+{
+    size_t written = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = shown_name(kinds[i]);
+        bool again = name == NULL || !is_executed(kinds[i]);
+        for (size_t j = 0; j < written && !again; j++)
+            again = strcmp(out[j], name) == 0;
+        if (!again && written < max) out[written++] = name;
+    }
+    return written;
+}
+
+static void hint_at_keyword(Error *error, Token token, const char *const *expected, size_t count)
+{
+    Str written = {token.text, token.length};
+    size_t best = 3;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < count && lexer_is_word(&token); i++) {
+        if (expected[i][0] < 'A' || expected[i][0] > 'Z') continue;
+        size_t distance = str_distance(written, str_from(expected[i]), 2);
+        if (distance < best && distance < written.bytes) best = distance, nearest = expected[i];
+    }
+    if (nearest != NULL) error_hint(error, "did you mean %s?", nearest);
+}
+
+void parse_refused(Parse *parse, void *parser)
+{
+    int kinds[EXPECTED_MAX];
+    const char *expected[EXPECTED_MAX];
+    if (parse->error != NULL) return;
+    size_t count = name_all(kinds, grammar_expected(parser, kinds), expected, EXPECTED_MAX);
+    Token token = parse->at;
+    Buffer message = {0};
+    if (token.kind == 0) buffer_text(&message, "the statement ends too early");
+    else buffer_printf(&message, "unexpected `%.*s`", (int)token.length, token.text);
+    enum { SHOWN_MAX = 6 }; /* a longer list helps nobody in a message; `expected` has them all */
+    for (size_t i = 0; i < count && count <= SHOWN_MAX; i++)
+        buffer_printf(&message, "%s%s", i == 0 ? ", expected " : i + 1 == count ? " or " : ", ", expected[i]);
+    parse->error = error_at(error_new(ERROR_UNEXPECTED_SYNTAX, "%s", message.data), token.offset, token.length);
+    buffer_free(&message);
+    error_expect(parse->error, expected, count);
+    hint_at_keyword(parse->error, token, expected, count);
+}
+
+Error *parser_parse(Arena *arena, Str text, AstStatement **out)
+{
+    TokenArray tokens = {0};
+    if (text.bytes > QUERY_BYTES_MAX)
+        return error_new(ERROR_TOO_LONG, "a statement has at most %d MiB", QUERY_BYTES_MAX >> 20);
+    Error *error = lexer_tokenize(text, &tokens);
+    if (error != NULL) {
+        mem_free(tokens.items);
+        return error;
+    }
+    Parse parse = {.arena = arena, .text = text, .statement = arena_new(arena, AstStatement)};
+    parse.statement->length = text.bytes;
+    void *parser = grammarAlloc(mem_alloc);
+    for (size_t i = 0; i < tokens.count && parse.error == NULL; i++) {
+        parse.at = tokens.items[i];
+        grammar(parser, tokens.items[i].kind, tokens.items[i], &parse);
+    }
+    grammarFree(parser, mem_free);
+    mem_free(tokens.items);
+    if (parse.error != NULL) return parse.error;
+    *out = parse.statement;
+    return NULL;
+}
+
+size_t parser_expected(Str text, size_t cursor, const char **out, size_t max)
+{
+    int kinds[EXPECTED_MAX];
+    TokenArray tokens = {0};
+    Arena *arena = arena_create();
+    Str before = {text.data, cursor < text.bytes ? cursor : text.bytes};
+    lexer_tokenize_prefix(before, &tokens);
+    Parse parse = {.arena = arena, .text = before, .statement = arena_new(arena, AstStatement)};
+    void *parser = grammarAlloc(mem_alloc);
+    for (size_t i = 0; i + 1 < tokens.count && parse.error == NULL; i++) {
+        parse.at = tokens.items[i];
+        grammar(parser, tokens.items[i].kind, tokens.items[i], &parse);
+    }
+    size_t count = parse.error == NULL ? name_all(kinds, grammar_expected(parser, kinds), out, max) : 0;
+    error_drop(parse.error);
+    grammarFree(parser, mem_free);
+    mem_free(tokens.items);
+    arena_destroy(arena);
+    return count;
+}
