@@ -15,6 +15,7 @@ struct Function {
     const char *summary, *example, *result;
     uint8_t args_min, args_max;
     uint8_t arg_types[FUNCTION_ARGS_MAX]; /* ValueKind or EXPR_TYPE_ANY, for the compile-time check */
+    char arg_letters[FUNCTION_ARGS_MAX];  /* the same in the letters of functions.def, which know sets of kinds; 0: anything */
     uint8_t type;             /* of the result */
     bool pure;                /* same arguments, same answer, no entity read: may be folded */
     bool null_on_null;        /* null if any argument is null, without being called */

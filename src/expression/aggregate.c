@@ -1,0 +1,236 @@
+/*
+ * aggregate.c - one state a group and aggregate.
+ *
+ * Values come with a multiplicity: sums and counts multiply, min and max do not care, lists repeat. DISTINCT keeps a hash
+ * set of equivalent values and counts each once. Sums stay integer while every value is one; an overflow is an error.
+ */
+#include "config.h"
+
+#include "expression/functions.h"
+#include <math.h>
+#include <stdlib.h>
+
+struct AggregateState {
+    const AggregateSpec *spec;
+    Arena *arena;
+    uint64_t count;
+    bool any, any_float;
+    int64_t integer;
+    double sum, mean, square; /* mean and square: Welford's running moments */
+    Value best;
+    Value *values;            /* COLLECT, percentiles; DISTINCT keeps them too */
+    size_t value_count, value_capacity;
+    uint32_t *seen;           /* DISTINCT: open addressing into values, UINT32_MAX empty */
+    size_t seen_mask;
+    double percentile;
+};
+
+static const struct {
+    const char *name;
+    AggregateKind kind;
+    uint8_t args;
+} aggregates[] = {{"count", AGGREGATE_COUNT, 1},
+                  {"sum", AGGREGATE_SUM, 1},
+                  {"avg", AGGREGATE_AVG, 1},
+                  {"min", AGGREGATE_MIN, 1},
+                  {"max", AGGREGATE_MAX, 1},
+                  {"collect", AGGREGATE_COLLECT, 1},
+                  {"stDev", AGGREGATE_STDEV, 1},
+                  {"stDevP", AGGREGATE_STDEVP, 1},
+                  {"percentileCont", AGGREGATE_PERCENTILE_CONT, 2},
+                  {"percentileDisc", AGGREGATE_PERCENTILE_DISC, 2}};
+
+bool aggregate_find(Str name, AggregateKind *kind, uint32_t *arg_count)
+{
+    for (size_t i = 0; i < sizeof aggregates / sizeof *aggregates; i++) {
+        if (!str_equal_ignore_case(name, str_from(aggregates[i].name))) continue;
+        *kind = aggregates[i].kind;
+        *arg_count = aggregates[i].args;
+        return true;
+    }
+    return false;
+}
+
+uint8_t aggregate_type(const AggregateSpec *spec)
+{
+    switch (spec->kind) {
+    case AGGREGATE_COUNT_ROWS:
+    case AGGREGATE_COUNT: return VALUE_INTEGER;
+    case AGGREGATE_COLLECT: return VALUE_LIST;
+    case AGGREGATE_STDEV:
+    case AGGREGATE_STDEVP:
+    case AGGREGATE_PERCENTILE_CONT: return VALUE_FLOAT;
+    case AGGREGATE_SUM:
+    case AGGREGATE_AVG:
+    case AGGREGATE_PERCENTILE_DISC:
+    case AGGREGATE_MIN:
+    case AGGREGATE_MAX: break;
+    }
+    return EXPR_TYPE_ANY;
+}
+
+AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec)
+{
+    AggregateState *state = arena_new(arena, AggregateState);
+    state->spec = spec;
+    state->arena = arena;
+    return state;
+}
+
+static void keep(AggregateState *state, Value value)
+{
+    if (state->value_count == state->value_capacity) {
+        size_t capacity = state->value_capacity == 0 ? 4 : state->value_capacity * 2;
+        Value *larger = arena_alloc(state->arena, capacity * sizeof *larger);
+        if (state->value_count > 0) memcpy(larger, state->values, state->value_count * sizeof *larger);
+        state->values = larger;
+        state->value_capacity = capacity;
+    }
+    state->values[state->value_count++] = value_copy(state->arena, value);
+}
+
+static void seen_insert(AggregateState *state, size_t index)
+{
+    size_t at = value_hash(state->values[index]) & state->seen_mask;
+    while (state->seen[at] != UINT32_MAX)
+        at = (at + 1) & state->seen_mask;
+    state->seen[at] = (uint32_t)index;
+}
+
+static void seen_grow(AggregateState *state)
+{
+    size_t size = state->seen == NULL ? 16 : (state->seen_mask + 1) * 2;
+    state->seen = arena_alloc(state->arena, size * sizeof *state->seen);
+    memset(state->seen, 0xff, size * sizeof *state->seen);
+    state->seen_mask = size - 1;
+    for (size_t i = 0; i < state->value_count; i++)
+        seen_insert(state, i);
+}
+
+/* Is the value new to a DISTINCT aggregate? It is kept. */
+static bool first_time(AggregateState *state, Value value)
+{
+    if (state->seen == NULL || state->value_count * 2 > state->seen_mask) seen_grow(state);
+    size_t at = value_hash(value) & state->seen_mask;
+    for (; state->seen[at] != UINT32_MAX; at = (at + 1) & state->seen_mask)
+        if (value_equivalent(state->values[state->seen[at]], value)) return false;
+    keep(state, value);
+    seen_insert(state, state->value_count - 1);
+    return true;
+}
+
+static Error *wrong(const AggregateState *state, Value value)
+{
+    for (size_t i = 0; i < sizeof aggregates / sizeof *aggregates; i++)
+        if (aggregates[i].kind == state->spec->kind)
+            return error_new(ERROR_ARGUMENT_TYPE, "%s() cannot take %s", aggregates[i].name, value_kind_name((ValueKind)value.kind));
+    return error_new(ERROR_ARGUMENT_TYPE, "an aggregate cannot take %s", value_kind_name((ValueKind)value.kind));
+}
+
+static Error *add_up(AggregateState *state, Value value, uint64_t multiplicity)
+{
+    if (!value_is_number(value)) return wrong(state, value);
+    double number = value_as_double(value);
+    state->sum += number * (double)multiplicity;
+    if (value.kind == VALUE_FLOAT) state->any_float = true;
+    if (value.kind == VALUE_INTEGER && !state->any_float) {
+        int64_t product;
+        bool over = multiplicity > INT64_MAX || __builtin_mul_overflow(value.as.integer, (int64_t)multiplicity, &product) ||
+                    __builtin_add_overflow(state->integer, product, &state->integer);
+        if (over && state->spec->kind == AGGREGATE_SUM)
+            return error_hint(error_new(ERROR_ARITHMETIC_OVERFLOW, "the sum is beyond 64 bits"), "sum floats: sum(toFloat(x))");
+    }
+    for (uint64_t i = 0; i < multiplicity && state->spec->kind >= AGGREGATE_STDEV; i++) {
+        double before = number - state->mean;
+        state->mean += before / (double)(state->count + i + 1);
+        state->square += before * (number - state->mean);
+    }
+    return NULL;
+}
+
+static Error *set_percentile(AggregateState *state, Value extra)
+{
+    if (!value_is_number(extra)) return wrong(state, extra);
+    state->percentile = value_as_double(extra);
+    if (state->percentile >= 0 && state->percentile <= 1) return NULL;
+    return error_new(ERROR_ARGUMENT_RANGE, "a percentile is between 0 and 1, not %g", state->percentile);
+}
+
+Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t multiplicity)
+{
+    AggregateKind kind = state->spec->kind;
+    if (kind == AGGREGATE_COUNT_ROWS) return state->count += multiplicity, NULL;
+    if (kind >= AGGREGATE_PERCENTILE_CONT) TRY(set_percentile(state, extra));
+    if (value.kind == VALUE_NULL) return NULL;
+    bool kept = state->spec->distinct;
+    if (kept && !first_time(state, value)) return NULL;
+    if (kept) multiplicity = 1;
+    switch (kind) {
+    case AGGREGATE_COUNT_ROWS:
+    case AGGREGATE_COUNT: break;
+    case AGGREGATE_SUM:
+    case AGGREGATE_AVG:
+    case AGGREGATE_STDEV:
+    case AGGREGATE_STDEVP: TRY(add_up(state, value, multiplicity)); break;
+    case AGGREGATE_MIN:
+        if (!state->any || value_order(value, state->best) < 0) state->best = value_copy(state->arena, value);
+        break;
+    case AGGREGATE_MAX:
+        if (!state->any || value_order(value, state->best) > 0) state->best = value_copy(state->arena, value);
+        break;
+    case AGGREGATE_PERCENTILE_CONT:
+    case AGGREGATE_PERCENTILE_DISC:
+        if (!value_is_number(value)) return wrong(state, value);
+        for (uint64_t i = 0; i < multiplicity && !kept; i++)
+            keep(state, value);
+        break;
+    case AGGREGATE_COLLECT:
+        for (uint64_t i = 0; i < multiplicity && !kept; i++)
+            keep(state, value);
+        break;
+    }
+    state->any = true;
+    state->count += multiplicity;
+    return NULL;
+}
+
+static int by_order(const void *a, const void *b)
+{
+    return value_order(*(const Value *)a, *(const Value *)b);
+}
+
+static Value percentile(AggregateState *state)
+{
+    if (state->value_count == 0) return value_null();
+    qsort(state->values, state->value_count, sizeof *state->values, by_order);
+    size_t last = state->value_count - 1;
+    if (state->spec->kind == AGGREGATE_PERCENTILE_DISC) {
+        double rank = ceil(state->percentile * (double)state->value_count) - 1;
+        return state->values[rank < 0 ? 0 : (size_t)rank > last ? last : (size_t)rank];
+    }
+    double at = state->percentile * (double)last, below = floor(at);
+    double low = value_as_double(state->values[(size_t)below]);
+    if (below == at) return value_float(low);
+    double high = value_as_double(state->values[(size_t)below + 1]);
+    return value_float(low + (at - below) * (high - low));
+}
+
+Error *aggregate_end(AggregateState *state, Arena *arena, Value *out)
+{
+    (void)arena;
+    double count = (double)state->count;
+    switch (state->spec->kind) {
+    case AGGREGATE_COUNT_ROWS:
+    case AGGREGATE_COUNT: *out = value_integer((int64_t)state->count); break;
+    case AGGREGATE_SUM: *out = state->any_float ? value_float(state->sum) : value_integer(state->integer); break;
+    case AGGREGATE_AVG: *out = state->count == 0 ? value_null() : value_float(state->sum / count); break;
+    case AGGREGATE_MIN:
+    case AGGREGATE_MAX: *out = state->any ? state->best : value_null(); break;
+    case AGGREGATE_COLLECT: *out = value_list(state->values, state->value_count); break;
+    case AGGREGATE_STDEV: *out = value_float(state->count < 2 ? 0.0 : sqrt(state->square / (count - 1))); break;
+    case AGGREGATE_STDEVP: *out = value_float(state->count < 1 ? 0.0 : sqrt(state->square / count)); break;
+    case AGGREGATE_PERCENTILE_CONT:
+    case AGGREGATE_PERCENTILE_DISC: *out = percentile(state); break;
+    }
+    return NULL;
+}

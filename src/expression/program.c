@@ -1,0 +1,450 @@
+/*
+ * program.c - expressions flattened to steps and run over a batch at a time.
+ *
+ * A step fills one register, a Column over the batch's positions, from others. Comparisons and arithmetic over typed columns
+ * without nulls run as plain loops; over anything else they apply the scalar operator row by row, so that there is one
+ * meaning. The right side of AND and OR runs under a selection narrowed to the rows that the left side left open
+ * (STEP_NARROW .. STEP_COMBINE), so that it fails only where it is needed. What has no step of its own (comprehensions,
+ * CASE, calls) is one STEP_SCALAR.
+ */
+#include "config.h"
+
+#include "expression/functions.h"
+#include "expression/operators.h"
+#include <assert.h>
+
+typedef enum StepKind { STEP_COLUMN, STEP_CONSTANT, STEP_PARAMETER, STEP_PROPERTY, STEP_LABELS, STEP_COMPARE, STEP_ARITHMETIC, STEP_UNARY,
+                        STEP_NARROW, STEP_COMBINE, STEP_SCALAR } StepKind;
+
+typedef struct Step {
+    StepKind kind;
+    const Expr *expr;
+    uint32_t a, b, out; /* registers */
+} Step;
+
+struct Program {
+    Step *steps;
+    uint32_t step_count, register_count, result;
+};
+
+/* ---- compile ---- */
+
+typedef struct Compiler {
+    Arena *arena;
+    Step *steps;
+    size_t count, capacity;
+    uint32_t registers;
+} Compiler;
+
+static uint32_t emit(Compiler *compiler, StepKind kind, const Expr *expr, uint32_t a, uint32_t b)
+{
+    mem_reserve(compiler->steps, compiler->capacity, compiler->count + 1);
+    compiler->steps[compiler->count++] = (Step){kind, expr, a, b, compiler->registers};
+    return compiler->registers++;
+}
+
+static uint32_t compile(Compiler *compiler, const Expr *expr)
+{
+    uint32_t a, b;
+    switch ((ExprKind)expr->kind) {
+    case EXPR_SLOT: return emit(compiler, STEP_COLUMN, expr, 0, 0);
+    case EXPR_CONSTANT: return emit(compiler, STEP_CONSTANT, expr, 0, 0);
+    case EXPR_PARAMETER: return emit(compiler, STEP_PARAMETER, expr, 0, 0);
+    case EXPR_PROPERTY:
+        if (expr->args[0]->kind != EXPR_SLOT) break;
+        a = compile(compiler, expr->args[0]);
+        return emit(compiler, STEP_PROPERTY, expr, a, 0);
+    case EXPR_HAS_LABELS:
+        if (expr->args[0]->kind != EXPR_SLOT) break;
+        a = compile(compiler, expr->args[0]);
+        return emit(compiler, STEP_LABELS, expr, a, 0);
+    case EXPR_AND:
+    case EXPR_OR:
+        a = compile(compiler, expr->args[0]);
+        emit(compiler, STEP_NARROW, expr, a, 0);
+        b = compile(compiler, expr->args[1]);
+        return emit(compiler, STEP_COMBINE, expr, a, b);
+    case EXPR_NOT:
+    case EXPR_IS_NULL:
+    case EXPR_IS_NOT_NULL:
+        a = compile(compiler, expr->args[0]);
+        return emit(compiler, STEP_UNARY, expr, a, 0);
+    case EXPR_EQUAL:
+    case EXPR_NOT_EQUAL:
+    case EXPR_LESS:
+    case EXPR_LESS_EQUAL:
+    case EXPR_GREATER:
+    case EXPR_GREATER_EQUAL:
+    case EXPR_STARTS_WITH:
+    case EXPR_ENDS_WITH:
+    case EXPR_CONTAINS:
+        a = compile(compiler, expr->args[0]);
+        b = compile(compiler, expr->args[1]);
+        return emit(compiler, STEP_COMPARE, expr, a, b);
+    case EXPR_ADD:
+    case EXPR_SUBTRACT:
+    case EXPR_MULTIPLY:
+    case EXPR_DIVIDE:
+    case EXPR_MODULO:
+        a = compile(compiler, expr->args[0]);
+        b = compile(compiler, expr->args[1]);
+        return emit(compiler, STEP_ARITHMETIC, expr, a, b);
+    default: break;
+    }
+    return emit(compiler, STEP_SCALAR, expr, 0, 0);
+}
+
+Program *program_compile(Arena *arena, const Expr *expr)
+{
+    Compiler compiler = {.arena = arena};
+    Program *program = arena_new(arena, Program);
+    program->result = compile(&compiler, expr);
+    program->step_count = (uint32_t)compiler.count;
+    program->register_count = compiler.registers;
+    program->steps = (Step *)(void *)arena_copy(arena, compiler.steps, compiler.count * sizeof *compiler.steps);
+    mem_free(compiler.steps);
+    return program;
+}
+
+/* ---- run ---- */
+
+enum { NARROW_DEPTH_MAX = 1024 }; /* ANDs within ANDs: the parser's depth limit and then some */
+
+typedef struct Selection {
+    const uint16_t *positions; /* NULL: 0, 1, 2, .. */
+    uint32_t count;
+} Selection;
+
+typedef struct Run {
+    EvalContext *context;
+    const Batch *batch;
+    Column *registers;
+    Selection selection;
+    Selection outer[NARROW_DEPTH_MAX];
+    uint32_t depth;
+} Run;
+
+static inline uint32_t at(Selection selection, uint32_t i)
+{
+    return selection.positions == NULL ? i : selection.positions[i];
+}
+
+static bool dense(const Column *column, ColumnType type)
+{
+    return column->type == type && column->valid == NULL;
+}
+
+/* Element of a column that may be constant: stride 0 or 1. */
+static inline uint32_t stride(const Column *column)
+{
+    return column->constant ? 0 : 1;
+}
+
+static Column result_column(Run *run, ColumnType type)
+{
+    return *column_create(run->context->arena, type, run->batch->row_count);
+}
+
+#define COMPARE_LOOP(member, operation)                                                            \
+    for (uint32_t i = 0; i < run->selection.count; i++) {                                          \
+        uint32_t p = at(run->selection, i);                                                        \
+        out.booleans[p] = a->member[p * sa] operation b->member[p * sb];                           \
+    }                                                                                              \
+    break
+
+#define COMPARE_NUMBERS(member)                                                                    \
+    switch ((ExprKind)expr->kind) {                                                                \
+    case EXPR_EQUAL: COMPARE_LOOP(member, ==);                                                     \
+    case EXPR_NOT_EQUAL: COMPARE_LOOP(member, !=);                                                 \
+    case EXPR_LESS: COMPARE_LOOP(member, <);                                                       \
+    case EXPR_LESS_EQUAL: COMPARE_LOOP(member, <=);                                                \
+    case EXPR_GREATER: COMPARE_LOOP(member, >);                                                    \
+    default: COMPARE_LOOP(member, >=);                                                             \
+    }
+
+static bool is_comparison(const Expr *expr)
+{
+    return expr->kind >= EXPR_EQUAL && expr->kind <= EXPR_GREATER_EQUAL;
+}
+
+/* Row by row through the scalar operator. */
+static Error *apply_rows(Run *run, const Step *step, bool binary, Column *out)
+{
+    uint32_t rows = run->batch->row_count;
+    *out = result_column(run, COLUMN_ANY);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        Value args[2] = {column_value(&run->registers[step->a], p), value_null()};
+        if (binary) args[1] = column_value(&run->registers[step->b], p);
+        TRY(operator_apply(step->expr, run->context, args, &out->values[p]));
+    }
+    (void)rows;
+    return NULL;
+}
+
+static Error *compare_step(Run *run, const Step *step, Column *result)
+{
+    const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
+    const Expr *expr = step->expr;
+    uint32_t sa = stride(a), sb = stride(b);
+    bool numbers = is_comparison(expr);
+    if (numbers && dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER)) {
+        Column out = result_column(run, COLUMN_BOOLEAN);
+        COMPARE_NUMBERS(integers)
+        *result = out;
+        return NULL;
+    }
+    if (numbers && dense(a, COLUMN_FLOAT) && dense(b, COLUMN_FLOAT)) {
+        Column out = result_column(run, COLUMN_BOOLEAN);
+        COMPARE_NUMBERS(floats)
+        *result = out;
+        return NULL;
+    }
+    bool equality = expr->kind == EXPR_EQUAL || expr->kind == EXPR_NOT_EQUAL;
+    if (equality && dense(a, COLUMN_STRING) && dense(b, COLUMN_STRING)) {
+        Column out = result_column(run, COLUMN_BOOLEAN);
+        for (uint32_t i = 0; i < run->selection.count; i++) {
+            uint32_t p = at(run->selection, i);
+            out.booleans[p] = str_equal(a->strings[p * sa], b->strings[p * sb]) == (expr->kind == EXPR_EQUAL);
+        }
+        *result = out;
+        return NULL;
+    }
+    return apply_rows(run, step, true, result);
+}
+
+static Error *arithmetic_integers(Run *run, const Step *step, Column *out)
+{
+    const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
+    uint32_t sa = stride(a), sb = stride(b);
+    ExprKind kind = (ExprKind)step->expr->kind;
+    bool over = false;
+    *out = result_column(run, COLUMN_INTEGER);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        int64_t x = a->integers[p * sa], y = b->integers[p * sb], *z = &out->integers[p];
+        if (kind == EXPR_ADD) over |= __builtin_add_overflow(x, y, z);
+        else if (kind == EXPR_SUBTRACT) over |= __builtin_sub_overflow(x, y, z);
+        else over |= __builtin_mul_overflow(x, y, z);
+    }
+    return over ? apply_rows(run, step, true, out) : NULL; /* which says where */
+}
+
+static void arithmetic_floats(Run *run, const Step *step, Column *out)
+{
+    const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
+    uint32_t sa = stride(a), sb = stride(b);
+    ExprKind kind = (ExprKind)step->expr->kind;
+    *out = result_column(run, COLUMN_FLOAT);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        double x = a->floats[p * sa], y = b->floats[p * sb];
+        out->floats[p] = kind == EXPR_ADD ? x + y : kind == EXPR_SUBTRACT ? x - y : kind == EXPR_MULTIPLY ? x * y : x / y;
+    }
+}
+
+static Error *arithmetic_step(Run *run, const Step *step, Column *out)
+{
+    const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
+    ExprKind kind = (ExprKind)step->expr->kind;
+    if (dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER) && kind != EXPR_DIVIDE && kind != EXPR_MODULO)
+        return arithmetic_integers(run, step, out);
+    if (dense(a, COLUMN_FLOAT) && dense(b, COLUMN_FLOAT) && kind != EXPR_MODULO) return arithmetic_floats(run, step, out), NULL;
+    return apply_rows(run, step, true, out);
+}
+
+/* The ids of entities at the selected positions, side by side, and which of them are not null. */
+static uint32_t collect_ids(Run *run, const Column *column, uint64_t *ids, uint16_t *positions)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        if (!column_valid(column, p)) continue;
+        positions[count] = (uint16_t)p;
+        ids[count++] = column->ids[column->constant ? 0 : p];
+    }
+    return count;
+}
+
+static Error *property_step(Run *run, const Step *step, Column *out)
+{
+    const Column *of = &run->registers[step->a];
+    Arena *arena = run->context->arena;
+    uint32_t rows = run->batch->row_count;
+    if (of->type != COLUMN_NODE && of->type != COLUMN_RELATIONSHIP) {
+        *out = result_column(run, COLUMN_ANY);
+        for (uint32_t i = 0; i < run->selection.count; i++) {
+            uint32_t p = at(run->selection, i);
+            TRY(operator_property(step->expr, run->context, column_value(of, p), &out->values[p]));
+        }
+        return NULL;
+    }
+    const EntityReader *reader = run->context->reader;
+    ValueKind kind = of->type == COLUMN_NODE ? VALUE_NODE : VALUE_RELATIONSHIP;
+    bool straight = run->selection.positions == NULL && !of->constant && of->valid == NULL;
+    if (straight)
+        return error_at(reader->property(reader->state, kind, step->expr->name, of->ids, NULL, run->selection.count, arena, out),
+                        step->expr->offset, step->expr->length);
+    uint64_t *ids = arena_alloc(arena, (run->selection.count + 1) * sizeof *ids);
+    uint16_t *positions = arena_alloc(arena, (run->selection.count + 1) * sizeof *positions);
+    uint32_t count = collect_ids(run, of, ids, positions);
+    Column packed = {0};
+    TRY(error_at(reader->property(reader->state, kind, step->expr->name, ids, NULL, count, arena, &packed), step->expr->offset, step->expr->length));
+    *out = result_column(run, packed.type == COLUMN_UNSET ? COLUMN_ANY : packed.type);
+    out->dimensions = packed.dimensions;
+    for (uint32_t i = 0; i < run->selection.count; i++)
+        column_set_null(arena, out, at(run->selection, i), rows);
+    for (uint32_t i = 0; i < count; i++)
+        column_set(arena, out, positions[i], column_value(&packed, i), rows);
+    return NULL;
+}
+
+static Error *scalar_step(Run *run, const Step *step, Column *out)
+{
+    *out = result_column(run, COLUMN_ANY);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        TRY(expr_evaluate(step->expr, run->context, run->batch, p, &out->values[p]));
+    }
+    return NULL;
+}
+
+static Error *labels_step(Run *run, const Step *step, Column *out)
+{
+    const Column *of = &run->registers[step->a];
+    Arena *arena = run->context->arena;
+    if (of->type != COLUMN_NODE || step->expr->name_count != 1) return scalar_step(run, step, out);
+    const EntityReader *reader = run->context->reader;
+    uint64_t *ids = arena_alloc(arena, (run->selection.count + 1) * sizeof *ids);
+    uint16_t *positions = arena_alloc(arena, (run->selection.count + 1) * sizeof *positions);
+    uint32_t count = collect_ids(run, of, ids, positions), rows = run->batch->row_count;
+    uint8_t *has = arena_alloc(arena, count + 1);
+    TRY(reader->has_label(reader->state, step->expr->names[0], ids, count, has));
+    *out = result_column(run, COLUMN_BOOLEAN);
+    if (count < run->selection.count)
+        for (uint32_t i = 0; i < run->selection.count; i++)
+            column_set_null(arena, out, at(run->selection, i), rows);
+    for (uint32_t i = 0; i < count; i++)
+        column_set(arena, out, positions[i], value_boolean(has[i] != 0), rows);
+    return NULL;
+}
+
+static Error *truth_at(const Column *column, uint32_t position, const Expr *expr, Truth *out)
+{
+    if (column->type == COLUMN_BOOLEAN) {
+        *out = !column_valid(column, position) ? TRUTH_NULL : column->booleans[column->constant ? 0 : position] ? TRUTH_TRUE : TRUTH_FALSE;
+        return NULL;
+    }
+    return operator_truth(column_value(column, position), expr, out);
+}
+
+static Error *narrow_step(Run *run, const Step *step)
+{
+    Truth decides = step->expr->kind == EXPR_AND ? TRUTH_FALSE : TRUTH_TRUE;
+    uint16_t *positions = arena_alloc(run->context->arena, (run->selection.count + 1) * sizeof *positions);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        Truth truth;
+        TRY(truth_at(&run->registers[step->a], p, step->expr->args[0], &truth));
+        if (truth != decides) positions[count++] = (uint16_t)p;
+    }
+    assert(run->depth < NARROW_DEPTH_MAX);
+    run->outer[run->depth++] = run->selection;
+    run->selection = (Selection){positions, count};
+    return NULL;
+}
+
+static Error *combine_step(Run *run, const Step *step, Column *out)
+{
+    Selection narrowed = run->selection;
+    uint32_t next = 0, rows = run->batch->row_count;
+    run->selection = run->outer[--run->depth];
+    *out = result_column(run, COLUMN_BOOLEAN);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        Truth left, right = TRUTH_NULL;
+        TRY(truth_at(&run->registers[step->a], p, step->expr->args[0], &left));
+        bool open = next < narrowed.count && narrowed.positions[next] == p;
+        if (open) {
+            next++;
+            TRY(truth_at(&run->registers[step->b], p, step->expr->args[1], &right));
+        }
+        Truth both = step->expr->kind == EXPR_AND ? truth_and(left, right) : truth_or(left, right);
+        if (!open) both = left;
+        if (both == TRUTH_NULL) column_set_null(run->context->arena, out, p, rows);
+        else out->booleans[p] = both == TRUTH_TRUE;
+    }
+    return NULL;
+}
+
+static Error *unary_step(Run *run, const Step *step, Column *out)
+{
+    const Column *a = &run->registers[step->a];
+    if (step->expr->kind == EXPR_NOT) return apply_rows(run, step, false, out);
+    bool want = step->expr->kind == EXPR_IS_NOT_NULL;
+    *out = result_column(run, COLUMN_BOOLEAN);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        bool there = a->type == COLUMN_ANY ? a->values[a->constant ? 0 : p].kind != VALUE_NULL
+                                           : a->type != COLUMN_UNSET && column_valid(a, p);
+        out->booleans[p] = there == want;
+    }
+    return NULL;
+}
+
+static Column constant_column(Run *run, Value value)
+{
+    ColumnType type = column_type_of((ValueKind)value.kind);
+    Column *column = column_create(run->context->arena, value.kind == VALUE_NULL ? COLUMN_ANY : type, 1);
+    column_set(run->context->arena, column, 0, value, 1);
+    column->constant = true;
+    return *column;
+}
+
+static Error *run_step(Run *run, const Step *step)
+{
+    Column *out = &run->registers[step->out];
+    switch (step->kind) {
+    case STEP_COLUMN: *out = run->batch->columns[step->expr->index]; return NULL;
+    case STEP_CONSTANT: *out = constant_column(run, step->expr->value); return NULL;
+    case STEP_PARAMETER: *out = constant_column(run, run->context->parameters[step->expr->index]); return NULL;
+    case STEP_PROPERTY: return property_step(run, step, out);
+    case STEP_LABELS: return labels_step(run, step, out);
+    case STEP_COMPARE: return compare_step(run, step, out);
+    case STEP_ARITHMETIC: return arithmetic_step(run, step, out);
+    case STEP_UNARY: return unary_step(run, step, out);
+    case STEP_NARROW: return narrow_step(run, step);
+    case STEP_COMBINE: return combine_step(run, step, out);
+    case STEP_SCALAR: return scalar_step(run, step, out);
+    }
+    return NULL;
+}
+
+Error *program_run(const Program *program, EvalContext *context, const Batch *batch, Column *out)
+{
+    Run run = {.context = context, .batch = batch, .selection = {batch->selection, batch->selected_count}};
+    run.registers = arena_array(context->arena, Column, program->register_count);
+    for (uint32_t i = 0; i < program->step_count; i++)
+        TRY(run_step(&run, &program->steps[i]));
+    *out = run.registers[program->result];
+    return NULL;
+}
+
+Error *program_filter(const Program *program, EvalContext *context, Batch *batch)
+{
+    Column column;
+    TRY(program_run(program, context, batch, &column));
+    uint16_t *kept = arena_alloc(context->arena, (batch->selected_count + 1) * sizeof *kept);
+    uint32_t count = 0;
+    const Expr *expr = program->steps[program->step_count - 1].expr;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        Truth truth;
+        TRY(truth_at(&column, position, expr, &truth));
+        if (truth == TRUTH_TRUE) kept[count++] = (uint16_t)position;
+    }
+    batch->selection = kept;
+    batch->selected_count = count;
+    return NULL;
+}
