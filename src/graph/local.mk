@@ -1,1 +1,1 @@
-# Files of this folder.
+src_libengine_la_SOURCES += %D%/graph.c %D%/graph.h %D%/graph_internal.h %D%/table.c %D%/adjacency.c %D%/index.c %D%/writer.c

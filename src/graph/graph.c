@@ -1,0 +1,348 @@
+/*
+ * graph.c - views, names, labels, and everything a reader asks.
+ */
+#include "config.h"
+
+#include "graph/graph_internal.h"
+#include <assert.h>
+
+/* ---- life ---- */
+
+Graph *graph_create(void)
+{
+    Graph *graph = mem_calloc(1, sizeof *graph);
+    pthread_mutex_init(&graph->names_lock, NULL);
+    for (int kind = 0; kind < NAME_KIND_COUNT; kind++)
+        graph->names[kind].ids = strmap_create();
+    graph->shapes_of.heap = arena_create();
+    graph->shape_ids = strmap_create();
+    atomic_store(&graph->published, 1);
+    atomic_store(&graph->pending, 1);
+    return graph;
+}
+
+static void label_free(void *item)
+{
+    Label *label = item;
+    directory_free(&label->blocks, mem_free);
+    mem_free(label);
+}
+
+static void type_free(void *item)
+{
+    RelationshipType *type = item;
+    table_free(&type->table);
+    directory_free(&type->ends, mem_free);
+    adjacency_free(&type->out);
+    adjacency_free(&type->in);
+    mem_free(type);
+}
+
+static void index_free(void *item)
+{
+    Index *index = item;
+    mem_free(atomic_load(&index->table));
+    mem_free((void *)index->definition.name.data);
+    mem_free(index);
+}
+
+static void text_free(void *item)
+{
+    mem_free((void *)((Str *)item)->data);
+    mem_free(item);
+}
+
+void graph_destroy(Graph *graph)
+{
+    if (graph == NULL) return;
+    for (int kind = 0; kind < NAME_KIND_COUNT; kind++) {
+        strmap_destroy(graph->names[kind].ids);
+        directory_free(&graph->names[kind].texts, text_free);
+    }
+    table_free(&graph->nodes);
+    column_free(&graph->shapes_of);
+    directory_free(&graph->shapes, mem_free);
+    strmap_destroy(graph->shape_ids);
+    directory_free(&graph->labels, label_free);
+    directory_free(&graph->types, type_free);
+    directory_free(&graph->indexes, index_free);
+    for (size_t i = 0; i < graph->retired_count; i++)
+        mem_free(graph->retired[i].memory);
+    mem_free(graph->retired);
+    pthread_mutex_destroy(&graph->names_lock);
+    mem_free(graph);
+}
+
+/* ---- views ---- */
+
+uint64_t graph_version(const Graph *graph)
+{
+    return atomic_load(&graph->published);
+}
+
+/* A slot is claimed with the version seen; if a newer one was published meanwhile the claim is raised, so that the writer,
+ * which looks at the slots only after publishing, never frees what a view may read. */
+Error *graph_acquire(Graph *graph, GraphView *view, uint32_t *slot)
+{
+    for (uint32_t i = 0; i < GRAPH_READERS_MAX; i++) {
+        uint64_t expected = 0, version = atomic_load(&graph->published);
+        if (atomic_load_explicit(&graph->readers[i], memory_order_relaxed) != 0) continue;
+        if (!atomic_compare_exchange_strong(&graph->readers[i], &expected, version + 1)) continue;
+        for (uint64_t now = atomic_load(&graph->published); now != version; now = atomic_load(&graph->published)) {
+            version = now;
+            atomic_store(&graph->readers[i], version + 1);
+        }
+        *view = (GraphView){graph, version};
+        *slot = i;
+        return NULL;
+    }
+    return error_hint(error_new(ERROR_LIMIT, "more than %d statements read at the same time", GRAPH_READERS_MAX), "finish or reset some");
+}
+
+void graph_release(Graph *graph, uint32_t slot)
+{
+    atomic_store_explicit(&graph->readers[slot], 0, memory_order_release);
+}
+
+uint64_t graph_horizon(const Graph *graph)
+{
+    uint64_t oldest = atomic_load(&graph->published);
+    for (uint32_t i = 0; i < GRAPH_READERS_MAX; i++) {
+        uint64_t held = atomic_load_explicit(&graph->readers[i], memory_order_relaxed);
+        if (held != 0 && held - 1 < oldest) oldest = held - 1;
+    }
+    return oldest;
+}
+
+/* ---- names ---- */
+
+uint32_t graph_name_find(const Graph *graph, NameKind kind, Str text)
+{
+    Graph *shared = (Graph *)graph; /* the lock is no part of what a reader sees */
+    uint64_t id = GRAPH_NAME_UNKNOWN;
+    pthread_mutex_lock(&shared->names_lock);
+    strmap_get(graph->names[kind].ids, text, &id);
+    pthread_mutex_unlock(&shared->names_lock);
+    return (uint32_t)id;
+}
+
+uint32_t graph_name_count(const Graph *graph, NameKind kind)
+{
+    return atomic_load(&graph->names[kind].count);
+}
+
+Str graph_name_text(const Graph *graph, NameKind kind, uint32_t id)
+{
+    const Str *text = directory_get(&graph->names[kind].texts, id);
+    return text == NULL ? STR("") : *text;
+}
+
+uint32_t graph_name_intern(GraphWriter *writer, NameKind kind, Str text)
+{
+    Graph *graph = writer->graph;
+    Names *names = &graph->names[kind];
+    uint32_t found = graph_name_find(graph, kind, text);
+    if (found != GRAPH_NAME_UNKNOWN) return found;
+    uint32_t id = atomic_load(&names->count);
+    Str *kept = mem_alloc(sizeof *kept);
+    char *data = mem_alloc(text.bytes + 1);
+    memcpy(data, text.data, text.bytes);
+    *kept = (Str){data, text.bytes};
+    directory_set(graph, &names->texts, id, kept);
+    pthread_mutex_lock(&graph->names_lock);
+    strmap_put(names->ids, text, id);
+    atomic_store(&names->count, id + 1);
+    pthread_mutex_unlock(&graph->names_lock);
+    if (kind == NAME_LABEL) directory_set(graph, &graph->labels, id, mem_calloc(1, sizeof(Label)));
+    if (kind == NAME_TYPE) directory_set(graph, &graph->types, id, mem_calloc(1, sizeof(RelationshipType)));
+    return id;
+}
+
+/* ---- nodes and labels ---- */
+
+uint64_t graph_node_count(const GraphView *view)
+{
+    return atomic_load(&view->graph->nodes.rows.live);
+}
+
+uint64_t graph_label_count(const GraphView *view, uint32_t label)
+{
+    const Label *found = directory_get(&view->graph->labels, label);
+    return found == NULL ? 0 : atomic_load(&found->live);
+}
+
+bool graph_node_visible(const GraphView *view, uint64_t node)
+{
+    return rows_visible(&view->graph->nodes.rows, node, view->version);
+}
+
+const Shape *graph_shape(const Graph *graph, uint64_t node, uint64_t version)
+{
+    Value shape = column_read(&graph->shapes_of, node, version);
+    return shape.kind == VALUE_NULL ? NULL : directory_get(&graph->shapes, (size_t)shape.as.integer);
+}
+
+bool shape_has(const Shape *shape, uint32_t label)
+{
+    for (uint32_t i = 0; shape != NULL && i < shape->count; i++)
+        if (shape->labels[i] == label) return true;
+    return false;
+}
+
+bool graph_node_has_label(const GraphView *view, uint64_t node, uint32_t label)
+{
+    return shape_has(graph_shape(view->graph, node, view->version), label);
+}
+
+const uint32_t *graph_node_labels(const GraphView *view, uint64_t node, uint32_t *count)
+{
+    const Shape *shape = graph_shape(view->graph, node, view->version);
+    *count = shape == NULL ? 0 : shape->count;
+    return shape == NULL ? NULL : shape->labels;
+}
+
+static uint32_t rarest(const GraphView *view, const uint32_t *labels, uint32_t count)
+{
+    uint32_t best = labels[0];
+    for (uint32_t i = 1; i < count; i++)
+        if (graph_label_count(view, labels[i]) < graph_label_count(view, best)) best = labels[i];
+    return best;
+}
+
+static bool has_all(const GraphView *view, uint64_t node, const uint32_t *labels, uint32_t count)
+{
+    if (count == 0) return true;
+    const Shape *shape = graph_shape(view->graph, node, view->version);
+    for (uint32_t i = 0; i < count; i++)
+        if (!shape_has(shape, labels[i])) return false;
+    return true;
+}
+
+static uint32_t scan_all(const GraphView *view, uint64_t *cursor, uint64_t *ids, uint32_t max)
+{
+    uint64_t count = atomic_load_explicit(&view->graph->nodes.rows.count, memory_order_acquire);
+    uint32_t found = 0;
+    for (; *cursor < count && found < max; (*cursor)++)
+        if (graph_node_visible(view, *cursor)) ids[found++] = *cursor;
+    return found;
+}
+
+uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count, uint64_t *cursor, uint64_t *ids, uint32_t max)
+{
+    if (label_count == 0) return scan_all(view, cursor, ids, max);
+    for (uint32_t i = 0; i < label_count; i++)
+        if (labels[i] == GRAPH_NAME_UNKNOWN) return 0;
+    const Label *label = directory_get(&view->graph->labels, rarest(view, labels, label_count));
+    uint64_t count = atomic_load_explicit(&view->graph->nodes.rows.count, memory_order_acquire);
+    uint32_t found = 0;
+    while (label != NULL && *cursor < count && found < max) {
+        const uint64_t *bits = directory_get(&label->blocks, *cursor / GRAPH_BLOCK_ROWS);
+        uint64_t word = bits == NULL ? 0 : __atomic_load_n(&bits[*cursor % GRAPH_BLOCK_ROWS / 64], __ATOMIC_ACQUIRE) >> *cursor % 64;
+        if (bits == NULL) *cursor = (*cursor / GRAPH_BLOCK_ROWS + 1) * GRAPH_BLOCK_ROWS;
+        else if (word == 0) *cursor = (*cursor / 64 + 1) * 64;
+        else *cursor += (uint64_t)__builtin_ctzll(word);
+        if (word == 0) continue;
+        uint64_t node = (*cursor)++;
+        if (graph_node_visible(view, node) && has_all(view, node, labels, label_count)) ids[found++] = node;
+    }
+    return found;
+}
+
+/* ---- properties ---- */
+
+static const Table *table_of(const Graph *graph, ValueKind kind, uint64_t id)
+{
+    if (kind == VALUE_NODE) return &graph->nodes;
+    const RelationshipType *type = graph_type(graph, relationship_type(id));
+    return type == NULL ? NULL : &type->table;
+}
+
+Value graph_property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key)
+{
+    const Table *table = table_of(view->graph, kind, id);
+    const PropertyColumn *column = table == NULL || key == GRAPH_NAME_UNKNOWN ? NULL : table_column(table, key);
+    return column == NULL ? value_null() : column_read(column, kind == VALUE_NODE ? id : relationship_number(id), view->version);
+}
+
+static bool one_type(const uint64_t *ids, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        if (relationship_type(ids[i]) != relationship_type(ids[0])) return false;
+    return true;
+}
+
+static void all_null(Arena *arena, uint32_t count, Column *out)
+{
+    *out = *column_create(arena, COLUMN_ANY, count == 0 ? 1 : count);
+    for (uint32_t i = 0; i < count; i++)
+        out->values[i] = value_null();
+}
+
+void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids, uint32_t count, Arena *arena, Column *out)
+{
+    if (count == 0 || key == GRAPH_NAME_UNKNOWN) {
+        all_null(arena, count, out);
+        return;
+    }
+    if (kind == VALUE_NODE || one_type(ids, count)) {
+        const Table *table = table_of(view->graph, kind, ids[0]);
+        const PropertyColumn *column = table == NULL ? NULL : table_column(table, key);
+        uint64_t mask = kind == VALUE_NODE ? UINT64_MAX : relationship_number(UINT64_MAX);
+        if (column == NULL) all_null(arena, count, out);
+        else column_read_many(column, ids, count, mask, view->version, arena, out);
+        return;
+    }
+    *out = *column_create(arena, COLUMN_ANY, count);
+    for (uint32_t i = 0; i < count; i++)
+        out->values[i] = graph_property(view, kind, ids[i], key);
+}
+
+Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena)
+{
+    uint32_t keys = graph_name_count(view->graph, NAME_KEY), count = 0;
+    ValueEntry *entries = arena_alloc(arena, (keys + 1) * sizeof *entries);
+    for (uint32_t key = 0; key < keys; key++) {
+        Value value = graph_property(view, kind, id, key);
+        if (value.kind != VALUE_NULL) entries[count++] = (ValueEntry){graph_name_text(view->graph, NAME_KEY, key), value};
+    }
+    return value_map(entries, count);
+}
+
+/* ---- relationships ---- */
+
+RelationshipType *graph_type(const Graph *graph, uint32_t type)
+{
+    return type == GRAPH_NAME_UNKNOWN ? NULL : directory_get(&graph->types, type);
+}
+
+uint64_t graph_relationship_count(const GraphView *view, uint32_t type)
+{
+    const RelationshipType *found = graph_type(view->graph, type);
+    return found == NULL ? 0 : atomic_load(&found->table.rows.live);
+}
+
+bool graph_relationship_visible(const GraphView *view, uint64_t relationship)
+{
+    const RelationshipType *type = graph_type(view->graph, relationship_type(relationship));
+    return type != NULL && rows_visible(&type->table.rows, relationship_number(relationship), view->version);
+}
+
+void graph_relationship_ends(const GraphView *view, uint64_t relationship, uint64_t *from, uint64_t *to)
+{
+    uint64_t number = relationship_number(relationship);
+    const RelationshipType *type = graph_type(view->graph, relationship_type(relationship));
+    const EndsBlock *ends = directory_get(&type->ends, number / GRAPH_BLOCK_ROWS);
+    *from = ends->from[number % GRAPH_BLOCK_ROWS];
+    *to = ends->to[number % GRAPH_BLOCK_ROWS];
+}
+
+uint32_t graph_scan_relationships(const GraphView *view, uint32_t type, uint64_t *cursor, uint64_t *ids, uint32_t max)
+{
+    const RelationshipType *found = graph_type(view->graph, type);
+    uint32_t written = 0;
+    if (found == NULL) return 0;
+    uint64_t count = atomic_load_explicit(&found->table.rows.count, memory_order_acquire);
+    for (; *cursor < count && written < max; (*cursor)++)
+        if (rows_visible(&found->table.rows, *cursor, view->version)) ids[written++] = relationship_id(type, *cursor);
+    return written;
+}

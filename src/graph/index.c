@@ -1,0 +1,122 @@
+/*
+ * index.c - from a property's value to the nodes that may have it.
+ *
+ * A hash table of 64-bit slots: the upper half of the value's hash and the node's row. Entries are only ever added; every
+ * candidate is checked against what the view shows, so the table needs no versions: a node that lost the value, its label or
+ * its life is simply no hit. Readers probe beside the writer; growing makes a new table and retires the old one.
+ */
+#include "config.h"
+
+#include "graph/graph_internal.h"
+#include <stdlib.h>
+
+enum { TABLE_FIRST_SLOTS = 1024 };
+#define SLOT_EMPTY UINT64_MAX
+
+static HashTable *table_new(size_t size)
+{
+    HashTable *table = mem_alloc(sizeof *table + size * sizeof table->slots[0]);
+    table->mask = size - 1;
+    memset((void *)table->slots, 0xff, size * sizeof table->slots[0]);
+    return table;
+}
+
+static size_t home(const HashTable *table, uint64_t slot)
+{
+    return (slot >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & table->mask;
+}
+
+static void table_put(HashTable *table, uint64_t slot)
+{
+    size_t at = home(table, slot);
+    while (atomic_load_explicit(&table->slots[at], memory_order_relaxed) != SLOT_EMPTY)
+        at = (at + 1) & table->mask;
+    atomic_store_explicit(&table->slots[at], slot, memory_order_release);
+}
+
+static HashTable *table_grown(Graph *graph, Index *index, HashTable *table)
+{
+    size_t size = table == NULL ? TABLE_FIRST_SLOTS : (table->mask + 1) * 2;
+    HashTable *larger = table_new(size);
+    for (size_t i = 0; table != NULL && i <= table->mask; i++) {
+        uint64_t slot = atomic_load_explicit(&table->slots[i], memory_order_relaxed);
+        if (slot != SLOT_EMPTY) table_put(larger, slot);
+    }
+    atomic_store_explicit(&index->table, larger, memory_order_release);
+    graph_retire(graph, table);
+    return larger;
+}
+
+static uint64_t slot_of(Value value, uint64_t row)
+{
+    return (value_hash(value) >> 32) << 32 | row;
+}
+
+void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
+{
+    HashTable *table = atomic_load(&index->table);
+    if (table == NULL || (index->used + 1) * 2 > table->mask) table = table_grown(graph, index, table);
+    table_put(table, slot_of(value, row));
+    index->used++;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void append_once(Neighbors *out, size_t from, uint64_t node)
+{
+    for (size_t i = from; i < out->count; i++)
+        if (out->nodes[i] == node) return;
+    mem_reserve(out->nodes, out->node_capacity, out->count + 1);
+    out->nodes[out->count++] = node;
+}
+
+void graph_seek(const GraphView *view, const GraphIndex *definition, Value value, Neighbors *out)
+{
+    const Index *index = (const Index *)(const void *)definition; /* its first member */
+    const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
+    if (table == NULL || value.kind == VALUE_NULL) return;
+    size_t from = out->count;
+    uint64_t wanted = slot_of(value, 0) >> 32;
+    for (size_t at = home(table, slot_of(value, 0));; at = (at + 1) & table->mask) {
+        uint64_t slot = atomic_load_explicit(&table->slots[at], memory_order_acquire);
+        if (slot == SLOT_EMPTY) break;
+        uint64_t node = slot & UINT32_MAX;
+        if (slot >> 32 != wanted || !graph_node_visible(view, node)) continue;
+        if (!graph_node_has_label(view, node, definition->label)) continue;
+        if (value_equal(graph_property(view, VALUE_NODE, node, definition->key), value) == TRUTH_TRUE) append_once(out, from, node);
+    }
+    qsort(out->nodes + from, out->count - from, sizeof *out->nodes, by_id);
+}
+
+uint32_t graph_index_count(const Graph *graph)
+{
+    return atomic_load(&graph->index_count);
+}
+
+const GraphIndex *graph_index_at(const Graph *graph, uint32_t i)
+{
+    const Index *index = directory_get(&graph->indexes, i);
+    return index == NULL ? NULL : &index->definition;
+}
+
+const GraphIndex *graph_index_named(const Graph *graph, Str name)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index != NULL && str_equal(index->name, name)) return index;
+    }
+    return NULL;
+}
+
+const GraphIndex *graph_index_on(const Graph *graph, uint32_t label, uint32_t key, bool vector)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index != NULL && index->label == label && index->key == key && index->vector == vector) return index;
+    }
+    return NULL;
+}

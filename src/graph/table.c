@@ -1,0 +1,406 @@
+/*
+ * table.c - rows with versions, columns with version chains, and the directories that lead to them.
+ *
+ * A reader at version v sees a row created at c and deleted at d when c <= v and not d <= v. A column is written in place:
+ * before that, what was there goes to the front of the block's chain with the version that replaces it. A reader takes what
+ * stands in the block, then looks whether the chain has an entry for the row that is newer than its view: the oldest such
+ * entry holds what it must see. The chain entry is published before the block changes, so a reader that saw the new value
+ * also finds the entry.
+ *
+ * Invariants: a block has one type; values of another turn it into COLUMN_ANY, in a new block that takes the old one's place.
+ */
+#include "config.h"
+
+#include "graph/graph_internal.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* ---- memory that readers may still look at ---- */
+
+void graph_retire(Graph *graph, void *memory)
+{
+    if (memory == NULL) return;
+    mem_reserve(graph->retired, graph->retired_capacity, graph->retired_count + 1);
+    graph->retired[graph->retired_count++] = (Retired){memory, atomic_load(&graph->pending)};
+}
+
+/* ---- directories ---- */
+
+size_t directory_size(const Directory *directory)
+{
+    DirectoryArray *array = atomic_load_explicit(&directory->array, memory_order_acquire);
+    return array == NULL ? 0 : array->capacity;
+}
+
+void directory_set(Graph *graph, Directory *directory, size_t i, void *item)
+{
+    DirectoryArray *array = atomic_load_explicit(&directory->array, memory_order_relaxed);
+    if (array == NULL || i >= array->capacity) {
+        size_t capacity = array == NULL ? 8 : array->capacity * 2;
+        if (capacity <= i) capacity = i + 1;
+        DirectoryArray *larger = mem_calloc(1, sizeof *larger + capacity * sizeof larger->items[0]);
+        larger->capacity = capacity;
+        for (size_t j = 0; array != NULL && j < array->capacity; j++)
+            atomic_store_explicit(&larger->items[j], atomic_load_explicit(&array->items[j], memory_order_relaxed), memory_order_relaxed);
+        atomic_store_explicit(&directory->array, larger, memory_order_release);
+        graph_retire(graph, array);
+        array = larger;
+    }
+    atomic_store_explicit(&array->items[i], item, memory_order_release);
+}
+
+void directory_free(Directory *directory, void (*release)(void *item))
+{
+    size_t size = directory_size(directory);
+    for (size_t i = 0; i < size; i++) {
+        void *item = directory_get(directory, i);
+        if (item != NULL) release(item);
+    }
+    mem_free(atomic_load(&directory->array));
+}
+
+/* ---- rows ---- */
+
+uint64_t rows_create(Graph *graph, Rows *rows, uint64_t version)
+{
+    uint64_t row = atomic_load_explicit(&rows->count, memory_order_relaxed);
+    RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
+    if (block == NULL) {
+        block = mem_calloc(1, sizeof *block);
+        directory_set(graph, &rows->blocks, row / GRAPH_BLOCK_ROWS, block);
+    }
+    block->created[row % GRAPH_BLOCK_ROWS] = version;
+    atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
+    atomic_store_explicit(&rows->count, row + 1, memory_order_release);
+    atomic_fetch_add_explicit(&rows->live, 1, memory_order_relaxed);
+    return row;
+}
+
+void rows_uncreate(Rows *rows, uint64_t row)
+{
+    assert(row + 1 == atomic_load(&rows->count)); /* undo goes backwards */
+    atomic_store(&rows->count, row);
+    atomic_fetch_sub(&rows->live, 1);
+}
+
+bool rows_visible(const Rows *rows, uint64_t row, uint64_t version)
+{
+    if (row >= atomic_load_explicit(&rows->count, memory_order_acquire)) return false;
+    const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
+    if (block->created[row % GRAPH_BLOCK_ROWS] > version) return false;
+    const uint64_t *deleted = atomic_load_explicit(&block->deleted, memory_order_acquire);
+    if (deleted == NULL) return true;
+    uint64_t when = __atomic_load_n(&deleted[row % GRAPH_BLOCK_ROWS], __ATOMIC_RELAXED);
+    return when == 0 || when > version;
+}
+
+void rows_delete(Graph *graph, Rows *rows, uint64_t row, uint64_t version)
+{
+    (void)graph;
+    RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
+    uint64_t *deleted = atomic_load(&block->deleted);
+    if (deleted == NULL) {
+        deleted = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *deleted);
+        atomic_store_explicit(&block->deleted, deleted, memory_order_release);
+    }
+    __atomic_store_n(&deleted[row % GRAPH_BLOCK_ROWS], version, __ATOMIC_RELEASE);
+    atomic_store(&rows->deleted_max, version);
+    atomic_fetch_sub(&rows->live, 1);
+}
+
+void rows_undelete(Rows *rows, uint64_t row)
+{
+    RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
+    uint64_t *deleted = atomic_load(&block->deleted);
+    assert(deleted != NULL);
+    __atomic_store_n(&deleted[row % GRAPH_BLOCK_ROWS], 0, __ATOMIC_RELEASE);
+    atomic_fetch_add(&rows->live, 1);
+}
+
+static void row_block_free(void *item)
+{
+    RowBlock *block = item;
+    mem_free(atomic_load(&block->deleted));
+    mem_free(block);
+}
+
+void rows_free(Rows *rows)
+{
+    directory_free(&rows->blocks, row_block_free);
+}
+
+/* ---- columns ---- */
+
+static bool is_present(const ColumnBlock *block, uint32_t i)
+{
+    return __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
+}
+
+static Value block_value(const ColumnBlock *block, uint32_t i)
+{
+    if (!is_present(block, i)) return value_null();
+    switch (block->type) {
+    case COLUMN_ANY: return block->values[i];
+    case COLUMN_BOOLEAN: return value_boolean(block->booleans[i] != 0);
+    case COLUMN_INTEGER: return value_integer(block->integers[i]);
+    case COLUMN_FLOAT: return value_float(block->floats[i]);
+    case COLUMN_STRING: return value_string(block->strings[i]);
+    case COLUMN_VECTOR: return value_vector(block->vectors + (size_t)i * block->stride, block->dimensions);
+    case COLUMN_UNSET:
+    case COLUMN_NODE:
+    case COLUMN_RELATIONSHIP: break;
+    }
+    return value_null();
+}
+
+/* What a reader at `version` must see instead of the block's value; NULL: the block's value is right. */
+static const OldValue *older(const ColumnBlock *block, uint32_t i, uint64_t version)
+{
+    const OldValue *found = NULL;
+    for (const OldValue *old = atomic_load_explicit(&block->old, memory_order_acquire); old != NULL && old->version > version; old = old->next)
+        if (old->row == i) found = old;
+    return found;
+}
+
+Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version)
+{
+    const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+    if (block == NULL) return value_null();
+    uint32_t i = row % GRAPH_BLOCK_ROWS;
+    Value value = block_value(block, i);
+    atomic_thread_fence(memory_order_acquire);
+    const OldValue *old = older(block, i, version);
+    return old == NULL ? value : old->value;
+}
+
+static void copy_elements(Column *out, const ColumnBlock *block, uint32_t from, uint32_t to)
+{
+    switch (block->type) {
+    case COLUMN_BOOLEAN: out->booleans[to] = block->booleans[from]; break;
+    case COLUMN_INTEGER: out->integers[to] = block->integers[from]; break;
+    case COLUMN_FLOAT: out->floats[to] = block->floats[from]; break;
+    case COLUMN_STRING: out->strings[to] = block->strings[from]; break;
+    default: break;
+    }
+}
+
+/* The fast path holds while every row lies in a block of the first block's type, is present, and the block has no chain. */
+static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count, uint64_t mask, Arena *arena, Column *out)
+{
+    const ColumnBlock *first = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
+    if (first == NULL || first->type == COLUMN_UNSET || first->type == COLUMN_ANY || first->type == COLUMN_VECTOR) return 0;
+    *out = *column_create(arena, first->type, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t row = rows[i] & mask;
+        const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+        if (block == NULL || block->type != first->type || atomic_load_explicit(&block->old, memory_order_acquire) != NULL) return i;
+        if (!is_present(block, row % GRAPH_BLOCK_ROWS)) return i;
+        copy_elements(out, block, row % GRAPH_BLOCK_ROWS, i);
+    }
+    return count;
+}
+
+void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count, uint64_t mask, uint64_t version, Arena *arena, Column *out)
+{
+    uint32_t done = count == 0 ? 0 : read_plain(column, rows, count, mask, arena, out);
+    if (done == count && count > 0) return;
+    ColumnType type = done > 0 ? out->type : COLUMN_UNSET;
+    for (uint32_t i = done; i < count; i++) {
+        Value value = column_read(column, rows[i] & mask, version);
+        if (type == COLUMN_UNSET) {
+            if (value.kind == VALUE_NULL && i + 1 < count) continue;
+            type = value.kind == VALUE_NULL ? COLUMN_ANY : column_type_of((ValueKind)value.kind);
+            *out = *column_create(arena, type, count);
+            for (uint32_t j = 0; j < i; j++)
+                column_set_null(arena, out, j, count);
+        }
+        column_set(arena, out, i, value, count);
+    }
+    if (count == 0) *out = *column_create(arena, COLUMN_ANY, 1);
+}
+
+static size_t element_bytes(const ColumnBlock *block)
+{
+    switch (block->type) {
+    case COLUMN_ANY: return sizeof(Value);
+    case COLUMN_BOOLEAN: return 1;
+    case COLUMN_INTEGER: return sizeof(int64_t);
+    case COLUMN_FLOAT: return sizeof(double);
+    case COLUMN_STRING: return sizeof(Str);
+    case COLUMN_VECTOR: return block->stride * sizeof(float);
+    case COLUMN_UNSET:
+    case COLUMN_NODE:
+    case COLUMN_RELATIONSHIP: break;
+    }
+    return 0;
+}
+
+enum { VECTOR_STRIDE_FLOATS = 32, VECTOR_ALIGN = 64 }; /* the canonical kernel reads whole blocks of 32 floats */
+
+static ColumnBlock *block_new(ColumnType type, uint32_t dimensions)
+{
+    ColumnBlock *block = mem_calloc(1, sizeof *block);
+    block->type = type;
+    block->dimensions = type == COLUMN_VECTOR ? dimensions : 0;
+    block->stride = type == COLUMN_VECTOR ? (dimensions + VECTOR_STRIDE_FLOATS - 1) / VECTOR_STRIDE_FLOATS * VECTOR_STRIDE_FLOATS : 0;
+    size_t bytes = element_bytes(block) * GRAPH_BLOCK_ROWS;
+    if (type == COLUMN_VECTOR) {
+        block->vectors = mem_alloc_aligned(bytes == 0 ? VECTOR_ALIGN : bytes, VECTOR_ALIGN);
+        memset(block->vectors, 0, bytes);
+        block->factors = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *block->factors);
+    } else {
+        block->data = mem_calloc(1, bytes);
+    }
+    return block;
+}
+
+static Value owned(PropertyColumn *column, Value value)
+{
+    return value.kind < VALUE_STRING || value.kind == VALUE_VECTOR ? value : value_copy(column->heap, value);
+}
+
+/*
+ * 1 / |row| in the canonical order: products are summed in 8 lanes of 4 partial sums over blocks of 32, (0+1)+(2+3) in a lane,
+ * then lanes +4, +2, +1, all in f32 and never fused, so that every machine gets the same bits.
+ */
+static float row_factor(const float *row, uint32_t stride)
+{
+    float partial[32] = {0}, lanes[8];
+    for (uint32_t block = 0; block < stride; block += 32)
+        for (uint32_t j = 0; j < 32; j++)
+            partial[j] += row[block + j] * row[block + j];
+    for (uint32_t i = 0; i < 8; i++)
+        lanes[i] = (partial[4 * i] + partial[4 * i + 1]) + (partial[4 * i + 2] + partial[4 * i + 3]);
+    for (uint32_t half = 4; half > 0; half /= 2)
+        for (uint32_t i = 0; i < half; i++)
+            lanes[i] = lanes[i] + lanes[i + half];
+    return lanes[0] > 0 ? 1.0f / sqrtf(lanes[0]) : 0.0f;
+}
+
+static void block_store(ColumnBlock *block, uint32_t i, Value value)
+{
+    switch (block->type) {
+    case COLUMN_ANY: block->values[i] = value; break;
+    case COLUMN_BOOLEAN: block->booleans[i] = value.as.boolean; break;
+    case COLUMN_INTEGER: __atomic_store_n(&block->integers[i], value.as.integer, __ATOMIC_RELAXED); break;
+    case COLUMN_FLOAT: block->floats[i] = value.as.number; break;
+    case COLUMN_STRING: block->strings[i] = value_text(value); break;
+    case COLUMN_VECTOR:
+        memcpy(block->vectors + (size_t)i * block->stride, value.as.vector, value.aux * sizeof(float));
+        block->factors[i] = row_factor(block->vectors + (size_t)i * block->stride, block->stride);
+        break;
+    case COLUMN_UNSET:
+    case COLUMN_NODE:
+    case COLUMN_RELATIONSHIP: break;
+    }
+    __atomic_fetch_or(&block->present[i / 64], UINT64_C(1) << i % 64, __ATOMIC_RELEASE);
+}
+
+static bool block_fits(const ColumnBlock *block, Value value)
+{
+    if (block->type == COLUMN_ANY) return true;
+    if (block->type == COLUMN_VECTOR) return value.kind == VALUE_VECTOR && value.aux == block->dimensions;
+    return block->type == column_type_of((ValueKind)value.kind);
+}
+
+/* A block of mixed values takes the typed one's place; who reads the old one sees what it was. */
+static ColumnBlock *promote(Graph *graph, PropertyColumn *column, uint64_t row, ColumnBlock *typed)
+{
+    ColumnBlock *mixed = block_new(COLUMN_ANY, 0);
+    for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
+        Value value = block_value(typed, i);
+        if (value.kind != VALUE_NULL) block_store(mixed, i, value.kind == VALUE_VECTOR ? value_copy(column->heap, value) : value);
+    }
+    atomic_store(&mixed->old, atomic_load(&typed->old));
+    directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, mixed);
+    graph_retire(graph, typed->data);
+    graph_retire(graph, typed->factors);
+    graph_retire(graph, typed);
+    return mixed;
+}
+
+/* Old values nobody can need any more are let go before a new one is added. */
+static void chain_push(Graph *graph, PropertyColumn *column, ColumnBlock *block, uint32_t i, Value before, uint64_t version)
+{
+    OldValue *head = atomic_load_explicit(&block->old, memory_order_relaxed);
+    if (head != NULL && head->version <= graph_horizon(graph)) {
+        atomic_store(&block->old, NULL);
+        while (head != NULL) {
+            OldValue *next = head->next;
+            graph_retire(graph, head);
+            head = next;
+        }
+    }
+    OldValue *entry = mem_alloc(sizeof *entry);
+    *entry = (OldValue){version, i, before.kind == VALUE_VECTOR ? value_copy(column->heap, before) : before, atomic_load(&block->old)};
+    atomic_store_explicit(&block->old, entry, memory_order_release);
+    atomic_thread_fence(memory_order_release);
+}
+
+Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value, uint64_t version, bool keep)
+{
+    ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+    uint32_t i = row % GRAPH_BLOCK_ROWS;
+    if (block == NULL) {
+        if (value.kind == VALUE_NULL) return value_null();
+        block = block_new(column_type_of((ValueKind)value.kind), value.aux);
+        directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, block);
+    }
+    Value before = block_value(block, i);
+    if (before.kind == VALUE_VECTOR) before = value_copy(column->heap, before);
+    if (keep) chain_push(graph, column, block, i, before, version);
+    if (value.kind == VALUE_NULL) {
+        __atomic_fetch_and(&block->present[i / 64], ~(UINT64_C(1) << i % 64), __ATOMIC_RELEASE);
+        return before;
+    }
+    if (!block_fits(block, value)) block = promote(graph, column, row, block);
+    block_store(block, i, block->type == COLUMN_ANY && value.kind == VALUE_VECTOR ? value_copy(column->heap, value) : owned(column, value));
+    return before;
+}
+
+static void column_block_free(void *item)
+{
+    ColumnBlock *block = item;
+    for (OldValue *old = atomic_load(&block->old), *next; old != NULL; old = next) {
+        next = old->next;
+        mem_free(old);
+    }
+    mem_free(block->data);
+    mem_free(block->factors);
+    mem_free(block);
+}
+
+void column_free(PropertyColumn *column)
+{
+    directory_free(&column->blocks, column_block_free);
+    arena_destroy(column->heap);
+}
+
+PropertyColumn *table_column(const Table *table, uint32_t key)
+{
+    return directory_get(&table->columns, key);
+}
+
+PropertyColumn *table_column_make(Graph *graph, Table *table, uint32_t key)
+{
+    PropertyColumn *column = table_column(table, key);
+    if (column == NULL) {
+        column = mem_calloc(1, sizeof *column);
+        column->heap = arena_create();
+        directory_set(graph, &table->columns, key, column);
+    }
+    return column;
+}
+
+static void property_column_free(void *item)
+{
+    column_free(item);
+    mem_free(item);
+}
+
+void table_free(Table *table)
+{
+    rows_free(&table->rows);
+    directory_free(&table->columns, property_column_free);
+}

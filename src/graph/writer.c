@@ -1,0 +1,409 @@
+/*
+ * writer.c - the one writer: what it does, and how it is taken back.
+ *
+ * Everything is done in place under the pending version and noted in a list of changes with what was there before.
+ * Rolling back walks the list backwards, so rows given out are handed back in reverse order and ids nobody ever saw are used
+ * again. Publishing makes the pending version the newest; what was replaced is freed once no view is older.
+ */
+#include "config.h"
+
+#include "graph/graph_internal.h"
+#include <assert.h>
+
+/* ---- begin and end ---- */
+
+GraphWriter *graph_writer_begin(Graph *graph)
+{
+    GraphWriter *writer = mem_calloc(1, sizeof *writer);
+    writer->graph = graph;
+    writer->version = atomic_load(&graph->published) + 1;
+    writer->arena = arena_create();
+    atomic_store(&graph->pending, writer->version);
+    return writer;
+}
+
+GraphView graph_writer_view(const GraphWriter *writer)
+{
+    return (GraphView){writer->graph, writer->version};
+}
+
+static void reclaim(Graph *graph)
+{
+    uint64_t horizon = graph_horizon(graph);
+    size_t kept = 0;
+    for (size_t i = 0; i < graph->retired_count; i++) {
+        if (graph->retired[i].version <= horizon) mem_free(graph->retired[i].memory);
+        else graph->retired[kept++] = graph->retired[i];
+    }
+    graph->retired_count = kept;
+}
+
+static void writer_free(GraphWriter *writer)
+{
+    arena_destroy(writer->arena);
+    mem_free(writer->changes);
+    mem_free(writer);
+}
+
+void graph_writer_publish(GraphWriter *writer)
+{
+    atomic_store(&writer->graph->published, writer->version);
+    reclaim(writer->graph);
+    writer_free(writer);
+}
+
+void graph_writer_abort(GraphWriter *writer)
+{
+    graph_rollback_to(writer, 0);
+    writer_free(writer);
+}
+
+size_t graph_savepoint(const GraphWriter *writer)
+{
+    return writer->count;
+}
+
+size_t graph_change_count(const GraphWriter *writer)
+{
+    return writer->count;
+}
+
+static Change *note(GraphWriter *writer, Change change)
+{
+    mem_reserve(writer->changes, writer->capacity, writer->count + 1);
+    writer->changes[writer->count] = change;
+    return &writer->changes[writer->count++];
+}
+
+/* ---- labels ---- */
+
+static uint32_t shape_intern(GraphWriter *writer, const uint32_t *labels, uint32_t count)
+{
+    Graph *graph = writer->graph;
+    uint64_t id;
+    Str key = {(const char *)labels, count * sizeof *labels};
+    if (count == 0) key = STR("");
+    if (strmap_get(graph->shape_ids, key, &id)) return (uint32_t)id;
+    Shape *shape = mem_alloc(sizeof *shape + count * sizeof *labels);
+    shape->count = count;
+    if (count > 0) memcpy(shape->labels, labels, count * sizeof *labels);
+    id = atomic_load(&graph->shape_count);
+    directory_set(graph, &graph->shapes, id, shape);
+    strmap_put(graph->shape_ids, key, id);
+    atomic_store(&graph->shape_count, (uint32_t)id + 1);
+    return (uint32_t)id;
+}
+
+static void mark_label(Graph *graph, uint32_t id, uint64_t node)
+{
+    Label *label = directory_get(&graph->labels, id);
+    uint64_t *bits = directory_get(&label->blocks, node / GRAPH_BLOCK_ROWS);
+    if (bits == NULL) {
+        bits = mem_calloc(GRAPH_BLOCK_ROWS / 64, sizeof *bits);
+        directory_set(graph, &label->blocks, node / GRAPH_BLOCK_ROWS, bits);
+    }
+    __atomic_fetch_or(&bits[node % GRAPH_BLOCK_ROWS / 64], UINT64_C(1) << node % 64, __ATOMIC_RELEASE);
+}
+
+static void count_labels(Graph *graph, const Shape *shape, bool up)
+{
+    for (uint32_t i = 0; shape != NULL && i < shape->count; i++) {
+        Label *label = directory_get(&graph->labels, shape->labels[i]);
+        if (up) atomic_fetch_add(&label->live, 1);
+        else atomic_fetch_sub(&label->live, 1);
+    }
+}
+
+static const Shape *shape_at(const Graph *graph, Value id)
+{
+    return id.kind == VALUE_NULL ? NULL : directory_get(&graph->shapes, (size_t)id.as.integer);
+}
+
+static void set_shape(GraphWriter *writer, uint64_t node, uint32_t shape, bool keep)
+{
+    Graph *graph = writer->graph;
+    Value after = value_integer(shape);
+    Value before = column_write(graph, &graph->shapes_of, node, after, writer->version, keep);
+    const Shape *new_shape = shape_at(graph, after);
+    count_labels(graph, shape_at(graph, before), false);
+    count_labels(graph, new_shape, true);
+    for (uint32_t i = 0; i < new_shape->count; i++)
+        mark_label(graph, new_shape->labels[i], node);
+    note(writer, (Change){.kind = CHANGE_SHAPE, .id = node, .before = before, .after = after});
+}
+
+static uint32_t sorted_once(uint32_t *labels, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t label = labels[i], at = 0;
+        while (at < kept && labels[at] < label)
+            at++;
+        if (at < kept && labels[at] == label) continue;
+        memmove(&labels[at + 1], &labels[at], (kept - at) * sizeof *labels);
+        labels[at] = label;
+        kept++;
+    }
+    return kept;
+}
+
+/* Every indexed property of the node goes into the indexes of a label it just got. */
+static void index_label(GraphWriter *writer, uint64_t node, uint32_t label)
+{
+    Graph *graph = writer->graph;
+    GraphView view = graph_writer_view(writer);
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        Index *index = directory_get(&graph->indexes, i);
+        if (index == NULL || index->definition.vector || index->definition.label != label) continue;
+        Value value = graph_property(&view, VALUE_NODE, node, index->definition.key);
+        if (value.kind != VALUE_NULL) index_insert(graph, index, value, node);
+    }
+}
+
+bool graph_add_label(GraphWriter *writer, uint64_t node, uint32_t label)
+{
+    const Shape *shape = graph_shape(writer->graph, node, writer->version);
+    uint32_t count = shape == NULL ? 0 : shape->count;
+    if (shape_has(shape, label)) return false;
+    uint32_t *labels = arena_array(writer->arena, uint32_t, count + 1);
+    if (count > 0) memcpy(labels, shape->labels, count * sizeof *labels);
+    labels[count] = label;
+    set_shape(writer, node, shape_intern(writer, labels, sorted_once(labels, count + 1)), true);
+    index_label(writer, node, label);
+    return true;
+}
+
+bool graph_remove_label(GraphWriter *writer, uint64_t node, uint32_t label)
+{
+    const Shape *shape = graph_shape(writer->graph, node, writer->version);
+    if (!shape_has(shape, label)) return false;
+    uint32_t *labels = arena_array(writer->arena, uint32_t, shape->count), count = 0;
+    for (uint32_t i = 0; i < shape->count; i++)
+        if (shape->labels[i] != label) labels[count++] = shape->labels[i];
+    set_shape(writer, node, shape_intern(writer, labels, count), true);
+    return true;
+}
+
+/* ---- nodes and relationships ---- */
+
+Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t label_count, uint64_t *out)
+{
+    Graph *graph = writer->graph;
+    if (atomic_load(&graph->nodes.rows.count) >= GRAPH_NODES_MAX)
+        return error_new(ERROR_LIMIT, "a database holds at most %u nodes", (unsigned)GRAPH_NODES_MAX);
+    uint32_t *own = arena_array(writer->arena, uint32_t, label_count + 1);
+    if (label_count > 0) memcpy(own, labels, label_count * sizeof *own);
+    uint64_t node = rows_create(graph, &graph->nodes.rows, writer->version);
+    note(writer, (Change){.kind = CHANGE_CREATE_NODE, .id = node});
+    set_shape(writer, node, shape_intern(writer, own, sorted_once(own, label_count)), false);
+    *out = node;
+    return NULL;
+}
+
+Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t from, uint64_t to, uint64_t *out)
+{
+    Graph *graph = writer->graph;
+    RelationshipType *relationships = graph_type(graph, type);
+    assert(relationships != NULL && from < GRAPH_NODES_MAX && to < GRAPH_NODES_MAX);
+    if (atomic_load(&relationships->table.rows.count) >= UINT32_MAX)
+        return error_new(ERROR_LIMIT, "a type has at most %u relationships", UINT32_MAX);
+    uint64_t number = rows_create(graph, &relationships->table.rows, writer->version);
+    EndsBlock *ends = directory_get(&relationships->ends, number / GRAPH_BLOCK_ROWS);
+    if (ends == NULL) {
+        ends = mem_calloc(1, sizeof *ends);
+        directory_set(graph, &relationships->ends, number / GRAPH_BLOCK_ROWS, ends);
+    }
+    ends->from[number % GRAPH_BLOCK_ROWS] = (uint32_t)from;
+    ends->to[number % GRAPH_BLOCK_ROWS] = (uint32_t)to;
+    adjacency_add(graph, &relationships->out, from, (uint32_t)to, (uint32_t)number);
+    adjacency_add(graph, &relationships->in, to, (uint32_t)from, (uint32_t)number);
+    *out = relationship_id(type, number);
+    note(writer, (Change){.kind = CHANGE_CREATE_RELATIONSHIP, .id = *out});
+    return NULL;
+}
+
+bool graph_delete_relationship(GraphWriter *writer, uint64_t relationship)
+{
+    GraphView view = graph_writer_view(writer);
+    if (!graph_relationship_visible(&view, relationship)) return false;
+    RelationshipType *type = graph_type(writer->graph, relationship_type(relationship));
+    rows_delete(writer->graph, &type->table.rows, relationship_number(relationship), writer->version);
+    note(writer, (Change){.kind = CHANGE_DELETE_RELATIONSHIP, .id = relationship});
+    return true;
+}
+
+bool graph_delete_node(GraphWriter *writer, uint64_t node)
+{
+    GraphView view = graph_writer_view(writer);
+    if (!graph_node_visible(&view, node)) return false;
+    rows_delete(writer->graph, &writer->graph->nodes.rows, node, writer->version);
+    count_labels(writer->graph, graph_shape(writer->graph, node, writer->version), false);
+    note(writer, (Change){.kind = CHANGE_DELETE_NODE, .id = node});
+    return true;
+}
+
+/* ---- properties ---- */
+
+static Table *table_for(Graph *graph, ValueKind kind, uint64_t id)
+{
+    return kind == VALUE_NODE ? &graph->nodes : &graph_type(graph, relationship_type(id))->table;
+}
+
+/* A list of numbers becomes a vector where a vector index of its dimension wants one. */
+static Value as_indexed(GraphWriter *writer, uint64_t node, uint32_t key, Value value)
+{
+    Graph *graph = writer->graph;
+    if (value.kind != VALUE_LIST) return value;
+    const Shape *shape = graph_shape(graph, node, writer->version);
+    for (uint32_t i = 0; shape != NULL && i < shape->count; i++) {
+        const GraphIndex *index = graph_index_on(graph, shape->labels[i], key, true);
+        if (index == NULL || index->dimensions != value.aux) continue;
+        float *components = arena_array(writer->arena, float, value.aux);
+        for (uint32_t j = 0; j < value.aux; j++) {
+            if (!value_is_number(value.as.items[j])) return value;
+            components[j] = (float)value_as_double(value.as.items[j]);
+        }
+        return value_vector(components, value.aux);
+    }
+    return value;
+}
+
+static void index_property(GraphWriter *writer, uint64_t node, uint32_t key, Value value)
+{
+    Graph *graph = writer->graph;
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        Index *index = directory_get(&graph->indexes, i);
+        if (index == NULL || index->definition.vector || index->definition.key != key) continue;
+        if (shape_has(graph_shape(graph, node, writer->version), index->definition.label)) index_insert(graph, index, value, node);
+    }
+}
+
+static bool is_new(const Graph *graph, ValueKind kind, uint64_t id, uint64_t version)
+{
+    const Rows *rows = kind == VALUE_NODE ? &graph->nodes.rows : &graph_type(graph, relationship_type(id))->table.rows;
+    uint64_t row = kind == VALUE_NODE ? id : relationship_number(id);
+    const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
+    return block->created[row % GRAPH_BLOCK_ROWS] == version;
+}
+
+bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32_t key, Value value)
+{
+    Graph *graph = writer->graph;
+    Table *table = table_for(graph, kind, id);
+    uint64_t row = kind == VALUE_NODE ? id : relationship_number(id);
+    if (value.kind == VALUE_NULL && table_column(table, key) == NULL) return false;
+    if (kind == VALUE_NODE) value = as_indexed(writer, id, key, value);
+    PropertyColumn *column = table_column_make(graph, table, key);
+    bool keep = !is_new(graph, kind, id, writer->version); /* nobody else saw a row made just now */
+    Value before = column_write(graph, column, row, value, writer->version, keep);
+    if (before.kind == VALUE_NULL && value.kind == VALUE_NULL) return false;
+    note(writer, (Change){.kind = CHANGE_PROPERTY, .entity = (uint8_t)kind, .key = key, .id = id, .before = before});
+    if (kind == VALUE_NODE && value.kind != VALUE_NULL) index_property(writer, id, key, value);
+    return true;
+}
+
+/* ---- indexes ---- */
+
+static void build_index(GraphWriter *writer, Index *index)
+{
+    enum { CHUNK = 256 };
+    GraphView view = graph_writer_view(writer);
+    uint64_t cursor = 0, ids[CHUNK];
+    uint32_t count, key = index->definition.key;
+    while ((count = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0)
+        for (uint32_t i = 0; i < count; i++) {
+            Value value = graph_property(&view, VALUE_NODE, ids[i], key);
+            if (value.kind == VALUE_NULL) continue;
+            if (!index->definition.vector) index_insert(writer->graph, index, value, ids[i]);
+            else if (value.kind == VALUE_LIST) graph_set_property(writer, VALUE_NODE, ids[i], key, value);
+        }
+}
+
+Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
+{
+    Graph *graph = writer->graph;
+    if (graph_index_named(graph, definition->name) != NULL)
+        return error_new(ERROR_NAME_EXISTS, "there is an index %.*s already", STR_ARG(definition->name));
+    Index *index = mem_calloc(1, sizeof *index);
+    index->definition = *definition;
+    char *name = mem_alloc(definition->name.bytes + 1);
+    memcpy(name, definition->name.data, definition->name.bytes);
+    index->definition.name.data = name;
+    uint32_t id = atomic_load(&graph->index_count);
+    directory_set(graph, &graph->indexes, id, index);
+    atomic_store(&graph->index_count, id + 1);
+    note(writer, (Change){.kind = CHANGE_CREATE_INDEX, .id = id, .index = index});
+    build_index(writer, index);
+    return NULL;
+}
+
+bool graph_drop_index(GraphWriter *writer, Str name)
+{
+    Graph *graph = writer->graph;
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        Index *index = directory_get(&graph->indexes, i);
+        if (index == NULL || !str_equal(index->definition.name, name)) continue;
+        directory_set(graph, &graph->indexes, i, NULL);
+        note(writer, (Change){.kind = CHANGE_DROP_INDEX, .id = i, .index = index});
+        return true;
+    }
+    return false;
+}
+
+/* ---- taking back ---- */
+
+static void undo_relationship(GraphWriter *writer, uint64_t relationship)
+{
+    uint64_t from, to;
+    GraphView view = graph_writer_view(writer);
+    RelationshipType *type = graph_type(writer->graph, relationship_type(relationship));
+    graph_relationship_ends(&view, relationship, &from, &to);
+    adjacency_undo(&type->in, to);
+    adjacency_undo(&type->out, from);
+    rows_uncreate(&type->table.rows, relationship_number(relationship));
+}
+
+static void undo_shape(GraphWriter *writer, const Change *change)
+{
+    Graph *graph = writer->graph;
+    count_labels(graph, shape_at(graph, change->after), false);
+    count_labels(graph, shape_at(graph, change->before), true);
+    column_write(graph, &graph->shapes_of, change->id, change->before, writer->version, false);
+}
+
+static void undo(GraphWriter *writer, const Change *change)
+{
+    Graph *graph = writer->graph;
+    uint64_t row = change->entity == VALUE_NODE ? change->id : relationship_number(change->id);
+    switch (change->kind) {
+    case CHANGE_CREATE_NODE: rows_uncreate(&graph->nodes.rows, change->id); break;
+    case CHANGE_CREATE_RELATIONSHIP: undo_relationship(writer, change->id); break;
+    case CHANGE_PROPERTY: {
+        Table *table = table_for(graph, (ValueKind)change->entity, change->id);
+        column_write(graph, table_column(table, change->key), row, change->before, writer->version, false);
+        break;
+    }
+    case CHANGE_SHAPE: undo_shape(writer, change); break;
+    case CHANGE_DELETE_NODE:
+        rows_undelete(&graph->nodes.rows, change->id);
+        count_labels(graph, graph_shape(graph, change->id, writer->version), true);
+        break;
+    case CHANGE_DELETE_RELATIONSHIP:
+        rows_undelete(&graph_type(graph, relationship_type(change->id))->table.rows, relationship_number(change->id));
+        break;
+    case CHANGE_CREATE_INDEX:
+        directory_set(graph, &graph->indexes, change->id, NULL);
+        graph_retire(graph, atomic_load(&change->index->table));
+        graph_retire(graph, (void *)change->index->definition.name.data);
+        graph_retire(graph, change->index);
+        break;
+    case CHANGE_DROP_INDEX: directory_set(graph, &graph->indexes, change->id, change->index); break;
+    }
+}
+
+void graph_rollback_to(GraphWriter *writer, size_t savepoint)
+{
+    assert(savepoint <= writer->count);
+    while (writer->count > savepoint)
+        undo(writer, &writer->changes[--writer->count]);
+}
