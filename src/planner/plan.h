@@ -241,15 +241,6 @@ typedef struct Plan {
 /* Binds and plans `text` (one statement) in `arena`. `names` looks up labels, types, keys and indexes of the present
  * version; procedures and registered functions come from `environment`. Errors have a place and are compile-time ones. */
 struct GraphView;
-typedef struct PlanEnvironment { /* what the session adds; every member may be NULL */
-    void *state;
-    const Function *(*function)(void *state, Str name);
-    /* A procedure's shape: false if there is none of that name. Arrays live as long as the session. */
-    bool (*procedure)(void *state, Str name, const struct PlanProcedure **out);
-    bool (*strategy)(void *state, Str name);
-    bool strict_names;
-} PlanEnvironment;
-
 typedef struct PlanProcedure {
     Str name;
     uint32_t argument_count, yield_count;
@@ -257,6 +248,15 @@ typedef struct PlanProcedure {
     const uint8_t *argument_types, *yield_types; /* ValueKind, EXPR_TYPE_ANY, or PROCEDURE_NUMBER */
 } PlanProcedure;
 enum { PROCEDURE_NUMBER = EXPR_TYPE_ANY + 1 }; /* integer or float */
+
+typedef struct PlanEnvironment { /* what the session adds; every member may be NULL */
+    void *state;
+    const Function *(*function)(void *state, Str name);
+    /* A procedure's shape: false if there is none of that name. Arrays live as long as the session. */
+    bool (*procedure)(void *state, Str name, const PlanProcedure **out);
+    bool (*strategy)(void *state, Str name);
+    bool strict_names;
+} PlanEnvironment;
 
 Error *planner_plan(Arena *arena, Str text, const struct GraphView *view, const PlanEnvironment *environment, Plan **out) MUST_CHECK;
 

@@ -1,0 +1,96 @@
+/* command.c - statements that are no queries. */
+#include "config.h"
+
+#include "planner/planner_internal.h"
+
+static void columns(Binder *binder, const char *const *names, uint32_t count)
+{
+    Plan *plan = binder->plan;
+    plan->columns = arena_array(binder->arena, Str, count + 1);
+    plan->column_count = count;
+    plan->gives_rows = count > 0;
+    for (uint32_t i = 0; i < count; i++)
+        plan->columns[i] = str_from(names[i]);
+}
+
+static Error *plan_index(Binder *binder, const AstStatement *statement)
+{
+    Plan *plan = binder->plan;
+    bool create = statement->kind == COMMAND_CREATE_INDEX;
+    plan->statement = create ? STATEMENT_CREATE_INDEX : STATEMENT_DROP_INDEX;
+    plan->writes = true;
+    plan->index.name = statement->name.text;
+    plan->index.tolerant = statement->tolerant;
+    if (!create) return NULL;
+    if (statement->index_kind == AST_INDEX_TEXT) return not_executed("a text index", statement->offset, statement->length);
+    if (statement->on_relationship) return not_executed("an index on relationships", statement->offset, statement->length);
+    if (statement->properties.count != 1)
+        return not_executed("an index on several properties", statement->properties.items[1].offset, statement->properties.items[1].length);
+    plan->index.vector = statement->index_kind == AST_INDEX_VECTOR;
+    plan->index.label = statement->label.text;
+    plan->index.property = statement->properties.items[0].text;
+    if (statement->options != NULL) TRY(bind(binder, statement->options, &plan->index.options));
+    return NULL;
+}
+
+static Error *plan_copy_from(Binder *binder, const AstStatement *statement)
+{
+    static const char *const names[] = {"read", "created", "matched", "skipped", "columns"};
+    Plan *plan = binder->plan;
+    plan->statement = statement->kind == COMMAND_COPY_NODES ? STATEMENT_COPY_NODES : STATEMENT_COPY_RELATIONSHIPS;
+    plan->writes = true;
+    plan->name = statement->label.text;
+    TRY(bind(binder, statement->expr, &plan->source));
+    if (statement->options != NULL) TRY(bind(binder, statement->options, &plan->options));
+    columns(binder, names, 5);
+    return NULL;
+}
+
+static Error *plan_show(Binder *binder, const AstStatement *statement)
+{
+    static const struct {
+        const char *what;
+        const char *names[6];
+        uint32_t count;
+    } shows[] = {{"INDEXES", {"name", "type", "label", "property", "options", "left_out"}, 6},
+                 {"INDEX", {"name", "type", "label", "property", "options", "left_out"}, 6},
+                 {"LABELS", {"label", "nodes"}, 2},
+                 {"TYPES", {"type", "relationships"}, 2},
+                 {"PROPERTIES", {"property"}, 1},
+                 {"FUNCTIONS", {"name", "signature", "meaning"}, 3},
+                 {"STRATEGIES", {"name", "meaning"}, 2}};
+    Plan *plan = binder->plan;
+    for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
+        if (!str_equal_ignore_case(statement->name.text, str_from(shows[i].what))) continue;
+        plan->statement = STATEMENT_SHOW;
+        plan->name = str_from(shows[i].what);
+        columns(binder, shows[i].names, shows[i].count);
+        return NULL;
+    }
+    return error_hint(fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length, "nothing to show: %.*s", STR_ARG(statement->name.text)),
+                      "SHOW INDEXES, LABELS, TYPES, PROPERTIES, FUNCTIONS or STRATEGIES");
+}
+
+Error *plan_command(Binder *binder, const AstStatement *statement)
+{
+    Plan *plan = binder->plan;
+    switch (statement->kind) {
+    case COMMAND_CREATE_INDEX:
+    case COMMAND_DROP_INDEX: return plan_index(binder, statement);
+    case COMMAND_COPY_NODES:
+    case COMMAND_COPY_RELATIONSHIPS: return plan_copy_from(binder, statement);
+    case COMMAND_SHOW: return plan_show(binder, statement);
+    case COMMAND_BEGIN: plan->statement = STATEMENT_BEGIN; return NULL;
+    case COMMAND_COMMIT: plan->statement = STATEMENT_COMMIT; return NULL;
+    case COMMAND_ROLLBACK: plan->statement = STATEMENT_ROLLBACK; return NULL;
+    case COMMAND_COPY_TO: return not_executed("COPY .. TO", statement->offset, statement->length);
+    case COMMAND_CREATE_CONSTRAINT:
+    case COMMAND_DROP_CONSTRAINT: return not_executed("a constraint", statement->offset, statement->length);
+    case COMMAND_CREATE_SNAPSHOT:
+    case COMMAND_DROP_SNAPSHOT: return not_executed("a snapshot", statement->offset, statement->length);
+    case COMMAND_CREATE_TOPIC:
+    case COMMAND_DROP_TOPIC: return not_executed("a topic", statement->offset, statement->length);
+    case COMMAND_QUERY: break;
+    }
+    return NULL;
+}

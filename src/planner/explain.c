@@ -1,0 +1,143 @@
+/*
+ * explain.c - plans as people read them: one operator a line, the last one first, sub-plans indented.
+ */
+#include "config.h"
+
+#include "planner/planner_internal.h"
+
+typedef struct Explain {
+    Buffer *out;
+    const Plan *plan;
+    const uint64_t *actual;
+    const int64_t *elapsed_ns;
+} Explain;
+
+static const char *const kind_names[] = {
+    [PLAN_UNIT] = "Unit", [PLAN_ARGUMENT] = "Argument", [PLAN_NODE_SCAN] = "NodeScan", [PLAN_NODE_SEEK] = "NodeSeek",
+    [PLAN_NODE_BY_ID] = "NodeById", [PLAN_EXPAND] = "Expand", [PLAN_EXPAND_VARIABLE] = "ExpandVariable",
+    [PLAN_RELATIONSHIP_SCAN] = "RelationshipScan", [PLAN_RELATIONSHIP_ENDS] = "RelationshipEnds", [PLAN_SHORTEST] = "ShortestPath",
+    [PLAN_FILTER] = "Filter", [PLAN_PROJECT] = "Project", [PLAN_UNWIND] = "Unwind", [PLAN_AGGREGATE] = "Aggregate",
+    [PLAN_DISTINCT] = "Distinct", [PLAN_SORT] = "Sort", [PLAN_SKIP] = "Skip", [PLAN_LIMIT] = "Limit", [PLAN_UNION] = "Union",
+    [PLAN_APPLY] = "Apply", [PLAN_CREATE] = "Create", [PLAN_MERGE] = "Merge", [PLAN_SET] = "Set", [PLAN_REMOVE] = "Remove",
+    [PLAN_DELETE] = "Delete", [PLAN_FOREACH] = "Foreach", [PLAN_LOAD] = "Load", [PLAN_CALL] = "Call", [PLAN_SCORE] = "VectorTopK",
+    [PLAN_RANK] = "Rank", [PLAN_PRODUCE] = "Produce"};
+
+static void slot_name(const Explain *explain, uint32_t slot)
+{
+    const char *name = slot == SLOT_NONE ? NULL : explain->plan->slot_names[slot];
+    if (name != NULL) buffer_text(explain->out, name);
+}
+
+static void node_shape(const Explain *explain, uint32_t slot, const NameRef *labels, uint32_t count)
+{
+    buffer_char(explain->out, '(');
+    slot_name(explain, slot);
+    for (uint32_t i = 0; i < count; i++)
+        buffer_printf(explain->out, ":%.*s", STR_ARG(labels[i].text));
+    buffer_char(explain->out, ')');
+}
+
+static void expand_shape(const Explain *explain, const PlanNode *node)
+{
+    node_shape(explain, node->from_slot, NULL, 0);
+    buffer_text(explain->out, node->direction == PLAN_IN ? "<-[" : "-[");
+    slot_name(explain, node->relationship_slot);
+    for (uint32_t i = 0; i < node->type_count; i++)
+        buffer_printf(explain->out, "%c%.*s", i == 0 ? ':' : '|', STR_ARG(node->types[i].text));
+    if (node->kind == PLAN_EXPAND_VARIABLE || node->kind == PLAN_SHORTEST) {
+        buffer_printf(explain->out, "*%lld..", (long long)node->hops_min);
+        if (node->hops_max >= 0) buffer_printf(explain->out, "%lld", (long long)node->hops_max);
+    }
+    buffer_text(explain->out, node->direction == PLAN_OUT ? "]->" : "]-");
+    node_shape(explain, node->to_slot, NULL, 0);
+    if (node->to_bound) buffer_text(explain->out, " both ends known");
+}
+
+static void items_shape(const Explain *explain, const PlanItem *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) buffer_text(explain->out, ", ");
+        expr_print(explain->out, items[i].expr, explain->plan->slot_names);
+        if (items[i].descending) buffer_text(explain->out, " DESC");
+    }
+}
+
+static void score_shape(const Explain *explain, const PlanNode *node)
+{
+    static const char *const metrics[] = {"cosine", "dot", "l2"};
+    if (node->kind == PLAN_RANK) buffer_printf(explain->out, "%.*s", STR_ARG(node->strategy));
+    for (uint32_t i = 0; i < node->leg_count; i++) {
+        const PlanScoreLeg *leg = &node->legs[i];
+        buffer_text(explain->out, i > 0 ? ", " : node->kind == PLAN_RANK ? " over " : "");
+        if (leg->vector) {
+            slot_name(explain, leg->slot);
+            buffer_printf(explain->out, ".%.*s %s ", STR_ARG(leg->key.text), metrics[leg->metric]);
+        }
+        expr_print(explain->out, leg->expr, explain->plan->slot_names);
+    }
+    if (node->limit == NULL) return;
+    buffer_text(explain->out, " best ");
+    expr_print(explain->out, node->limit, explain->plan->slot_names);
+}
+
+static void details(const Explain *explain, const PlanNode *node)
+{
+    static const char *const applies[] = {"optional", "rows", "exists", "count", "collect", "each"};
+    buffer_char(explain->out, ' ');
+    switch (node->kind) {
+    case PLAN_NODE_SCAN: node_shape(explain, node->slot, node->labels, node->label_count); break;
+    case PLAN_NODE_SEEK:
+    case PLAN_NODE_BY_ID:
+        node_shape(explain, node->slot, node->labels, node->label_count);
+        if (node->kind == PLAN_NODE_SEEK) buffer_printf(explain->out, ".%.*s", STR_ARG(node->key.text));
+        buffer_text(explain->out, " = ");
+        expr_print(explain->out, node->expr, explain->plan->slot_names);
+        break;
+    case PLAN_EXPAND:
+    case PLAN_EXPAND_VARIABLE:
+    case PLAN_RELATIONSHIP_ENDS:
+    case PLAN_SHORTEST: expand_shape(explain, node); break;
+    case PLAN_FILTER:
+    case PLAN_SKIP:
+    case PLAN_LIMIT:
+    case PLAN_UNWIND:
+    case PLAN_LOAD: expr_print(explain->out, node->expr, explain->plan->slot_names); break;
+    case PLAN_PROJECT:
+    case PLAN_SORT: items_shape(explain, node->items, node->item_count); break;
+    case PLAN_AGGREGATE:
+        items_shape(explain, node->items, node->item_count);
+        buffer_printf(explain->out, "%s%u aggregate%s", node->item_count > 0 ? ": " : "", node->aggregate_count, node->aggregate_count == 1 ? "" : "s");
+        break;
+    case PLAN_APPLY: buffer_text(explain->out, applies[node->apply]); break;
+    case PLAN_SCORE:
+    case PLAN_RANK: score_shape(explain, node); break;
+    case PLAN_CALL: buffer_str(explain->out, node->procedure); break;
+    default: explain->out->bytes--; break; /* nothing to add */
+    }
+}
+
+static void line(const Explain *explain, const PlanNode *node, int depth)
+{
+    buffer_printf(explain->out, "%*s%s", depth * 2, "", kind_names[node->kind]);
+    details(explain, node);
+    if (node->estimated_rows >= 0) buffer_printf(explain->out, "  ~%.0f rows", node->estimated_rows);
+    if (explain->actual != NULL) buffer_printf(explain->out, "  %llu rows", (unsigned long long)explain->actual[node->id]);
+    if (explain->elapsed_ns != NULL) buffer_printf(explain->out, "  %.3f ms", (double)explain->elapsed_ns[node->id] / 1e6);
+    buffer_char(explain->out, '\n');
+}
+
+static void tree(const Explain *explain, const PlanNode *node, int depth)
+{
+    for (; node != NULL; node = node->input) {
+        line(explain, node, depth);
+        if (node->inner != NULL) tree(explain, node->inner, depth + 1);
+        for (uint32_t i = 0; i < node->branch_count; i++)
+            tree(explain, node->branches[i], depth + 1);
+    }
+}
+
+void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual, const int64_t *elapsed_ns)
+{
+    Explain explain = {out, plan, actual, elapsed_ns};
+    if (plan->root != NULL) tree(&explain, plan->root, 0);
+}

@@ -1,0 +1,644 @@
+/*
+ * match.c - patterns become chains of scans and expansions.
+ *
+ * The patterns of one clause make a graph of nodes and relationships. Planning starts from what is bound, else from the
+ * cheapest node (an index, an id, the rarest label, any), and goes on over relationships that touch what is bound, those
+ * between two bound nodes first. A filter is put on the chain as soon as every variable it names is bound; conditions that
+ * hold sub-queries come last, because they are planned on the chain themselves.
+ *
+ * Relationships of one clause are different from one another: each expansion is told the slots of those planned before it
+ * that could be the same.
+ */
+#include "config.h"
+
+#include "planner/planner_internal.h"
+
+typedef struct PatternNode {
+    Str name;           /* empty: anonymous */
+    uint32_t slot;
+    bool bound;
+    const AstNode *ast; /* the first that names labels or properties */
+    NameRef *labels;
+    uint32_t label_count, label_capacity;
+} PatternNode;
+
+typedef struct PatternRelationship {
+    const AstRelationship *ast;
+    uint32_t from, to;  /* pattern nodes */
+    uint32_t slot;
+    bool bound;         /* in an earlier clause */
+    bool done;
+    NameRef *types;
+    Expr *step;
+    uint32_t step_local;
+    AstShortest shortest;
+    uint32_t path_slot;
+} PatternRelationship;
+
+typedef struct Filter {
+    Expr *expr;
+    bool done;
+} Filter;
+
+typedef struct Pattern {
+    PatternNode *nodes;
+    size_t node_count, node_capacity;
+    PatternRelationship *relationships;
+    size_t relationship_count, relationship_capacity;
+    Filter *filters;
+    size_t filter_count, filter_capacity;
+    uint32_t *slots;    /* bound now, by slot */
+    size_t slot_count, slot_capacity;
+    size_t scope_before; /* variables up to here existed before the clause */
+} Pattern;
+
+/* ---- collecting ---- */
+
+static Error *conflict(const AstName *name, const char *is, const char *wanted)
+{
+    return fail_at(ERROR_VARIABLE_TYPE_CONFLICT, name->offset, name->length, "`%.*s` is a %s, not a %s", STR_ARG(name->text), is, wanted);
+}
+
+static const char *kind_name(const Variable *variable)
+{
+    static const char *const names[] = {"value", "node", "relationship", "list of relationships", "path"};
+    return names[variable->kind];
+}
+
+static void mark_bound(Pattern *pattern, uint32_t slot)
+{
+    mem_reserve(pattern->slots, pattern->slot_capacity, pattern->slot_count + 1);
+    pattern->slots[pattern->slot_count++] = slot;
+}
+
+static bool is_bound(const Pattern *pattern, uint32_t slot)
+{
+    for (size_t i = 0; i < pattern->slot_count; i++)
+        if (pattern->slots[i] == slot) return true;
+    return false;
+}
+
+static Error *find_node(Binder *binder, Pattern *pattern, const AstNode *ast, uint32_t *out)
+{
+    Str name = ast->variable.text;
+    for (size_t i = 0; i < pattern->node_count && name.bytes > 0; i++)
+        if (str_equal(pattern->nodes[i].name, name)) return *out = (uint32_t)i, NULL;
+    PatternNode node = {.name = name};
+    Variable *known = name.bytes == 0 ? NULL : scope_find(&binder->scope, name);
+    if (known != NULL) {
+        bool fits = known->kind == VARIABLE_NODE || (known->kind == VARIABLE_VALUE && known->type == EXPR_TYPE_ANY);
+        if (!fits) return conflict(&ast->variable, kind_name(known), "node");
+        node.slot = known->slot;
+        node.bound = true;
+    } else {
+        node.slot = name.bytes == 0 ? new_slot(binder, name) : scope_add(binder, name, VARIABLE_NODE, VALUE_NODE)->slot;
+    }
+    mem_reserve(pattern->nodes, pattern->node_capacity, pattern->node_count + 1);
+    *out = (uint32_t)pattern->node_count;
+    pattern->nodes[pattern->node_count++] = node;
+    return NULL;
+}
+
+static void add_filter(Pattern *pattern, Expr *expr)
+{
+    mem_reserve(pattern->filters, pattern->filter_capacity, pattern->filter_count + 1);
+    pattern->filters[pattern->filter_count++] = (Filter){expr, false};
+}
+
+static Error *refuse_parameter(const AstExpr *properties, bool merge)
+{
+    if (properties == NULL || properties->kind != AST_PARAMETER) return NULL;
+    return error_hint(fail_at(ERROR_INVALID_PARAMETER_USE, properties->offset, properties->length, "a parameter cannot stand for all properties in %s",
+                              merge ? "MERGE" : "MATCH"),
+                      "name the properties: {key: $%.*s.key}", STR_ARG(properties->text));
+}
+
+static void add_labels(Binder *binder, Pattern *pattern, uint32_t index, const AstNode *ast)
+{
+    PatternNode *node = &pattern->nodes[index];
+    NameRef *refs = name_refs(binder, NAME_LABEL, &ast->labels, true);
+    for (size_t i = 0; i < ast->labels.count; i++) {
+        if (node->label_count == node->label_capacity) {
+            uint32_t capacity = node->label_capacity < 4 ? 4 : node->label_capacity * 2;
+            NameRef *larger = arena_array(binder->arena, NameRef, capacity);
+            if (node->label_count > 0) memcpy(larger, node->labels, node->label_count * sizeof *larger);
+            node->labels = larger;
+            node->label_capacity = capacity;
+        }
+        node->labels[node->label_count++] = refs[i];
+    }
+    Variable *variable = node->name.bytes == 0 ? NULL : scope_find(&binder->scope, node->name);
+    if (variable != NULL && node->label_count > 0) variable->labels = node->labels, variable->label_count = node->label_count;
+    if (!node->bound || ast->labels.count == 0) return;
+    Expr *has = expr_new(binder->arena, EXPR_HAS_LABELS, 1);
+    has->args[0] = expr_slot(binder->arena, node->slot, VALUE_NODE, true);
+    has->names = refs;
+    has->name_count = (uint32_t)ast->labels.count;
+    has->type = VALUE_BOOLEAN;
+    has->offset = ast->offset, has->length = ast->length;
+    add_filter(pattern, has);
+}
+
+static Expr *property_equals(Binder *binder, Expr *entity, const AstName *key, Expr *value, NameKind kind, bool entity_known)
+{
+    (void)kind;
+    Expr *property = expr_new(binder->arena, EXPR_PROPERTY, 1);
+    property->args[0] = entity;
+    property->name = name_ref(binder, NAME_KEY, *key, entity_known);
+    property->offset = key->offset, property->length = key->length;
+    return expr_binary(binder, EXPR_EQUAL, property, value);
+}
+
+static Error *add_node_properties(Binder *binder, Pattern *pattern, uint32_t slot, const AstExpr *map)
+{
+    for (size_t i = 0; map != NULL && i < map->list.count; i++) {
+        Expr *value;
+        TRY(bind(binder, map->list.items[i], &value));
+        Expr *entity = expr_slot(binder->arena, slot, VALUE_NODE, true);
+        add_filter(pattern, property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
+    }
+    return NULL;
+}
+
+static Error *add_relationship_properties(Binder *binder, Pattern *pattern, PatternRelationship *relationship, bool variable)
+{
+    const AstExpr *map = relationship->ast->properties;
+    if (variable && map != NULL && map->list.count > 0) {
+        relationship->step_local = push_local(binder, STR(""), VALUE_RELATIONSHIP);
+        pop_local(binder, 1);
+    }
+    for (size_t i = 0; map != NULL && i < map->list.count; i++) {
+        Expr *value, *entity;
+        TRY(bind(binder, map->list.items[i], &value));
+        if (variable) {
+            entity = expr_new(binder->arena, EXPR_LOCAL, 0);
+            entity->index = relationship->step_local;
+            entity->type = VALUE_RELATIONSHIP;
+            relationship->step = expr_and(binder, relationship->step, property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
+        } else {
+            entity = expr_slot(binder->arena, relationship->slot, VALUE_RELATIONSHIP, true);
+            add_filter(pattern, property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
+        }
+    }
+    return NULL;
+}
+
+static Error *relationship_variable(Binder *binder, Pattern *pattern, PatternRelationship *relationship)
+{
+    const AstName *name = &relationship->ast->variable;
+    bool many = relationship->ast->variable_length;
+    VariableKind kind = many ? VARIABLE_RELATIONSHIPS : VARIABLE_RELATIONSHIP;
+    if (name->text.bytes == 0) return relationship->slot = new_slot(binder, name->text), NULL;
+    for (size_t i = 0; i < pattern->relationship_count; i++)
+        if (str_equal(pattern->relationships[i].ast->variable.text, name->text))
+            return fail_at(ERROR_RELATIONSHIP_UNIQUENESS, name->offset, name->length, "relationship `%.*s` stands twice in the pattern", STR_ARG(name->text));
+    Variable *known = scope_find(&binder->scope, name->text);
+    if (known == NULL) return relationship->slot = scope_add(binder, name->text, kind, EXPR_TYPE_ANY)->slot, NULL;
+    bool fits = known->kind == kind || (known->kind == VARIABLE_VALUE && (known->type == EXPR_TYPE_ANY || (many && known->type == VALUE_LIST)));
+    if (!fits) return conflict(name, kind_name(known), many ? "list of relationships" : "relationship");
+    relationship->slot = known->slot;
+    relationship->bound = true;
+    return NULL;
+}
+
+static Error *add_relationship(Binder *binder, Pattern *pattern, const AstPath *path, size_t i, uint32_t from, uint32_t to, bool merge)
+{
+    const AstRelationship *ast = &path->relationships[i];
+    PatternRelationship relationship = {.ast = ast, .from = from, .to = to, .shortest = path->shortest, .path_slot = SLOT_NONE};
+    TRY(refuse_parameter(ast->properties, merge));
+    relationship.types = name_refs(binder, NAME_TYPE, &ast->types, true);
+    TRY(relationship_variable(binder, pattern, &relationship));
+    bool many = ast->variable_length || path->shortest != AST_ANY_PATH;
+    TRY(add_relationship_properties(binder, pattern, &relationship, many));
+    mem_reserve(pattern->relationships, pattern->relationship_capacity, pattern->relationship_count + 1);
+    pattern->relationships[pattern->relationship_count++] = relationship;
+    return NULL;
+}
+
+/* The path's value, made when all its parts are bound; parts of a shortest path come from the search. */
+static Error *name_path(Binder *binder, Pattern *pattern, const AstPath *path, const uint32_t *nodes, size_t first)
+{
+    Str name = path->variable.text;
+    const Variable *known = scope_find(&binder->scope, name);
+    if (known != NULL)
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length, "`%.*s` is there already", STR_ARG(name));
+    (void)pattern, (void)nodes, (void)first;
+    return NULL;
+}
+
+static Error *collect_path(Binder *binder, Pattern *pattern, const AstPath *path, bool merge)
+{
+    uint32_t from, to;
+    TRY(find_node(binder, pattern, &path->nodes[0], &from));
+    if (path->variable.text.bytes > 0) TRY(name_path(binder, pattern, path, NULL, 0));
+    for (size_t i = 0;; i++) {
+        const AstNode *node = &path->nodes[i];
+        TRY(refuse_parameter(node->properties, merge));
+        add_labels(binder, pattern, from, node);
+        if (i + 1 == path->node_count) return NULL;
+        TRY(find_node(binder, pattern, &path->nodes[i + 1], &to));
+        TRY(add_relationship(binder, pattern, path, i, from, to, merge));
+        from = to;
+    }
+}
+
+static Error *collect_properties(Binder *binder, Pattern *pattern, const AstPaths *paths)
+{
+    for (size_t p = 0; p < paths->count; p++)
+        for (size_t i = 0; i < paths->items[p]->node_count; i++) {
+            const AstNode *node = &paths->items[p]->nodes[i];
+            uint32_t index = 0;
+            if (node->properties == NULL) continue;
+            if (node->variable.text.bytes > 0) {
+                TRY(find_node(binder, pattern, node, &index));
+                TRY(add_node_properties(binder, pattern, pattern->nodes[index].slot, node->properties));
+            }
+        }
+    return NULL;
+}
+
+/* ---- planning ---- */
+
+static bool expr_bound(const Pattern *pattern, const Expr *expr)
+{
+    if (expr == NULL) return true;
+    if (expr->kind == EXPR_SLOT) return is_bound(pattern, expr->index);
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (!expr_bound(pattern, expr->args[i])) return false;
+    return true;
+}
+
+static void place_filters(Binder *binder, Pattern *pattern)
+{
+    Expr *all = NULL;
+    for (size_t i = 0; i < pattern->filter_count; i++) {
+        Filter *filter = &pattern->filters[i];
+        if (filter->done || !expr_bound(pattern, filter->expr)) continue;
+        filter->done = true;
+        all = expr_and(binder, all, filter->expr);
+    }
+    if (all != NULL) plan_node(binder, PLAN_FILTER, all->offset, all->length)->expr = all;
+}
+
+typedef struct Start { /* how a node may be found without a relationship */
+    PlanKind kind;
+    double cost;
+    uint32_t label; /* of the node's labels, for SEEK */
+    const Expr *key;
+    NameRef property;
+} Start;
+
+static double label_rows(Binder *binder, const PatternNode *node)
+{
+    double rows = (double)graph_node_count(binder->view);
+    for (uint32_t i = 0; i < node->label_count; i++) {
+        double own = node->labels[i].id == GRAPH_NAME_UNKNOWN ? 0 : (double)graph_label_count(binder->view, node->labels[i].id);
+        if (own < rows) rows = own;
+    }
+    return rows;
+}
+
+static bool is_property_of(const Expr *expr, uint32_t slot)
+{
+    return expr->kind == EXPR_PROPERTY && expr->args[0]->kind == EXPR_SLOT && expr->args[0]->index == slot;
+}
+
+static bool is_id_of(const Expr *expr, uint32_t slot)
+{
+    return expr->kind == EXPR_CALL && str_equal(expr->function->name, STR("id")) && expr->args[0]->kind == EXPR_SLOT && expr->args[0]->index == slot;
+}
+
+static void consider(Binder *binder, const Pattern *pattern, const PatternNode *node, const Expr *a, const Expr *b, Start *best)
+{
+    if (!expr_bound(pattern, b)) return;
+    if (is_id_of(a, node->slot) && best->cost > 0.5) *best = (Start){PLAN_NODE_BY_ID, 0.5, 0, b, {{"", 0}, 0}};
+    if (!is_property_of(a, node->slot) || a->name.id == GRAPH_NAME_UNKNOWN) return;
+    for (uint32_t l = 0; l < node->label_count; l++) {
+        if (node->labels[l].id == GRAPH_NAME_UNKNOWN) continue;
+        if (graph_index_on(binder->view->graph, node->labels[l].id, a->name.id, false) == NULL) continue;
+        if (best->cost > 1) *best = (Start){PLAN_NODE_SEEK, 1, l, b, a->name};
+    }
+}
+
+static Start best_start(Binder *binder, const Pattern *pattern, const PatternNode *node)
+{
+    Start best = {PLAN_NODE_SCAN, label_rows(binder, node) + 2, 0, NULL, {{"", 0}, 0}};
+    for (size_t i = 0; i < pattern->filter_count; i++) {
+        const Expr *filter = pattern->filters[i].expr;
+        if (pattern->filters[i].done || filter->kind != EXPR_EQUAL) continue;
+        consider(binder, pattern, node, filter->args[0], filter->args[1], &best);
+        consider(binder, pattern, node, filter->args[1], filter->args[0], &best);
+    }
+    return best;
+}
+
+static void bind_node(Pattern *pattern, PatternNode *node)
+{
+    node->bound = true;
+    mark_bound(pattern, node->slot);
+}
+
+static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size_t offset, size_t length)
+{
+    Start start = best_start(binder, pattern, node);
+    PlanNode *plan = plan_node(binder, start.kind, offset, length);
+    plan->slot = node->slot;
+    plan->labels = node->labels;
+    plan->label_count = node->label_count;
+    plan->estimated_rows = start.cost > 2 ? start.cost - 2 : 1;
+    plan->expr = (Expr *)start.key;
+    plan->key = start.property;
+    if (start.kind == PLAN_NODE_SEEK && start.label > 0) { /* the index's label stands first */
+        plan->labels = arena_array(binder->arena, NameRef, node->label_count);
+        memcpy(plan->labels, node->labels, node->label_count * sizeof *plan->labels);
+        NameRef first = plan->labels[0];
+        plan->labels[0] = plan->labels[start.label];
+        plan->labels[start.label] = first;
+    }
+    bind_node(pattern, node);
+    place_filters(binder, pattern);
+}
+
+static bool types_overlap(const PatternRelationship *a, const PatternRelationship *b)
+{
+    if (a->ast->types.count == 0 || b->ast->types.count == 0) return true;
+    for (size_t i = 0; i < a->ast->types.count; i++)
+        for (size_t j = 0; j < b->ast->types.count; j++)
+            if (str_equal(a->types[i].text, b->types[j].text)) return true;
+    return false;
+}
+
+static void set_different(Binder *binder, const Pattern *pattern, const PatternRelationship *relationship, PlanNode *plan)
+{
+    plan->different = arena_array(binder->arena, uint32_t, pattern->relationship_count);
+    for (size_t i = 0; i < pattern->relationship_count; i++) {
+        const PatternRelationship *other = &pattern->relationships[i];
+        if (other == relationship || !other->done || !types_overlap(other, relationship)) continue;
+        plan->different[plan->different_count++] = other->slot;
+    }
+}
+
+static PlanDirection direction_of(const AstRelationship *ast, bool reversed)
+{
+    if (ast->direction == AST_BOTH) return PLAN_BOTH;
+    return (ast->direction == AST_OUT) != reversed ? PLAN_OUT : PLAN_IN;
+}
+
+/* Labels of a node that an expansion reached are a filter; those of a scan were looked at by the scan. */
+static void filter_labels(Binder *binder, Pattern *pattern, const PatternNode *node)
+{
+    if (node->label_count == 0) return;
+    Expr *has = expr_new(binder->arena, EXPR_HAS_LABELS, 1);
+    has->args[0] = expr_slot(binder->arena, node->slot, VALUE_NODE, true);
+    has->names = node->labels;
+    has->name_count = node->label_count;
+    has->type = VALUE_BOOLEAN;
+    add_filter(pattern, has);
+}
+
+static void set_hops(const AstRelationship *ast, PlanNode *plan)
+{
+    plan->hops_min = ast->has_min ? ast->min : 1;
+    plan->hops_max = ast->has_max ? ast->max : -1;
+}
+
+static Error *plan_relationship(Binder *binder, Pattern *pattern, PatternRelationship *relationship)
+{
+    const AstRelationship *ast = relationship->ast;
+    PatternNode *from = &pattern->nodes[relationship->from], *to = &pattern->nodes[relationship->to];
+    bool reversed = !from->bound && to->bound;
+    if (reversed) {
+        PatternNode *other = from;
+        from = to, to = other;
+    }
+    bool shortest = relationship->shortest != AST_ANY_PATH;
+    PlanKind kind = shortest ? PLAN_SHORTEST : ast->variable_length ? PLAN_EXPAND_VARIABLE : PLAN_EXPAND;
+    if (relationship->bound && kind == PLAN_EXPAND_VARIABLE) return not_executed("a list of relationships bound before", ast->offset, ast->length);
+    if (relationship->bound && kind == PLAN_EXPAND) kind = PLAN_RELATIONSHIP_ENDS;
+    PlanNode *plan = plan_node(binder, kind, ast->offset, ast->length);
+    plan->from_slot = from->slot;
+    plan->to_slot = to->slot;
+    plan->from_bound = from->bound;
+    plan->to_bound = to->bound;
+    plan->relationship_slot = relationship->slot;
+    plan->direction = direction_of(ast, reversed);
+    plan->types = relationship->types;
+    plan->type_count = (uint32_t)ast->types.count;
+    plan->step = relationship->step;
+    plan->step_local = relationship->step_local;
+    plan->all_shortest = relationship->shortest == AST_SHORTEST_ALL;
+    plan->path_slot = relationship->path_slot;
+    set_hops(ast, plan);
+    if (shortest && !ast->variable_length) plan->hops_min = plan->hops_max = 1;
+    plan->streaming = reversed; /* the list of a reversed walk is given the other way round */
+    set_different(binder, pattern, relationship, plan);
+    relationship->done = true;
+    mark_bound(pattern, relationship->slot);
+    PatternNode *ends[] = {from, to};
+    for (int i = 0; i < 2; i++) {
+        if (ends[i]->bound) continue;
+        bind_node(pattern, ends[i]);
+        filter_labels(binder, pattern, ends[i]);
+    }
+    place_filters(binder, pattern);
+    return NULL;
+}
+
+/* The relationship to plan next: between bound nodes, else from one; NULL: none touches what is bound. */
+static PatternRelationship *next_relationship(const Pattern *pattern)
+{
+    PatternRelationship *best = NULL;
+    for (size_t i = 0; i < pattern->relationship_count; i++) {
+        PatternRelationship *relationship = &pattern->relationships[i];
+        bool from = pattern->nodes[relationship->from].bound, to = pattern->nodes[relationship->to].bound;
+        if (relationship->done) continue;
+        bool shortest = relationship->shortest != AST_ANY_PATH;
+        if (from && to) return relationship;
+        if (relationship->bound && !relationship->ast->variable_length) return relationship;
+        if (!shortest && (from || to) && best == NULL) best = relationship;
+    }
+    return best;
+}
+
+static PatternNode *next_start(Binder *binder, const Pattern *pattern)
+{
+    PatternNode *best = NULL;
+    double least = 0;
+    for (size_t i = 0; i < pattern->node_count; i++) {
+        PatternNode *node = &pattern->nodes[i];
+        if (node->bound) continue;
+        double cost = best_start(binder, pattern, node).cost;
+        if (best == NULL || cost < least) best = node, least = cost;
+    }
+    return best;
+}
+
+static Error *plan_steps(Binder *binder, Pattern *pattern, size_t offset, size_t length)
+{
+    place_filters(binder, pattern);
+    for (;;) {
+        PatternRelationship *relationship = next_relationship(pattern);
+        if (relationship != NULL) {
+            TRY(plan_relationship(binder, pattern, relationship));
+            continue;
+        }
+        PatternNode *node = next_start(binder, pattern);
+        if (node == NULL) return NULL;
+        plan_start(binder, pattern, node, offset, length);
+    }
+}
+
+/* ---- paths ---- */
+
+static Expr *path_expr(Binder *binder, const Pattern *pattern, const AstPath *path, size_t first_relationship, uint32_t first_node)
+{
+    Expr *expr = expr_new(binder->arena, EXPR_PATH, (uint32_t)(2 * path->node_count - 1));
+    expr->type = VALUE_PATH;
+    expr->args[0] = expr_slot(binder->arena, pattern->nodes[first_node].slot, VALUE_NODE, true);
+    for (size_t i = 0; i + 1 < path->node_count; i++) {
+        const PatternRelationship *relationship = &pattern->relationships[first_relationship + i];
+        uint8_t type = relationship->ast->variable_length || path->shortest != AST_ANY_PATH ? VALUE_LIST : VALUE_RELATIONSHIP;
+        expr->args[2 * i + 1] = expr_slot(binder->arena, relationship->slot, type, true);
+        expr->args[2 * i + 2] = expr_slot(binder->arena, pattern->nodes[relationship->to].slot, VALUE_NODE, true);
+    }
+    return expr;
+}
+
+static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths)
+{
+    size_t relationship = 0;
+    for (size_t p = 0; p < paths->count; p++) {
+        const AstPath *path = paths->items[p];
+        size_t first = relationship;
+        relationship += path->node_count - 1;
+        if (path->variable.text.bytes == 0) continue;
+        if (scope_find(&binder->scope, path->variable.text) != NULL)
+            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length, "`%.*s` is there already",
+                           STR_ARG(path->variable.text));
+        uint32_t first_node = 0;
+        if (path->node_count > 1) first_node = pattern->relationships[first].from;
+        else TRY(find_node(binder, pattern, &path->nodes[0], &first_node));
+        PlanNode *project = plan_node(binder, PLAN_PROJECT, path->offset, path->length);
+        project->items = arena_array(binder->arena, PlanItem, 1);
+        project->item_count = 1;
+        project->items[0].expr = path_expr(binder, pattern, path, first, first_node);
+        project->items[0].slot = scope_add(binder, path->variable.text, VARIABLE_PATH, VALUE_PATH)->slot;
+    }
+    return NULL;
+}
+
+/* ---- WHERE ---- */
+
+static Error *split_where(Binder *binder, Pattern *pattern, const AstExpr *where, bool paths_named)
+{
+    if (where == NULL || paths_named || ast_has_subquery(where)) return NULL;
+    if (where->kind == AST_AND) {
+        TRY(split_where(binder, pattern, where->a, false));
+        return split_where(binder, pattern, where->b, false);
+    }
+    Expr *expr;
+    TRY(bind_condition(binder, where, &expr));
+    add_filter(pattern, expr);
+    return NULL;
+}
+
+static Error *filter_rest(Binder *binder, const AstExpr *where, bool paths_named)
+{
+    if (where == NULL || (!paths_named && !ast_has_subquery(where))) return NULL;
+    if (where->kind == AST_AND && !paths_named) {
+        TRY(filter_rest(binder, where->a, false));
+        return filter_rest(binder, where->b, false);
+    }
+    Expr *expr;
+    TRY(bind_condition(binder, where, &expr));
+    plan_node(binder, PLAN_FILTER, where->offset, where->length)->expr = expr;
+    return NULL;
+}
+
+/* An anonymous node's properties are bound here: its slot is known by its place in the pattern only. */
+static Error *anonymous_properties(Binder *binder, Pattern *pattern, const AstPaths *paths)
+{
+    size_t relationship = 0;
+    for (size_t p = 0; p < paths->count; p++) {
+        const AstPath *path = paths->items[p];
+        for (size_t i = 0; i < path->node_count; i++) {
+            const AstNode *node = &path->nodes[i];
+            if (node->properties == NULL || node->variable.text.bytes > 0) continue;
+            uint32_t index = 0;
+            if (i > 0) index = pattern->relationships[relationship + i - 1].to;
+            else if (path->node_count > 1) index = pattern->relationships[relationship].from;
+            else {
+                /* a path of one anonymous node: the n-th such node in order */
+                size_t lone = 0;
+                for (size_t q = 0; q < p; q++)
+                    lone += paths->items[q]->node_count == 1 && paths->items[q]->nodes[0].variable.text.bytes == 0;
+                for (size_t n = 0; n < pattern->node_count; n++) {
+                    bool used = pattern->nodes[n].name.bytes > 0;
+                    for (size_t r = 0; r < pattern->relationship_count && !used; r++)
+                        used = pattern->relationships[r].from == n || pattern->relationships[r].to == n;
+                    if (!used && lone-- == 0) index = (uint32_t)n;
+                    if (!used && lone == SIZE_MAX) break;
+                }
+            }
+            TRY(add_node_properties(binder, pattern, pattern->nodes[index].slot, node->properties));
+        }
+        relationship += path->node_count - 1;
+    }
+    return NULL;
+}
+
+static Error *plan_pattern(Binder *binder, Pattern *pattern, const AstPaths *paths, const AstExpr *where, bool merge)
+{
+    bool named = false;
+    pattern->scope_before = binder->scope.count;
+    for (size_t i = 0; i < binder->scope.count; i++)
+        mark_bound(pattern, binder->scope.items[i].slot);
+    uint32_t slots_before = binder->plan->slot_count;
+    for (uint32_t slot = 0; slot < slots_before; slot++)
+        if (binder->plan->slot_names[slot] == NULL) mark_bound(pattern, slot); /* hidden ones filled earlier */
+    for (size_t p = 0; p < paths->count; p++) {
+        TRY(collect_path(binder, pattern, paths->items[p], merge));
+        named = named || paths->items[p]->variable.text.bytes > 0;
+    }
+    TRY(collect_properties(binder, pattern, paths));
+    TRY(anonymous_properties(binder, pattern, paths));
+    TRY(split_where(binder, pattern, where, named));
+    TRY(plan_steps(binder, pattern, paths->items[0]->offset, paths->items[0]->length));
+    TRY(plan_paths(binder, pattern, paths));
+    return filter_rest(binder, where, named);
+}
+
+Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where, bool merge)
+{
+    Pattern pattern = {0};
+    Error *error = plan_pattern(binder, &pattern, paths, where, merge);
+    mem_free(pattern.nodes);
+    mem_free(pattern.relationships);
+    mem_free(pattern.filters);
+    mem_free(pattern.slots);
+    return error;
+}
+
+Error *plan_match(Binder *binder, const AstClause *clause)
+{
+    if (clause->time != AST_NOW) return not_executed("time travel", clause->offset, clause->length);
+    if (!clause->optional) return plan_patterns(binder, &clause->patterns, clause->where, false);
+    PlanNode *outer = binder->chain;
+    size_t before = binder->scope.count;
+    binder->chain = NULL;
+    PlanNode *argument = plan_node(binder, PLAN_ARGUMENT, clause->offset, clause->length);
+    argument->row_slot = new_slot(binder, STR(""));
+    TRY(plan_patterns(binder, &clause->patterns, clause->where, false));
+    PlanNode *inner = binder->chain;
+    binder->chain = outer;
+    PlanNode *apply = plan_node(binder, PLAN_APPLY, clause->offset, clause->length);
+    apply->apply = APPLY_OPTIONAL;
+    apply->inner = inner;
+    apply->row_slot = argument->row_slot;
+    apply->slots = arena_array(binder->arena, uint32_t, binder->scope.count - before + 1);
+    for (size_t i = before; i < binder->scope.count; i++) {
+        binder->scope.items[i].nullable = true;
+        apply->slots[apply->slot_count++] = binder->scope.items[i].slot;
+    }
+    return NULL;
+}

@@ -1,0 +1,285 @@
+/* write.c - CREATE, MERGE, SET, REMOVE, DELETE. A writing operator keeps every variable in scope (`slots`). */
+#include "config.h"
+
+#include "planner/planner_internal.h"
+
+/* ---- patterns that are written ---- */
+
+typedef struct Writing {
+    Binder *binder;
+    bool merge;
+    PlanCreateNode *nodes;
+    uint32_t node_count;
+    PlanCreateRelationship *relationships;
+    uint32_t relationship_count;
+    PlanItem *paths;
+    uint32_t path_count;
+} Writing;
+
+static size_t parts(const AstPaths *paths)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < paths->count; i++)
+        count += paths->items[i]->node_count;
+    return count;
+}
+
+static Error *bind_properties(Binder *binder, const AstExpr *ast, PlanProperty **properties, uint32_t *count, Expr **map)
+{
+    if (ast == NULL) return NULL;
+    if (ast->kind == AST_PARAMETER) return bind(binder, ast, map);
+    *properties = arena_array(binder->arena, PlanProperty, ast->list.count + 1);
+    for (size_t i = 0; i < ast->list.count; i++) {
+        (*properties)[i].key = name_ref(binder, NAME_KEY, ast->names.items[i], false);
+        TRY(bind(binder, ast->list.items[i], &(*properties)[i].expr));
+    }
+    *count = (uint32_t)ast->list.count;
+    return NULL;
+}
+
+static Error *write_node(Writing *writing, const AstNode *ast, bool alone, uint32_t *slot)
+{
+    Binder *binder = writing->binder;
+    Str name = ast->variable.text;
+    Variable *known = name.bytes == 0 ? NULL : scope_find(&binder->scope, name);
+    if (known != NULL) {
+        bool described = ast->labels.count > 0 || ast->properties != NULL || alone;
+        if (described)
+            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, ast->variable.offset, ast->variable.length, "`%.*s` is there already", STR_ARG(name));
+        bool fits = known->kind == VARIABLE_NODE || (known->kind == VARIABLE_VALUE && known->type == EXPR_TYPE_ANY);
+        if (!fits)
+            return fail_at(ERROR_VARIABLE_TYPE_CONFLICT, ast->variable.offset, ast->variable.length, "`%.*s` is not a node", STR_ARG(name));
+        *slot = known->slot;
+        return NULL;
+    }
+    PlanCreateNode *node = &writing->nodes[writing->node_count++];
+    TRY(bind_properties(binder, ast->properties, &node->properties, &node->property_count, &node->map));
+    node->labels = name_refs(binder, NAME_LABEL, &ast->labels, false);
+    node->label_count = (uint32_t)ast->labels.count;
+    if (name.bytes == 0) node->slot = new_slot(binder, name);
+    else {
+        Variable *added = scope_add(binder, name, VARIABLE_NODE, VALUE_NODE);
+        added->created = true;
+        node->slot = added->slot;
+    }
+    *slot = node->slot;
+    return NULL;
+}
+
+static Error *check_relationship(const AstRelationship *ast, bool merge)
+{
+    if (ast->variable_length)
+        return fail_at(ERROR_CREATING_VAR_LENGTH, ast->offset, ast->length, "a written relationship has no variable length");
+    if (ast->types.count != 1)
+        return fail_at(ERROR_NO_SINGLE_RELATIONSHIP_TYPE, ast->offset, ast->length, "a written relationship has exactly one type");
+    if (ast->direction == AST_BOTH && !merge)
+        return error_hint(fail_at(ERROR_REQUIRES_DIRECTED_RELATIONSHIP, ast->offset, ast->length, "a written relationship has a direction"), "write --> or <--");
+    return NULL;
+}
+
+static Error *write_relationship(Writing *writing, const AstRelationship *ast, uint32_t from, uint32_t to, uint32_t *slot)
+{
+    Binder *binder = writing->binder;
+    Str name = ast->variable.text;
+    TRY(check_relationship(ast, writing->merge));
+    if (name.bytes > 0 && scope_find(&binder->scope, name) != NULL)
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, ast->variable.offset, ast->variable.length, "`%.*s` is there already", STR_ARG(name));
+    PlanCreateRelationship *relationship = &writing->relationships[writing->relationship_count++];
+    TRY(bind_properties(binder, ast->properties, &relationship->properties, &relationship->property_count, &relationship->map));
+    relationship->type = name_ref(binder, NAME_TYPE, ast->types.items[0], false);
+    bool in = ast->direction == AST_IN_DIRECTION;
+    relationship->from_slot = in ? to : from;
+    relationship->to_slot = in ? from : to;
+    if (name.bytes == 0) relationship->slot = new_slot(binder, name);
+    else {
+        Variable *added = scope_add(binder, name, VARIABLE_RELATIONSHIP, VALUE_RELATIONSHIP);
+        added->created = true;
+        relationship->slot = added->slot;
+    }
+    *slot = relationship->slot;
+    return NULL;
+}
+
+static Error *write_path(Writing *writing, const AstPath *path)
+{
+    Binder *binder = writing->binder;
+    uint32_t from, to = 0, relationship = 0;
+    if (path->shortest != AST_ANY_PATH)
+        return fail_at(ERROR_UNEXPECTED_SYNTAX, path->offset, path->length, "a shortest path is found, not written");
+    Str name = path->variable.text;
+    if (name.bytes > 0 && scope_find(&binder->scope, name) != NULL)
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length, "`%.*s` is there already", STR_ARG(name));
+    Expr *value = expr_new(binder->arena, EXPR_PATH, (uint32_t)(2 * path->node_count - 1));
+    value->type = VALUE_PATH;
+    TRY(write_node(writing, &path->nodes[0], path->node_count == 1, &from));
+    value->args[0] = expr_slot(binder->arena, from, VALUE_NODE, true);
+    for (size_t i = 1; i < path->node_count; i++) {
+        TRY(write_node(writing, &path->nodes[i], false, &to));
+        TRY(write_relationship(writing, &path->relationships[i - 1], from, to, &relationship));
+        value->args[2 * i - 1] = expr_slot(binder->arena, relationship, VALUE_RELATIONSHIP, true);
+        value->args[2 * i] = expr_slot(binder->arena, to, VALUE_NODE, true);
+        from = to;
+    }
+    if (name.bytes == 0) return NULL;
+    Variable *added = scope_add(binder, name, VARIABLE_PATH, VALUE_PATH);
+    added->created = true;
+    writing->paths[writing->path_count++] = (PlanItem){.slot = added->slot, .expr = value};
+    return NULL;
+}
+
+static Error *write_paths(Binder *binder, const AstPaths *paths, bool merge, Writing *writing)
+{
+    size_t count = parts(paths) + 1;
+    *writing = (Writing){.binder = binder, .merge = merge};
+    writing->nodes = arena_array(binder->arena, PlanCreateNode, count);
+    writing->relationships = arena_array(binder->arena, PlanCreateRelationship, count);
+    writing->paths = arena_array(binder->arena, PlanItem, paths->count + 1);
+    for (size_t i = 0; i < paths->count; i++)
+        TRY(write_path(writing, paths->items[i]));
+    for (size_t i = 0; i < binder->scope.count; i++)
+        binder->scope.items[i].created = false;
+    return NULL;
+}
+
+static void set_created(PlanNode *plan, const Writing *writing)
+{
+    plan->create_nodes = writing->nodes;
+    plan->create_node_count = writing->node_count;
+    plan->create_relationships = writing->relationships;
+    plan->create_relationship_count = writing->relationship_count;
+    plan->path_items = writing->paths;
+    plan->path_item_count = writing->path_count;
+}
+
+Error *plan_create(Binder *binder, const AstClause *clause)
+{
+    Writing writing;
+    uint32_t count;
+    uint32_t *slots = scope_slots(binder, &count);
+    TRY(write_paths(binder, &clause->patterns, false, &writing));
+    PlanNode *plan = plan_node(binder, PLAN_CREATE, clause->offset, clause->length);
+    set_created(plan, &writing);
+    plan->slots = slots; /* what comes in; what is created is added */
+    plan->slot_count = count;
+    binder->plan->writes = true;
+    return NULL;
+}
+
+/* ---- SET and REMOVE ---- */
+
+static Error *bind_set(Binder *binder, const AstSet *ast, PlanSetItem *item)
+{
+    static const PlanSetKind kinds[] = {[AST_SET_PROPERTY] = SET_PROPERTY, [AST_SET_REPLACE] = SET_REPLACE_MAP, [AST_SET_ADD] = SET_ADD_MAP,
+                                        [AST_SET_LABELS] = SET_LABELS, [AST_REMOVE_PROPERTY] = REMOVE_PROPERTY, [AST_REMOVE_LABELS] = REMOVE_LABELS};
+    bool property = ast->kind == AST_SET_PROPERTY || ast->kind == AST_REMOVE_PROPERTY;
+    const AstExpr *target = property ? ast->target->a : ast->target;
+    item->kind = kinds[ast->kind];
+    TRY(bind(binder, target, &item->target));
+    if (property) item->key = name_ref(binder, NAME_KEY, (AstName){ast->target->text, ast->target->offset, ast->target->length}, false);
+    item->labels = name_refs(binder, NAME_LABEL, &ast->labels, false);
+    item->label_count = (uint32_t)ast->labels.count;
+    if (ast->value != NULL) TRY(bind(binder, ast->value, &item->expr));
+    uint8_t type = item->target->type;
+    bool entity = type == VALUE_NODE || type == VALUE_RELATIONSHIP || type == EXPR_TYPE_ANY;
+    if (!entity)
+        return fail_at(ERROR_INVALID_ARGUMENT_TYPE, target->offset, target->length, "only nodes and relationships can be changed, not %s",
+                       value_kind_name((ValueKind)type));
+    return NULL;
+}
+
+static Error *bind_sets(Binder *binder, const AstSets *sets, PlanSetItem **items, uint32_t *count)
+{
+    *items = arena_array(binder->arena, PlanSetItem, sets->count + 1);
+    for (size_t i = 0; i < sets->count; i++)
+        TRY(bind_set(binder, &sets->items[i], &(*items)[i]));
+    *count = (uint32_t)sets->count;
+    return NULL;
+}
+
+Error *plan_set(Binder *binder, const AstClause *clause)
+{
+    PlanSetItem *items;
+    uint32_t count;
+    TRY(bind_sets(binder, &clause->sets, &items, &count));
+    PlanNode *plan = plan_node(binder, clause->kind == CLAUSE_SET ? PLAN_SET : PLAN_REMOVE, clause->offset, clause->length);
+    plan->set_items = items;
+    plan->set_item_count = count;
+    plan->slots = scope_slots(binder, &plan->slot_count);
+    binder->plan->writes = true;
+    return NULL;
+}
+
+/* ---- MERGE ---- */
+
+Error *plan_merge(Binder *binder, const AstClause *clause)
+{
+    Writing writing;
+    PlanNode *outer = binder->chain;
+    Scope before = scope_copy(binder), after;
+    uint32_t count;
+    uint32_t *slots = scope_slots(binder, &count);
+    const AstPath *path = clause->patterns.items[0];
+    for (size_t i = 0; i + 1 < path->node_count; i++)
+        TRY(check_relationship(&path->relationships[i], true));
+    for (size_t i = 0; i < path->node_count; i++)
+        if (path->nodes[i].properties != NULL && path->nodes[i].properties->kind == AST_PARAMETER)
+            return fail_at(ERROR_INVALID_PARAMETER_USE, path->nodes[i].properties->offset, path->nodes[i].properties->length,
+                           "a parameter cannot stand for all properties in MERGE");
+    TRY(write_paths(binder, &clause->patterns, true, &writing));
+    after = binder->scope;
+    binder->scope = before;
+    binder->chain = NULL;
+    PlanNode *argument = plan_node(binder, PLAN_ARGUMENT, clause->offset, clause->length);
+    argument->row_slot = new_slot(binder, STR(""));
+    bool writing_before = binder->writing;
+    binder->writing = true; /* what is not there yet will be made: nothing to warn about */
+    TRY(plan_patterns(binder, &clause->patterns, NULL, true));
+    binder->writing = writing_before;
+    PlanNode *inner = binder->chain;
+    binder->chain = outer;
+    Scope matched = binder->scope;
+    binder->scope = after;
+    PlanNode *plan = plan_node(binder, PLAN_MERGE, clause->offset, clause->length);
+    set_created(plan, &writing);
+    plan->inner = inner;
+    plan->row_slot = argument->row_slot;
+    plan->slots = slots;
+    plan->slot_count = count;
+    /* What the match found goes to the slots of what would have been created: items[i].slot from expr's slot. */
+    plan->items = arena_array(binder->arena, PlanItem, matched.count + 1);
+    for (size_t i = before.count; i < matched.count; i++) {
+        const Variable *variable = scope_find(&binder->scope, matched.items[i].name);
+        if (variable == NULL) continue;
+        plan->items[plan->item_count++] =
+            (PlanItem){.slot = variable->slot, .expr = expr_slot(binder->arena, matched.items[i].slot, variable->type, true)};
+    }
+    TRY(bind_sets(binder, &clause->sets, &plan->set_items, &plan->set_item_count));
+    TRY(bind_sets(binder, &clause->match_sets, &plan->match_items, &plan->match_item_count));
+    binder->plan->writes = true;
+    return NULL;
+}
+
+/* ---- DELETE ---- */
+
+Error *plan_delete(Binder *binder, const AstClause *clause)
+{
+    Expr **exprs = arena_array(binder->arena, Expr *, clause->exprs.count + 1);
+    for (size_t i = 0; i < clause->exprs.count; i++) {
+        const AstExpr *ast = clause->exprs.items[i];
+        if (ast->kind == AST_LABELS)
+            return error_hint(fail_at(ERROR_INVALID_DELETE, ast->offset, ast->length, "labels cannot be deleted"), "REMOVE takes labels away");
+        TRY(bind(binder, ast, &exprs[i]));
+        uint8_t type = exprs[i]->type;
+        bool entity = type == VALUE_NODE || type == VALUE_RELATIONSHIP || type == VALUE_PATH || type == EXPR_TYPE_ANY;
+        if (!entity)
+            return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length, "only nodes, relationships and paths can be deleted, not %s",
+                           value_kind_name((ValueKind)type));
+    }
+    PlanNode *plan = plan_node(binder, PLAN_DELETE, clause->offset, clause->length);
+    plan->exprs = exprs;
+    plan->expr_count = (uint32_t)clause->exprs.count;
+    plan->detach = clause->detach;
+    plan->slots = scope_slots(binder, &plan->slot_count);
+    binder->plan->writes = true;
+    return NULL;
+}
