@@ -1,6 +1,13 @@
+/* main.c - options, then one face. */
 #include "config.h"
 
-int main(void)
+#include "shell/jsonl.h"
+#include <string.h>
+
+int main(int argc, char **argv)
 {
-    return 0;
+    (void)argc, (void)argv;
+    contextql_options options = {.create = true};
+    JsonlOptions jsonl = {.database = ":memory:", .options = &options};
+    return jsonl_run(&jsonl, stdin, stdout);
 }

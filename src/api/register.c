@@ -276,3 +276,59 @@ void session_environment(contextql *session, PlanEnvironment *out)
                              .strategy = find_strategy,
                              .strict_names = session->settings.strict_names};
 }
+
+/* ---- strategies ---- */
+
+typedef struct ProgramStrategy {
+    contextql_strategy strategy;
+    void *user;
+    void (*drop)(void *user);
+} ProgramStrategy;
+
+static Error *strategy_failed(const ProgramStrategy *program)
+{
+    return error_new(ERROR_SCRIPT, "the strategy %s failed", program->strategy.name);
+}
+
+static Error *score_by_program(void *user, Value options, const Candidates *candidates, double *out)
+{
+    ProgramStrategy *program = user;
+    Arena *arena = arena_create();
+    ValueHome home = {arena, NULL};
+    float *scores = arena_array(arena, float, candidates->count * (candidates->sources + 1) + 1);
+    const float **sources = arena_array(arena, const float *, candidates->sources + 1);
+    for (size_t s = 0; s < candidates->sources; s++) {
+        float *column = scores + s * candidates->count;
+        for (size_t i = 0; i < candidates->count; i++)
+            column[i] = (float)candidates->scores[s][i];
+        sources[s] = column;
+    }
+    float *result = scores + candidates->sources * candidates->count;
+    contextql_candidates shown = {candidates->count, candidates->ids, sources, candidates->sources};
+    void *state = program->user;
+    Error *error = NULL;
+    if (program->strategy.begin != NULL && program->strategy.begin(program->user, value_lend(&home, options), &state) != CONTEXTQL_OK)
+        error = strategy_failed(program);
+    if (error == NULL && program->strategy.score(state, &shown, result) != CONTEXTQL_OK) error = strategy_failed(program);
+    if (program->strategy.end != NULL) program->strategy.end(state);
+    for (size_t i = 0; error == NULL && i < candidates->count; i++)
+        out[i] = (double)result[i];
+    arena_destroy(arena);
+    return error;
+}
+
+static void drop_program(void *user)
+{
+    ProgramStrategy *program = user;
+    if (program->drop != NULL) program->drop(program->user);
+}
+
+int contextql_create_strategy(contextql *session, const contextql_strategy *strategy, void *user, void (*drop)(void *user))
+{
+    ProgramStrategy *program = arena_new(session->arena, ProgramStrategy);
+    *program = (ProgramStrategy){*strategy, user, drop};
+    program->strategy.name = arena_copy(session->arena, strategy->name, strlen(strategy->name));
+    const char *summary = strategy->summary == NULL ? "" : strategy->summary;
+    strategy_register(session->strategies, (Strategy){program->strategy.name, summary, score_by_program, program, drop_program});
+    return CONTEXTQL_OK;
+}

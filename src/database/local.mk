@@ -1,1 +1,1 @@
-# Files of this folder.
+src_libengine_la_SOURCES += %D%/database.c %D%/database.h

@@ -195,45 +195,8 @@ Error *plan_search(Binder *binder, const AstClause *clause)
     return finish_score(binder, &rest, plan, STR("similarity_score"));
 }
 
-/* ---- LOAD ---- */
-
-static Expr *map_entry(Binder *binder, Expr *map, const char *key, Expr *value)
-{
-    Str *keys = arena_array(binder->arena, Str, map->arg_count + 1);
-    Expr **args = arena_array(binder->arena, Expr *, map->arg_count + 2);
-    if (map->arg_count > 0) {
-        memcpy(keys, map->keys, map->arg_count * sizeof *keys);
-        memcpy(args, map->args, map->arg_count * sizeof *args);
-    }
-    keys[map->arg_count] = str_from(key);
-    args[map->arg_count++] = value;
-    map->keys = keys;
-    map->args = args;
-    return map;
-}
-
 Error *plan_load(Binder *binder, const AstClause *clause)
 {
-    Expr *source, *options = NULL;
-    TRY(bind(binder, clause->expr, &source));
-    if (clause->options != NULL) TRY(bind(binder, clause->options, &options));
-    if (clause->csv) {
-        options = expr_new(binder->arena, EXPR_MAP, 0);
-        options->type = VALUE_MAP;
-        map_entry(binder, options, "format", expr_constant(binder->arena, value_string(STR("csv"))));
-        map_entry(binder, options, "header", expr_constant(binder->arena, value_boolean(clause->headers)));
-        if (!clause->headers) map_entry(binder, options, "lists", expr_constant(binder->arena, value_boolean(true)));
-        if (clause->delimiter != NULL) {
-            Expr *delimiter;
-            TRY(bind(binder, clause->delimiter, &delimiter));
-            map_entry(binder, options, "delimiter", delimiter);
-        }
-    }
-    if (scope_find(&binder->scope, clause->name.text) != NULL)
-        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, clause->name.offset, clause->name.length, "`%.*s` is there already", STR_ARG(clause->name.text));
-    PlanNode *plan = plan_node(binder, PLAN_LOAD, clause->offset, clause->length);
-    plan->expr = source;
-    plan->options = options;
-    plan->slot = scope_add(binder, clause->name.text, VARIABLE_VALUE, EXPR_TYPE_ANY)->slot;
-    return NULL;
+    (void)binder;
+    return not_executed("LOAD FROM", clause->offset, clause->length);
 }

@@ -1,1 +1,1 @@
-# Files of this folder.
+src_libengine_la_SOURCES += %D%/strategy.c %D%/strategy.h

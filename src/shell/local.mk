@@ -1,1 +1,1 @@
-# Files of this folder.
+src_contextql_SOURCES += %D%/records.c %D%/records.h %D%/jsonl.c %D%/jsonl.h

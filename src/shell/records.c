@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "shell/records.h"
 #include <math.h>
+#include <stdlib.h>
 
 static Str text_of(contextql_text text)
 {

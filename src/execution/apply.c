@@ -1,0 +1,224 @@
+/*
+ * apply.c - a sub-plan for each outer row, a batch of outer rows at a time.
+ *
+ * The inner chain begins at an Argument that gives the outer batch with the number of each row in `row_slot`; whatever the
+ * chain extends carries that number along, so its rows find their outer row again. Where the inner chain crosses rows
+ * (groups, sorts, cuts) each outer row is given alone, and the outer columns are put back beside what comes out.
+ */
+#include "config.h"
+
+#include "execution/operator_internal.h"
+
+typedef struct Apply {
+    Batch *outer;
+    bool running;           /* the inner chain has more for `outer` */
+    bool crossing;          /* outer rows one by one */
+    uint32_t at;            /* crossing: the next selected row */
+    uint8_t *matched;       /* by position */
+    bool unmatched_pending;
+    Batch single;           /* crossing: the one row */
+    uint16_t position;
+    Arena *outer_arena;
+} Apply;
+
+static bool crosses(const PlanNode *plan)
+{
+    for (; plan != NULL; plan = plan->input)
+        if (plan->kind == PLAN_AGGREGATE || plan->kind == PLAN_DISTINCT || plan->kind == PLAN_SORT || plan->kind == PLAN_SKIP ||
+            plan->kind == PLAN_LIMIT || plan->kind == PLAN_UNION || plan->kind == PLAN_SCORE || plan->kind == PLAN_RANK)
+            return true;
+    return false;
+}
+
+static void start_inner(Operator *self, const Batch *batch)
+{
+    operator_reset(self->inner);
+    argument_set(chain_argument(self->inner), batch);
+}
+
+/* The next outer batch, or the next row of it; *more is false at the end. */
+static Error *next_outer(Operator *self, bool *more)
+{
+    Apply *apply = self->state;
+    *more = true;
+    if (apply->outer == NULL || !apply->crossing || apply->at == apply->outer->selected_count) {
+        TRY(operator_next(self->input, &apply->outer));
+        apply->at = 0;
+        if (apply->outer == NULL) return *more = false, NULL;
+        arena_reset(apply->outer_arena);
+        apply->matched = arena_array(apply->outer_arena, uint8_t, apply->outer->row_count);
+    }
+    const Batch *given = apply->outer;
+    if (apply->crossing) {
+        apply->position = (uint16_t)batch_position(apply->outer, apply->at++);
+        apply->single = *apply->outer;
+        apply->single.selection = &apply->position;
+        apply->single.selected_count = 1;
+        given = &apply->single;
+    }
+    start_inner(self, given);
+    return NULL;
+}
+
+/* Crossing: what the inner chain dropped of the outer row is put back as constants. */
+static void restore_outer(Operator *self, Batch *batch)
+{
+    Apply *apply = self->state;
+    for (uint32_t c = 0; c < batch->column_count; c++) {
+        if (batch->columns[c].type != COLUMN_UNSET || apply->outer->columns[c].type == COLUMN_UNSET) continue;
+        Value value = column_value(&apply->outer->columns[c], apply->position);
+        Column *column = column_create(apply->outer_arena, value.kind == VALUE_NULL ? COLUMN_ANY : column_type_of((ValueKind)value.kind), 1);
+        column_set(apply->outer_arena, column, 0, value, 1);
+        column->constant = true;
+        batch->columns[c] = *column;
+    }
+}
+
+static uint32_t outer_position(const Operator *self, const Batch *batch, uint32_t position)
+{
+    const Apply *apply = self->state;
+    return apply->crossing ? apply->position : (uint32_t)column_value(&batch->columns[self->plan->row_slot], position).as.integer;
+}
+
+/* ---- OPTIONAL and CALL { } with rows ---- */
+
+static Batch *unmatched(Operator *self)
+{
+    Apply *apply = self->state;
+    const Batch *outer = apply->outer;
+    uint16_t *positions = arena_alloc(self->arena, (outer->selected_count + 1) * sizeof *positions);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < outer->selected_count; i++) {
+        uint32_t position = batch_position(outer, i);
+        if (!apply->matched[position]) positions[count++] = (uint16_t)position;
+    }
+    if (count == 0) return NULL;
+    Batch *batch = batch_extend(self, outer, positions, count);
+    for (uint32_t s = 0; s < self->plan->slot_count; s++) {
+        Column *column = batch_column(self->arena, batch, self->plan->slots[s], COLUMN_ANY);
+        for (uint32_t i = 0; i < count; i++)
+            column->values[i] = value_null();
+    }
+    return batch;
+}
+
+static Error *next_rows(Operator *self, Batch **out)
+{
+    Apply *apply = self->state;
+    bool optional = self->plan->apply == APPLY_OPTIONAL, more;
+    for (;;) {
+        *out = NULL;
+        if (apply->unmatched_pending) {
+            apply->unmatched_pending = false;
+            arena_reset(self->arena);
+            if (optional && (*out = unmatched(self)) != NULL) return NULL;
+        }
+        if (!apply->running) {
+            TRY(next_outer(self, &more));
+            if (!more) return NULL;
+            apply->running = true;
+        }
+        TRY(operator_next(self->inner, out));
+        if (*out == NULL) {
+            apply->running = false;
+            apply->unmatched_pending = !apply->crossing || apply->at == apply->outer->selected_count;
+            continue;
+        }
+        for (uint32_t i = 0; optional && i < (*out)->selected_count; i++)
+            apply->matched[outer_position(self, *out, batch_position(*out, i))] = 1;
+        if (apply->crossing) restore_outer(self, *out);
+        return NULL;
+    }
+}
+
+/* ---- EXISTS, COUNT, COLLECT, and sub-queries that only write ---- */
+
+typedef struct Gathered {
+    uint64_t *counts;
+    Value **lists;
+    size_t *capacities;
+} Gathered;
+
+static void gather_row(Operator *self, Gathered *gathered, const Batch *batch, uint32_t position)
+{
+    uint32_t outer = outer_position(self, batch, position);
+    uint64_t times = batch_multiplicity(batch, position);
+    if (self->plan->apply == APPLY_COLLECT) {
+        for (uint64_t t = 0; t < times; t++) {
+            if (gathered->counts[outer] + t >= gathered->capacities[outer]) {
+                size_t capacity = gathered->capacities[outer] < 4 ? 4 : gathered->capacities[outer] * 2;
+                Value *larger = arena_alloc(self->arena, capacity * sizeof *larger);
+                if (gathered->counts[outer] + t > 0) memcpy(larger, gathered->lists[outer], (gathered->counts[outer] + t) * sizeof *larger);
+                gathered->lists[outer] = larger;
+                gathered->capacities[outer] = capacity;
+            }
+            gathered->lists[outer][gathered->counts[outer] + t] =
+                value_copy(self->arena, column_value(&batch->columns[self->plan->collect_slot], position));
+        }
+    }
+    gathered->counts[outer] += times;
+}
+
+static Error *run_inner(Operator *self, Gathered *gathered)
+{
+    Batch *batch;
+    for (;;) {
+        TRY(operator_next(self->inner, &batch));
+        if (batch == NULL) return NULL;
+        if (self->plan->apply == APPLY_UNIT) continue;
+        for (uint32_t i = 0; i < batch->selected_count; i++)
+            gather_row(self, gathered, batch, batch_position(batch, i));
+    }
+}
+
+static Error *next_value(Operator *self, Batch **out)
+{
+    Apply *apply = self->state;
+    bool more;
+    *out = NULL;
+    TRY(next_outer(self, &more));
+    if (!more) return NULL;
+    arena_reset(self->arena);
+    uint32_t rows = apply->outer->row_count;
+    Gathered gathered = {arena_array(self->arena, uint64_t, rows + 1), arena_array(self->arena, Value *, rows + 1), arena_array(self->arena, size_t, rows + 1)};
+    TRY(run_inner(self, &gathered));
+    while (apply->crossing && apply->at < apply->outer->selected_count) {
+        TRY(next_outer(self, &more));
+        TRY(run_inner(self, &gathered));
+    }
+    *out = apply->outer;
+    if (self->plan->apply == APPLY_UNIT) return NULL;
+    static const ColumnType types[] = {[APPLY_EXISTS] = COLUMN_BOOLEAN, [APPLY_COUNT] = COLUMN_INTEGER, [APPLY_COLLECT] = COLUMN_ANY};
+    Column *column = batch_column(self->arena, *out, self->plan->out_slot, types[self->plan->apply]);
+    for (uint32_t i = 0; i < rows; i++) {
+        if (self->plan->apply == APPLY_EXISTS) column->booleans[i] = gathered.counts[i] > 0;
+        else if (self->plan->apply == APPLY_COUNT) column->integers[i] = (int64_t)gathered.counts[i];
+        else column->values[i] = value_list(gathered.lists[i], gathered.counts[i]);
+    }
+    return NULL;
+}
+
+static void reset_apply(Operator *self)
+{
+    Apply *apply = self->state;
+    apply->outer = NULL;
+    apply->running = apply->unmatched_pending = false;
+    apply->at = 0;
+}
+
+static void close_apply(Operator *self)
+{
+    arena_destroy(((Apply *)self->state)->outer_arena);
+}
+
+void open_apply(Operator *self)
+{
+    Apply *apply = arena_new(self->state_arena, Apply);
+    apply->outer_arena = arena_create();
+    apply->crossing = crosses(self->plan->inner);
+    self->state = apply;
+    bool rows = self->plan->apply == APPLY_OPTIONAL || self->plan->apply == APPLY_ROWS;
+    self->next = rows ? next_rows : next_value;
+    self->reset = reset_apply;
+    self->close = close_apply;
+}

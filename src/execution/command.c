@@ -1,0 +1,146 @@
+/* command.c - statements that are no queries: indexes and SHOW. */
+#include "config.h"
+
+#include "execution/operator_internal.h"
+#include "vector/kernel.h"
+
+/* ---- indexes ---- */
+
+static Error *option(const Plan *plan, const ExecutionEnvironment *environment, Arena *arena, Value *out)
+{
+    EvalContext context = {.arena = arena, .parameters = environment->parameters};
+    Batch empty = {.row_count = 1, .selected_count = 1};
+    *out = value_null();
+    return plan->index.options == NULL ? NULL : expr_evaluate(plan->index.options, &context, &empty, 0, out);
+}
+
+static Error *vector_options(const Plan *plan, Value options, GraphIndex *index)
+{
+    static const Str metrics[] = {{"cosine", 6}, {"dot", 3}, {"l2", 2}};
+    const Value *dimensions = options.kind == VALUE_MAP ? value_map_get(options, STR("dimensions")) : NULL;
+    const Value *metric = options.kind == VALUE_MAP ? value_map_get(options, STR("metric")) : NULL;
+    bool good = dimensions != NULL && dimensions->kind == VALUE_INTEGER && dimensions->as.integer > 0 && dimensions->as.integer <= VECTOR_DIMENSIONS_MAX;
+    (void)plan;
+    if (!good)
+        return error_hint(error_new(ERROR_ARGUMENT_VALUE, "a vector index wants its dimensions, 1 to %d", VECTOR_DIMENSIONS_MAX),
+                          "OPTIONS {dimensions: 384, metric: 'cosine'}");
+    index->dimensions = (uint32_t)dimensions->as.integer;
+    if (metric == NULL) return NULL;
+    for (uint8_t m = 0; m < 3; m++)
+        if (metric->kind == VALUE_STRING && str_equal_ignore_case(value_text(*metric), metrics[m])) return index->metric = m, NULL;
+    return error_new(ERROR_ARGUMENT_VALUE, "the metric is 'cosine', 'dot' or 'l2'");
+}
+
+static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment)
+{
+    GraphWriter *writer = environment->writer;
+    const PlanIndex *wanted = &plan->index;
+    GraphIndex index = {.name = wanted->name, .vector = wanted->vector};
+    Value options;
+    TRY(option(plan, environment, arena, &options));
+    if (wanted->vector) TRY(vector_options(plan, options, &index));
+    if (index.name.bytes == 0)
+        index.name = str_from(arena_printf(arena, "%.*s_%.*s", STR_ARG(wanted->label), STR_ARG(wanted->property)));
+    if (wanted->tolerant && graph_index_named(environment->view.graph, index.name) != NULL) return NULL;
+    index.label = graph_name_intern(writer, NAME_LABEL, wanted->label);
+    index.key = graph_name_intern(writer, NAME_KEY, wanted->property);
+    if (graph_index_on(environment->view.graph, index.label, index.key, index.vector) != NULL)
+        return wanted->tolerant ? NULL : error_new(ERROR_NAME_EXISTS, "there is such an index on :%.*s(%.*s) already", STR_ARG(wanted->label), STR_ARG(wanted->property));
+    return graph_create_index(writer, &index);
+}
+
+static Error *drop_index(const Plan *plan, const ExecutionEnvironment *environment)
+{
+    if (graph_drop_index(environment->writer, plan->index.name) || plan->index.tolerant) return NULL;
+    return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such index: %.*s", STR_ARG(plan->index.name)), "SHOW INDEXES lists them");
+}
+
+/* ---- SHOW ---- */
+
+typedef struct Rows {
+    Arena *arena;
+    Value *values;
+    size_t count, capacity; /* of values */
+} Rows;
+
+static void add(Rows *rows, Value value)
+{
+    if (rows->count == rows->capacity) {
+        size_t capacity = rows->capacity < 16 ? 16 : rows->capacity * 2;
+        Value *larger = arena_alloc(rows->arena, capacity * sizeof *larger);
+        if (rows->count > 0) memcpy(larger, rows->values, rows->count * sizeof *larger);
+        rows->values = larger;
+        rows->capacity = capacity;
+    }
+    rows->values[rows->count++] = value;
+}
+
+static void add_text(Rows *rows, const char *text)
+{
+    add(rows, value_string(str_from(text)));
+}
+
+static void show_indexes(Rows *rows, const Graph *graph)
+{
+    static const char *const metrics[] = {"cosine", "dot", "l2"};
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index == NULL) continue;
+        add(rows, value_string(index->name));
+        add_text(rows, index->vector ? "vector" : "property");
+        add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
+        add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
+        add_text(rows, index->vector ? arena_printf(rows->arena, "dimensions: %u, metric: %s", index->dimensions, metrics[index->metric]) : "");
+        add(rows, value_integer((int64_t)index->left_out));
+    }
+}
+
+static void show_names(Rows *rows, const GraphView *view, NameKind kind)
+{
+    for (uint32_t i = 0; i < graph_name_count(view->graph, kind); i++) {
+        add(rows, value_string(graph_name_text(view->graph, kind, i)));
+        if (kind == NAME_LABEL) add(rows, value_integer((int64_t)graph_label_count(view, i)));
+        if (kind == NAME_TYPE) add(rows, value_integer((int64_t)graph_relationship_count(view, i)));
+    }
+}
+
+static void show_functions(Rows *rows)
+{
+    for (size_t i = 0; i < function_count(); i++) {
+        const Function *function = function_at(i);
+        add(rows, value_string(function->name));
+        add_text(rows, function->signature);
+        add_text(rows, function->summary);
+    }
+}
+
+static void show_strategies(Rows *rows, const StrategyRegistry *strategies)
+{
+    for (size_t i = 0; i < strategy_count(strategies); i++) {
+        add_text(rows, strategy_at(strategies, i)->name);
+        add_text(rows, strategy_at(strategies, i)->summary);
+    }
+}
+
+static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, ExecutionTable *out)
+{
+    Rows rows = {.arena = arena};
+    if (str_equal(plan->name, STR("LABELS"))) show_names(&rows, &environment->view, NAME_LABEL);
+    else if (str_equal(plan->name, STR("TYPES"))) show_names(&rows, &environment->view, NAME_TYPE);
+    else if (str_equal(plan->name, STR("PROPERTIES"))) show_names(&rows, &environment->view, NAME_KEY);
+    else if (str_equal(plan->name, STR("FUNCTIONS"))) show_functions(&rows);
+    else if (str_equal(plan->name, STR("STRATEGIES"))) show_strategies(&rows, environment->strategies);
+    else show_indexes(&rows, environment->view.graph);
+    out->values = rows.values;
+    out->column_count = plan->column_count;
+    out->row_count = rows.count / plan->column_count;
+}
+
+Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, ExecutionTable *out)
+{
+    *out = (ExecutionTable){0};
+    if (plan->statement == STATEMENT_CREATE_INDEX) return create_index(arena, plan, environment);
+    if (plan->statement == STATEMENT_DROP_INDEX) return drop_index(plan, environment);
+    if (plan->statement == STATEMENT_SHOW) show(arena, plan, environment, out);
+    return NULL;
+}

@@ -1,0 +1,240 @@
+/*
+ * execution.c - opening, pulling and closing a chain of operators, and what all of them need.
+ */
+#include "config.h"
+
+#include "execution/operator_internal.h"
+#include <assert.h>
+#include <time.h>
+
+static void (*const openers[])(Operator *) = {
+    [PLAN_UNIT] = open_unit, [PLAN_ARGUMENT] = open_argument, [PLAN_NODE_SCAN] = open_scan, [PLAN_NODE_SEEK] = open_seek,
+    [PLAN_NODE_BY_ID] = open_seek, [PLAN_EXPAND] = open_expand, [PLAN_EXPAND_VARIABLE] = open_expand_variable,
+    [PLAN_RELATIONSHIP_ENDS] = open_ends, [PLAN_SHORTEST] = open_shortest, [PLAN_FILTER] = open_filter, [PLAN_PROJECT] = open_project,
+    [PLAN_UNWIND] = open_unwind, [PLAN_AGGREGATE] = open_aggregate, [PLAN_DISTINCT] = open_distinct, [PLAN_SORT] = open_sort,
+    [PLAN_SKIP] = open_skip, [PLAN_LIMIT] = open_limit, [PLAN_UNION] = open_union, [PLAN_APPLY] = open_apply, [PLAN_CREATE] = open_create,
+    [PLAN_MERGE] = open_merge, [PLAN_SET] = open_set, [PLAN_REMOVE] = open_set, [PLAN_DELETE] = open_delete,  [PLAN_CALL] = open_call, [PLAN_SCORE] = open_score, [PLAN_RANK] = open_score, [PLAN_PRODUCE] = open_produce};
+
+Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out)
+{
+    Operator *operator = arena_new(execution->arena, Operator);
+    operator->plan = plan;
+    operator->execution = execution;
+    operator->arena = arena_create();
+    operator->state_arena = arena_create();
+    operator->cap = 8;
+    execution->all[plan->id] = operator;
+    if (plan->input != NULL) TRY(operator_open(execution, plan->input, &operator->input));
+    if (plan->inner != NULL) TRY(operator_open(execution, plan->inner, &operator->inner));
+    assert((size_t)plan->kind < sizeof openers / sizeof *openers && openers[plan->kind] != NULL);
+    openers[plan->kind](operator);
+    *out = operator;
+    return NULL;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static Error *check_limits(const Operator *operator)
+{
+    const ExecutionEnvironment *environment = &operator->execution->environment;
+    if (environment->interrupt != NULL && environment->interrupt->stop(environment->interrupt->state))
+        return error_new(ERROR_CANCELLED, "the statement was cancelled");
+    size_t held = arena_bytes(operator->arena) + arena_bytes(operator->state_arena);
+    if (environment->memory_bytes_max == 0 || held <= environment->memory_bytes_max) return NULL;
+    return error_hint(error_new(ERROR_LIMIT, "the statement needs more memory than its limit of %llu bytes", (unsigned long long)environment->memory_bytes_max),
+                      "raise memory_limit, or ask for fewer rows at once");
+}
+
+Error *operator_next(Operator *operator, Batch **out)
+{
+    Execution *execution = operator->execution;
+    uint32_t id = operator->plan->id;
+    TRY(check_limits(operator));
+    int64_t start = execution->plan->profile ? now_ns() : 0;
+    Error *error = operator->next(operator, out);
+    if (error == NULL && *out != NULL) execution->rows[id] += batch_rows(*out);
+    if (execution->plan->profile) execution->elapsed_ns[id] += now_ns() - start;
+    return error;
+}
+
+void operator_reset(Operator *operator)
+{
+    for (; operator != NULL; operator = operator->input) {
+        if (operator->reset != NULL) operator->reset(operator);
+        operator->cap = 8;
+        if (operator->inner != NULL) operator_reset(operator->inner);
+    }
+}
+
+void operator_close(Operator *operator)
+{
+    if (operator == NULL) return;
+    if (operator->close != NULL) operator->close(operator);
+    arena_destroy(operator->arena);
+    arena_destroy(operator->state_arena);
+    operator->arena = operator->state_arena = NULL;
+}
+
+Operator *chain_argument(Operator *operator)
+{
+    while (operator->input != NULL)
+        operator = operator->input;
+    return operator->plan->kind == PLAN_ARGUMENT ? operator : NULL;
+}
+
+/* ---- what operators need ---- */
+
+void operator_context(Operator *operator, Arena *arena, EvalContext *out)
+{
+    const ExecutionEnvironment *environment = &operator->execution->environment;
+    out->arena = arena;
+    out->reader = &operator->execution->reader;
+    out->parameters = environment->parameters;
+    out->now_ns = environment->now_ns;
+    out->random = environment->random;
+    out->interrupt = environment->interrupt;
+    out->session = environment->session;
+}
+
+Batch *batch_extend(Operator *operator, const Batch *in, const uint16_t *positions, uint32_t count)
+{
+    Arena *arena = operator->arena;
+    Batch *batch = batch_create(arena, in->column_count);
+    batch->row_count = batch->selected_count = count;
+    for (uint32_t c = 0; c < in->column_count; c++)
+        if (in->columns[c].type != COLUMN_UNSET) column_gather(arena, &batch->columns[c], &in->columns[c], positions, count);
+    if (in->multiplicity == NULL) return batch;
+    batch->multiplicity = arena_alloc(arena, (count + 1) * sizeof *batch->multiplicity);
+    for (uint32_t i = 0; i < count; i++)
+        batch->multiplicity[i] = in->multiplicity[positions[i]];
+    return batch;
+}
+
+uint32_t operator_cap(Operator *operator)
+{
+    uint32_t cap = operator->cap;
+    if (operator->cap < BATCH_ROWS_MAX) operator->cap = operator->cap * 8 > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : operator->cap * 8;
+    return cap;
+}
+
+bool entity_at(const Batch *batch, uint32_t slot, uint32_t position, ValueKind kind, uint64_t *id)
+{
+    const Column *column = &batch->columns[slot];
+    ColumnType typed = kind == VALUE_NODE ? COLUMN_NODE : COLUMN_RELATIONSHIP;
+    if (column->type == typed && !column->constant && column->valid == NULL) return *id = column->ids[position], true;
+    Value value = column_value(column, position);
+    if (value.kind != kind) return false;
+    *id = value.as.id;
+    return true;
+}
+
+uint32_t name_resolve(const Execution *execution, NameKind kind, NameRef ref)
+{
+    return ref.id != GRAPH_NAME_UNKNOWN ? ref.id : graph_name_find(execution->view.graph, kind, ref.text);
+}
+
+uint32_t *types_resolve(const Execution *execution, Arena *arena, const NameRef *types, uint32_t type_count, uint32_t *count)
+{
+    uint32_t all = graph_name_count(execution->view.graph, NAME_TYPE);
+    uint32_t *ids = arena_array(arena, uint32_t, (type_count == 0 ? all : type_count) + 1);
+    *count = 0;
+    for (uint32_t i = 0; type_count == 0 && i < all; i++)
+        ids[(*count)++] = i;
+    for (uint32_t i = 0; i < type_count; i++) {
+        uint32_t id = name_resolve(execution, NAME_TYPE, types[i]);
+        bool again = id == GRAPH_NAME_UNKNOWN;
+        for (uint32_t j = 0; j < *count && !again; j++)
+            again = ids[j] == id;
+        if (!again) ids[(*count)++] = id;
+    }
+    return ids;
+}
+
+Error *drain_input(Operator *operator, RowBuffer *rows)
+{
+    Batch *batch;
+    for (;;) {
+        TRY(operator_next(operator->input, &batch));
+        if (batch == NULL) return NULL;
+        rows_append(rows, batch);
+    }
+}
+
+Error *row_count_of(Operator *operator, const Expr *expr, const char *what, uint64_t *out)
+{
+    EvalContext context = {0};
+    Batch empty = {.row_count = 1, .selected_count = 1};
+    Value value;
+    operator_context(operator, operator->state_arena, &context);
+    TRY(expr_evaluate(expr, &context, &empty, 0, &value));
+    if (value.kind != VALUE_INTEGER)
+        return error_at(error_new(ERROR_NON_INTEGER_ARGUMENT, "%s is an integer, not %s", what, value_kind_name((ValueKind)value.kind)), expr->offset,
+                        expr->length);
+    if (value.as.integer < 0) return error_at(error_new(ERROR_NEGATIVE_ARGUMENT, "%s cannot be negative", what), expr->offset, expr->length);
+    *out = (uint64_t)value.as.integer;
+    return NULL;
+}
+
+/* ---- executions ---- */
+
+Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, Execution **out)
+{
+    Execution *execution = arena_new(arena, Execution);
+    execution->arena = arena;
+    execution->plan = plan;
+    execution->environment = *environment;
+    execution->view = environment->view;
+    execution->all = arena_array(arena, Operator *, plan->node_count + 1);
+    execution->rows = arena_array(arena, uint64_t, plan->node_count + 1);
+    execution->elapsed_ns = arena_array(arena, int64_t, plan->node_count + 1);
+    execution->device = "";
+    entity_reader_init(&execution->reader, execution);
+    Error *error = operator_open(execution, plan->root, &execution->root);
+    if (error != NULL) {
+        execution_close(execution);
+        return error;
+    }
+    *out = execution;
+    return NULL;
+}
+
+Error *execution_next(Execution *execution, const Batch **out)
+{
+    Batch *batch;
+    TRY(operator_next(execution->root, &batch));
+    *out = batch;
+    return NULL;
+}
+
+void execution_close(Execution *execution)
+{
+    if (execution == NULL) return;
+    for (uint32_t i = 0; i < execution->plan->node_count; i++)
+        operator_close(execution->all[i]);
+}
+
+const ExecutionStats *execution_stats(const Execution *execution)
+{
+    return &execution->stats;
+}
+
+const uint64_t *execution_profile(const Execution *execution, const int64_t **elapsed_ns)
+{
+    *elapsed_ns = execution->elapsed_ns;
+    return execution->rows;
+}
+
+const char *execution_device(const Execution *execution)
+{
+    return execution->device;
+}
+
+const EntityReader *execution_reader(const Execution *execution)
+{
+    return &execution->reader;
+}

@@ -1,0 +1,519 @@
+/*
+ * expand.c - from node to node: one hop, trails of several hops, shortest paths.
+ *
+ * A trail never uses a relationship twice, nor one that another part of the same pattern has (`different`). Trails are
+ * walked depth first with an explicit stack; shortest paths breadth first, level by level, remembering every edge that leads
+ * to a node at its least depth. What is kept grows with the nodes touched, never with the graph.
+ */
+#include "config.h"
+
+#include "base/map.h"
+#include "execution/operator_internal.h"
+
+/* ---- relationships that must differ ---- */
+
+static bool in_value(Value value, uint64_t relationship)
+{
+    if (value.kind == VALUE_RELATIONSHIP) return value.as.id == relationship;
+    for (uint32_t i = 0; value.kind == VALUE_LIST && i < value.aux; i++)
+        if (in_value(value.as.items[i], relationship)) return true;
+    return false;
+}
+
+static bool is_used(const PlanNode *plan, const Batch *in, uint32_t position, uint64_t relationship)
+{
+    for (uint32_t i = 0; i < plan->different_count; i++)
+        if (in_value(column_value(&in->columns[plan->different[i]], position), relationship)) return true;
+    return false;
+}
+
+static GraphDirection direction_of(const PlanNode *plan)
+{
+    return plan->direction == PLAN_OUT ? GRAPH_OUT : plan->direction == PLAN_IN ? GRAPH_IN : GRAPH_BOTH;
+}
+
+static void neighbors_of(Operator *self, const uint32_t *types, uint32_t type_count, uint64_t node, Neighbors *out)
+{
+    out->count = 0;
+    for (uint32_t t = 0; t < type_count; t++)
+        graph_expand(&self->execution->view, types[t], direction_of(self->plan), node, out);
+}
+
+/* ---- one hop ---- */
+
+typedef struct Hop {
+    Batch *in;
+    uint32_t at;
+    bool inside;
+    Neighbors found;
+    size_t found_at;
+    uint64_t target; /* the bound other end */
+    uint16_t positions[BATCH_ROWS_MAX];
+    uint64_t nodes[BATCH_ROWS_MAX], relationships[BATCH_ROWS_MAX];
+    uint32_t *types, type_count;
+} Hop;
+
+static void begin_row(Operator *self, Hop *hop, uint32_t position)
+{
+    uint64_t node;
+    hop->inside = true;
+    hop->found.count = hop->found_at = 0;
+    if (!entity_at(hop->in, self->plan->from_slot, position, VALUE_NODE, &node)) return;
+    if (self->plan->to_bound && !entity_at(hop->in, self->plan->to_slot, position, VALUE_NODE, &hop->target)) return;
+    if (!self->plan->to_bound && self->plan->to_slot == self->plan->from_slot) hop->target = node;
+    neighbors_of(self, hop->types, hop->type_count, node, &hop->found);
+}
+
+static uint32_t take_hops(Operator *self, Hop *hop, uint32_t position, uint32_t count, uint32_t cap)
+{
+    const PlanNode *plan = self->plan;
+    bool check = plan->to_bound || plan->to_slot == plan->from_slot;
+    for (; count < cap && hop->found_at < hop->found.count; hop->found_at++) {
+        uint64_t node = hop->found.nodes[hop->found_at], relationship = hop->found.relationships[hop->found_at];
+        if (check && node != hop->target) continue;
+        if (plan->different_count > 0 && is_used(plan, hop->in, position, relationship)) continue;
+        hop->positions[count] = (uint16_t)position;
+        hop->nodes[count] = node;
+        hop->relationships[count++] = relationship;
+    }
+    return count;
+}
+
+static Batch *give_hops(Operator *self, Hop *hop, const Batch *in, uint32_t count)
+{
+    arena_reset(self->arena);
+    Batch *batch = batch_extend(self, in, hop->positions, count);
+    Column *nodes = batch_column(self->arena, batch, self->plan->to_slot, COLUMN_NODE);
+    memcpy(nodes->ids, hop->nodes, count * sizeof *hop->nodes);
+    if (self->plan->relationship_slot == SLOT_NONE) return batch;
+    Column *relationships = batch_column(self->arena, batch, self->plan->relationship_slot, COLUMN_RELATIONSHIP);
+    memcpy(relationships->ids, hop->relationships, count * sizeof *hop->relationships);
+    return batch;
+}
+
+static Error *next_expand(Operator *self, Batch **out)
+{
+    Hop *hop = self->state;
+    uint32_t cap = operator_cap(self), count = 0;
+    *out = NULL;
+    while (count == 0) {
+        while (hop->in == NULL || hop->at == hop->in->selected_count) {
+            TRY(operator_next(self->input, &hop->in));
+            hop->at = 0;
+            hop->inside = false;
+            if (hop->in == NULL) return NULL;
+            hop->types = types_resolve(self->execution, self->state_arena, self->plan->types, self->plan->type_count, &hop->type_count);
+        }
+        while (count < cap && hop->at < hop->in->selected_count) {
+            uint32_t position = batch_position(hop->in, hop->at);
+            if (!hop->inside) begin_row(self, hop, position);
+            count = take_hops(self, hop, position, count, cap);
+            if (hop->found_at < hop->found.count) break;
+            hop->inside = false;
+            hop->at++;
+        }
+        if (count > 0) *out = give_hops(self, hop, hop->in, count);
+    }
+    return NULL;
+}
+
+static void reset_hop(Operator *self)
+{
+    Hop *hop = self->state;
+    hop->in = NULL;
+    hop->at = 0;
+    hop->inside = false;
+    arena_reset(self->arena);
+}
+
+static void close_hop(Operator *self)
+{
+    neighbors_free(&((Hop *)self->state)->found);
+}
+
+void open_expand(Operator *self)
+{
+    self->state = arena_new(self->state_arena, Hop);
+    self->next = next_expand;
+    self->reset = reset_hop;
+    self->close = close_hop;
+}
+
+/* ---- trails ---- */
+
+typedef struct Level {
+    Neighbors found;
+    size_t at;
+} Level;
+
+typedef struct Trail {
+    Batch *in;
+    uint32_t at;
+    bool inside;
+    Level *levels;       /* levels[d]: where the walk goes on at depth d */
+    size_t level_capacity;
+    uint64_t *path;      /* relationships so far */
+    size_t path_capacity, depth;
+    bool start_pending;  /* the start itself is still to be given (no hops) */
+    uint64_t start, target;
+    uint16_t positions[BATCH_ROWS_MAX];
+    uint64_t nodes[BATCH_ROWS_MAX];
+    Value lists[BATCH_ROWS_MAX];
+    EvalContext context;
+    uint32_t *types, type_count;
+} Trail;
+
+static Error *step_holds(Operator *self, Trail *trail, uint32_t position, uint64_t relationship, bool *out)
+{
+    Value value;
+    *out = true;
+    if (self->plan->step == NULL) return NULL;
+    operator_context(self, self->arena, &trail->context);
+    trail->context.locals[self->plan->step_local] = value_relationship(relationship);
+    TRY(expr_evaluate(self->plan->step, &trail->context, trail->in, position, &value));
+    *out = value.kind == VALUE_BOOLEAN && value.as.boolean;
+    return NULL;
+}
+
+static bool on_path(const Trail *trail, uint64_t relationship)
+{
+    for (size_t i = 0; i < trail->depth; i++)
+        if (trail->path[i] == relationship) return true;
+    return false;
+}
+
+static void enter_level(Operator *self, Trail *trail, uint64_t node)
+{
+    size_t before = trail->level_capacity;
+    mem_reserve(trail->levels, trail->level_capacity, trail->depth + 1);
+    if (trail->level_capacity > before) memset(trail->levels + before, 0, (trail->level_capacity - before) * sizeof *trail->levels);
+    Level *level = &trail->levels[trail->depth];
+    level->at = level->found.count = 0;
+    if (self->plan->hops_max >= 0 && (int64_t)trail->depth >= self->plan->hops_max) return;
+    neighbors_of(self, trail->types, trail->type_count, node, &level->found);
+}
+
+static void begin_trail(Operator *self, Trail *trail, uint32_t position)
+{
+    trail->inside = true;
+    trail->depth = 0;
+    trail->start_pending = false;
+    bool good = entity_at(trail->in, self->plan->from_slot, position, VALUE_NODE, &trail->start);
+    if (self->plan->to_bound) good = good && entity_at(trail->in, self->plan->to_slot, position, VALUE_NODE, &trail->target);
+    else if (self->plan->to_slot == self->plan->from_slot) trail->target = trail->start;
+    if (!good) {
+        trail->inside = false;
+        return;
+    }
+    trail->start_pending = self->plan->hops_min == 0;
+    enter_level(self, trail, trail->start);
+}
+
+/* Goes on to the next trail; *found is false when the row has no more. */
+static Error *next_trail(Operator *self, Trail *trail, uint32_t position, uint64_t *node, bool *found)
+{
+    if (trail->start_pending) {
+        trail->start_pending = false;
+        *node = trail->start;
+        return *found = true, NULL;
+    }
+    for (;;) {
+        Level *level = &trail->levels[trail->depth];
+        if (level->at == level->found.count) {
+            if (trail->depth == 0) return *found = false, NULL;
+            trail->depth--;
+            continue;
+        }
+        uint64_t next = level->found.nodes[level->at], relationship = level->found.relationships[level->at];
+        bool holds;
+        level->at++;
+        if (on_path(trail, relationship) || is_used(self->plan, trail->in, position, relationship)) continue;
+        TRY(step_holds(self, trail, position, relationship, &holds));
+        if (!holds) continue;
+        mem_reserve(trail->path, trail->path_capacity, trail->depth + 1);
+        trail->path[trail->depth++] = relationship;
+        enter_level(self, trail, next);
+        if ((int64_t)trail->depth < self->plan->hops_min) continue;
+        *node = next;
+        return *found = true, NULL;
+    }
+}
+
+static Value trail_list(Operator *self, const Trail *trail)
+{
+    Value *items = arena_alloc(self->arena, (trail->depth + 1) * sizeof *items);
+    for (size_t i = 0; i < trail->depth; i++) {
+        size_t from = self->plan->streaming ? trail->depth - 1 - i : i; /* walked from the other end */
+        items[i] = value_relationship(trail->path[from]);
+    }
+    return value_list(items, trail->depth);
+}
+
+static Error *trails_of_row(Operator *self, Trail *trail, uint32_t position, uint32_t *count, uint32_t cap, bool *row_done)
+{
+    const PlanNode *plan = self->plan;
+    bool check = plan->to_bound || plan->to_slot == plan->from_slot;
+    *row_done = !trail->inside;
+    while (trail->inside && *count < cap) {
+        uint64_t node;
+        bool found;
+        const Interrupt *interrupt = self->execution->environment.interrupt;
+        if (interrupt != NULL && interrupt->stop(interrupt->state)) return error_new(ERROR_CANCELLED, "the statement was cancelled");
+        TRY(next_trail(self, trail, position, &node, &found));
+        if (!found) {
+            trail->inside = false;
+            *row_done = true;
+            return NULL;
+        }
+        if (check && node != trail->target) continue;
+        trail->positions[*count] = (uint16_t)position;
+        trail->nodes[*count] = node;
+        trail->lists[(*count)++] = trail_list(self, trail);
+    }
+    return NULL;
+}
+
+static Batch *give_lists(Operator *self, const Batch *in, const uint16_t *positions, const uint64_t *nodes, const Value *lists, uint32_t count)
+{
+    Batch *batch = batch_extend(self, in, positions, count);
+    if (nodes != NULL) {
+        Column *column = batch_column(self->arena, batch, self->plan->to_slot, COLUMN_NODE);
+        memcpy(column->ids, nodes, count * sizeof *nodes);
+    }
+    if (self->plan->relationship_slot == SLOT_NONE) return batch;
+    Column *column = batch_column(self->arena, batch, self->plan->relationship_slot, COLUMN_ANY);
+    memcpy(column->values, lists, count * sizeof *lists);
+    return batch;
+}
+
+static Error *next_expand_variable(Operator *self, Batch **out)
+{
+    Trail *trail = self->state;
+    uint32_t cap = operator_cap(self), count = 0;
+    *out = NULL;
+    arena_reset(self->arena);
+    while (count == 0) {
+        while (trail->in == NULL || trail->at == trail->in->selected_count) {
+            TRY(operator_next(self->input, &trail->in));
+            trail->at = 0;
+            trail->inside = false;
+            if (trail->in == NULL) return NULL;
+            trail->types = types_resolve(self->execution, self->state_arena, self->plan->types, self->plan->type_count, &trail->type_count);
+        }
+        while (count < cap && trail->at < trail->in->selected_count) {
+            uint32_t position = batch_position(trail->in, trail->at);
+            bool row_done;
+            if (!trail->inside) begin_trail(self, trail, position);
+            TRY(trails_of_row(self, trail, position, &count, cap, &row_done));
+            if (!row_done) break;
+            trail->at++;
+        }
+        if (count > 0) *out = give_lists(self, trail->in, trail->positions, trail->nodes, trail->lists, count);
+    }
+    return NULL;
+}
+
+static void reset_trail(Operator *self)
+{
+    Trail *trail = self->state;
+    trail->in = NULL;
+    trail->at = 0;
+    trail->inside = false;
+}
+
+static void close_trail(Operator *self)
+{
+    Trail *trail = self->state;
+    for (size_t i = 0; i < trail->level_capacity; i++)
+        neighbors_free(&trail->levels[i].found);
+    mem_free(trail->levels);
+    mem_free(trail->path);
+}
+
+void open_expand_variable(Operator *self)
+{
+    self->state = arena_new(self->state_arena, Trail);
+    self->next = next_expand_variable;
+    self->reset = reset_trail;
+    self->close = close_trail;
+}
+
+/* ---- shortest paths ---- */
+
+typedef struct Edge { /* into `node` from `parent`, both entries; the next edge into the same node */
+    uint32_t parent, next;
+    uint64_t relationship;
+} Edge;
+
+typedef struct Entry { /* a node reached */
+    uint64_t node;
+    uint32_t depth, edges; /* edges: first, UINT32_MAX none */
+} Entry;
+
+typedef struct Search {
+    Batch *in;
+    uint32_t at;
+    Neighbors found;
+    Entry *entries;
+    size_t entry_count, entry_capacity;
+    Edge *edges;
+    size_t edge_count, edge_capacity;
+    IntMap *reached;
+    uint32_t *types, type_count;
+    EvalContext context;
+    Value *lists;        /* answers of the row at hand */
+    size_t list_count, list_capacity, list_at;
+} Search;
+
+static uint32_t reach(Search *search, uint64_t node, uint32_t depth)
+{
+    mem_reserve(search->entries, search->entry_capacity, search->entry_count + 1);
+    search->entries[search->entry_count] = (Entry){node, depth, UINT32_MAX};
+    intmap_put(search->reached, node, search->entry_count);
+    return (uint32_t)search->entry_count++;
+}
+
+static void add_edge(Search *search, uint32_t into, uint32_t parent, uint64_t relationship)
+{
+    mem_reserve(search->edges, search->edge_capacity, search->edge_count + 1);
+    search->edges[search->edge_count] = (Edge){parent, search->entries[into].edges, relationship};
+    search->entries[into].edges = (uint32_t)search->edge_count++;
+}
+
+static Error *step_allowed(Operator *self, Search *search, uint32_t position, uint64_t relationship, bool *out)
+{
+    Value value;
+    *out = !is_used(self->plan, search->in, position, relationship);
+    if (!*out || self->plan->step == NULL) return NULL;
+    operator_context(self, self->arena, &search->context);
+    search->context.locals[self->plan->step_local] = value_relationship(relationship);
+    TRY(expr_evaluate(self->plan->step, &search->context, search->in, position, &value));
+    *out = value.kind == VALUE_BOOLEAN && value.as.boolean;
+    return NULL;
+}
+
+/* Level by level until the target's level is complete. Gives the target's entry, UINT32_MAX when it is not reached. */
+static Error *search_levels(Operator *self, Search *search, uint32_t position, uint64_t from, uint64_t to, uint32_t *target)
+{
+    *target = UINT32_MAX;
+    search->entry_count = search->edge_count = 0;
+    intmap_destroy(search->reached);
+    search->reached = intmap_create();
+    reach(search, from, 0);
+    for (size_t i = 0; i < search->entry_count; i++) {
+        Entry here = search->entries[i];
+        if (*target != UINT32_MAX && here.depth >= search->entries[*target].depth) break;
+        if (self->plan->hops_max >= 0 && (int64_t)here.depth >= self->plan->hops_max) break;
+        const Interrupt *interrupt = self->execution->environment.interrupt;
+        if ((i & 255) == 255 && interrupt != NULL && interrupt->stop(interrupt->state)) return error_new(ERROR_CANCELLED, "the statement was cancelled");
+        neighbors_of(self, search->types, search->type_count, here.node, &search->found);
+        for (size_t n = 0; n < search->found.count; n++) {
+            uint64_t known;
+            bool allowed;
+            TRY(step_allowed(self, search, position, search->found.relationships[n], &allowed));
+            if (!allowed) continue;
+            bool seen = intmap_get(search->reached, search->found.nodes[n], &known);
+            uint32_t into = seen ? (uint32_t)known : reach(search, search->found.nodes[n], here.depth + 1);
+            if (search->entries[into].depth != here.depth + 1 || (seen && !self->plan->all_shortest)) continue;
+            add_edge(search, into, (uint32_t)i, search->found.relationships[n]);
+            if (search->found.nodes[n] == to && *target == UINT32_MAX) *target = into;
+        }
+    }
+    return NULL;
+}
+
+static void keep_list(Search *search, Value list)
+{
+    mem_reserve(search->lists, search->list_capacity, search->list_count + 1);
+    search->lists[search->list_count++] = list;
+}
+
+/* Every way back from the target to the start, as lists from the start on. */
+static void collect_paths(Operator *self, Search *search, uint32_t entry, Value *items, uint32_t depth)
+{
+    if (search->entries[entry].depth == 0) {
+        Value *copy = arena_alloc(self->arena, (depth + 1) * sizeof *copy);
+        for (uint32_t i = 0; i < depth; i++)
+            copy[i] = self->plan->streaming ? items[i] : items[depth - 1 - i];
+        keep_list(search, value_list(copy, depth));
+        return;
+    }
+    for (uint32_t e = search->entries[entry].edges; e != UINT32_MAX; e = search->edges[e].next) {
+        items[depth] = value_relationship(search->edges[e].relationship);
+        collect_paths(self, search, search->edges[e].parent, items, depth + 1);
+        if (!self->plan->all_shortest) return;
+    }
+}
+
+static Error *search_row(Operator *self, Search *search, uint32_t position)
+{
+    uint64_t from, to;
+    uint32_t target;
+    search->list_count = search->list_at = 0;
+    if (!entity_at(search->in, self->plan->from_slot, position, VALUE_NODE, &from)) return NULL;
+    if (!entity_at(search->in, self->plan->to_slot, position, VALUE_NODE, &to)) return NULL;
+    if (from == to) {
+        if (self->plan->hops_min == 0) keep_list(search, value_list(NULL, 0));
+        return NULL;
+    }
+    TRY(search_levels(self, search, position, from, to, &target));
+    if (target == UINT32_MAX) return NULL;
+    uint32_t depth = search->entries[target].depth;
+    if ((int64_t)depth < self->plan->hops_min) return NULL;
+    Value *items = arena_alloc(self->arena, (depth + 1) * sizeof *items);
+    collect_paths(self, search, target, items, 0);
+    return NULL;
+}
+
+static Error *next_shortest(Operator *self, Batch **out)
+{
+    Search *search = self->state;
+    uint16_t positions[BATCH_ROWS_MAX];
+    *out = NULL;
+    for (;;) {
+        while (search->in == NULL || (search->at == search->in->selected_count && search->list_at == search->list_count)) {
+            TRY(operator_next(self->input, &search->in));
+            search->at = 0;
+            search->list_at = search->list_count = 0;
+            if (search->in == NULL) return NULL;
+            search->types = types_resolve(self->execution, self->state_arena, self->plan->types, self->plan->type_count, &search->type_count);
+        }
+        if (search->list_at == search->list_count) {
+            arena_reset(self->arena);
+            TRY(search_row(self, search, batch_position(search->in, search->at++)));
+        }
+        uint32_t count = 0, position = batch_position(search->in, search->at - 1);
+        while (count < BATCH_ROWS_MAX && search->list_at + count < search->list_count)
+            positions[count++] = (uint16_t)position;
+        if (count == 0) continue;
+        *out = give_lists(self, search->in, positions, NULL, search->lists + search->list_at, count);
+        search->list_at += count;
+        return NULL;
+    }
+}
+
+static void reset_search(Operator *self)
+{
+    Search *search = self->state;
+    search->in = NULL;
+    search->at = 0;
+    search->list_at = search->list_count = 0;
+}
+
+static void close_search(Operator *self)
+{
+    Search *search = self->state;
+    neighbors_free(&search->found);
+    mem_free(search->entries);
+    mem_free(search->edges);
+    mem_free(search->lists);
+    intmap_destroy(search->reached);
+}
+
+void open_shortest(Operator *self)
+{
+    self->state = arena_new(self->state_arena, Search);
+    self->next = next_shortest;
+    self->reset = reset_search;
+    self->close = close_search;
+}

@@ -1,0 +1,458 @@
+/*
+ * scan.c - operators that add one entity or value to each row: scans, seeks, UNWIND, procedures, and the ends of a known
+ * relationship.
+ *
+ * All of them extend: they walk over the rows of the input's batch, remember for each row given out which input row it came
+ * from, and gather the input's columns at the end.
+ */
+#include "config.h"
+
+#include "execution/operator_internal.h"
+
+/* ---- Unit and Argument ---- */
+
+typedef struct Once {
+    bool done;
+    const Batch *batch; /* Argument */
+} Once;
+
+static Error *next_unit(Operator *self, Batch **out)
+{
+    Once *once = self->state;
+    *out = NULL;
+    if (once->done) return NULL;
+    once->done = true;
+    arena_reset(self->arena);
+    *out = batch_create(self->arena, self->execution->plan->slot_count);
+    (*out)->row_count = (*out)->selected_count = 1;
+    return NULL;
+}
+
+static void reset_once(Operator *self)
+{
+    ((Once *)self->state)->done = false;
+}
+
+void open_unit(Operator *self)
+{
+    self->state = arena_new(self->state_arena, Once);
+    self->next = next_unit;
+    self->reset = reset_once;
+}
+
+static Error *next_argument(Operator *self, Batch **out)
+{
+    Once *once = self->state;
+    *out = NULL;
+    if (once->done || once->batch == NULL) return NULL;
+    once->done = true;
+    arena_reset(self->arena);
+    Batch *batch = batch_create(self->arena, once->batch->column_count);
+    Column *columns = batch->columns;
+    *batch = *once->batch;
+    batch->columns = columns;
+    memcpy(columns, once->batch->columns, batch->column_count * sizeof *columns);
+    Column *row = batch_column(self->arena, batch, self->plan->row_slot, COLUMN_INTEGER);
+    for (uint32_t i = 0; i < batch->row_count; i++)
+        row->integers[i] = i;
+    *out = batch;
+    return NULL;
+}
+
+void argument_set(Operator *argument, const Batch *batch)
+{
+    Once *once = argument->state;
+    once->batch = batch;
+    once->done = false;
+}
+
+void open_argument(Operator *self)
+{
+    self->state = arena_new(self->state_arena, Once);
+    self->next = next_argument;
+    self->reset = reset_once;
+}
+
+/* ---- extending ---- */
+
+typedef struct Extend {
+    Batch *in;
+    uint32_t at;               /* of its selected rows */
+    bool inside;               /* the row at hand has begun */
+    uint64_t cursor;           /* scans: within the row at hand */
+    uint16_t positions[BATCH_ROWS_MAX];
+    uint64_t ids[BATCH_ROWS_MAX];
+    Value values[BATCH_ROWS_MAX];
+    Neighbors found;           /* seeks */
+    size_t found_at;
+    Value list;                /* UNWIND */
+    Program *program;
+    EvalContext context;
+    Column column;             /* UNWIND: lists of the batch; SEEK: keys */
+    Arena *input_arena;        /* values of the input's batch */
+    uint32_t *labels;
+    uint32_t label_count;
+    RowBuffer rows;            /* procedures: what the row at hand gave */
+} Extend;
+
+static Error *next_input(Operator *self, bool *more)
+{
+    Extend *extend = self->state;
+    *more = true;
+    while (extend->in == NULL || extend->at == extend->in->selected_count) {
+        TRY(operator_next(self->input, &extend->in));
+        extend->at = 0;
+        extend->inside = false;
+        if (extend->in == NULL) return *more = false, NULL;
+        if (extend->program == NULL) continue;
+        arena_reset(extend->input_arena);
+        operator_context(self, extend->input_arena, &extend->context);
+        TRY(program_run(extend->program, &extend->context, extend->in, &extend->column));
+    }
+    return NULL;
+}
+
+static Batch *give_ids(Operator *self, const Batch *in, uint32_t count, ColumnType type, uint32_t slot)
+{
+    Extend *extend = self->state;
+    arena_reset(self->arena);
+    Batch *batch = batch_extend(self, in, extend->positions, count);
+    Column *column = batch_column(self->arena, batch, slot, type);
+    memcpy(column->ids, extend->ids, count * sizeof *column->ids);
+    return batch;
+}
+
+static void reset_extend(Operator *self)
+{
+    Extend *extend = self->state;
+    extend->in = NULL;
+    extend->at = 0;
+    extend->inside = false;
+    extend->rows.row_count = 0;
+}
+
+static void close_extend(Operator *self)
+{
+    Extend *extend = self->state;
+    neighbors_free(&extend->found);
+    arena_destroy(extend->input_arena);
+}
+
+static Extend *extend_new(Operator *self, const Expr *expr)
+{
+    Extend *extend = arena_new(self->state_arena, Extend);
+    extend->input_arena = arena_create();
+    if (expr != NULL) extend->program = program_compile(self->state_arena, expr);
+    self->state = extend;
+    self->reset = reset_extend;
+    self->close = close_extend;
+    return extend;
+}
+
+/* ---- scans ---- */
+
+static Error *next_scan(Operator *self, Batch **out)
+{
+    Extend *extend = self->state;
+    uint32_t cap = operator_cap(self), count = 0;
+    const GraphView *view = &self->execution->view;
+    bool more;
+    *out = NULL;
+    for (uint32_t i = 0; i < self->plan->label_count; i++)
+        extend->labels[i] = name_resolve(self->execution, NAME_LABEL, self->plan->labels[i]);
+    while (count == 0) {
+        TRY(next_input(self, &more));
+        if (!more) return NULL;
+        Batch *in = extend->in;
+        while (count < cap && extend->at < in->selected_count) { /* a batch's rows come from one input batch */
+            if (!extend->inside) extend->cursor = 0;
+            extend->inside = true;
+            uint32_t found = graph_scan(view, extend->labels, self->plan->label_count, &extend->cursor, extend->ids + count, cap - count);
+            for (uint32_t i = 0; i < found; i++)
+                extend->positions[count + i] = (uint16_t)batch_position(in, extend->at);
+            count += found;
+            if (count == cap) break;
+            extend->inside = false;
+            extend->at++;
+        }
+        if (count > 0) *out = give_ids(self, in, count, COLUMN_NODE, self->plan->slot);
+    }
+    return NULL;
+}
+
+void open_scan(Operator *self)
+{
+    Extend *extend = extend_new(self, NULL);
+    extend->labels = arena_array(self->state_arena, uint32_t, self->plan->label_count + 1);
+    self->next = next_scan;
+}
+
+/* ---- seeks ---- */
+
+static void seek_row(Operator *self, uint32_t position)
+{
+    Extend *extend = self->state;
+    const GraphView *view = &self->execution->view;
+    Value key = column_value(&extend->column, position);
+    extend->found.count = extend->found_at = 0;
+    if (self->plan->kind == PLAN_NODE_SEEK) {
+        const GraphIndex *index = graph_index_on(view->graph, extend->labels[0], name_resolve(self->execution, NAME_KEY, self->plan->key), false);
+        if (index != NULL) {
+            graph_seek(view, index, key, &extend->found);
+            return;
+        }
+        /* The index was dropped since the plan was made: scan instead. */
+        uint64_t cursor = 0, id;
+        uint32_t property = name_resolve(self->execution, NAME_KEY, self->plan->key);
+        while (graph_scan(view, extend->labels, 1, &cursor, &id, 1) == 1) {
+            if (value_equal(graph_property(view, VALUE_NODE, id, property), key) != TRUTH_TRUE) continue;
+            mem_reserve(extend->found.nodes, extend->found.node_capacity, extend->found.count + 1);
+            extend->found.nodes[extend->found.count++] = id;
+        }
+    } else if (key.kind == VALUE_INTEGER && graph_node_visible(view, (uint64_t)key.as.integer)) {
+        mem_reserve(extend->found.nodes, extend->found.node_capacity, 1);
+        extend->found.nodes[extend->found.count++] = (uint64_t)key.as.integer;
+    }
+}
+
+static bool has_labels(Operator *self, uint64_t node)
+{
+    Extend *extend = self->state;
+    for (uint32_t i = 0; i < self->plan->label_count; i++)
+        if (!graph_node_has_label(&self->execution->view, node, extend->labels[i])) return false;
+    return true;
+}
+
+static Error *next_seek(Operator *self, Batch **out)
+{
+    Extend *extend = self->state;
+    uint32_t cap = operator_cap(self), count = 0;
+    bool more;
+    *out = NULL;
+    for (uint32_t i = 0; i < self->plan->label_count; i++)
+        extend->labels[i] = name_resolve(self->execution, NAME_LABEL, self->plan->labels[i]);
+    while (count == 0) {
+        TRY(next_input(self, &more));
+        if (!more) return NULL;
+        Batch *in = extend->in;
+        while (count < cap && extend->at < in->selected_count) {
+            uint32_t position = batch_position(in, extend->at);
+            if (!extend->inside) seek_row(self, position);
+            extend->inside = true;
+            for (; count < cap && extend->found_at < extend->found.count; extend->found_at++) {
+                if (!has_labels(self, extend->found.nodes[extend->found_at])) continue;
+                extend->positions[count] = (uint16_t)position;
+                extend->ids[count++] = extend->found.nodes[extend->found_at];
+            }
+            if (extend->found_at < extend->found.count) break;
+            extend->inside = false;
+            extend->at++;
+        }
+        if (count > 0) *out = give_ids(self, in, count, COLUMN_NODE, self->plan->slot);
+    }
+    return NULL;
+}
+
+void open_seek(Operator *self)
+{
+    Extend *extend = extend_new(self, self->plan->expr);
+    extend->labels = arena_array(self->state_arena, uint32_t, self->plan->label_count + 1);
+    self->next = next_seek;
+}
+
+/* ---- UNWIND ---- */
+
+static Value element(Value list, uint64_t i)
+{
+    if (list.kind == VALUE_LIST) return list.as.items[i];
+    return list.kind == VALUE_VECTOR ? value_float((double)list.as.vector[i]) : list;
+}
+
+static uint64_t elements(Value list)
+{
+    if (list.kind == VALUE_NULL) return 0;
+    return list.kind == VALUE_LIST || list.kind == VALUE_VECTOR ? list.aux : 1;
+}
+
+static Error *next_unwind(Operator *self, Batch **out)
+{
+    Extend *extend = self->state;
+    uint32_t cap = operator_cap(self), count = 0;
+    bool more;
+    *out = NULL;
+    while (count == 0) {
+        TRY(next_input(self, &more));
+        if (!more) return NULL;
+        Batch *in = extend->in;
+        while (count < cap && extend->at < in->selected_count) {
+            uint32_t position = batch_position(in, extend->at);
+            Value list = column_value(&extend->column, position);
+            if (!extend->inside) extend->cursor = 0;
+            extend->inside = true;
+            for (uint64_t n = elements(list); count < cap && extend->cursor < n; extend->cursor++) {
+                extend->positions[count] = (uint16_t)position;
+                extend->values[count++] = element(list, extend->cursor);
+            }
+            if (extend->cursor < elements(list)) break;
+            extend->inside = false;
+            extend->at++;
+        }
+        if (count == 0) continue;
+        arena_reset(self->arena);
+        *out = batch_extend(self, in, extend->positions, count);
+        ColumnType type = column_type_of((ValueKind)extend->values[0].kind);
+        Column *column = batch_column(self->arena, *out, self->plan->slot, type);
+        for (uint32_t i = 0; i < count; i++)
+            column_set(self->arena, column, i, extend->values[i], count);
+    }
+    return NULL;
+}
+
+void open_unwind(Operator *self)
+{
+    extend_new(self, self->plan->expr);
+    self->next = next_unwind;
+}
+
+/* ---- procedures ---- */
+
+typedef struct Called { /* rows a procedure gave for one input row */
+    Arena *arena;
+    Value *values;
+    size_t count, capacity, width;
+} Called;
+
+static Error *take_row(void *sink, const Value *row)
+{
+    Called *called = sink;
+    mem_reserve(called->values, called->capacity, (called->count + 1) * (called->width + 1));
+    for (size_t i = 0; i < called->width; i++)
+        called->values[called->count * called->width + i] = value_copy(called->arena, row[i]);
+    called->count++;
+    return NULL;
+}
+
+static Error *call_row(Operator *self, const Batch *in, uint32_t position, Called *called)
+{
+    Value args[FUNCTION_ARGS_MAX];
+    Extend *extend = self->state;
+    const ExecutionEnvironment *environment = &self->execution->environment;
+    operator_context(self, called->arena, &extend->context);
+    for (uint32_t i = 0; i < self->plan->expr_count; i++)
+        TRY(expr_evaluate(self->plan->exprs[i], &extend->context, in, position, &args[i]));
+    if (environment->call == NULL) return error_new(ERROR_PROCEDURE_NOT_FOUND, "no procedures here");
+    return environment->call(environment->session, self->plan->procedure, args, self->plan->expr_count, take_row, called);
+}
+
+/* A procedure runs once an input row; one without columns passes the row on. Its rows come a batch an input row. */
+static Error *next_call(Operator *self, Batch **out)
+{
+    Extend *extend = self->state;
+    bool more;
+    *out = NULL;
+    for (;;) {
+        TRY(next_input(self, &more));
+        if (!more) return NULL;
+        arena_reset(self->arena);
+        uint32_t position = batch_position(extend->in, extend->at++);
+        Called called = {.arena = self->arena, .width = self->plan->item_count};
+        Error *error = call_row(self, extend->in, position, &called);
+        size_t rows = called.width == 0 ? 1 : called.count;
+        if (error == NULL && rows > BATCH_ROWS_MAX) error = error_new(ERROR_LIMIT, "a procedure gives at most %d rows a call", BATCH_ROWS_MAX);
+        if (error != NULL || rows == 0) {
+            mem_free(called.values);
+            TRY(error);
+            continue;
+        }
+        for (size_t i = 0; i < rows; i++)
+            extend->positions[i] = (uint16_t)position;
+        *out = batch_extend(self, extend->in, extend->positions, (uint32_t)rows);
+        for (uint32_t c = 0; c < self->plan->slot_count; c++) {
+            Column *column = batch_column(self->arena, *out, self->plan->slots[c], COLUMN_ANY);
+            for (size_t i = 0; i < rows; i++)
+                column->values[i] = called.values[i * called.width + self->plan->branch_slots[c]];
+        }
+        mem_free(called.values);
+        return NULL;
+    }
+}
+
+void open_call(Operator *self)
+{
+    extend_new(self, NULL);
+    self->next = next_call;
+}
+
+/* ---- the ends of a known relationship ---- */
+
+static bool type_fits(Operator *self, uint64_t relationship)
+{
+    if (self->plan->type_count == 0) return true;
+    for (uint32_t i = 0; i < self->plan->type_count; i++)
+        if (name_resolve(self->execution, NAME_TYPE, self->plan->types[i]) == relationship_type(relationship)) return true;
+    return false;
+}
+
+static bool end_fits(const Batch *in, uint32_t slot, bool bound, uint32_t position, uint64_t node)
+{
+    uint64_t known;
+    return !bound || (entity_at(in, slot, position, VALUE_NODE, &known) && known == node);
+}
+
+/* Both ways for an undirected pattern, once for a loop. */
+static uint32_t ends_of_row(Operator *self, const Batch *in, uint32_t position, uint64_t from[2], uint64_t to[2])
+{
+    uint64_t relationship, start, end;
+    uint32_t count = 0;
+    const PlanNode *plan = self->plan;
+    if (!entity_at(in, plan->relationship_slot, position, VALUE_RELATIONSHIP, &relationship) || !type_fits(self, relationship)) return 0;
+    for (uint32_t i = 0; i < plan->different_count; i++) {
+        uint64_t other;
+        if (entity_at(in, plan->different[i], position, VALUE_RELATIONSHIP, &other) && other == relationship) return 0;
+    }
+    graph_relationship_ends(&self->execution->view, relationship, &start, &end);
+    for (int way = 0; way < 2; way++) {
+        bool wanted = way == 0 ? plan->direction != PLAN_IN : plan->direction != PLAN_OUT;
+        if (!wanted || (way == 1 && plan->direction == PLAN_BOTH && start == end)) continue;
+        uint64_t a = way == 0 ? start : end, b = way == 0 ? end : start;
+        if (!end_fits(in, plan->from_slot, plan->from_bound, position, a) || !end_fits(in, plan->to_slot, plan->to_bound, position, b)) continue;
+        if (plan->from_slot == plan->to_slot && a != b) continue;
+        from[count] = a;
+        to[count++] = b;
+    }
+    return count;
+}
+
+static Error *next_ends(Operator *self, Batch **out)
+{
+    Extend *extend = self->state;
+    bool more;
+    *out = NULL;
+    for (;;) {
+        uint32_t count = 0;
+        uint64_t *other = (uint64_t *)(void *)extend->values;
+        TRY(next_input(self, &more));
+        if (!more) return NULL;
+        Batch *in = extend->in;
+        for (; extend->at < in->selected_count && count + 2 <= BATCH_ROWS_MAX; extend->at++) {
+            uint64_t from[2], to[2];
+            uint32_t position = batch_position(in, extend->at), ways = ends_of_row(self, in, position, from, to);
+            for (uint32_t i = 0; i < ways; i++, count++) {
+                extend->positions[count] = (uint16_t)position;
+                extend->ids[count] = from[i];
+                other[count] = to[i];
+            }
+        }
+        if (count == 0) continue;
+        *out = give_ids(self, in, count, COLUMN_NODE, self->plan->from_slot);
+        Column *column = batch_column(self->arena, *out, self->plan->to_slot, COLUMN_NODE);
+        memcpy(column->ids, other, count * sizeof *other);
+        return NULL;
+    }
+}
+
+void open_ends(Operator *self)
+{
+    extend_new(self, NULL);
+    self->next = next_ends;
+}
