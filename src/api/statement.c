@@ -263,7 +263,8 @@ static Error *enter_transaction(contextql_statement *statement)
     contextql *session = statement->session;
     statement->transaction = session->transaction;
     if (statement->transaction == NULL) TRY(transaction_begin(session->database, &statement->transaction));
-    if (!statement->plan->writes) return NULL;
+    bool only_explained = statement->plan->explain && !statement->plan->profile;
+    if (!statement->plan->writes || only_explained) return NULL;
     GraphWriter *writer;
     TRY(transaction_writer(statement->transaction, &writer));
     statement->environment.writer = writer;
@@ -416,14 +417,14 @@ static Error *advance(contextql_statement *statement, bool *more)
         statement->repeat--;
         return NULL;
     }
+    if (!statement->plan->gives_rows) {
+        *more = false;
+        return drain(statement);
+    }
     while (statement->batch == NULL || statement->next == statement->batch->selected_count) {
         statement->next = 0;
         TRY(execution_next(statement->execution, &statement->batch));
-        if (statement->batch == NULL || !statement->plan->gives_rows) {
-            if (statement->batch != NULL) continue;
-            *more = false;
-            return NULL;
-        }
+        if (statement->batch == NULL) return *more = false, NULL;
     }
     statement->position = batch_position(statement->batch, statement->next++);
     statement->repeat = batch_multiplicity(statement->batch, statement->position);

@@ -109,7 +109,8 @@ static Error *check_property(Expr *expr)
 {
     const Expr *of = expr->args[0];
     bool fits = !known(of) || is(of, VALUE_NODE) || is(of, VALUE_RELATIONSHIP) || is(of, VALUE_MAP) || is_temporal(of);
-    return fits ? NULL : misfit(of, "property access");
+    if (fits) return NULL;
+    return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s has no properties", value_kind_name((ValueKind)of->type)), of->offset, of->length);
 }
 
 static Error *check_list_argument(const Expr *list, const char *where)

@@ -94,6 +94,12 @@ CALL(reverse)
     return NULL;
 }
 
+/* Of these openCypher says that the value, not the kind of the argument, is wrong. */
+static Error *function_bad_value(const Function *function, Value value)
+{
+    return error_new(ERROR_ARGUMENT_VALUE, "%.*s() cannot take %s", STR_ARG(function->name), value_kind_name((ValueKind)value.kind));
+}
+
 static bool is_entity(Value value)
 {
     return value.kind == VALUE_NODE || value.kind == VALUE_RELATIONSHIP;
@@ -121,7 +127,7 @@ CALL(keys)
 CALL(labels)
 {
     UNUSED;
-    if (args[0].kind != VALUE_NODE) return function_wrong(function, args[0]);
+    if (args[0].kind != VALUE_NODE) return function_bad_value(function, args[0]);
     return context->reader->labels(context->reader->state, args[0].as.id, context->arena, out);
 }
 
@@ -129,7 +135,7 @@ CALL(type)
 {
     UNUSED;
     Str type;
-    if (args[0].kind != VALUE_RELATIONSHIP) return function_wrong(function, args[0]);
+    if (args[0].kind != VALUE_RELATIONSHIP) return function_bad_value(function, args[0]);
     TRY(context->reader->type(context->reader->state, args[0].as.id, &type));
     return *out = value_string(type), NULL;
 }

@@ -108,7 +108,7 @@ static Error *bind_variable(Binder *binder, const AstExpr *ast, Expr **out)
         return NULL;
     }
     const Variable *variable = scope_find(&binder->scope, ast->text);
-    if (variable == NULL || variable->created) return undefined_variable(binder, ast->text, ast->offset, ast->length);
+    if (variable == NULL) return undefined_variable(binder, ast->text, ast->offset, ast->length);
     *out = placed(expr_slot(binder->arena, variable->slot, variable->type, variable->nullable), ast);
     return NULL;
 }

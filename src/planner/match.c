@@ -78,9 +78,19 @@ static bool is_bound(const Pattern *pattern, uint32_t slot)
     return false;
 }
 
+/* A pattern inside a comprehension may not yet begin at the comprehension's own variable. */
+static Error *refuse_local(const Binder *binder, const AstName *name)
+{
+    for (uint32_t i = 0; i < binder->local_count && name->text.bytes > 0; i++)
+        if (str_equal(binder->locals[i].name, name->text))
+            return not_executed("a pattern over the variable of a comprehension", name->offset, name->length);
+    return NULL;
+}
+
 static Error *find_node(Binder *binder, Pattern *pattern, const AstNode *ast, uint32_t *out)
 {
     Str name = ast->variable.text;
+    TRY(refuse_local(binder, &ast->variable));
     for (size_t i = 0; i < pattern->node_count && name.bytes > 0; i++)
         if (str_equal(pattern->nodes[i].name, name)) return *out = (uint32_t)i, NULL;
     PatternNode node = {.name = name};
@@ -215,22 +225,20 @@ static Error *add_relationship(Binder *binder, Pattern *pattern, const AstPath *
     return NULL;
 }
 
-/* The path's value, made when all its parts are bound; parts of a shortest path come from the search. */
-static Error *name_path(Binder *binder, Pattern *pattern, const AstPath *path, const uint32_t *nodes, size_t first)
+static Error *check_path_name(Binder *binder, const Pattern *pattern, const AstPath *path)
 {
     Str name = path->variable.text;
-    const Variable *known = scope_find(&binder->scope, name);
-    if (known != NULL)
-        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length, "`%.*s` is there already", STR_ARG(name));
-    (void)pattern, (void)nodes, (void)first;
+    for (size_t i = 0; i < pattern->scope_before; i++)
+        if (str_equal(binder->scope.items[i].name, name))
+            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length, "`%.*s` is there already", STR_ARG(name));
     return NULL;
 }
 
 static Error *collect_path(Binder *binder, Pattern *pattern, const AstPath *path, bool merge)
 {
     uint32_t from, to;
+    if (path->variable.text.bytes > 0) TRY(check_path_name(binder, pattern, path));
     TRY(find_node(binder, pattern, &path->nodes[0], &from));
-    if (path->variable.text.bytes > 0) TRY(name_path(binder, pattern, path, NULL, 0));
     for (size_t i = 0;; i++) {
         const AstNode *node = &path->nodes[i];
         TRY(refuse_parameter(node->properties, merge));
@@ -504,6 +512,18 @@ static Expr *path_expr(Binder *binder, const Pattern *pattern, const AstPath *pa
     return expr;
 }
 
+/* Does a node or relationship of that name stand before it in the text? */
+static bool named_before(const AstPaths *paths, const AstName *name)
+{
+    for (size_t p = 0; p < paths->count; p++)
+        for (size_t i = 0; i < paths->items[p]->node_count; i++) {
+            const AstName *node = &paths->items[p]->nodes[i].variable, *relationship = &paths->items[p]->relationships[i].variable;
+            if (str_equal(node->text, name->text) && node->offset < name->offset) return true;
+            if (i + 1 < paths->items[p]->node_count && str_equal(relationship->text, name->text) && relationship->offset < name->offset) return true;
+        }
+    return false;
+}
+
 static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths)
 {
     size_t relationship = 0;
@@ -512,9 +532,11 @@ static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths
         size_t first = relationship;
         relationship += path->node_count - 1;
         if (path->variable.text.bytes == 0) continue;
-        if (scope_find(&binder->scope, path->variable.text) != NULL)
-            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length, "`%.*s` is there already",
-                           STR_ARG(path->variable.text));
+        for (size_t i = pattern->scope_before; i < binder->scope.count; i++)
+            if (str_equal(binder->scope.items[i].name, path->variable.text))
+                return fail_at(named_before(paths, &path->variable) ? ERROR_VARIABLE_ALREADY_BOUND : ERROR_VARIABLE_TYPE_CONFLICT,
+                               path->variable.offset, path->variable.length, "`%.*s` stands for a %s in the same pattern",
+                               STR_ARG(path->variable.text), kind_name(&binder->scope.items[i]));
         uint32_t first_node = 0;
         if (path->node_count > 1) first_node = pattern->relationships[first].from;
         else TRY(find_node(binder, pattern, &path->nodes[0], &first_node));

@@ -13,7 +13,6 @@ typedef struct Variable {
     uint32_t slot;
     uint8_t type;   /* ValueKind or EXPR_TYPE_ANY */
     bool nullable;
-    bool created;   /* by the clause being bound */
     NameRef *labels; /* of a node, where a pattern named them: for warnings and implied targets */
     uint32_t label_count;
 } Variable;

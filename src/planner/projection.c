@@ -133,7 +133,8 @@ static Error *over_groups(Projection *projection, const Expr *expr, Expr **out)
         *out = expr_slot(binder->arena, add_aggregate(projection, expr), expr->type, true);
         return NULL;
     }
-    for (uint32_t i = 0; i < projection->aggregate->item_count; i++)
+    bool simple = expr->kind == EXPR_SLOT || (expr->kind == EXPR_PROPERTY && expr->args[0]->kind == EXPR_SLOT);
+    for (uint32_t i = 0; simple && i < projection->aggregate->item_count; i++)
         if (expr_equal(projection->aggregate->items[i].expr, expr)) {
             *out = expr_slot(binder->arena, projection->aggregate->items[i].slot, expr->type, true);
             return NULL;
@@ -274,7 +275,8 @@ static Error *order_key(Projection *projection, const AstItem *key, const Scope 
     const Expr *stranger = NULL;
     if (has_aggregate(out->expr)) {
         /* An aggregate that is no item: computed with the groups, if it is clear. */
-        return fail_at(ERROR_AMBIGUOUS_AGGREGATION, key->expr->offset, key->expr->length, "sort by a column that holds this aggregate");
+        return error_hint(fail_at(ERROR_UNDEFINED_VARIABLE, key->expr->offset, key->expr->length, "no column holds this aggregate"),
+                          "make it a column, and sort by its name");
     }
     if (closed && !only_items(projection, out->expr, &stranger))
         return error_hint(fail_at(ERROR_UNDEFINED_VARIABLE, stranger->offset, stranger->length, "this is not known any more after grouping or DISTINCT"),
@@ -294,7 +296,10 @@ static Error *plan_order(Projection *projection, const Scope *old)
     PlanNode *sort = plan_node(binder, PLAN_SORT, clause->offset, clause->length);
     sort->items = items;
     sort->item_count = (uint32_t)clause->order.count;
+    Scope now = binder->scope;
+    if (clause->where != NULL) binder->scope = both; /* WHERE may look at the old names too */
     sort->slots = scope_slots(binder, &sort->slot_count);
+    binder->scope = now;
     return NULL;
 }
 
@@ -333,7 +338,11 @@ Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, u
     TRY(plan_cut(&projection));
     if (clause->where != NULL) {
         Expr *expr;
-        TRY(bind_condition(binder, clause->where, &expr));
+        Scope now = binder->scope;
+        if (!projection.grouped && !clause->distinct) binder->scope = both_scopes(&projection, &old);
+        Error *error = bind_condition(binder, clause->where, &expr);
+        binder->scope = now;
+        TRY(error);
         plan_node(binder, PLAN_FILTER, clause->where->offset, clause->where->length)->expr = expr;
     }
     *columns = arena_array(binder->arena, Str, projection.count + 1);

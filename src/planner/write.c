@@ -57,11 +57,7 @@ static Error *write_node(Writing *writing, const AstNode *ast, bool alone, uint3
     node->labels = name_refs(binder, NAME_LABEL, &ast->labels, false);
     node->label_count = (uint32_t)ast->labels.count;
     if (name.bytes == 0) node->slot = new_slot(binder, name);
-    else {
-        Variable *added = scope_add(binder, name, VARIABLE_NODE, VALUE_NODE);
-        added->created = true;
-        node->slot = added->slot;
-    }
+    else node->slot = scope_add(binder, name, VARIABLE_NODE, VALUE_NODE)->slot;
     *slot = node->slot;
     return NULL;
 }
@@ -81,9 +77,9 @@ static Error *write_relationship(Writing *writing, const AstRelationship *ast, u
 {
     Binder *binder = writing->binder;
     Str name = ast->variable.text;
-    TRY(check_relationship(ast, writing->merge));
     if (name.bytes > 0 && scope_find(&binder->scope, name) != NULL)
         return fail_at(ERROR_VARIABLE_ALREADY_BOUND, ast->variable.offset, ast->variable.length, "`%.*s` is there already", STR_ARG(name));
+    TRY(check_relationship(ast, writing->merge));
     PlanCreateRelationship *relationship = &writing->relationships[writing->relationship_count++];
     TRY(bind_properties(binder, ast->properties, &relationship->properties, &relationship->property_count, &relationship->map));
     relationship->type = name_ref(binder, NAME_TYPE, ast->types.items[0], false);
@@ -91,11 +87,7 @@ static Error *write_relationship(Writing *writing, const AstRelationship *ast, u
     relationship->from_slot = in ? to : from;
     relationship->to_slot = in ? from : to;
     if (name.bytes == 0) relationship->slot = new_slot(binder, name);
-    else {
-        Variable *added = scope_add(binder, name, VARIABLE_RELATIONSHIP, VALUE_RELATIONSHIP);
-        added->created = true;
-        relationship->slot = added->slot;
-    }
+    else relationship->slot = scope_add(binder, name, VARIABLE_RELATIONSHIP, VALUE_RELATIONSHIP)->slot;
     *slot = relationship->slot;
     return NULL;
 }
@@ -122,7 +114,6 @@ static Error *write_path(Writing *writing, const AstPath *path)
     }
     if (name.bytes == 0) return NULL;
     Variable *added = scope_add(binder, name, VARIABLE_PATH, VALUE_PATH);
-    added->created = true;
     writing->paths[writing->path_count++] = (PlanItem){.slot = added->slot, .expr = value};
     return NULL;
 }
@@ -136,8 +127,6 @@ static Error *write_paths(Binder *binder, const AstPaths *paths, bool merge, Wri
     writing->paths = arena_array(binder->arena, PlanItem, paths->count + 1);
     for (size_t i = 0; i < paths->count; i++)
         TRY(write_path(writing, paths->items[i]));
-    for (size_t i = 0; i < binder->scope.count; i++)
-        binder->scope.items[i].created = false;
     return NULL;
 }
 
@@ -219,8 +208,6 @@ Error *plan_merge(Binder *binder, const AstClause *clause)
     uint32_t count;
     uint32_t *slots = scope_slots(binder, &count);
     const AstPath *path = clause->patterns.items[0];
-    for (size_t i = 0; i + 1 < path->node_count; i++)
-        TRY(check_relationship(&path->relationships[i], true));
     for (size_t i = 0; i < path->node_count; i++)
         if (path->nodes[i].properties != NULL && path->nodes[i].properties->kind == AST_PARAMETER)
             return fail_at(ERROR_INVALID_PARAMETER_USE, path->nodes[i].properties->offset, path->nodes[i].properties->length,
