@@ -2,17 +2,19 @@
 #include "config.h"
 
 #include "base/str.h"
-#include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Fifteen digits bring back most doubles, seventeen all of them: the first that does is the shortest. */
+/* Fifteen digits bring back most doubles, seventeen all of them: the first that does is the shortest. Below the normal range
+ * fewer digits may do. */
 static void shortest(char *out, size_t capacity, double value)
 {
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(out, capacity, "%.*g", digits, value);
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
+        int bytes = snprintf(out, capacity, "%.*g", digits, value);
+        if (bytes < 0 || (size_t)bytes >= capacity) return; /* cannot be: 24 characters at most */
         for (char *c = out; *c != '\0'; c++)
             if (*c == ',') *c = '.'; /* a locale's decimal comma */
         double back;
