@@ -99,10 +99,8 @@ int contextql_open(const char *directory, const contextql_options *options, cont
                                 .create = options == NULL || options->create};
     if (options != NULL) session->settings.memory_bytes_max = options->memory_bytes_max;
     session_ready(session);
-    Error *error = strcmp(directory, ":memory:") == 0
-                       ? database_open_memory(&database, session->clock, &session->database)
-                       : error_hint(error_new(ERROR_NOT_EXECUTED_YET, "this version keeps databases in memory only: %s cannot be opened", directory),
-                                    "open \":memory:\"");
+    Error *error = strcmp(directory, ":memory:") == 0 ? database_open_memory(&database, session->clock, &session->database)
+                                                      : database_open(directory, &database, session->clock, &session->database);
     if (error != NULL) session->database = NULL;
     return session_fail(session, error, CONTEXTQL_RUNTIME);
 }

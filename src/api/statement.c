@@ -264,6 +264,7 @@ static Error *enter_transaction(contextql_statement *statement)
     statement->transaction = session->transaction;
     if (statement->transaction == NULL) TRY(transaction_begin(session->database, &statement->transaction));
     bool only_explained = statement->plan->explain && !statement->plan->profile;
+    if (!statement->plan->writes && !only_explained) transaction_mark_read(statement->transaction);
     if (!statement->plan->writes || only_explained) return NULL;
     GraphWriter *writer;
     TRY(transaction_writer(statement->transaction, &writer));

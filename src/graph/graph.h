@@ -103,6 +103,27 @@ void graph_seek(const GraphView *view, const GraphIndex *index, Value value, Nei
 GraphWriter *graph_writer_begin(Graph *graph);
 GraphView graph_writer_view(const GraphWriter *writer);
 void graph_writer_publish(GraphWriter *writer);  /* makes it the newest version; ends the writer */
+/* Ends the writer without publishing: the next one builds on its version, readers see it when graph_publish says so. */
+uint64_t graph_writer_finish(GraphWriter *writer);
+void graph_publish(Graph *graph, uint64_t version);
+uint64_t graph_pending(const Graph *graph);      /* the newest version made, published or not */
+
+/* What the writer did, for the log. */
+typedef enum GraphChangeKind { GRAPH_CREATED_NODE, GRAPH_CREATED_RELATIONSHIP, GRAPH_SET_PROPERTY, GRAPH_SET_LABELS, GRAPH_DELETED_NODE,
+                               GRAPH_DELETED_RELATIONSHIP, GRAPH_CREATED_INDEX, GRAPH_DROPPED_INDEX } GraphChangeKind;
+typedef struct GraphChange {
+    GraphChangeKind kind;
+    ValueKind entity;        /* SET_PROPERTY */
+    uint64_t id;
+    uint32_t key;
+    Value value;             /* SET_PROPERTY: as it is now */
+    const uint32_t *labels;  /* SET_LABELS: all of them */
+    uint32_t label_count;
+    const GraphIndex *index; /* CREATED_INDEX, DROPPED_INDEX */
+} GraphChange;
+GraphChange graph_change_at(const GraphWriter *writer, size_t i);
+/* For replay: the node's labels become exactly these. */
+void graph_set_labels(GraphWriter *writer, uint64_t node, const uint32_t *labels, uint32_t count);
 void graph_writer_abort(GraphWriter *writer);    /* takes everything back; ends the writer */
 size_t graph_savepoint(const GraphWriter *writer);
 void graph_rollback_to(GraphWriter *writer, size_t savepoint);

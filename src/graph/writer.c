@@ -16,7 +16,7 @@ GraphWriter *graph_writer_begin(Graph *graph)
 {
     GraphWriter *writer = mem_calloc(1, sizeof *writer);
     writer->graph = graph;
-    writer->version = atomic_load(&graph->published) + 1;
+    writer->version = atomic_load(&graph->pending) + 1;
     writer->arena = arena_create();
     atomic_store(&graph->pending, writer->version);
     return writer;
@@ -45,17 +45,56 @@ static void writer_free(GraphWriter *writer)
     mem_free(writer);
 }
 
-void graph_writer_publish(GraphWriter *writer)
+uint64_t graph_writer_finish(GraphWriter *writer)
 {
-    atomic_store(&writer->graph->published, writer->version);
-    reclaim(writer->graph);
+    uint64_t version = writer->version;
+    reclaim(writer->graph); /* by the version published so far: this one may still fail */
     writer_free(writer);
+    return version;
 }
 
+void graph_publish(Graph *graph, uint64_t version)
+{
+    uint64_t now = atomic_load(&graph->published);
+    while (now < version && !atomic_compare_exchange_weak(&graph->published, &now, version))
+        ;
+}
+
+uint64_t graph_pending(const Graph *graph)
+{
+    return atomic_load(&graph->pending);
+}
+
+void graph_writer_publish(GraphWriter *writer)
+{
+    graph_publish(writer->graph, writer->version);
+    graph_writer_finish(writer);
+}
+
+/* The version's number is used up: what was retired under it must not look older than it is. */
 void graph_writer_abort(GraphWriter *writer)
 {
     graph_rollback_to(writer, 0);
     writer_free(writer);
+}
+
+GraphChange graph_change_at(const GraphWriter *writer, size_t i)
+{
+    static const GraphChangeKind kinds[] = {[CHANGE_CREATE_NODE] = GRAPH_CREATED_NODE, [CHANGE_CREATE_RELATIONSHIP] = GRAPH_CREATED_RELATIONSHIP,
+                                            [CHANGE_PROPERTY] = GRAPH_SET_PROPERTY, [CHANGE_SHAPE] = GRAPH_SET_LABELS,
+                                            [CHANGE_DELETE_NODE] = GRAPH_DELETED_NODE, [CHANGE_DELETE_RELATIONSHIP] = GRAPH_DELETED_RELATIONSHIP,
+                                            [CHANGE_CREATE_INDEX] = GRAPH_CREATED_INDEX, [CHANGE_DROP_INDEX] = GRAPH_DROPPED_INDEX};
+    const Change *change = &writer->changes[i];
+    GraphView view = graph_writer_view(writer);
+    GraphChange out = {.kind = kinds[change->kind], .entity = (ValueKind)change->entity, .id = change->id, .key = change->key, .value = value_null()};
+    if (change->kind == CHANGE_PROPERTY) out.value = graph_property(&view, out.entity, change->id, change->key);
+    if (change->kind == CHANGE_SHAPE) {
+        const Shape *shape = directory_get(&writer->graph->shapes, (size_t)change->after.as.integer);
+        out.labels = shape->labels;
+        out.label_count = shape->count;
+    }
+    if (change->index != NULL) out.index = &change->index->definition;
+    return out;
 }
 
 size_t graph_savepoint(const GraphWriter *writer)
@@ -182,6 +221,16 @@ bool graph_remove_label(GraphWriter *writer, uint64_t node, uint32_t label)
         if (shape->labels[i] != label) labels[count++] = shape->labels[i];
     set_shape(writer, node, shape_intern(writer, labels, count), true);
     return true;
+}
+
+void graph_set_labels(GraphWriter *writer, uint64_t node, const uint32_t *labels, uint32_t count)
+{
+    uint32_t *own = arena_array(writer->arena, uint32_t, count + 1);
+    if (count > 0) memcpy(own, labels, count * sizeof *own);
+    uint32_t kept = sorted_once(own, count);
+    set_shape(writer, node, shape_intern(writer, own, kept), true);
+    for (uint32_t i = 0; i < kept; i++)
+        index_label(writer, node, own[i]);
 }
 
 /* ---- nodes and relationships ---- */

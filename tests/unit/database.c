@@ -1,0 +1,222 @@
+/* Databases in a directory: what was committed is there again, what was not is not; sessions share syncs; damage is told. */
+#include "config.h"
+
+#include "database/database.h"
+#include "test.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const DatabaseOptions writing = {.create = true}, reading = {.read_only = true};
+
+static Database *opened(const char *directory, const DatabaseOptions *options)
+{
+    Database *database = NULL;
+    Error *error = database_open(directory, options, clock_system(), &database);
+    if (error != NULL) printf("# %s\n", error_message(error));
+    error_drop(error);
+    return database;
+}
+
+static ErrorCode refused(const char *directory, const DatabaseOptions *options)
+{
+    Database *database = NULL;
+    Error *error = database_open(directory, options, clock_system(), &database);
+    ErrorCode code = error == NULL ? ERROR_NONE : error_code(error);
+    if (error == NULL) error_drop(database_close(database));
+    error_drop(error);
+    return code;
+}
+
+static int good(Error *error)
+{
+    if (error != NULL) printf("# %s\n", error_message(error));
+    int was = error == NULL;
+    error_drop(error);
+    return was;
+}
+
+/* One commit: a pair of nodes with the number, joined. */
+static int commit_pair(Database *database, int64_t number)
+{
+    Transaction *transaction;
+    GraphWriter *writer;
+    uint64_t a, b, relationship;
+    if (!good(transaction_begin(database, &transaction)) || !good(transaction_writer(transaction, &writer))) return 0;
+    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("Pair")), key = graph_name_intern(writer, NAME_KEY, STR("number"));
+    uint32_t type = graph_name_intern(writer, NAME_TYPE, STR("WITH"));
+    int all = good(graph_create_node(writer, &label, 1, &a)) && good(graph_create_node(writer, &label, 1, &b));
+    all = all && good(graph_create_relationship(writer, type, a, b, &relationship));
+    graph_set_property(writer, VALUE_NODE, a, key, value_integer(number));
+    graph_set_property(writer, VALUE_NODE, b, key, value_integer(number));
+    graph_set_property(writer, VALUE_RELATIONSHIP, relationship, key, value_string(STR("seal")));
+    return all && good(transaction_commit(transaction));
+}
+
+/* How many whole pairs there are; -1 if one is not whole. */
+static int64_t whole_pairs(Database *database)
+{
+    Transaction *transaction;
+    if (!good(transaction_begin(database, &transaction))) return -1;
+    GraphView view = transaction_view(transaction);
+    uint32_t label = graph_name_find(view.graph, NAME_LABEL, STR("Pair")), key = graph_name_find(view.graph, NAME_KEY, STR("number"));
+    uint32_t type = graph_name_find(view.graph, NAME_TYPE, STR("WITH"));
+    uint64_t cursor = 0, id;
+    int64_t nodes = 0, joined = 0;
+    Neighbors neighbors = {0};
+    while (label != GRAPH_NAME_UNKNOWN && graph_scan(&view, &label, 1, &cursor, &id, 1) == 1) {
+        nodes++;
+        neighbors.count = 0;
+        graph_expand(&view, type, GRAPH_OUT, id, &neighbors);
+        if (neighbors.count != 1) continue;
+        Value own = graph_property(&view, VALUE_NODE, id, key), other = graph_property(&view, VALUE_NODE, neighbors.nodes[0], key);
+        Value seal = graph_property(&view, VALUE_RELATIONSHIP, neighbors.relationships[0], key);
+        joined += value_equal(own, other) == TRUTH_TRUE && seal.kind == VALUE_STRING;
+    }
+    neighbors_free(&neighbors);
+    transaction_rollback(transaction);
+    return nodes == 2 * joined ? joined : -1;
+}
+
+static void reopen(const char *directory)
+{
+    Database *database = opened(directory, &writing);
+    Transaction *transaction;
+    GraphWriter *writer;
+    uint64_t node;
+    EXPECT(database != NULL && commit_pair(database, 1) && commit_pair(database, 2));
+    EXPECT(good(transaction_begin(database, &transaction)) && good(transaction_writer(transaction, &writer)));
+    EXPECT(good(graph_create_node(writer, NULL, 0, &node)));
+    EXPECT(refused(directory, &writing) == ERROR_LOCKED);
+    Database *beside = opened(directory, &reading);
+    EXPECT(beside != NULL && whole_pairs(beside) == 2);
+    transaction_rollback(transaction);
+    EXPECT(commit_pair(database, 3) && whole_pairs(database) == 3 && whole_pairs(beside) == 2);
+    error_drop(database_close(beside));
+    error_drop(database_close(database));
+    database = opened(directory, &writing);
+    EXPECT(database != NULL && whole_pairs(database) == 3 && database_counters(database).replayed == 3);
+    EXPECT(commit_pair(database, 4));
+    error_drop(database_close(database));
+    EXPECT(refused("/nonexistent/database", &reading) == ERROR_NO_FILE);
+}
+
+/* ---- sessions share syncs ---- */
+
+enum { SESSIONS = 8, COMMITS_EACH = 50 };
+
+static void *committing(void *user)
+{
+    static _Atomic int64_t number;
+    for (int i = 0; i < COMMITS_EACH; i++)
+        if (!commit_pair(user, 1000 + number++)) return user;
+    return NULL;
+}
+
+static void group_commit(const char *directory)
+{
+    pthread_t threads[SESSIONS];
+    Database *database = opened(directory, &writing);
+    int64_t before = whole_pairs(database);
+    DatabaseCounters start = database_counters(database);
+    for (int i = 0; i < SESSIONS; i++)
+        pthread_create(&threads[i], NULL, committing, database);
+    int failed = 0;
+    for (int i = 0; i < SESSIONS; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        failed += result != NULL;
+    }
+    DatabaseCounters end = database_counters(database);
+    printf("# %llu commits, %llu syncs\n", (unsigned long long)(end.commits - start.commits), (unsigned long long)(end.syncs - start.syncs));
+    EXPECT(failed == 0 && whole_pairs(database) == before + SESSIONS * COMMITS_EACH);
+    EXPECT(end.commits - start.commits == SESSIONS * COMMITS_EACH && end.syncs - start.syncs < end.commits - start.commits);
+    error_drop(database_close(database));
+}
+
+/* ---- damage ---- */
+
+static void log_path(const char *directory, char *out, size_t bytes)
+{
+    snprintf(out, bytes, "%s/wal/wal-00000001.ctxw", directory);
+}
+
+static size_t used_bytes(const char *path)
+{
+    static char data[8 << 20];
+    int file = open(path, O_RDONLY);
+    ssize_t bytes = read(file, data, sizeof data);
+    close(file);
+    while (bytes > 0 && data[bytes - 1] == 0)
+        bytes--;
+    return bytes < 0 ? 0 : (size_t)bytes;
+}
+
+static void flip(const char *path, size_t at)
+{
+    char byte;
+    int file = open(path, O_RDWR);
+    if (pread(file, &byte, 1, (off_t)at) == 1) {
+        byte ^= 0x10;
+        if (pwrite(file, &byte, 1, (off_t)at) != 1) perror("pwrite");
+    }
+    close(file);
+}
+
+static void damage(const char *directory)
+{
+    char path[8192];
+    Database *database = opened(directory, &writing);
+    for (int i = 0; i < 20; i++)
+        EXPECT(commit_pair(database, i));
+    error_drop(database_close(database));
+    log_path(directory, path, sizeof path);
+    size_t used = used_bytes(path);
+    int unnoticed = 0, looked = 0;
+    for (size_t at = 0; at < used; at += 37) { /* a flip in the middle is refused; in the last transaction it may be a torn tail */
+        flip(path, at);
+        ErrorCode code = refused(directory, &reading);
+        if (code == ERROR_NONE) {
+            Database *torn = opened(directory, &reading);
+            int64_t pairs = whole_pairs(torn);
+            bool harmless = at >= 56 && at < 4096; /* the unused rest of the header */
+            unnoticed += harmless ? pairs != 20 : pairs < 18;
+            error_drop(database_close(torn));
+        }
+        flip(path, at);
+        looked++;
+    }
+    printf("# %d flips\n", looked);
+    EXPECT(unnoticed == 0 && looked > 50);
+    flip(path, used - 3); /* the last transaction is torn: it goes, and what is written then is kept */
+    database = opened(directory, &writing);
+    EXPECT(database != NULL && whole_pairs(database) == 19 && commit_pair(database, 99));
+    error_drop(database_close(database));
+    database = opened(directory, &writing);
+    EXPECT(database != NULL && whole_pairs(database) == 20);
+    error_drop(database_close(database));
+}
+
+static void remove_all(const char *directory)
+{
+    char command[4200];
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    if (system(command) != 0) printf("# %s stays\n", directory);
+}
+
+int main(void)
+{
+    char folder[] = "database-XXXXXX", path[4096];
+    if (mkdtemp(folder) == NULL) return 99;
+    snprintf(path, sizeof path, "%s/a.cqldb", folder);
+    reopen(path);
+    group_commit(path);
+    snprintf(path, sizeof path, "%s/b.cqldb", folder);
+    damage(path);
+    EXPECT(refused(folder, &writing) == ERROR_NOT_A_DATABASE);
+    remove_all(folder);
+    return DONE();
+}
