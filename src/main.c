@@ -1,13 +1,13 @@
-/* main.c - options, then one face. */
+/* main.c - options, then the shell. */
 #include "config.h"
 
-#include "shell/jsonl.h"
-#include <string.h>
+#include "shell/shell.h"
 
 int main(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    contextql_options options = {.create = true};
-    JsonlOptions jsonl = {.database = ":memory:", .options = &options};
-    return jsonl_run(&jsonl, stdin, stdout);
+    Options options;
+    int status;
+    if (options_read(argc, argv, &options, &status)) status = shell_run(&options);
+    options_free(&options);
+    return status;
 }

@@ -1,0 +1,28 @@
+/* options.h - the command line. */
+#ifndef SHELL_OPTIONS_H
+#define SHELL_OPTIONS_H
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_DATABASE = 3, EXIT_OUTPUT = 4, EXIT_TIMEOUT = 124, EXIT_INTERRUPTED = 130 };
+
+typedef struct OptionInput { /* -c and -f in the order given */
+    bool file;
+    const char *text;
+} OptionInput;
+
+typedef struct Options {
+    const char *database;       /* ":memory:" when none is given */
+    const char *format;         /* NULL: by where the output goes */
+    const char **params;        /* NAME=VALUE */
+    size_t param_count;
+    OptionInput *inputs;
+    size_t input_count;
+    bool jsonl, read_only, batch, keep_going, quiet, strict_names;
+    const char *timeout, *memory_limit;
+} Options;
+
+/* Reads the arguments into `out` (freed by options_free). True: go on; false: end with *status (help was shown, or usage said). */
+bool options_read(int argc, char **argv, Options *out, int *status);
+void options_free(Options *options);
+#endif

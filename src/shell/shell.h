@@ -1,0 +1,9 @@
+/* shell.h - statements from the command line, files, standard input or a person at a terminal. */
+#ifndef SHELL_SHELL_H
+#define SHELL_SHELL_H
+#include "contextql.h"
+#include "shell/options.h"
+
+/* Gives the exit status. */
+int shell_run(const Options *options);
+#endif
