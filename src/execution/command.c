@@ -1,6 +1,7 @@
-/* command.c - statements that are no queries: indexes and SHOW. */
+/* command.c - statements that are no queries: indexes, SHOW, and COPY (copy.c). */
 #include "config.h"
 
+#include "execution/files.h"
 #include "execution/operator_internal.h"
 #include "vector/kernel.h"
 
@@ -141,6 +142,7 @@ Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironm
     *out = (ExecutionTable){0};
     if (plan->statement == STATEMENT_CREATE_INDEX) return create_index(arena, plan, environment);
     if (plan->statement == STATEMENT_DROP_INDEX) return drop_index(plan, environment);
+    if (plan->statement == STATEMENT_COPY_NODES || plan->statement == STATEMENT_COPY_RELATIONSHIPS) return copy_from(arena, plan, environment, out);
     if (plan->statement == STATEMENT_SHOW) show(arena, plan, environment, out);
     return NULL;
 }

@@ -13,7 +13,7 @@ static void (*const openers[])(Operator *) = {
     [PLAN_RELATIONSHIP_ENDS] = open_ends, [PLAN_SHORTEST] = open_shortest, [PLAN_FILTER] = open_filter, [PLAN_PROJECT] = open_project,
     [PLAN_UNWIND] = open_unwind, [PLAN_AGGREGATE] = open_aggregate, [PLAN_DISTINCT] = open_distinct, [PLAN_SORT] = open_sort,
     [PLAN_SKIP] = open_skip, [PLAN_LIMIT] = open_limit, [PLAN_UNION] = open_union, [PLAN_APPLY] = open_apply, [PLAN_CREATE] = open_create,
-    [PLAN_MERGE] = open_merge, [PLAN_SET] = open_set, [PLAN_REMOVE] = open_set, [PLAN_DELETE] = open_delete,  [PLAN_CALL] = open_call, [PLAN_SCORE] = open_score, [PLAN_RANK] = open_score, [PLAN_PRODUCE] = open_produce};
+    [PLAN_MERGE] = open_merge, [PLAN_SET] = open_set, [PLAN_REMOVE] = open_set, [PLAN_DELETE] = open_delete, [PLAN_LOAD] = open_load,  [PLAN_CALL] = open_call, [PLAN_SCORE] = open_score, [PLAN_RANK] = open_score, [PLAN_PRODUCE] = open_produce};
 
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out)
 {

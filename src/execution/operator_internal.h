@@ -58,7 +58,7 @@ void open_ends(Operator *), open_expand(Operator *), open_expand_variable(Operat
 void open_filter(Operator *), open_project(Operator *), open_skip(Operator *), open_limit(Operator *), open_produce(Operator *);
 void open_distinct(Operator *), open_sort(Operator *), open_aggregate(Operator *), open_union(Operator *);
 void open_apply(Operator *), open_create(Operator *), open_merge(Operator *), open_set(Operator *), open_delete(Operator *);
-void open_score(Operator *);
+void open_load(Operator *), open_score(Operator *);
 
 void argument_set(Operator *argument, const Batch *batch); /* what the Argument gives next */
 void entity_reader_init(EntityReader *reader, Execution *execution);

@@ -172,7 +172,7 @@ static Error *want_position(const Function *function, Value value, const char *w
 CALL(substring)
 {
     UNUSED;
-    size_t start, length = SIZE_MAX;
+    size_t start = 0, length = SIZE_MAX;
     if (args[0].kind != VALUE_STRING) return function_wrong(function, args[0]);
     TRY(want_position(function, args[1], "start", &start));
     if (count == 3) TRY(want_position(function, args[2], "length", &length));
@@ -186,7 +186,7 @@ CALL(substring)
 CALL(left)
 {
     UNUSED;
-    size_t length;
+    size_t length = 0;
     if (args[0].kind != VALUE_STRING) return function_wrong(function, args[0]);
     TRY(want_position(function, args[1], "length", &length));
     Str text = value_text(args[0]);
@@ -196,7 +196,7 @@ CALL(left)
 CALL(right)
 {
     UNUSED;
-    size_t length;
+    size_t length = 0;
     if (args[0].kind != VALUE_STRING) return function_wrong(function, args[0]);
     TRY(want_position(function, args[1], "length", &length));
     Str text = value_text(args[0]);

@@ -228,7 +228,7 @@ static Error *text_operator(const Expr *expr, Value a, Value b, Value *out)
 
 Error *operator_apply(const Expr *expr, EvalContext *context, const Value *args, Value *out)
 {
-    Truth left, right;
+    Truth left = TRUTH_NULL, right = TRUTH_NULL;
     switch ((ExprKind)expr->kind) {
     case EXPR_ADD:
     case EXPR_SUBTRACT:

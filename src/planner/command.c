@@ -33,6 +33,19 @@ static Error *plan_index(Binder *binder, const AstStatement *statement)
     return NULL;
 }
 
+static Error *plan_copy_from(Binder *binder, const AstStatement *statement)
+{
+    static const char *const names[] = {"read", "created", "matched", "skipped", "columns"};
+    Plan *plan = binder->plan;
+    plan->statement = statement->kind == COMMAND_COPY_NODES ? STATEMENT_COPY_NODES : STATEMENT_COPY_RELATIONSHIPS;
+    plan->writes = true;
+    plan->name = statement->label.text;
+    TRY(bind(binder, statement->expr, &plan->source));
+    if (statement->options != NULL) TRY(bind(binder, statement->options, &plan->options));
+    columns(binder, names, 5);
+    return NULL;
+}
+
 static Error *plan_show(Binder *binder, const AstStatement *statement)
 {
     static const struct {
@@ -69,8 +82,8 @@ Error *plan_command(Binder *binder, const AstStatement *statement)
     case COMMAND_COMMIT: plan->statement = STATEMENT_COMMIT; return NULL;
     case COMMAND_ROLLBACK: plan->statement = STATEMENT_ROLLBACK; return NULL;
     case COMMAND_COPY_NODES:
-    case COMMAND_COPY_RELATIONSHIPS:
-    case COMMAND_COPY_TO: return not_executed("COPY", statement->offset, statement->length);
+    case COMMAND_COPY_RELATIONSHIPS: return plan_copy_from(binder, statement);
+    case COMMAND_COPY_TO: return not_executed("COPY .. TO", statement->offset, statement->length);
     case COMMAND_CREATE_CONSTRAINT:
     case COMMAND_DROP_CONSTRAINT: return not_executed("a constraint", statement->offset, statement->length);
     case COMMAND_CREATE_SNAPSHOT:

@@ -195,8 +195,49 @@ Error *plan_search(Binder *binder, const AstClause *clause)
     return finish_score(binder, &rest, plan, STR("similarity_score"));
 }
 
+/* ---- LOAD ---- */
+
+static void map_entry(Binder *binder, Expr *map, const char *key, Expr *value)
+{
+    Str *keys = arena_array(binder->arena, Str, map->arg_count + 1);
+    Expr **args = arena_array(binder->arena, Expr *, map->arg_count + 2);
+    if (map->arg_count > 0) {
+        memcpy(keys, map->keys, map->arg_count * sizeof *keys);
+        memcpy(args, map->args, map->arg_count * sizeof *args);
+    }
+    keys[map->arg_count] = str_from(key);
+    args[map->arg_count++] = value;
+    map->keys = keys;
+    map->args = args;
+}
+
+/* LOAD CSV in the terms of LOAD FROM: without headers a row is a list. */
+static Error *csv_options(Binder *binder, const AstClause *clause, Expr **out)
+{
+    Expr *options = *out = expr_new(binder->arena, EXPR_MAP, 0), *delimiter;
+    options->type = VALUE_MAP;
+    map_entry(binder, options, "format", expr_constant(binder->arena, value_string(STR("csv"))));
+    map_entry(binder, options, "header", expr_constant(binder->arena, value_boolean(clause->headers)));
+    if (!clause->headers) map_entry(binder, options, "lists", expr_constant(binder->arena, value_boolean(true)));
+    if (clause->delimiter == NULL) return NULL;
+    TRY(bind(binder, clause->delimiter, &delimiter));
+    map_entry(binder, options, "delimiter", delimiter);
+    return NULL;
+}
+
 Error *plan_load(Binder *binder, const AstClause *clause)
 {
-    (void)binder;
-    return not_executed("LOAD FROM", clause->offset, clause->length);
+    static const char *const known[] = {"format", "header", "delimiter", "quote", "null", "skip", "limit", "type", "dimensions", NULL};
+    Expr *source, *options = NULL;
+    TRY(bind(binder, clause->expr, &source));
+    TRY(check_options(clause->options, known));
+    if (clause->options != NULL) TRY(bind(binder, clause->options, &options));
+    if (clause->csv) TRY(csv_options(binder, clause, &options));
+    if (scope_find(&binder->scope, clause->name.text) != NULL)
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, clause->name.offset, clause->name.length, "`%.*s` is there already", STR_ARG(clause->name.text));
+    PlanNode *plan = plan_node(binder, PLAN_LOAD, clause->offset, clause->length);
+    plan->expr = source;
+    plan->options = options;
+    plan->slot = scope_add(binder, clause->name.text, VARIABLE_VALUE, EXPR_TYPE_ANY)->slot;
+    return NULL;
 }
