@@ -188,7 +188,7 @@ static Error *check_parameters(const contextql_statement *statement)
         if (statement->bound[i]) continue;
         Str name = statement->plan->parameters[i];
         return error_hint(error_new(ERROR_MISSING_PARAMETER, "parameter $%.*s has no value", STR_ARG(name)),
-                          "give it with -p %.*s=VALUE, :param, or a bind call", STR_ARG(name));
+                          "give it with -p %.*s=VALUE or a bind call", STR_ARG(name));
     }
     return NULL;
 }

@@ -9,6 +9,7 @@ typedef struct Load {
     Batch *in;
     uint32_t at;
     RowFile *file;
+    bool ended;          /* its last rows were given out: they may point into it until the next call */
     EvalContext context;
 } Load;
 
@@ -45,6 +46,12 @@ static Error *next_load(Operator *self, Batch **out)
     Load *load = self->state;
     *out = NULL;
     for (;;) {
+        if (load->ended) {
+            rowfile_close(load->file);
+            load->file = NULL;
+            load->ended = false;
+            load->at++;
+        }
         if (load->file == NULL) {
             while (load->in == NULL || load->at == load->in->selected_count) {
                 TRY(operator_next(self->input, &load->in));
@@ -64,11 +71,7 @@ static Error *next_load(Operator *self, Batch **out)
         }
         self->execution->stats.rows_read += count;
         report(self, load);
-        if (count < cap) {
-            rowfile_close(load->file);
-            load->file = NULL;
-            load->at++;
-        }
+        load->ended = count < cap;
         if (count == 0) continue;
         *out = batch_extend(self, load->in, positions, count);
         Column *column = batch_column(self->arena, *out, self->plan->slot, COLUMN_ANY);
@@ -82,6 +85,7 @@ static void reset_load(Operator *self)
     Load *load = self->state;
     rowfile_close(load->file);
     load->file = NULL;
+    load->ended = false;
     load->in = NULL;
     load->at = 0;
 }

@@ -11,7 +11,7 @@
 
 Error *rowfile_bad(const RowFile *file, const char *what)
 {
-    return error_new(ERROR_BAD_FILE, "%s: row %llu: %s", file->path, (unsigned long long)file->row, what);
+    return error_new(ERROR_BAD_FILE, "%s: row %llu: %s", file->path, (unsigned long long)file->row + 1, what);
 }
 
 static Str option_text(Value options, const char *name, Str fallback)
