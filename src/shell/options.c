@@ -30,7 +30,8 @@ static void help(void)
                  rows[i].name, rows[i].argument[0] ? "=" : "", rows[i].argument);
         printf("  %-28s %s\n", left, rows[i].meaning);
     }
-    puts("\nDATABASE is a directory, made if it is not there; without one, a scratch database in memory. A SCRIPT (*.cql) is run like -f.\n"
+    puts("\nDATABASE is a directory, made if it is not there; without one, a scratch database in memory. A SCRIPT (*.cql or *.lua) is run like -f;\n"
+         "what stands behind a *.lua script is its own, in `arg`.\n"
          "Without -c, -f and script, statements are read from standard input; each ends with `;`.\n"
          "Exit status: 0 good, 1 a statement failed, 2 usage, 3 the database cannot be opened, 4 output failed, 124 time-out, 130 interrupted.");
 }
@@ -55,10 +56,16 @@ static const OptionRow *find_letter(char letter)
     return NULL;
 }
 
-static void add_input(Options *options, bool file, const char *text)
+static void add_input(Options *options, bool file, bool lua, const char *text)
 {
     options->inputs = mem_realloc(options->inputs, (options->input_count + 1) * sizeof *options->inputs);
-    options->inputs[options->input_count++] = (OptionInput){file, text};
+    options->inputs[options->input_count++] = (OptionInput){file, lua, text};
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t bytes = strlen(text), end_bytes = strlen(end);
+    return bytes >= end_bytes && strcmp(text + bytes - end_bytes, end) == 0;
 }
 
 /* True: go on. */
@@ -67,8 +74,9 @@ static bool take(Options *options, const OptionRow *row, const char *value, int 
     const char *name = row->name;
     if (strcmp(name, "help") == 0) return help(), *status = EXIT_GOOD, false;
     if (strcmp(name, "version") == 0) return printf("contextql %s\n", contextql_version()), *status = EXIT_GOOD, false;
-    if (strcmp(name, "command") == 0) add_input(options, false, value);
-    else if (strcmp(name, "file") == 0) add_input(options, true, value);
+    if (strcmp(name, "command") == 0) add_input(options, false, false, value);
+    else if (strcmp(name, "lua") == 0) add_input(options, false, true, value);
+    else if (strcmp(name, "file") == 0) add_input(options, true, ends_with(value, ".lua"), value);
     else if (strcmp(name, "format") == 0) options->format = value;
     else if (strcmp(name, "param") == 0) {
         options->params = mem_realloc(options->params, (options->param_count + 1) * sizeof *options->params);
@@ -85,16 +93,11 @@ static bool take(Options *options, const OptionRow *row, const char *value, int 
     return true;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t bytes = strlen(text), end_bytes = strlen(end);
-    return bytes >= end_bytes && strcmp(text + bytes - end_bytes, end) == 0;
-}
-
 static bool operand(Options *options, const char *argument, int *status)
 {
     struct stat file;
-    if (ends_with(argument, ".cql") && stat(argument, &file) == 0 && S_ISREG(file.st_mode)) return add_input(options, true, argument), true;
+    bool lua = ends_with(argument, ".lua");
+    if ((lua || ends_with(argument, ".cql")) && stat(argument, &file) == 0 && S_ISREG(file.st_mode)) return add_input(options, true, lua, argument), true;
     if (options->database != NULL) return *status = usage("one database is enough", argument), false;
     options->database = argument;
     return true;
@@ -129,10 +132,25 @@ bool options_read(int argc, char **argv, Options *out, int *status)
 {
     *out = (Options){0};
     *status = EXIT_GOOD;
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc; i++) {
+        size_t inputs = out->input_count;
+        bool operand_next = argv[i][0] != '-';
         if (!read_one(argc, argv, &i, out, status)) return false;
+        if (!operand_next || out->input_count == inputs || !out->inputs[inputs].lua) continue;
+        out->argument_count = argc - i - 1; /* what stands behind a script is the script's */
+        out->arguments = argv + i + 1;
+        break;
+    }
     if (out->database == NULL) out->database = ":memory:";
     return true;
+}
+
+bool options_want_script(const Options *options)
+{
+    bool wanted = options->jsonl;
+    for (size_t i = 0; i < options->input_count; i++)
+        wanted = wanted || options->inputs[i].lua;
+    return wanted;
 }
 
 void options_free(Options *options)

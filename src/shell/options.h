@@ -6,8 +6,8 @@
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_DATABASE = 3, EXIT_OUTPUT = 4, EXIT_TIMEOUT = 124, EXIT_INTERRUPTED = 130 };
 
-typedef struct OptionInput { /* -c and -f in the order given */
-    bool file;
+typedef struct OptionInput { /* -c, -f and -e in the order given */
+    bool file, lua;
     const char *text;
 } OptionInput;
 
@@ -20,9 +20,12 @@ typedef struct Options {
     size_t input_count;
     bool jsonl, read_only, batch, keep_going, quiet, strict_names;
     const char *timeout, *memory_limit;
+    int argument_count;         /* of a .lua script: all behind its name */
+    char **arguments;
 } Options;
 
 /* Reads the arguments into `out` (freed by options_free). True: go on; false: end with *status (help was shown, or usage said). */
 bool options_read(int argc, char **argv, Options *out, int *status);
+bool options_want_script(const Options *options); /* is Lua needed: it costs a millisecond to start */
 void options_free(Options *options);
 #endif

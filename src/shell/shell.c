@@ -19,6 +19,7 @@
 typedef struct Shell {
     const Options *options;
     contextql *session;
+    const ScriptHost *script;
     Format format;
     bool interactive;
     int status;
@@ -178,6 +179,20 @@ static bool run_file(Shell *shell, const char *path)
     return good;
 }
 
+static bool run_lua(Shell *shell, const OptionInput *input)
+{
+    const ScriptHost *script = shell->script;
+    if (script == NULL) return shell->status = EXIT_FAILED, false;
+    running = shell->session;
+    Error *error = input->file ? script->run_file(script->state, input->text, shell->options->argument_count, shell->options->arguments)
+                               : script->run(script->state, str_from(input->text), "=<lua>", true);
+    running = NULL;
+    if (error == NULL) return true;
+    fprintf(stderr, "contextql: %s\n", error_message(error));
+    error_drop(error);
+    return shell->status = EXIT_FAILED, false;
+}
+
 static void run_prompt(Shell *shell)
 {
     Prompt *prompt = prompt_open(shell->options->database);
@@ -225,18 +240,18 @@ static int fail_open(contextql *session, int status)
     return status;
 }
 
-static int run_jsonl(const Options *options, const contextql_options *how)
+static int run_jsonl(const Options *options, const contextql_options *how, const ScriptHost *script)
 {
-    JsonlOptions jsonl = {.database = options->database, .options = how, .prepare_session = configure, .state = (void *)options};
+    JsonlOptions jsonl = {.database = options->database, .options = how, .script = script, .prepare_session = configure, .state = (void *)options};
     return jsonl_run(&jsonl, stdin, stdout);
 }
 
-int shell_run(const Options *options)
+int shell_run(const Options *options, const ScriptHost *script)
 {
     contextql_options how = {.read_only = options->read_only, .create = !options->read_only};
-    Shell shell = {.options = options};
+    Shell shell = {.options = options, .script = script};
     bool terminal = isatty(STDOUT_FILENO);
-    if (options->jsonl) return run_jsonl(options, &how);
+    if (options->jsonl) return run_jsonl(options, &how, script);
     shell.format = terminal ? FORMAT_TABLE : FORMAT_CSV;
     if (options->format != NULL && !format_find(options->format, &shell.format)) {
         fprintf(stderr, "contextql: no such format: %s\nhint: contextql --help lists them\n", options->format);
@@ -245,9 +260,14 @@ int shell_run(const Options *options)
     if (contextql_open(options->database, &how, &shell.session) != CONTEXTQL_OK) return fail_open(shell.session, EXIT_DATABASE);
     if (configure(shell.session, (void *)options) != CONTEXTQL_OK) return fail_open(shell.session, EXIT_USAGE);
     catch_interrupts();
+    if (script != NULL) script->attach(script->state, shell.session);
     bool good = true;
     for (size_t i = 0; i < options->input_count && good; i++) {
         const OptionInput *input = &options->inputs[i];
+        if (input->lua) {
+            good = run_lua(&shell, input);
+            continue;
+        }
         good = input->file ? run_file(&shell, input->text) : run_text(&shell, str_from(input->text), "<command>");
     }
     if (options->input_count == 0) {
@@ -255,6 +275,7 @@ int shell_run(const Options *options)
         if (shell.interactive) run_prompt(&shell);
         else run_file(&shell, "-");
     }
+    if (script != NULL) script->attach(script->state, NULL);
     if (contextql_close(shell.session) != CONTEXTQL_OK && shell.status == EXIT_GOOD) shell.status = EXIT_DATABASE;
     return shell.status;
 }

@@ -1,9 +1,10 @@
 /* shell.h - statements from the command line, files, standard input or a person at a terminal. */
 #ifndef SHELL_SHELL_H
 #define SHELL_SHELL_H
+#include "base/script.h"
 #include "contextql.h"
 #include "shell/options.h"
 
-/* Gives the exit status. */
-int shell_run(const Options *options);
+/* Gives the exit status. `script` may be NULL: then Lua is refused. */
+int shell_run(const Options *options, const ScriptHost *script);
 #endif

@@ -11,7 +11,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-#pragma GCC optimize("O3")
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3") /* the loops below are worth it at any -O */
+#define WIDE ",prefer-vector-width=512"
+#else
+#define WIDE ""
+#endif
 
 #define LEVEL  scalar
 #define TARGET
@@ -28,7 +33,7 @@ static const VectorKernel scalar = {"scalar", dot_scalar, l2_scalar};
 #undef LEVEL
 #undef TARGET
 #define LEVEL  avx512
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,prefer-vector-width=512")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl" WIDE)))
 #include "vector/kernel_template.h"
 #undef LEVEL
 #undef TARGET
