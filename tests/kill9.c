@@ -1,9 +1,9 @@
 /*
  * kill9.c - an acknowledged commit survives kill -9, and no half of one is ever seen.
  *
- * A child writes numbered pairs of nodes and notes each acknowledged number in a ledger outside the database with write(2). The
- * parent kills it at a random moment (seeded), opens the database and asks: is every number of the ledger there, is every pair
- * whole? A hundred rounds on one database.
+ * A child writes numbered pairs of nodes and notes each acknowledged number in a ledger outside the
+ * database with write(2). The parent kills it at a random moment (seeded), opens the database and
+ * asks: is every number of the ledger there, is every pair whole? A hundred rounds on one database.
  */
 #include "config.h"
 
@@ -32,14 +32,18 @@ static bool commit_pair(Database *database, int64_t number)
     Transaction *transaction;
     GraphWriter *writer;
     uint64_t nodes[2], relationship;
-    if (transaction_begin(database, &transaction) != NULL || transaction_writer(transaction, &writer) != NULL) return false;
-    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("Pair")), key = graph_name_intern(writer, NAME_KEY, STR("number"));
+    if (transaction_begin(database, &transaction) != NULL ||
+        transaction_writer(transaction, &writer) != NULL)
+        return false;
+    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("Pair")),
+             key = graph_name_intern(writer, NAME_KEY, STR("number"));
     uint32_t type = graph_name_intern(writer, NAME_TYPE, STR("WITH"));
     for (int i = 0; i < 2; i++) {
         if (graph_create_node(writer, &label, 1, &nodes[i]) != NULL) return false;
         graph_set_property(writer, VALUE_NODE, nodes[i], key, value_integer(number));
     }
-    if (graph_create_relationship(writer, type, nodes[0], nodes[1], &relationship) != NULL) return false;
+    if (graph_create_relationship(writer, type, nodes[0], nodes[1], &relationship) != NULL)
+        return false;
     return transaction_commit(transaction) == NULL;
 }
 
@@ -49,16 +53,19 @@ static void child(const char *directory, const char *ledger, int64_t number)
     int file = open(ledger, O_WRONLY | O_APPEND);
     if (database == NULL || file < 0) _exit(3);
     for (;; number++)
-        if (!commit_pair(database, number) || write(file, &number, sizeof number) != sizeof number) _exit(4);
+        if (!commit_pair(database, number) || write(file, &number, sizeof number) != sizeof number)
+            _exit(4);
 }
 
-/* The greatest whole number; -1 when a pair is not whole or a number is missing. Numbers are given out without gaps. */
+/* The greatest whole number; -1 when a pair is not whole or a number is missing. Numbers are given
+ * out without gaps. */
 static int64_t greatest_whole(Database *database)
 {
     Transaction *transaction;
     if (transaction_begin(database, &transaction) != NULL) return -1;
     GraphView view = transaction_view(transaction);
-    uint32_t label = graph_name_find(view.graph, NAME_LABEL, STR("Pair")), key = graph_name_find(view.graph, NAME_KEY, STR("number"));
+    uint32_t label = graph_name_find(view.graph, NAME_LABEL, STR("Pair")),
+             key = graph_name_find(view.graph, NAME_KEY, STR("number"));
     uint32_t type = graph_name_find(view.graph, NAME_TYPE, STR("WITH"));
     uint64_t cursor = 0, id;
     int64_t expected = 0;
@@ -108,11 +115,15 @@ int main(void)
             break;
         }
         int64_t greatest = greatest_whole(database), acknowledged = last_acknowledged(ledger);
-        if (greatest < acknowledged) lost = 1, printf("# round %d: %lld acknowledged, %lld there\n", round, (long long)acknowledged, (long long)greatest);
+        if (greatest < acknowledged)
+            lost = 1, printf("# round %d: %lld acknowledged, %lld there\n", round,
+                             (long long)acknowledged, (long long)greatest);
         next = greatest + 1;
         error_drop(database_close(database));
     }
-    printf("# %d rounds, %lld commits\n1..1\n%sok 1 - no acknowledged commit is lost and none is half there\n", round, (long long)next, lost ? "not " : "");
+    printf("# %d rounds, %lld commits\n1..1\n%sok 1 - no acknowledged commit is lost and none is "
+           "half there\n",
+           round, (long long)next, lost ? "not " : "");
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || lost != 0;

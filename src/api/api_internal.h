@@ -7,7 +7,8 @@
 #include "execution/execution.h"
 #include <stdatomic.h>
 
-/* Where a lent value comes from: its children are made in `arena`, its entities are read through `reader`. */
+/* Where a lent value comes from: its children are made in `arena`, its entities are read through
+ * `reader`. */
 typedef struct ValueHome {
     Arena *arena;
     const EntityReader *reader; /* NULL: a value made by a program */
@@ -16,18 +17,19 @@ typedef struct ValueHome {
 struct contextql_value {
     Value value;
     ValueHome home;
-    Value inside;        /* of an entity: its properties; of a node also `labels`; read at the first question */
+    Value inside; /* of an entity: its properties; of a node also `labels`; read at the first
+                     question */
     Value labels;
     bool inside_known, labels_known;
-    bool owned;          /* made by contextql_value_new_*: home.arena is its own */
-    size_t capacity;     /* of an owned list or map */
+    bool owned;      /* made by contextql_value_new_*: home.arena is its own */
+    size_t capacity; /* of an owned list or map */
 };
 
 /* A procedure or function that a program registered. */
 typedef struct Registered {
     Str name;
-    PlanProcedure shape;         /* procedures */
-    Function function;           /* functions */
+    PlanProcedure shape; /* procedures */
+    Function function;   /* functions */
     contextql_function_fn *call;
     void *user;
     void (*drop)(void *user);
@@ -35,33 +37,34 @@ typedef struct Registered {
 } Registered;
 
 typedef struct Settings {
-    int64_t timeout_ns;          /* of one statement; 0: none */
+    int64_t timeout_ns; /* of one statement; 0: none */
     uint64_t memory_bytes_max;
     bool strict_names, files_allowed;
     char simd[16], gpu[16];
-    char directory[4096];        /* where relative file names of COPY and LOAD begin; empty: the process's */
+    char directory[4096]; /* where relative file names of COPY and LOAD begin; empty: the process's
+                           */
 } Settings;
 
 struct contextql {
-    Arena *arena;                /* lives as long as the session */
-    Database *database;          /* shared; NULL when opening failed */
-    Transaction *transaction;    /* between BEGIN and COMMIT; else NULL */
-    Error *error;                /* of the last call that failed; NULL: none */
+    Arena *arena;             /* lives as long as the session */
+    Database *database;       /* shared; NULL when opening failed */
+    Transaction *transaction; /* between BEGIN and COMMIT; else NULL */
+    Error *error;             /* of the last call that failed; NULL: none */
     contextql_phase phase;
     Settings settings;
     Registered **functions, **procedures;
     size_t function_count, function_capacity, procedure_count, procedure_capacity;
     StrategyRegistry *strategies;
     uint64_t random;
-    int64_t *frozen_ns;          /* CONTEXTQL_TEST_CLOCK; NULL: the system's clock */
+    int64_t *frozen_ns; /* CONTEXTQL_TEST_CLOCK; NULL: the system's clock */
     const Clock *clock;
     Clock frozen_clock;
     int64_t frozen_wall_ns;
     atomic_bool interrupted;
     contextql_progress_fn *progress;
     void *progress_user;
-    size_t statement_count;      /* open ones: the database stays until they are gone */
-    char shown[64];              /* text of the last contextql_get */
+    size_t statement_count; /* open ones: the database stays until they are gone */
+    char shown[64];         /* text of the last contextql_get */
 };
 
 /* Keeps `error` as the session's last one and gives its code (CONTEXTQL_OK for NULL). */

@@ -12,15 +12,21 @@ bool contextql_is_complete(const char *text, size_t size, size_t *end)
     return complete;
 }
 
-int contextql_tokenize(const char *text, size_t size, contextql_token *out, size_t max, size_t *count)
+int contextql_tokenize(const char *text, size_t size, contextql_token *out, size_t max,
+                       size_t *count)
 {
-    static const contextql_token_kind kinds[] = {
-        [TOKEN_CLASS_NAME] = CONTEXTQL_TOKEN_NAME,         [TOKEN_CLASS_KEYWORD] = CONTEXTQL_TOKEN_KEYWORD,
-        [TOKEN_CLASS_STRING] = CONTEXTQL_TOKEN_STRING,     [TOKEN_CLASS_NUMBER] = CONTEXTQL_TOKEN_NUMBER,
-        [TOKEN_CLASS_PARAMETER] = CONTEXTQL_TOKEN_PARAMETER, [TOKEN_CLASS_OPERATOR] = CONTEXTQL_TOKEN_OPERATOR,
-        [TOKEN_CLASS_BRACKET] = CONTEXTQL_TOKEN_BRACKET,   [TOKEN_CLASS_COMMENT] = CONTEXTQL_TOKEN_COMMENT,
-        [TOKEN_CLASS_FUNCTION] = CONTEXTQL_TOKEN_FUNCTION, [TOKEN_CLASS_LABEL] = CONTEXTQL_TOKEN_LABEL,
-        [TOKEN_CLASS_BAD] = CONTEXTQL_TOKEN_BAD};
+    static const contextql_token_kind kinds[] = {[TOKEN_CLASS_NAME] = CONTEXTQL_TOKEN_NAME,
+                                                 [TOKEN_CLASS_KEYWORD] = CONTEXTQL_TOKEN_KEYWORD,
+                                                 [TOKEN_CLASS_STRING] = CONTEXTQL_TOKEN_STRING,
+                                                 [TOKEN_CLASS_NUMBER] = CONTEXTQL_TOKEN_NUMBER,
+                                                 [TOKEN_CLASS_PARAMETER] =
+                                                     CONTEXTQL_TOKEN_PARAMETER,
+                                                 [TOKEN_CLASS_OPERATOR] = CONTEXTQL_TOKEN_OPERATOR,
+                                                 [TOKEN_CLASS_BRACKET] = CONTEXTQL_TOKEN_BRACKET,
+                                                 [TOKEN_CLASS_COMMENT] = CONTEXTQL_TOKEN_COMMENT,
+                                                 [TOKEN_CLASS_FUNCTION] = CONTEXTQL_TOKEN_FUNCTION,
+                                                 [TOKEN_CLASS_LABEL] = CONTEXTQL_TOKEN_LABEL,
+                                                 [TOKEN_CLASS_BAD] = CONTEXTQL_TOKEN_BAD};
     TokenSpan *spans = mem_alloc((max + 1) * sizeof *spans);
     *count = parser_tokens((Str){text, size}, spans, max);
     for (size_t i = 0; i < *count && i < max; i++)
@@ -29,7 +35,8 @@ int contextql_tokenize(const char *text, size_t size, contextql_token *out, size
     return CONTEXTQL_OK;
 }
 
-int contextql_suggest(contextql *session, const char *text, size_t cursor, contextql_suggestion *out, size_t max, size_t *count)
+int contextql_suggest(contextql *session, const char *text, size_t cursor,
+                      contextql_suggestion *out, size_t max, size_t *count)
 {
     enum { TOKENS_MAX = 256 };
     const char *tokens[TOKENS_MAX];
@@ -43,7 +50,9 @@ int contextql_suggest(contextql *session, const char *text, size_t cursor, conte
     for (size_t i = 0; i < found && *count < max; i++) {
         Str token = str_from(tokens[i]);
         bool keyword = token.data[0] >= 'A' && token.data[0] <= 'Z';
-        if (!keyword || token.bytes < prefix.bytes || !str_equal_ignore_case((Str){token.data, prefix.bytes}, prefix)) continue;
+        if (!keyword || token.bytes < prefix.bytes ||
+            !str_equal_ignore_case((Str){token.data, prefix.bytes}, prefix))
+            continue;
         out[(*count)++] = (contextql_suggestion){tokens[i], "keyword", "", from};
     }
     return CONTEXTQL_OK;

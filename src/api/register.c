@@ -1,9 +1,10 @@
 /*
  * register.c - functions, procedures and strategies that a program adds to a session.
  *
- * Their shape is told in the language's own notation, "name(a :: INTEGER?) :: (x :: STRING, y :: FLOAT)": a `?` allows
- * null and is kept only for reading (every argument may be null at run time). A procedure gives rows one by one through
- * contextql_yield_row while it runs; a function gives one value.
+ * Their shape is told in the language's own notation, "name(a :: INTEGER?) :: (x :: STRING, y ::
+ * FLOAT)": a `?` allows null and is kept only for reading (every argument may be null at run time).
+ * A procedure gives rows one by one through contextql_yield_row while it runs; a function gives one
+ * value.
  */
 #include "config.h"
 
@@ -12,9 +13,9 @@
 
 struct contextql_call {
     contextql *session;
-    Arena *arena;                /* of one call */
-    EvalContext *context;        /* function */
-    const PlanProcedure *shape;  /* procedure */
+    Arena *arena;               /* of one call */
+    EvalContext *context;       /* function */
+    const PlanProcedure *shape; /* procedure */
     Error *(*emit)(void *sink, const Value *row);
     void *sink;
     Value result;
@@ -65,14 +66,18 @@ static bool type_of(Str name, uint8_t *out)
     static const struct {
         Str name;
         uint8_t type;
-    } extra[] = {{{"ANY", 3}, EXPR_TYPE_ANY}, {{"NUMBER", 6}, PROCEDURE_NUMBER}, {{"BOOL", 4}, VALUE_BOOLEAN}};
+    } extra[] = {{{"ANY", 3}, EXPR_TYPE_ANY},
+                 {{"NUMBER", 6}, PROCEDURE_NUMBER},
+                 {{"BOOL", 4}, VALUE_BOOLEAN}};
     if (name.bytes > 0 && name.data[name.bytes - 1] == '?') name.bytes--;
     for (size_t i = 0; i < sizeof extra / sizeof *extra; i++)
         if (str_equal_ignore_case(name, extra[i].name)) return *out = extra[i].type, true;
     Str list = STR("LIST");
-    if (name.bytes > 4 && str_equal_ignore_case((Str){name.data, 4}, list)) return *out = VALUE_LIST, true; /* LIST<T>, LIST OF T */
+    if (name.bytes > 4 && str_equal_ignore_case((Str){name.data, 4}, list))
+        return *out = VALUE_LIST, true; /* LIST<T>, LIST OF T */
     for (int kind = VALUE_BOOLEAN; kind < VALUE_KIND_COUNT; kind++)
-        if (str_equal_ignore_case(name, str_from(value_kind_name((ValueKind)kind)))) return *out = (uint8_t)kind, true;
+        if (str_equal_ignore_case(name, str_from(value_kind_name((ValueKind)kind))))
+            return *out = (uint8_t)kind, true;
     return false;
 }
 
@@ -101,11 +106,14 @@ static bool read_signature(const char *text, bool procedure, Signature *out)
     blanks(&cursor);
     if (*cursor.at == '\0') return procedure;
     if (!take(&cursor, "::")) return false;
-    if (procedure) return (take(&cursor, "VOID") || take_fields(&cursor, out, out->argument_count, &out->yield_count));
+    if (procedure)
+        return (take(&cursor, "VOID") ||
+                take_fields(&cursor, out, out->argument_count, &out->yield_count));
     return type_of(take_until(&cursor, ""), &out->type);
 }
 
-static Registered *register_new(contextql *session, contextql_function_fn *call, void *user, void (*drop)(void *))
+static Registered *register_new(contextql *session, contextql_function_fn *call, void *user,
+                                void (*drop)(void *))
 {
     Registered *registered = arena_new(session->arena, Registered);
     registered->call = call;
@@ -118,8 +126,10 @@ static Registered *register_new(contextql *session, contextql_function_fn *call,
 static int bad_signature(contextql *session, const char *signature)
 {
     Error *error = error_new(ERROR_MISUSE, "not a signature: %s", signature);
-    return session_fail(session, error_hint(error, "write name(a :: TYPE, ..) :: TYPE, for a procedure :: (x :: TYPE, ..)"),
-                        CONTEXTQL_RUNTIME);
+    return session_fail(
+        session,
+        error_hint(error, "write name(a :: TYPE, ..) :: TYPE, for a procedure :: (x :: TYPE, ..)"),
+        CONTEXTQL_RUNTIME);
 }
 
 /* A name registered again takes the place of the old one; what is running keeps what it has. */
@@ -144,7 +154,8 @@ static Registered *find(Registered **list, size_t count, Str name)
 
 /* ---- functions ---- */
 
-static const contextql_value **lend_all(contextql_call *call, const EntityReader *reader, const Value *args, uint32_t count)
+static const contextql_value **lend_all(contextql_call *call, const EntityReader *reader,
+                                        const Value *args, uint32_t count)
 {
     const contextql_value **lent = arena_array(call->arena, const contextql_value *, count + 1);
     ValueHome home = {call->arena, reader};
@@ -153,17 +164,20 @@ static const contextql_value **lend_all(contextql_call *call, const EntityReader
     return lent;
 }
 
-static Error *call_function(EvalContext *context, const Function *function, const Value *args, uint32_t count, Value *out)
+static Error *call_function(EvalContext *context, const Function *function, const Value *args,
+                            uint32_t count, Value *out)
 {
     Registered *registered = function->user;
-    contextql_call call = {.session = registered->session, .arena = context->arena, .context = context};
-    registered->call(&call, (int)count, lend_all(&call, context->reader, args, count), registered->user);
+    contextql_call call = {
+        .session = registered->session, .arena = context->arena, .context = context};
+    registered->call(&call, (int)count, lend_all(&call, context->reader, args, count),
+                     registered->user);
     *out = call.result;
     return call.error;
 }
 
-int contextql_create_function(contextql *session, const char *signature, contextql_function_fn *function, void *user,
-                              void (*drop)(void *user))
+int contextql_create_function(contextql *session, const char *signature,
+                              contextql_function_fn *function, void *user, void (*drop)(void *user))
 {
     Signature read;
     if (!read_signature(signature, false, &read)) return bad_signature(session, signature);
@@ -185,7 +199,8 @@ int contextql_create_function(contextql *session, const char *signature, context
 
 /* ---- procedures ---- */
 
-int contextql_create_procedure(contextql *session, const char *signature, contextql_function_fn *procedure, void *user,
+int contextql_create_procedure(contextql *session, const char *signature,
+                               contextql_function_fn *procedure, void *user,
                                void (*drop)(void *user))
 {
     Signature read;
@@ -215,8 +230,13 @@ Error *session_call(void *user, Str procedure, const Value *args, uint32_t count
 {
     contextql *session = user;
     Registered *registered = find(session->procedures, session->procedure_count, procedure);
-    if (registered == NULL) return error_new(ERROR_PROCEDURE_NOT_FOUND, "no such procedure: %.*s", STR_ARG(procedure));
-    contextql_call call = {.session = session, .arena = arena_create(), .shape = &registered->shape, .emit = emit, .sink = sink};
+    if (registered == NULL)
+        return error_new(ERROR_PROCEDURE_NOT_FOUND, "no such procedure: %.*s", STR_ARG(procedure));
+    contextql_call call = {.session = session,
+                           .arena = arena_create(),
+                           .shape = &registered->shape,
+                           .emit = emit,
+                           .sink = sink};
     registered->call(&call, (int)count, lend_all(&call, NULL, args, count), registered->user);
     arena_destroy(call.arena);
     return call.error;
@@ -295,7 +315,7 @@ static Error *score_by_program(void *user, Value options, const Candidates *cand
     ProgramStrategy *program = user;
     Arena *arena = arena_create();
     ValueHome home = {arena, NULL};
-    float *scores = arena_array(arena, float, candidates->count * (candidates->sources + 1) + 1);
+    float *scores = arena_array(arena, float, candidates->count *(candidates->sources + 1) + 1);
     const float **sources = arena_array(arena, const float *, candidates->sources + 1);
     for (size_t s = 0; s < candidates->sources; s++) {
         float *column = scores + s * candidates->count;
@@ -307,9 +327,11 @@ static Error *score_by_program(void *user, Value options, const Candidates *cand
     contextql_candidates shown = {candidates->count, candidates->ids, sources, candidates->sources};
     void *state = program->user;
     Error *error = NULL;
-    if (program->strategy.begin != NULL && program->strategy.begin(program->user, value_lend(&home, options), &state) != CONTEXTQL_OK)
+    if (program->strategy.begin != NULL &&
+        program->strategy.begin(program->user, value_lend(&home, options), &state) != CONTEXTQL_OK)
         error = strategy_failed(program);
-    if (error == NULL && program->strategy.score(state, &shown, result) != CONTEXTQL_OK) error = strategy_failed(program);
+    if (error == NULL && program->strategy.score(state, &shown, result) != CONTEXTQL_OK)
+        error = strategy_failed(program);
     if (program->strategy.end != NULL) program->strategy.end(state);
     for (size_t i = 0; error == NULL && i < candidates->count; i++)
         out[i] = (double)result[i];
@@ -323,12 +345,14 @@ static void drop_program(void *user)
     if (program->drop != NULL) program->drop(program->user);
 }
 
-int contextql_create_strategy(contextql *session, const contextql_strategy *strategy, void *user, void (*drop)(void *user))
+int contextql_create_strategy(contextql *session, const contextql_strategy *strategy, void *user,
+                              void (*drop)(void *user))
 {
     ProgramStrategy *program = arena_new(session->arena, ProgramStrategy);
     *program = (ProgramStrategy){*strategy, user, drop};
     program->strategy.name = arena_copy(session->arena, strategy->name, strlen(strategy->name));
     const char *summary = strategy->summary == NULL ? "" : strategy->summary;
-    strategy_register(session->strategies, (Strategy){program->strategy.name, summary, score_by_program, program, drop_program});
+    strategy_register(session->strategies, (Strategy){program->strategy.name, summary,
+                                                      score_by_program, program, drop_program});
     return CONTEXTQL_OK;
 }

@@ -1,8 +1,9 @@
 /*
  * session.c - opening, connecting, closing; errors, settings, what a program registers.
  *
- * A session is a program's seat at a database: its settings, its transaction between BEGIN and COMMIT, its functions,
- * procedures and strategies, its last error. Sessions of one process share the Database, which counts them.
+ * A session is a program's seat at a database: its settings, its transaction between BEGIN and
+ * COMMIT, its functions, procedures and strategies, its last error. Sessions of one process share
+ * the Database, which counts them.
  */
 #include "config.h"
 
@@ -11,11 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(CONTEXTQL_READ_ONLY == (int)ERROR_READ_ONLY && CONTEXTQL_LOCKED == (int)ERROR_LOCKED, "errors.def");
-_Static_assert(CONTEXTQL_CONFLICT == (int)ERROR_CONFLICT && CONTEXTQL_CANCELLED == (int)ERROR_CANCELLED, "errors.def");
-_Static_assert(CONTEXTQL_TIMEOUT == (int)ERROR_TIMEOUT && CONTEXTQL_MISUSE == (int)ERROR_MISUSE, "errors.def");
-_Static_assert(CONTEXTQL_SCRIPT == (int)ERROR_SCRIPT && CONTEXTQL_CORRUPT == (int)ERROR_CORRUPT, "errors.def");
-_Static_assert(CONTEXTQL_NOT_A_DATABASE == (int)ERROR_NOT_A_DATABASE && CONTEXTQL_IO == (int)ERROR_IO, "errors.def");
+_Static_assert(CONTEXTQL_READ_ONLY == (int)ERROR_READ_ONLY && CONTEXTQL_LOCKED == (int)ERROR_LOCKED,
+               "errors.def");
+_Static_assert(CONTEXTQL_CONFLICT == (int)ERROR_CONFLICT &&
+                   CONTEXTQL_CANCELLED == (int)ERROR_CANCELLED,
+               "errors.def");
+_Static_assert(CONTEXTQL_TIMEOUT == (int)ERROR_TIMEOUT && CONTEXTQL_MISUSE == (int)ERROR_MISUSE,
+               "errors.def");
+_Static_assert(CONTEXTQL_SCRIPT == (int)ERROR_SCRIPT && CONTEXTQL_CORRUPT == (int)ERROR_CORRUPT,
+               "errors.def");
+_Static_assert(CONTEXTQL_NOT_A_DATABASE == (int)ERROR_NOT_A_DATABASE &&
+                   CONTEXTQL_IO == (int)ERROR_IO,
+               "errors.def");
 _Static_assert(CONTEXTQL_FULL == (int)ERROR_FULL, "errors.def");
 
 /* ---- errors ---- */
@@ -30,7 +38,8 @@ int session_fail(contextql *session, Error *error, contextql_phase phase)
 
 void session_info(const Error *error, contextql_phase phase, contextql_error_info *out)
 {
-    *out = (contextql_error_info){.status = "00000", .type = "", .detail = "", .message = "", .hint = "", .offset = SIZE_MAX};
+    *out = (contextql_error_info){
+        .status = "00000", .type = "", .detail = "", .message = "", .hint = "", .offset = SIZE_MAX};
     if (error == NULL) return;
     ErrorCode code = error_code(error);
     out->code = (int)code;
@@ -50,7 +59,8 @@ void session_info(const Error *error, contextql_phase phase, contextql_error_inf
 
 void contextql_error(const contextql *session, contextql_error_info *out)
 {
-    session_info(session == NULL ? NULL : session->error, session == NULL ? CONTEXTQL_RUNTIME : session->phase, out);
+    session_info(session == NULL ? NULL : session->error,
+                 session == NULL ? CONTEXTQL_RUNTIME : session->phase, out);
 }
 
 void contextql_interrupt(contextql *session)
@@ -99,8 +109,9 @@ int contextql_open(const char *directory, const contextql_options *options, cont
                                 .create = options == NULL || options->create};
     if (options != NULL) session->settings.memory_bytes_max = options->memory_bytes_max;
     session_ready(session);
-    Error *error = strcmp(directory, ":memory:") == 0 ? database_open_memory(&database, session->clock, &session->database)
-                                                      : database_open(directory, &database, session->clock, &session->database);
+    Error *error = strcmp(directory, ":memory:") == 0
+                       ? database_open_memory(&database, session->clock, &session->database)
+                       : database_open(directory, &database, session->clock, &session->database);
     if (error != NULL) session->database = NULL;
     return session_fail(session, error, CONTEXTQL_RUNTIME);
 }
@@ -112,7 +123,9 @@ int contextql_connect(contextql *session, contextql **out)
     other->settings = session->settings;
     session_ready(other);
     if (session->database == NULL)
-        return session_fail(other, error_new(ERROR_MISUSE, "the first session has no open database"), CONTEXTQL_RUNTIME);
+        return session_fail(other,
+                            error_new(ERROR_MISUSE, "the first session has no open database"),
+                            CONTEXTQL_RUNTIME);
     other->database = database_share(session->database);
     return CONTEXTQL_OK;
 }
@@ -128,7 +141,9 @@ int contextql_close(contextql *session)
 {
     if (session == NULL) return CONTEXTQL_OK;
     if (session->statement_count > 0)
-        return session_fail(session, error_new(ERROR_MISUSE, "a statement of this session is not finalized"), CONTEXTQL_RUNTIME);
+        return session_fail(session,
+                            error_new(ERROR_MISUSE, "a statement of this session is not finalized"),
+                            CONTEXTQL_RUNTIME);
     if (session->transaction != NULL) transaction_rollback(session->transaction);
     session->transaction = NULL;
     Error *error = session->database == NULL ? NULL : database_close(session->database);
@@ -193,13 +208,16 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
     static const char *const gpu[] = {"auto", "off", "force", NULL};
     static const char *const simd[] = {"", "scalar", "avx2", "avx512", NULL};
     *known = true;
-    if (strcmp(name, "gpu") == 0) return one_of(value, gpu) && set_text(settings->gpu, sizeof settings->gpu, value);
-    if (strcmp(name, "simd") == 0) return one_of(value, simd) && set_text(settings->simd, sizeof settings->simd, value);
+    if (strcmp(name, "gpu") == 0)
+        return one_of(value, gpu) && set_text(settings->gpu, sizeof settings->gpu, value);
+    if (strcmp(name, "simd") == 0)
+        return one_of(value, simd) && set_text(settings->simd, sizeof settings->simd, value);
     if (strcmp(name, "timeout") == 0) return parse_seconds(value, &settings->timeout_ns);
     if (strcmp(name, "memory_limit") == 0) return parse_size(value, &settings->memory_bytes_max);
     if (strcmp(name, "strict_names") == 0) return parse_boolean(value, &settings->strict_names);
     if (strcmp(name, "files") == 0) return parse_boolean(value, &settings->files_allowed);
-    if (strcmp(name, "directory") == 0) return set_text(settings->directory, sizeof settings->directory, value);
+    if (strcmp(name, "directory") == 0)
+        return set_text(settings->directory, sizeof settings->directory, value);
     *known = false;
     return false;
 }
@@ -209,7 +227,8 @@ int contextql_set(contextql *session, const char *setting, const char *value)
     bool known;
     if (set_one(&session->settings, setting, value, &known)) return CONTEXTQL_OK;
     Error *error = known ? error_new(ERROR_MISUSE, "%s cannot be set to %s", setting, value)
-                         : error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", setting), "SHOW SETTINGS lists them");
+                         : error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", setting),
+                                      "SHOW SETTINGS lists them");
     return session_fail(session, error, CONTEXTQL_RUNTIME);
 }
 
@@ -224,7 +243,8 @@ const char *contextql_get(contextql *session, const char *setting)
     if (strcmp(setting, "timeout") == 0)
         snprintf(session->shown, sizeof session->shown, "%.9g", (double)s->timeout_ns / 1e9);
     else if (strcmp(setting, "memory_limit") == 0)
-        snprintf(session->shown, sizeof session->shown, "%llu", (unsigned long long)s->memory_bytes_max);
+        snprintf(session->shown, sizeof session->shown, "%llu",
+                 (unsigned long long)s->memory_bytes_max);
     else
         return NULL;
     return session->shown;

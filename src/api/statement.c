@@ -1,9 +1,10 @@
 /*
  * statement.c - a prepared query and its cursor.
  *
- * A statement owns three arenas: one for its plan (as long as it lives), one for a run (until reset), one for the row it
- * shows (until the next step). The first step opens a transaction, unless the session is inside BEGIN: then a savepoint is
- * set, so that a statement that fails leaves nothing behind. DONE comes after the commit: it is the acknowledgement.
+ * A statement owns three arenas: one for its plan (as long as it lives), one for a run (until
+ * reset), one for the row it shows (until the next step). The first step opens a transaction,
+ * unless the session is inside BEGIN: then a savepoint is set, so that a statement that fails
+ * leaves nothing behind. DONE comes after the commit: it is the acknowledgement.
  *
  *     prepared -> running -> done
  *                        \-> failed        reset brings it back to prepared from anywhere
@@ -15,7 +16,12 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum StatementState { STATEMENT_PREPARED, STATEMENT_RUNNING, STATEMENT_DONE, STATEMENT_FAILED } StatementState;
+typedef enum StatementState {
+    STATEMENT_PREPARED,
+    STATEMENT_RUNNING,
+    STATEMENT_DONE,
+    STATEMENT_FAILED
+} StatementState;
 
 typedef struct StatementWarning {
     ErrorCode code;
@@ -35,14 +41,14 @@ struct contextql_statement {
     Transaction *transaction; /* own (autocommit) or the session's */
     size_t savepoint;
     Execution *execution;
-    const Batch *batch;       /* the rows at hand */
-    uint32_t next;            /* of its selected rows */
-    uint64_t repeat;          /* how often the present row is still to be given */
-    uint32_t position;        /* of the present row in the batch */
+    const Batch *batch; /* the rows at hand */
+    uint32_t next;      /* of its selected rows */
+    uint64_t repeat;    /* how often the present row is still to be given */
+    uint32_t position;  /* of the present row in the batch */
 
-    const Value *table;       /* rows of EXPLAIN, SHOW, COPY: row by row */
+    const Value *table; /* rows of EXPLAIN, SHOW, COPY: row by row */
     size_t table_rows, table_next;
-    Str *table_columns;       /* their names; NULL: the plan's */
+    Str *table_columns; /* their names; NULL: the plan's */
     uint32_t table_width;
 
     const contextql_value **shown; /* values of the present row, wrapped when asked for */
@@ -71,7 +77,8 @@ static Error *plan_statement(contextql_statement *statement)
     Transaction *transaction = session->transaction;
     if (transaction == NULL) TRY(transaction_begin(session->database, &transaction));
     GraphView view = transaction_view(transaction);
-    Error *error = planner_plan(statement->arena, statement->text, &view, &environment, &statement->plan);
+    Error *error =
+        planner_plan(statement->arena, statement->text, &view, &environment, &statement->plan);
     if (transaction != session->transaction) transaction_rollback(transaction);
     return error;
 }
@@ -92,7 +99,8 @@ static void statement_destroy(contextql_statement *statement)
     arena_destroy(statement->arena);
 }
 
-int contextql_prepare(contextql *session, const char *text, size_t size, contextql_statement **out, const char **rest)
+int contextql_prepare(contextql *session, const char *text, size_t size, contextql_statement **out,
+                      const char **rest)
 {
     *out = NULL;
     Str whole = {text, size};
@@ -100,7 +108,8 @@ int contextql_prepare(contextql *session, const char *text, size_t size, context
     if (end > size) end = size;
     if (rest != NULL) *rest = text + end;
     if (session->database == NULL)
-        return session_fail(session, error_new(ERROR_MISUSE, "the session has no open database"), CONTEXTQL_RUNTIME);
+        return session_fail(session, error_new(ERROR_MISUSE, "the session has no open database"),
+                            CONTEXTQL_RUNTIME);
     if (only_blanks((Str){text, end})) return CONTEXTQL_OK;
     Arena *arena = arena_create();
     contextql_statement *statement = arena_new(arena, contextql_statement);
@@ -146,8 +155,10 @@ const char *contextql_parameter_name(const contextql_statement *statement, int p
 static int bind_value(contextql_statement *statement, const char *name, Value value)
 {
     if (statement->state == STATEMENT_RUNNING)
-        return session_fail(statement->session, error_new(ERROR_MISUSE, "a running statement cannot be bound: reset it first"),
-                            CONTEXTQL_RUNTIME);
+        return session_fail(
+            statement->session,
+            error_new(ERROR_MISUSE, "a running statement cannot be bound: reset it first"),
+            CONTEXTQL_RUNTIME);
     Str wanted = str_from(name);
     for (uint32_t i = 0; i < statement->plan->parameter_count; i++)
         if (str_equal(statement->plan->parameters[i], wanted)) {
@@ -172,12 +183,14 @@ int contextql_bind_float(contextql_statement *statement, const char *name, doubl
     return bind_value(statement, name, value_float(number));
 }
 
-int contextql_bind_string(contextql_statement *statement, const char *name, const char *data, size_t size)
+int contextql_bind_string(contextql_statement *statement, const char *name, const char *data,
+                          size_t size)
 {
     return bind_value(statement, name, value_string((Str){data, size}));
 }
 
-int contextql_bind_vector(contextql_statement *statement, const char *name, const float *components, size_t dimensions)
+int contextql_bind_vector(contextql_statement *statement, const char *name, const float *components,
+                          size_t dimensions)
 {
     return bind_value(statement, name, value_vector(components, dimensions));
 }
@@ -187,8 +200,9 @@ static Error *check_parameters(const contextql_statement *statement)
     for (uint32_t i = 0; i < statement->plan->parameter_count; i++) {
         if (statement->bound[i]) continue;
         Str name = statement->plan->parameters[i];
-        return error_hint(error_new(ERROR_MISSING_PARAMETER, "parameter $%.*s has no value", STR_ARG(name)),
-                          "give it with -p %.*s=VALUE or a bind call", STR_ARG(name));
+        return error_hint(
+            error_new(ERROR_MISSING_PARAMETER, "parameter $%.*s has no value", STR_ARG(name)),
+            "give it with -p %.*s=VALUE or a bind call", STR_ARG(name));
     }
     return NULL;
 }
@@ -200,7 +214,8 @@ static bool should_stop(void *state)
     const contextql_statement *statement = state;
     const contextql *session = statement->session;
     if (atomic_load_explicit(&session->interrupted, memory_order_relaxed)) return true;
-    return statement->deadline_ns != 0 && session->clock->monotonic_ns(session->clock->state) > statement->deadline_ns;
+    return statement->deadline_ns != 0 &&
+           session->clock->monotonic_ns(session->clock->state) > statement->deadline_ns;
 }
 
 static void add_warning(contextql_statement *statement, StatementWarning warning)
@@ -214,8 +229,9 @@ static void add_warning(contextql_statement *statement, StatementWarning warning
 static void warn(void *user, ErrorCode code, const char *message, const char *hint)
 {
     contextql_statement *statement = user;
-    add_warning(statement, (StatementWarning){code, arena_copy(statement->run_arena, message, strlen(message)),
-                                              arena_copy(statement->run_arena, hint, strlen(hint)), SIZE_MAX, 0});
+    add_warning(statement, (StatementWarning){
+                               code, arena_copy(statement->run_arena, message, strlen(message)),
+                               arena_copy(statement->run_arena, hint, strlen(hint)), SIZE_MAX, 0});
 }
 
 static void progress(void *user, double done, uint64_t rows)
@@ -223,7 +239,8 @@ static void progress(void *user, double done, uint64_t rows)
     const contextql_statement *statement = user;
     (void)rows;
     contextql *session = statement->session;
-    if (session->progress != NULL && session->progress(session->progress_user, done)) contextql_interrupt(session);
+    if (session->progress != NULL && session->progress(session->progress_user, done))
+        contextql_interrupt(session);
 }
 
 static Error *call_procedure(void *user, Str procedure, const Value *args, uint32_t count,
@@ -262,7 +279,8 @@ static Error *enter_transaction(contextql_statement *statement)
 {
     contextql *session = statement->session;
     statement->transaction = session->transaction;
-    if (statement->transaction == NULL) TRY(transaction_begin(session->database, &statement->transaction));
+    if (statement->transaction == NULL)
+        TRY(transaction_begin(session->database, &statement->transaction));
     bool only_explained = statement->plan->explain && !statement->plan->profile;
     if (!statement->plan->writes && !only_explained) transaction_mark_read(statement->transaction);
     if (!statement->plan->writes || only_explained) return NULL;
@@ -280,8 +298,10 @@ static Error *leave_transaction(contextql_statement *statement, bool good)
     statement->transaction = NULL;
     if (transaction == NULL) return NULL;
     if (own && good) return transaction_commit(transaction);
-    if (own) transaction_rollback(transaction);
-    else if (!good && statement->plan->writes) transaction_rollback_to(transaction, statement->savepoint);
+    if (own)
+        transaction_rollback(transaction);
+    else if (!good && statement->plan->writes)
+        transaction_rollback_to(transaction, statement->savepoint);
     return NULL;
 }
 
@@ -291,12 +311,15 @@ static Error *run_command(contextql_statement *statement)
     switch (statement->plan->statement) {
     case STATEMENT_BEGIN:
         if (session->transaction != NULL)
-            return error_hint(error_new(ERROR_TRANSACTION_STATE, "a transaction is open already"), "COMMIT or ROLLBACK it first");
+            return error_hint(error_new(ERROR_TRANSACTION_STATE, "a transaction is open already"),
+                              "COMMIT or ROLLBACK it first");
         return transaction_begin(session->database, &session->transaction);
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK: {
         Transaction *transaction = session->transaction;
-        if (transaction == NULL) return error_hint(error_new(ERROR_TRANSACTION_STATE, "no transaction is open"), "BEGIN one");
+        if (transaction == NULL)
+            return error_hint(error_new(ERROR_TRANSACTION_STATE, "no transaction is open"),
+                              "BEGIN one");
         session->transaction = NULL;
         if (statement->plan->statement == STATEMENT_COMMIT) return transaction_commit(transaction);
         transaction_rollback(transaction);
@@ -315,7 +338,8 @@ static Error *run_command(contextql_statement *statement)
 
 static bool is_transaction_command(const Plan *plan)
 {
-    return plan->statement == STATEMENT_BEGIN || plan->statement == STATEMENT_COMMIT || plan->statement == STATEMENT_ROLLBACK;
+    return plan->statement == STATEMENT_BEGIN || plan->statement == STATEMENT_COMMIT ||
+           plan->statement == STATEMENT_ROLLBACK;
 }
 
 /* ---- running ---- */
@@ -330,7 +354,8 @@ static void table_of_lines(contextql_statement *statement, Str text)
     size_t start = 0;
     for (size_t i = 0, row = 0; i < text.bytes; i++) {
         if (text.data[i] != '\n') continue;
-        rows[row++] = value_string(str_copy(statement->run_arena, (Str){text.data + start, i - start}));
+        rows[row++] =
+            value_string(str_copy(statement->run_arena, (Str){text.data + start, i - start}));
         start = i + 1;
     }
     statement->table = rows;
@@ -342,7 +367,8 @@ static void explain(contextql_statement *statement)
 {
     Buffer text = {0};
     const int64_t *elapsed_ns = NULL;
-    const uint64_t *actual = statement->execution == NULL ? NULL : execution_profile(statement->execution, &elapsed_ns);
+    const uint64_t *actual =
+        statement->execution == NULL ? NULL : execution_profile(statement->execution, &elapsed_ns);
     planner_explain(&text, statement->plan, actual, elapsed_ns);
     const char *device = statement->execution == NULL ? "" : execution_device(statement->execution);
     if (device[0] != '\0') buffer_printf(&text, "scores: %s\n", device);
@@ -394,7 +420,8 @@ static Error *start(contextql_statement *statement)
     statement->deadline_ns = timeout_ns == 0 ? 0 : statement->started_ns + timeout_ns;
     for (uint32_t i = 0; i < statement->plan->warning_count; i++) {
         const PlanWarning *w = &statement->plan->warnings[i];
-        add_warning(statement, (StatementWarning){w->code, w->message, w->hint, w->offset, w->length});
+        add_warning(statement,
+                    (StatementWarning){w->code, w->message, w->hint, w->offset, w->length});
     }
     if (is_transaction_command(statement->plan)) return run_command(statement);
     TRY(enter_transaction(statement));
@@ -452,10 +479,12 @@ static void note_stats(contextql_statement *statement)
 
 static Error *why_stopped(const contextql_statement *statement, Error *error)
 {
-    if (error_code(error) != ERROR_CANCELLED || atomic_load(&statement->session->interrupted)) return error;
+    if (error_code(error) != ERROR_CANCELLED || atomic_load(&statement->session->interrupted))
+        return error;
     error_drop(error);
     double seconds = (double)statement->session->settings.timeout_ns / 1e9;
-    return error_new(ERROR_TIMEOUT, "the statement took longer than its time limit of %g s", seconds);
+    return error_new(ERROR_TIMEOUT, "the statement took longer than its time limit of %g s",
+                     seconds);
 }
 
 static int finish(contextql_statement *statement, Error *error)
@@ -464,8 +493,10 @@ static int finish(contextql_statement *statement, Error *error)
     execution_close(statement->execution);
     statement->execution = NULL;
     Error *left = leave_transaction(statement, error == NULL);
-    if (error == NULL) error = left;
-    else error_drop(left);
+    if (error == NULL)
+        error = left;
+    else
+        error_drop(left);
     statement->state = error == NULL ? STATEMENT_DONE : STATEMENT_FAILED;
     if (error == NULL) return CONTEXTQL_DONE;
     return session_fail(statement->session, why_stopped(statement, error), CONTEXTQL_RUNTIME);
@@ -477,7 +508,9 @@ int contextql_step(contextql_statement *statement)
     bool more = false;
     if (statement->state == STATEMENT_DONE) return CONTEXTQL_DONE;
     if (statement->state == STATEMENT_FAILED)
-        return session_fail(statement->session, error_new(ERROR_MISUSE, "the statement failed: reset it first"), CONTEXTQL_RUNTIME);
+        return session_fail(statement->session,
+                            error_new(ERROR_MISUSE, "the statement failed: reset it first"),
+                            CONTEXTQL_RUNTIME);
     if (statement->state == STATEMENT_PREPARED) {
         statement->state = STATEMENT_RUNNING;
         error = start(statement);
@@ -536,10 +569,13 @@ static Value cell(const contextql_statement *statement, uint32_t column)
 
 const contextql_value *contextql_column(const contextql_statement *statement, int column)
 {
-    contextql_statement *cache = (contextql_statement *)statement; /* wrapping a value changes no meaning */
+    contextql_statement *cache =
+        (contextql_statement *)statement; /* wrapping a value changes no meaning */
     uint32_t count = statement->plan->column_count;
-    if (statement->state != STATEMENT_RUNNING || column < 0 || (uint32_t)column >= count) return NULL;
-    if (statement->shown == NULL) cache->shown = arena_array(statement->row_arena, const contextql_value *, count);
+    if (statement->state != STATEMENT_RUNNING || column < 0 || (uint32_t)column >= count)
+        return NULL;
+    if (statement->shown == NULL)
+        cache->shown = arena_array(statement->row_arena, const contextql_value *, count);
     if (statement->shown[column] == NULL) {
         ValueHome home = {statement->row_arena, statement->reader};
         cache->shown[column] = value_lend(&home, cell(statement, (uint32_t)column));
@@ -553,7 +589,8 @@ void contextql_statement_stats(const contextql_statement *statement, contextql_s
     if (out->durability == NULL) out->durability = "none";
 }
 
-int contextql_statement_warning(const contextql_statement *statement, size_t i, contextql_error_info *out)
+int contextql_statement_warning(const contextql_statement *statement, size_t i,
+                                contextql_error_info *out)
 {
     if (i >= statement->warning_count) return CONTEXTQL_MISUSE;
     const StatementWarning *warning = &statement->warnings[i];

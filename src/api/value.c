@@ -1,10 +1,10 @@
 /*
  * value.c - values as programs see them.
  *
- * A contextql_value wraps one Value of the engine and knows its home: the arena in which its children are wrapped when
- * somebody asks for them, and the reader that looks into entities. Values lent by a statement live until its next step,
- * so nothing here is counted or freed one by one. Values made by a program own an arena each; what is put into a list or
- * map is copied.
+ * A contextql_value wraps one Value of the engine and knows its home: the arena in which its
+ * children are wrapped when somebody asks for them, and the reader that looks into entities. Values
+ * lent by a statement live until its next step, so nothing here is counted or freed one by one.
+ * Values made by a program own an arena each; what is put into a list or map is copied.
  */
 #include "config.h"
 
@@ -94,7 +94,8 @@ const float *contextql_value_vector(const contextql_value *value, size_t *dimens
 /* The properties of an entity, read once; a failing read (the entity is gone) shows none. */
 static Value inside_of(const contextql_value *value)
 {
-    contextql_value *cache = (contextql_value *)value; /* remembering an answer changes no meaning */
+    contextql_value *cache =
+        (contextql_value *)value; /* remembering an answer changes no meaning */
     if (!cache->inside_known) {
         cache->inside_known = true;
         Value map = value_null();
@@ -129,8 +130,8 @@ static Value members(const contextql_value *value)
 size_t contextql_value_count(const contextql_value *value)
 {
     Value inside = members(value);
-    bool many = inside.kind == VALUE_LIST || inside.kind == VALUE_MAP || inside.kind == VALUE_PATH ||
-                inside.kind == VALUE_VECTOR;
+    bool many = inside.kind == VALUE_LIST || inside.kind == VALUE_MAP ||
+                inside.kind == VALUE_PATH || inside.kind == VALUE_VECTOR;
     return many ? inside.aux : 0;
 }
 
@@ -139,7 +140,8 @@ static Value path_element(Value path, size_t i)
     return i % 2 == 0 ? value_node(path.as.path[i]) : value_relationship(path.as.path[i]);
 }
 
-const contextql_value *contextql_value_at(const contextql_value *value, size_t i, contextql_text *key)
+const contextql_value *contextql_value_at(const contextql_value *value, size_t i,
+                                          contextql_text *key)
 {
     Value inside = members(value);
     if (key != NULL) *key = (contextql_text){"", 0};
@@ -181,12 +183,9 @@ static const struct {
     ValueKind kind;
     contextql_temporal_kind shown;
 } temporal_kinds[] = {
-    {VALUE_DATE, CONTEXTQL_DATE},
-    {VALUE_LOCAL_TIME, CONTEXTQL_LOCAL_TIME},
-    {VALUE_TIME, CONTEXTQL_TIME},
-    {VALUE_LOCAL_DATETIME, CONTEXTQL_LOCAL_DATETIME},
-    {VALUE_DATETIME, CONTEXTQL_DATETIME},
-    {VALUE_DURATION, CONTEXTQL_DURATION},
+    {VALUE_DATE, CONTEXTQL_DATE},         {VALUE_LOCAL_TIME, CONTEXTQL_LOCAL_TIME},
+    {VALUE_TIME, CONTEXTQL_TIME},         {VALUE_LOCAL_DATETIME, CONTEXTQL_LOCAL_DATETIME},
+    {VALUE_DATETIME, CONTEXTQL_DATETIME}, {VALUE_DURATION, CONTEXTQL_DURATION},
 };
 
 enum { SECONDS_A_DAY = 86400, NS_A_SECOND = 1000000000 };
@@ -209,7 +208,8 @@ bool contextql_value_temporal(const contextql_value *value, contextql_temporal *
     *out = (contextql_temporal){.zone = {"", 0}};
     bool known = false;
     for (size_t i = 0; i < sizeof temporal_kinds / sizeof *temporal_kinds; i++)
-        if (temporal_kinds[i].kind == (ValueKind)v.kind) out->kind = temporal_kinds[i].shown, known = true;
+        if (temporal_kinds[i].kind == (ValueKind)v.kind)
+            out->kind = temporal_kinds[i].shown, known = true;
     if (!known) return false;
     if (v.kind == VALUE_DATE) out->days = v.as.integer;
     if (v.kind == VALUE_LOCAL_TIME || v.kind == VALUE_TIME) {
@@ -243,7 +243,8 @@ static void ends_of(const contextql_value *value, uint64_t *start, uint64_t *end
 {
     *start = *end = 0;
     if (value->value.kind == VALUE_RELATIONSHIP && value->home.reader != NULL)
-        error_drop(value->home.reader->ends(value->home.reader->state, value->value.as.id, start, end));
+        error_drop(
+            value->home.reader->ends(value->home.reader->state, value->value.as.id, start, end));
 }
 
 uint64_t contextql_value_start_id(const contextql_value *value)
@@ -337,7 +338,8 @@ contextql_value *contextql_value_new_vector(const float *components, size_t dime
 
 static Value duration_of(const contextql_temporal *temporal, Duration *duration)
 {
-    *duration = (Duration){temporal->months, temporal->days, temporal->seconds, (int32_t)temporal->nanoseconds};
+    *duration = (Duration){temporal->months, temporal->days, temporal->seconds,
+                           (int32_t)temporal->nanoseconds};
     return (Value){.kind = VALUE_DURATION, .as.duration = duration};
 }
 
@@ -346,17 +348,26 @@ contextql_value *contextql_value_new_temporal(const contextql_temporal *temporal
     int64_t seconds = temporal->days * SECONDS_A_DAY + temporal->seconds;
     int64_t ns_of_day = temporal->seconds * NS_A_SECOND + temporal->nanoseconds;
     if (temporal->nanoseconds < 0 || temporal->nanoseconds >= NS_A_SECOND) return NULL;
-    Moment moment = {seconds - temporal->offset_seconds, (uint32_t)temporal->nanoseconds, temporal->offset_seconds,
+    Moment moment = {seconds - temporal->offset_seconds,
+                     (uint32_t)temporal->nanoseconds,
+                     temporal->offset_seconds,
                      {temporal->zone.data, temporal->zone.size}};
     Duration duration;
     switch (temporal->kind) {
-    case CONTEXTQL_DATE: return new_value((Value){.kind = VALUE_DATE, .as.integer = temporal->days});
-    case CONTEXTQL_LOCAL_TIME: return new_value((Value){.kind = VALUE_LOCAL_TIME, .as.integer = ns_of_day});
+    case CONTEXTQL_DATE:
+        return new_value((Value){.kind = VALUE_DATE, .as.integer = temporal->days});
+    case CONTEXTQL_LOCAL_TIME:
+        return new_value((Value){.kind = VALUE_LOCAL_TIME, .as.integer = ns_of_day});
     case CONTEXTQL_TIME:
-        return new_value((Value){.kind = VALUE_TIME, .aux = (uint32_t)temporal->offset_seconds, .as.integer = ns_of_day});
+        return new_value((Value){.kind = VALUE_TIME,
+                                 .aux = (uint32_t)temporal->offset_seconds,
+                                 .as.integer = ns_of_day});
     case CONTEXTQL_LOCAL_DATETIME:
-        return new_value((Value){.kind = VALUE_LOCAL_DATETIME, .aux = (uint32_t)temporal->nanoseconds, .as.integer = seconds});
-    case CONTEXTQL_DATETIME: return new_value((Value){.kind = VALUE_DATETIME, .as.moment = &moment});
+        return new_value((Value){.kind = VALUE_LOCAL_DATETIME,
+                                 .aux = (uint32_t)temporal->nanoseconds,
+                                 .as.integer = seconds});
+    case CONTEXTQL_DATETIME:
+        return new_value((Value){.kind = VALUE_DATETIME, .as.moment = &moment});
     case CONTEXTQL_DURATION: return new_value(duration_of(temporal, &duration));
     }
     return NULL;
@@ -372,7 +383,8 @@ contextql_value *contextql_value_new_map(void)
     return new_value(value_map(NULL, 0));
 }
 
-/* Room for one more element of `bytes` in an owned list or map; arenas do not grow in place, so the array doubles. */
+/* Room for one more element of `bytes` in an owned list or map; arenas do not grow in place, so the
+ * array doubles. */
 static void *room(contextql_value *value, size_t bytes)
 {
     size_t count = value->value.aux;
@@ -386,20 +398,24 @@ static void *room(contextql_value *value, size_t bytes)
 
 int contextql_value_append(contextql_value *list, const contextql_value *element)
 {
-    if (!list->owned || list->value.kind != VALUE_LIST || list->value.aux == UINT32_MAX) return CONTEXTQL_MISUSE;
+    if (!list->owned || list->value.kind != VALUE_LIST || list->value.aux == UINT32_MAX)
+        return CONTEXTQL_MISUSE;
     Value *items = room(list, sizeof(Value));
     items[list->value.aux++] = value_take(list->home.arena, element);
     return CONTEXTQL_OK;
 }
 
-int contextql_value_put(contextql_value *map, const char *key, size_t size, const contextql_value *value)
+int contextql_value_put(contextql_value *map, const char *key, size_t size,
+                        const contextql_value *value)
 {
-    if (!map->owned || map->value.kind != VALUE_MAP || map->value.aux == UINT32_MAX) return CONTEXTQL_MISUSE;
+    if (!map->owned || map->value.kind != VALUE_MAP || map->value.aux == UINT32_MAX)
+        return CONTEXTQL_MISUSE;
     Str name = str_copy(map->home.arena, (Str){key, size});
     Value taken = value_take(map->home.arena, value);
     ValueEntry *entries = room(map, sizeof(ValueEntry));
     size_t at = map->value.aux;
-    while (at > 0 && str_compare(entries[at - 1].key, name) > 0) at--;
+    while (at > 0 && str_compare(entries[at - 1].key, name) > 0)
+        at--;
     if (at > 0 && str_equal(entries[at - 1].key, name)) {
         entries[at - 1].value = taken;
         return CONTEXTQL_OK;

@@ -1,8 +1,8 @@
 /*
  * bytes.c - little-endian numbers, varints, CRC32C.
  *
- * The checksum is RFC 3720's; the SSE4.2 instruction computes it eight bytes at a time where the machine has it, a table
- * otherwise, with the same result.
+ * The checksum is RFC 3720's; the SSE4.2 instruction computes it eight bytes at a time where the
+ * machine has it, a table otherwise, with the same result.
  */
 #include "config.h"
 
@@ -24,7 +24,8 @@ static uint32_t crc_table(uint32_t crc, const uint8_t *at, size_t bytes)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
-__attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const uint8_t *at, size_t bytes)
+__attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const uint8_t *at,
+                                                            size_t bytes)
 {
     uint64_t wide = crc;
     for (; bytes >= 8; bytes -= 8, at += 8) {

@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* CRC32C (Castagnoli, RFC 3720 B.4) of `data`, going on from `crc` (0 to begin). SSE4.2 when the machine has it. */
+/* CRC32C (Castagnoli, RFC 3720 B.4) of `data`, going on from `crc` (0 to begin). SSE4.2 when the
+ * machine has it. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes);
 
 /* Writing into a Buffer. */
@@ -17,7 +18,8 @@ void put_u64(Buffer *out, uint64_t);
 void put_varint(Buffer *out, uint64_t); /* LEB128, at most 10 bytes */
 void put_str(Buffer *out, Str);         /* varint length, bytes */
 
-/* Reading from bytes nobody has checked: past the end everything reads as 0 and `failed` is set; look once at the end. */
+/* Reading from bytes nobody has checked: past the end everything reads as 0 and `failed` is set;
+ * look once at the end. */
 typedef struct Reader {
     const uint8_t *at, *end;
     bool failed;

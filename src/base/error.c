@@ -1,5 +1,6 @@
 /*
- * error.c - errors are values. What an error says is copied into it; its code is a row of contextql/errors.def.
+ * error.c - errors are values. What an error says is copied into it; its code is a row of
+ * contextql/errors.def.
  */
 #include "config.h"
 
@@ -23,7 +24,8 @@ typedef struct CodeRow {
 } CodeRow;
 
 static const CodeRow rows[] = {
-#define ERROR_CODE(name, number, type, detail, gqlstatus, meaning, advice) {number, type, detail, gqlstatus, advice},
+#define ERROR_CODE(name, number, type, detail, gqlstatus, meaning, advice)                         \
+    {number, type, detail, gqlstatus, advice},
 #include "contextql/errors.def"
 #undef ERROR_CODE
 };
@@ -63,7 +65,8 @@ Error *error_errno(ErrorCode code, int errno_value, const char *format, ...)
     char *message = format_text(format, args);
     va_end(args);
     char reason[128];
-    const char *text = strerror_r(errno_value, reason, sizeof reason); /* the GNU form gives the text */
+    const char *text =
+        strerror_r(errno_value, reason, sizeof reason); /* the GNU form gives the text */
     size_t bytes = strlen(message) + strlen(text) + 3;
     char *whole = mem_alloc(bytes);
     snprintf(whole, bytes, "%s: %s", message, text);

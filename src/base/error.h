@@ -1,8 +1,9 @@
 /*
  * error.h - errors are values: NULL is success.
  *
- * An Error carries a code (one row of contextql/errors.def), a message, a hint, the place in the query text and the
- * tokens that could have stood there. It is made where it is found, passed up by TRY, printed by a face only.
+ * An Error carries a code (one row of contextql/errors.def), a message, a hint, the place in the
+ * query text and the tokens that could have stood there. It is made where it is found, passed up by
+ * TRY, printed by a face only.
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
@@ -25,15 +26,18 @@ typedef struct Error Error;
     } while (0)
 
 /* Never NULL. The caller owns it: passes it up or drops it. */
-Error *error_new(ErrorCode code, const char *format, ...) MUST_CHECK __attribute__((format(printf, 2, 3)));
+Error *error_new(ErrorCode code, const char *format, ...) MUST_CHECK
+    __attribute__((format(printf, 2, 3)));
 /* The same with the reason of `errno` behind the message. */
 Error *error_errno(ErrorCode code, int errno_value, const char *format, ...) MUST_CHECK
     __attribute__((format(printf, 3, 4)));
-/* The next three change and return `error` (NULL stays NULL). A place or hint already set is kept. */
+/* The next three change and return `error` (NULL stays NULL). A place or hint already set is kept.
+ */
 Error *error_at(Error *error, size_t offset, size_t length);
 Error *error_hint(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-Error *error_expect(Error *error, const char *const *tokens, size_t count); /* copies the array; texts are constants */
-void error_drop(Error *error); /* NULL is welcome */
+Error *error_expect(Error *error, const char *const *tokens,
+                    size_t count); /* copies the array; texts are constants */
+void error_drop(Error *error);     /* NULL is welcome */
 
 ErrorCode error_code(const Error *error);
 const char *error_message(const Error *error);

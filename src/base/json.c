@@ -15,7 +15,8 @@ typedef struct JsonReader {
 
 static Error *bad(const JsonReader *reader, const char *what)
 {
-    return error_at(error_new(ERROR_BAD_FILE, "not JSON: %s at byte %zu", what, reader->at), reader->at, 1);
+    return error_at(error_new(ERROR_BAD_FILE, "not JSON: %s at byte %zu", what, reader->at),
+                    reader->at, 1);
 }
 
 static char peek(const JsonReader *reader)
@@ -25,7 +26,8 @@ static char peek(const JsonReader *reader)
 
 static void blanks(JsonReader *reader)
 {
-    while (reader->at < reader->text.bytes && strchr(" \t\r\n", reader->text.data[reader->at]) != NULL &&
+    while (reader->at < reader->text.bytes &&
+           strchr(" \t\r\n", reader->text.data[reader->at]) != NULL &&
            reader->text.data[reader->at] != '\0')
         reader->at++;
 }
@@ -35,14 +37,17 @@ static bool hex4(JsonReader *reader, uint32_t *out)
     *out = 0;
     for (int i = 0; i < 4; i++, reader->at++) {
         char c = peek(reader);
-        int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        int digit = c >= '0' && c <= '9'                 ? c - '0'
+                    : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                         : -1;
         if (digit < 0) return false;
         *out = *out << 4 | (uint32_t)digit;
     }
     return true;
 }
 
-/* Behind "\u": one code point, of two escapes when the first is a high surrogate; a lone surrogate becomes U+FFFD. */
+/* Behind "\u": one code point, of two escapes when the first is a high surrogate; a lone surrogate
+ * becomes U+FFFD. */
 static bool escaped_unicode(JsonReader *reader, char *out, size_t *bytes)
 {
     uint32_t point, low;
@@ -53,8 +58,10 @@ static bool escaped_unicode(JsonReader *reader, char *out, size_t *bytes)
         size_t back = reader->at;
         reader->at += 2;
         if (!hex4(reader, &low)) return false;
-        if (low >= 0xdc00 && low < 0xe000) point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
-        else reader->at = back;
+        if (low >= 0xdc00 && low < 0xe000)
+            point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
+        else
+            reader->at = back;
     }
     if (point >= 0xd800 && point < 0xe000) point = 0xfffd;
     *bytes += utf8_put(out + *bytes, point);
@@ -77,7 +84,8 @@ static Error *read_string(JsonReader *reader, Str *out)
 {
     size_t start = ++reader->at, plain = start;
     const char *data = reader->text.data;
-    while (plain < reader->text.bytes && data[plain] != '"' && data[plain] != '\\' && (unsigned char)data[plain] >= 0x20)
+    while (plain < reader->text.bytes && data[plain] != '"' && data[plain] != '\\' &&
+           (unsigned char)data[plain] >= 0x20)
         plain++;
     if (plain < reader->text.bytes && data[plain] == '"') { /* nothing to undo: borrow */
         *out = (Str){data + start, plain - start};
@@ -93,8 +101,10 @@ static Error *read_string(JsonReader *reader, Str *out)
     while (reader->at < end) {
         char c = data[reader->at];
         if ((unsigned char)c < 0x20) return bad(reader, "a control character in a string");
-        if (c != '\\') copy[bytes++] = c, reader->at++;
-        else if (reader->at++, !escape(reader, copy, &bytes)) return bad(reader, "a bad escape");
+        if (c != '\\')
+            copy[bytes++] = c, reader->at++;
+        else if (reader->at++, !escape(reader, copy, &bytes))
+            return bad(reader, "a bad escape");
     }
     reader->at = end + 1;
     *out = (Str){copy, bytes};
@@ -134,7 +144,9 @@ static Error *read_value(JsonReader *reader, Json *out);
 static bool word(JsonReader *reader, const char *text)
 {
     size_t bytes = strlen(text);
-    if (reader->text.bytes - reader->at < bytes || memcmp(reader->text.data + reader->at, text, bytes) != 0) return false;
+    if (reader->text.bytes - reader->at < bytes ||
+        memcmp(reader->text.data + reader->at, text, bytes) != 0)
+        return false;
     reader->at += bytes;
     return true;
 }
@@ -171,7 +183,8 @@ static Error *read_members(JsonReader *reader, char close, Json *out)
         reader->at++;
         if (c == close) break;
     }
-    if (error == NULL) out->items = (Json *)(void *)arena_copy(reader->arena, items, count * sizeof *items);
+    if (error == NULL)
+        out->items = (Json *)(void *)arena_copy(reader->arena, items, count * sizeof *items);
     out->count = count;
     mem_free(items);
     return error;
@@ -230,13 +243,20 @@ void json_put_string(Buffer *out, Str text)
     while (at < text.bytes) {
         size_t from = at;
         int32_t c = utf8_next(text, &at);
-        if (c == '"' || c == '\\') buffer_char(out, '\\'), buffer_char(out, (char)c);
-        else if (c == '\n') buffer_text(out, "\\n");
-        else if (c == '\t') buffer_text(out, "\\t");
-        else if (c == '\r') buffer_text(out, "\\r");
-        else if (c >= 0 && c < 0x20) buffer_printf(out, "\\u%04x", (unsigned)c);
-        else if (c < 0) buffer_text(out, "\xef\xbf\xbd");
-        else buffer_append(out, text.data + from, at - from);
+        if (c == '"' || c == '\\')
+            buffer_char(out, '\\'), buffer_char(out, (char)c);
+        else if (c == '\n')
+            buffer_text(out, "\\n");
+        else if (c == '\t')
+            buffer_text(out, "\\t");
+        else if (c == '\r')
+            buffer_text(out, "\\r");
+        else if (c >= 0 && c < 0x20)
+            buffer_printf(out, "\\u%04x", (unsigned)c);
+        else if (c < 0)
+            buffer_text(out, "\xef\xbf\xbd");
+        else
+            buffer_append(out, text.data + from, at - from);
     }
     buffer_char(out, '"');
 }

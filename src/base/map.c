@@ -1,8 +1,9 @@
 /*
  * map.c - hash tables with open addressing.
  *
- * Entries stand in an array in order of insertion; a table of u32 positions, a power of two and at most 2/3 full, finds
- * them by linear probing. Nothing is ever removed: what grows here (names, sessions, groups) only grows.
+ * Entries stand in an array in order of insertion; a table of u32 positions, a power of two and at
+ * most 2/3 full, finds them by linear probing. Nothing is ever removed: what grows here (names,
+ * sessions, groups) only grows.
  */
 #include "config.h"
 

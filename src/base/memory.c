@@ -1,12 +1,13 @@
 /*
  * memory.c - the only place that calls malloc.
  *
- * An arena is a list of blocks, each twice the last up to a megabyte; allocation bumps a pointer. A request larger than a
- * block gets one of its own. Reset keeps the newest (largest) ordinary block, so that a statement run again allocates
- * nothing.
+ * An arena is a list of blocks, each twice the last up to a megabyte; allocation bumps a pointer. A
+ * request larger than a block gets one of its own. Reset keeps the newest (largest) ordinary block,
+ * so that a statement run again allocates nothing.
  *
- * Running out of memory ends the process: what was acknowledged is in the log, and a program in which any call may fail
- * for want of memory cannot be tested to the end. Statements have limits that stop them long before.
+ * Running out of memory ends the process: what was acknowledged is in the log, and a program in
+ * which any call may fail for want of memory cannot be tested to the end. Statements have limits
+ * that stop them long before.
  */
 #include "config.h"
 
@@ -82,7 +83,7 @@ typedef struct Block {
 } Block;
 
 struct Arena {
-    Block *blocks;      /* newest first; the first is where allocation goes on */
+    Block *blocks; /* newest first; the first is where allocation goes on */
     char *at, *end;
     size_t held_bytes;
     size_t next_bytes;

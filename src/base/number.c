@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Fifteen digits bring back most doubles, seventeen all of them: the first that does is the shortest. Below the normal range
- * fewer digits may do. */
+/* Fifteen digits bring back most doubles, seventeen all of them: the first that does is the
+ * shortest. Below the normal range fewer digits may do. */
 static void shortest(char *out, size_t capacity, double value)
 {
     for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
@@ -28,8 +28,10 @@ static void trim_exponent(char *text)
     char *e = strchr(text, 'e');
     if (e == NULL) return;
     char *from = e + 1, *to = e + 1;
-    if (*from == '-') from++, to++;
-    else if (*from == '+') from++;
+    if (*from == '-')
+        from++, to++;
+    else if (*from == '+')
+        from++;
     while (*from == '0' && from[1] != '\0')
         from++;
     memmove(to, from, strlen(from) + 1);
@@ -38,8 +40,10 @@ static void trim_exponent(char *text)
 size_t float_print(char out[FLOAT_TEXT_MAX], double value)
 {
     if (isnan(value)) return (size_t)snprintf(out, FLOAT_TEXT_MAX, "NaN");
-    if (isinf(value)) return (size_t)snprintf(out, FLOAT_TEXT_MAX, value > 0 ? "Infinity" : "-Infinity");
-    if (value == floor(value) && fabs(value) < 1e16) return (size_t)snprintf(out, FLOAT_TEXT_MAX, "%.0f.0", value);
+    if (isinf(value))
+        return (size_t)snprintf(out, FLOAT_TEXT_MAX, value > 0 ? "Infinity" : "-Infinity");
+    if (value == floor(value) && fabs(value) < 1e16)
+        return (size_t)snprintf(out, FLOAT_TEXT_MAX, "%.0f.0", value);
     shortest(out, FLOAT_TEXT_MAX, value);
     trim_exponent(out);
     if (strpbrk(out, ".e") == NULL) strcat(out, ".0");

@@ -1,6 +1,6 @@
 /*
- * script.h - ScriptHost: the plug between the shell and a scripting language. Filled in by lua, used by shell, wired in
- * main.c; neither of the two knows the other.
+ * script.h - ScriptHost: the plug between the shell and a scripting language. Filled in by lua,
+ * used by shell, wired in main.c; neither of the two knows the other.
  *
  * Every call may be NULL when the host does not offer it. An Error given back is the caller's.
  */
@@ -11,20 +11,24 @@
 
 typedef struct ScriptHost {
     void *state;
-    /* The session that scripts see as `db` (a contextql *, which base does not know). NULL: none any more. */
+    /* The session that scripts see as `db` (a contextql *, which base does not know). NULL: none
+     * any more. */
     void (*attach)(void *state, void *session);
-    /* Runs a chunk. `chunk` names it in messages: "=stdin", "@file.lua". With `print`, values it gives are printed to
-     * standard output, one a line. */
+    /* Runs a chunk. `chunk` names it in messages: "=stdin", "@file.lua". With `print`, values it
+     * gives are printed to standard output, one a line. */
     Error *(*run)(void *state, Str source, const char *chunk, bool print);
-    /* Runs a file as a program: arguments are in the global `arg`, a first line that begins with #! is skipped. */
+    /* Runs a file as a program: arguments are in the global `arg`, a first line that begins with #!
+     * is skipped. */
     Error *(*run_file)(void *state, const char *path, int argument_count, char **arguments);
     /* Is `source` a whole chunk, or would more lines make it one? */
     bool (*is_complete)(void *state, Str source);
-    void (*interrupt)(void *state);                                 /* from a signal handler: stops what runs */
-    bool (*prompt)(void *state, Buffer *left, Buffer *right);       /* false: the shell's own */
+    void (*interrupt)(void *state); /* from a signal handler: stops what runs */
+    bool (*prompt)(void *state, Buffer *left, Buffer *right); /* false: the shell's own */
     bool (*key)(void *state, const char *key, Buffer *line, size_t *cursor); /* false: not bound */
-    void (*complete)(void *state, const char *kind, Str prefix, void (*offer)(void *sink, Str text), void *sink);
-    bool (*command)(void *state, Str name, Str arguments, Error **error); /* false: no such command */
-    void (*event)(void *state, const char *name, Str detail);       /* "statement", "result", "error" */
+    void (*complete)(void *state, const char *kind, Str prefix, void (*offer)(void *sink, Str text),
+                     void *sink);
+    bool (*command)(void *state, Str name, Str arguments,
+                    Error **error);                           /* false: no such command */
+    void (*event)(void *state, const char *name, Str detail); /* "statement", "result", "error" */
 } ScriptHost;
 #endif

@@ -33,7 +33,8 @@ Str str_copy(Arena *arena, Str text)
 
 enum { DISTANCE_BYTES_MAX = 64 }; /* names longer than this are never suggested */
 
-/* Optimal string alignment: insert, delete, replace, swap of neighbours; three rows of the usual table. */
+/* Optimal string alignment: insert, delete, replace, swap of neighbours; three rows of the usual
+ * table. */
 size_t str_distance(Str a, Str b, size_t max)
 {
     size_t rows[3][DISTANCE_BYTES_MAX + 1];
@@ -97,8 +98,10 @@ bool utf8_valid(Str text)
 {
     size_t at = 0;
     while (at < text.bytes) {
-        if ((unsigned char)text.data[at] < 0x80) at++;
-        else if (utf8_next(text, &at) < 0) return false;
+        if ((unsigned char)text.data[at] < 0x80)
+            at++;
+        else if (utf8_next(text, &at) < 0)
+            return false;
     }
     return true;
 }

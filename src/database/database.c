@@ -1,10 +1,11 @@
 /*
  * database.c - sessions share a graph; transactions take turns at writing; commits share fsyncs.
  *
- * Committing has two steps. With the writer token held, the transaction's effects are encoded and appended to the log's memory;
- * then the token goes to the next writer. Without it, the session waits until its record is durable: the first that finds
- * nobody flushing does so for all that have appended, publishes their versions and wakes them. A flush that fails is final: its
- * transactions and all built on them were never visible, and nothing is written any more.
+ * Committing has two steps. With the writer token held, the transaction's effects are encoded and
+ * appended to the log's memory; then the token goes to the next writer. Without it, the session
+ * waits until its record is durable: the first that finds nobody flushing does so for all that have
+ * appended, publishes their versions and wakes them. A flush that fails is final: its transactions
+ * and all built on them were never visible, and nothing is written any more.
  */
 #include "config.h"
 
@@ -26,25 +27,26 @@ struct Database {
     const Clock *clock;
     bool read_only;
     atomic_uint sessions;
-    pthread_mutex_t lock;     /* of everything below; never held over a sync or while the graph is read or written */
+    pthread_mutex_t lock; /* of everything below; never held over a sync or while the graph is read
+                             or written */
     pthread_cond_t freed, flushed;
-    bool writing;             /* somebody has the writer token */
-    Wal *wal;                 /* NULL in memory */
+    bool writing; /* somebody has the writer token */
+    Wal *wal;     /* NULL in memory */
     DirectoryLock *directory;
     LoggedNames names;
     bool flushing;
     uint64_t appended_version; /* of the newest transaction in the log's memory */
     uint64_t durable_lsn;
-    bool failed;              /* the log could not be written: read-only from now on */
+    bool failed; /* the log could not be written: read-only from now on */
     DatabaseCounters counters;
 };
 
 struct Transaction {
     Database *database;
     GraphView view;
-    uint32_t slot;            /* of the held view */
+    uint32_t slot; /* of the held view */
     bool read;
-    GraphWriter *writer;      /* NULL: it has not written yet */
+    GraphWriter *writer; /* NULL: it has not written yet */
 };
 
 /* ---- open and close ---- */
@@ -88,8 +90,10 @@ static Error *replay_one(void *user, Str payload)
     Database *database = user;
     GraphWriter *writer = graph_writer_begin(database->graph);
     Error *error = log_replay(writer, payload);
-    if (error == NULL) graph_writer_publish(writer);
-    else graph_writer_abort(writer);
+    if (error == NULL)
+        graph_writer_publish(writer);
+    else
+        graph_writer_abort(writer);
     return error;
 }
 
@@ -97,12 +101,18 @@ static Error *check_directory(const char *directory, const DatabaseOptions *opti
 {
     struct stat status;
     if (stat(directory, &status) == 0)
-        return S_ISDIR(status.st_mode) ? NULL
-                                       : error_hint(error_new(ERROR_NOT_A_DATABASE, "%s is a file, not a database directory", directory), "name a directory");
+        return S_ISDIR(status.st_mode)
+                   ? NULL
+                   : error_hint(error_new(ERROR_NOT_A_DATABASE,
+                                          "%s is a file, not a database directory", directory),
+                                "name a directory");
     if (errno != ENOENT) return error_errno(ERROR_IO, errno, "%s cannot be opened", directory);
     if (!options->create || options->read_only)
-        return error_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory), "open it for writing to make it");
-    return mkdir(directory, 0755) == 0 ? NULL : error_errno(ERROR_IO, errno, "%s cannot be made", directory);
+        return error_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
+                          "open it for writing to make it");
+    return mkdir(directory, 0755) == 0
+               ? NULL
+               : error_errno(ERROR_IO, errno, "%s cannot be made", directory);
 }
 
 /* An existing directory that is not empty and no database is left alone. */
@@ -111,8 +121,13 @@ static Error *check_empty(const char *directory)
     char path[4352];
     snprintf(path, sizeof path, "%.4200s/catalog.db", directory);
     if (access(path, F_OK) == 0) return NULL;
-    if (rmdir(directory) == 0) return mkdir(directory, 0755) == 0 ? NULL : error_errno(ERROR_IO, errno, "%s cannot be made", directory);
-    return error_hint(error_new(ERROR_NOT_A_DATABASE, "%s is a directory, but not a database, and not empty", directory), "name another directory");
+    if (rmdir(directory) == 0)
+        return mkdir(directory, 0755) == 0
+                   ? NULL
+                   : error_errno(ERROR_IO, errno, "%s cannot be made", directory);
+    return error_hint(error_new(ERROR_NOT_A_DATABASE,
+                                "%s is a directory, but not a database, and not empty", directory),
+                      "name another directory");
 }
 
 static Error *open_files(Database *database, const char *directory, const DatabaseOptions *options)
@@ -141,7 +156,8 @@ static Error *open_files(Database *database, const char *directory, const Databa
     return NULL;
 }
 
-Error *database_open(const char *directory, const DatabaseOptions *options, const Clock *clock, Database **out)
+Error *database_open(const char *directory, const DatabaseOptions *options, const Clock *clock,
+                     Database **out)
 {
     Database *database = database_new(options, clock);
     Error *error = open_files(database, directory, options);
@@ -235,13 +251,21 @@ Error *transaction_writer(Transaction *transaction, GraphWriter **out)
     if (transaction->writer != NULL) return *out = transaction->writer, NULL;
     if (database->read_only) return error_new(ERROR_READ_ONLY, "the database was opened read-only");
     if (database->failed)
-        return error_hint(error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written"), "close and open the database again");
+        return error_hint(
+            error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written"),
+            "close and open the database again");
     if (!take_token(database))
-        return error_hint(error_new(ERROR_LOCKED, "another transaction has been writing for over %d s", BUSY_TIMEOUT_MS / 1000), "end it, or try again");
-    uint64_t published = graph_version(database->graph), newest = database->appended_version > published ? database->appended_version : published;
+        return error_hint(error_new(ERROR_LOCKED,
+                                    "another transaction has been writing for over %d s",
+                                    BUSY_TIMEOUT_MS / 1000),
+                          "end it, or try again");
+    uint64_t published = graph_version(database->graph),
+             newest =
+                 database->appended_version > published ? database->appended_version : published;
     if (transaction->read && newest > transaction->view.version) {
         give_token(database);
-        return error_new(ERROR_CONFLICT, "another transaction has written since this one began to read");
+        return error_new(ERROR_CONFLICT,
+                         "another transaction has written since this one began to read");
     }
     *out = transaction->writer = graph_writer_begin(database->graph);
     return NULL;
@@ -263,7 +287,9 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
     Buffer payload = {0};
     log_encode(writer, &database->names, &payload);
     pthread_mutex_lock(&database->lock);
-    Error *error = database->failed ? error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written") : wal_append(database->wal, buffer_view(&payload), lsn);
+    Error *error = database->failed ? error_new(ERROR_READ_ONLY,
+                                                "writing the log failed: nothing more is written")
+                                    : wal_append(database->wal, buffer_view(&payload), lsn);
     if (error == NULL) {
         database->appended_version = graph_writer_finish(writer);
         database->counters.commits++;
@@ -302,9 +328,13 @@ static Error *wait_durable(Database *database, uint64_t lsn)
     Error *error = NULL;
     pthread_mutex_lock(&database->lock);
     while (error == NULL && database->durable_lsn < lsn) {
-        if (database->failed) error = error_new(ERROR_IO, "the log could not be written: the transaction is not committed");
-        else if (database->flushing) pthread_cond_wait(&database->flushed, &database->lock);
-        else error = flush_all(database);
+        if (database->failed)
+            error = error_new(ERROR_IO,
+                              "the log could not be written: the transaction is not committed");
+        else if (database->flushing)
+            pthread_cond_wait(&database->flushed, &database->lock);
+        else
+            error = flush_all(database);
     }
     pthread_mutex_unlock(&database->lock);
     return error;
@@ -320,7 +350,8 @@ Error *transaction_commit(Transaction *transaction)
 {
     Database *database = transaction->database;
     GraphWriter *writer = transaction->writer;
-    if (writer == NULL || graph_change_count(writer) == 0) return transaction_rollback(transaction), NULL;
+    if (writer == NULL || graph_change_count(writer) == 0)
+        return transaction_rollback(transaction), NULL;
     uint64_t lsn;
     Error *error = NULL;
     if (database->wal == NULL) {

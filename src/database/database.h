@@ -1,10 +1,11 @@
 /*
  * database.h - a graph with transactions, shared by sessions, in memory or in a directory.
  *
- * Any number of transactions read; one writes. A transaction reads the version that was newest when it began. The writer token
- * is taken at the first write and given back once the transaction's records are handed to the log, before the fsync: the next
- * writer builds on it, and commits of several sessions share one fsync. A commit is acknowledged, and seen by readers, when it
- * is durable.
+ * Any number of transactions read; one writes. A transaction reads the version that was newest when
+ * it began. The writer token is taken at the first write and given back once the transaction's
+ * records are handed to the log, before the fsync: the next writer builds on it, and commits of
+ * several sessions share one fsync. A commit is acknowledged, and seen by readers, when it is
+ * durable.
  *
  *     DIRECTORY/catalog.db   identity and format (storage/catalog.h)
  *     DIRECTORY/wal/         the log: every commit (storage/wal.h)
@@ -23,26 +24,31 @@ typedef struct DatabaseOptions {
 } DatabaseOptions;
 
 typedef struct DatabaseCounters {
-    uint64_t commits, syncs;      /* since opening; syncs: fdatasyncs of the log */
-    uint64_t replayed, discarded_bytes; /* at opening: transactions done again; bytes of a torn tail */
+    uint64_t commits, syncs; /* since opening; syncs: fdatasyncs of the log */
+    uint64_t replayed,
+        discarded_bytes; /* at opening: transactions done again; bytes of a torn tail */
 } DatabaseCounters;
 
 enum { BUSY_TIMEOUT_MS = 5000 }; /* how long a writer waits for another */
 
-Error *database_open_memory(const DatabaseOptions *options, const Clock *clock, Database **out) MUST_CHECK;
-/* Opens the database in `directory`, or makes it with `create`. ERROR_LOCKED names the process that writes. Read-only beside a
- * writer sees what was durable at opening. */
-Error *database_open(const char *directory, const DatabaseOptions *options, const Clock *clock, Database **out) MUST_CHECK;
+Error *database_open_memory(const DatabaseOptions *options, const Clock *clock,
+                            Database **out) MUST_CHECK;
+/* Opens the database in `directory`, or makes it with `create`. ERROR_LOCKED names the process that
+ * writes. Read-only beside a writer sees what was durable at opening. */
+Error *database_open(const char *directory, const DatabaseOptions *options, const Clock *clock,
+                     Database **out) MUST_CHECK;
 Database *database_share(Database *database); /* one more session on it */
 Error *database_close(Database *database);    /* a session; with the last one everything goes */
-const char *database_durability(const Database *database); /* what a commit stands for: "none" in memory, else "synced" */
+const char *database_durability(
+    const Database *database); /* what a commit stands for: "none" in memory, else "synced" */
 DatabaseCounters database_counters(Database *database);
 
 Error *transaction_begin(Database *database, Transaction **out) MUST_CHECK;
 GraphView transaction_view(const Transaction *transaction);
 /* The transaction has read: from now on another's commit is a conflict with its first write. */
 void transaction_mark_read(Transaction *transaction);
-/* ERROR_LOCKED after the busy timeout; ERROR_CONFLICT if somebody wrote since the transaction first read. */
+/* ERROR_LOCKED after the busy timeout; ERROR_CONFLICT if somebody wrote since the transaction first
+ * read. */
 Error *transaction_writer(Transaction *transaction, GraphWriter **out) MUST_CHECK;
 size_t transaction_savepoint(const Transaction *transaction);
 void transaction_rollback_to(Transaction *transaction, size_t savepoint);

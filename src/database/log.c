@@ -16,8 +16,17 @@
 
 #include "database/log.h"
 
-typedef enum Effect { EFFECT_NAME = 1, EFFECT_NODE, EFFECT_RELATION, EFFECT_PROPERTY, EFFECT_LABELS, EFFECT_GONE_NODE, EFFECT_GONE_RELATION,
-                      EFFECT_INDEX, EFFECT_NO_INDEX } Effect;
+typedef enum Effect {
+    EFFECT_NAME = 1,
+    EFFECT_NODE,
+    EFFECT_RELATION,
+    EFFECT_PROPERTY,
+    EFFECT_LABELS,
+    EFFECT_GONE_NODE,
+    EFFECT_GONE_RELATION,
+    EFFECT_INDEX,
+    EFFECT_NO_INDEX
+} Effect;
 
 enum { VALUE_DEPTH_MAX = 8 }; /* a property is a value or a list of values: deeper is damage */
 
@@ -182,10 +191,14 @@ static void encode_index(const GraphIndex *index, Buffer *out)
 
 static void encode_change(const GraphWriter *writer, const GraphChange *change, Buffer *out)
 {
-    static const uint8_t effects[] = {[GRAPH_CREATED_NODE] = EFFECT_NODE, [GRAPH_CREATED_RELATIONSHIP] = EFFECT_RELATION,
-                                      [GRAPH_SET_PROPERTY] = EFFECT_PROPERTY, [GRAPH_SET_LABELS] = EFFECT_LABELS,
-                                      [GRAPH_DELETED_NODE] = EFFECT_GONE_NODE, [GRAPH_DELETED_RELATIONSHIP] = EFFECT_GONE_RELATION,
-                                      [GRAPH_CREATED_INDEX] = EFFECT_INDEX, [GRAPH_DROPPED_INDEX] = EFFECT_NO_INDEX};
+    static const uint8_t effects[] = {[GRAPH_CREATED_NODE] = EFFECT_NODE,
+                                      [GRAPH_CREATED_RELATIONSHIP] = EFFECT_RELATION,
+                                      [GRAPH_SET_PROPERTY] = EFFECT_PROPERTY,
+                                      [GRAPH_SET_LABELS] = EFFECT_LABELS,
+                                      [GRAPH_DELETED_NODE] = EFFECT_GONE_NODE,
+                                      [GRAPH_DELETED_RELATIONSHIP] = EFFECT_GONE_RELATION,
+                                      [GRAPH_CREATED_INDEX] = EFFECT_INDEX,
+                                      [GRAPH_DROPPED_INDEX] = EFFECT_NO_INDEX};
     GraphView view = graph_writer_view(writer);
     uint64_t from, to;
     put_u8(out, effects[change->kind]);
@@ -238,7 +251,9 @@ static Error *replay_name(GraphWriter *writer, Reader *reader)
     Str text = get_str(reader);
     if (reader->failed || kind >= NAME_KIND_COUNT) return damaged("a name");
     uint32_t expected = graph_name_count(graph_writer_view(writer).graph, (NameKind)kind);
-    return graph_name_intern(writer, (NameKind)kind, text) == expected ? NULL : damaged("a name that is there already");
+    return graph_name_intern(writer, (NameKind)kind, text) == expected
+               ? NULL
+               : damaged("a name that is there already");
 }
 
 static Error *replay_node(GraphWriter *writer, Reader *reader)
@@ -252,7 +267,8 @@ static Error *replay_relationship(GraphWriter *writer, Reader *reader)
 {
     uint64_t id = get_varint(reader), from = get_varint(reader), to = get_varint(reader), given;
     GraphView view = graph_writer_view(writer);
-    bool sound = relationship_type(id) < graph_name_count(view.graph, NAME_TYPE) && graph_node_visible(&view, from) && graph_node_visible(&view, to);
+    bool sound = relationship_type(id) < graph_name_count(view.graph, NAME_TYPE) &&
+                 graph_node_visible(&view, from) && graph_node_visible(&view, to);
     if (!sound) return damaged("a relationship's ends or type");
     TRY(graph_create_relationship(writer, relationship_type(id), from, to, &given));
     return given == id ? NULL : damaged("a relationship's id");
@@ -264,14 +280,16 @@ static bool visible(const GraphView *view, ValueKind kind, uint64_t id)
     return kind == VALUE_RELATIONSHIP && graph_relationship_visible(view, id);
 }
 
-/* An effect on what the same transaction deleted later has nothing to act on any more and was never seen: it is left out. */
+/* An effect on what the same transaction deleted later has nothing to act on any more and was never
+ * seen: it is left out. */
 static Error *replay_property(GraphWriter *writer, Reader *reader, Arena *arena)
 {
     ValueKind kind = (ValueKind)get_u8(reader);
     uint64_t id = get_varint(reader), key = get_varint(reader);
     Value value = get_value(reader, arena, 0);
     GraphView view = graph_writer_view(writer);
-    if (reader->failed || key >= graph_name_count(view.graph, NAME_KEY)) return damaged("a property");
+    if (reader->failed || key >= graph_name_count(view.graph, NAME_KEY))
+        return damaged("a property");
     if (!visible(&view, kind, id)) return damaged("a property of nothing");
     graph_set_property(writer, kind, id, (uint32_t)key, value);
     return NULL;
@@ -300,7 +318,8 @@ static Error *replay_index(GraphWriter *writer, Reader *reader)
     index.vector = get_u8(reader) != 0;
     index.dimensions = (uint32_t)get_varint(reader);
     index.metric = get_u8(reader);
-    bool sound = !reader->failed && label < graph_name_count(graph, NAME_LABEL) && key < graph_name_count(graph, NAME_KEY) && index.metric <= 2;
+    bool sound = !reader->failed && label < graph_name_count(graph, NAME_LABEL) &&
+                 key < graph_name_count(graph, NAME_KEY) && index.metric <= 2;
     if (!sound) return damaged("an index");
     index.label = (uint32_t)label;
     index.key = (uint32_t)key;
@@ -315,15 +334,23 @@ static Error *replay_one(GraphWriter *writer, Reader *reader, Arena *arena)
     case EFFECT_RELATION: return replay_relationship(writer, reader);
     case EFFECT_PROPERTY: return replay_property(writer, reader, arena);
     case EFFECT_LABELS: return replay_labels(writer, reader, arena);
-    case EFFECT_GONE_NODE: return graph_delete_node(writer, get_varint(reader)) ? NULL : damaged("a node that is gone already");
+    case EFFECT_GONE_NODE:
+        return graph_delete_node(writer, get_varint(reader))
+                   ? NULL
+                   : damaged("a node that is gone already");
     case EFFECT_GONE_RELATION: {
         uint64_t id = get_varint(reader);
         GraphView view = graph_writer_view(writer);
-        if (relationship_type(id) >= graph_name_count(view.graph, NAME_TYPE)) return damaged("a relationship's type");
-        return graph_delete_relationship(writer, id) ? NULL : damaged("a relationship that is gone already");
+        if (relationship_type(id) >= graph_name_count(view.graph, NAME_TYPE))
+            return damaged("a relationship's type");
+        return graph_delete_relationship(writer, id)
+                   ? NULL
+                   : damaged("a relationship that is gone already");
     }
     case EFFECT_INDEX: return replay_index(writer, reader);
-    case EFFECT_NO_INDEX: return graph_drop_index(writer, get_str(reader)) ? NULL : damaged("an index that is gone already");
+    case EFFECT_NO_INDEX:
+        return graph_drop_index(writer, get_str(reader)) ? NULL
+                                                         : damaged("an index that is gone already");
     }
     return damaged("an unknown effect");
 }

@@ -1,9 +1,10 @@
 /*
  * apply.c - a sub-plan for each outer row, a batch of outer rows at a time.
  *
- * The inner chain begins at an Argument that gives the outer batch with the number of each row in `row_slot`; whatever the
- * chain extends carries that number along, so its rows find their outer row again. Where the inner chain crosses rows
- * (groups, sorts, cuts) each outer row is given alone, and the outer columns are put back beside what comes out.
+ * The inner chain begins at an Argument that gives the outer batch with the number of each row in
+ * `row_slot`; whatever the chain extends carries that number along, so its rows find their outer
+ * row again. Where the inner chain crosses rows (groups, sorts, cuts) each outer row is given
+ * alone, and the outer columns are put back beside what comes out.
  */
 #include "config.h"
 
@@ -11,12 +12,12 @@
 
 typedef struct Apply {
     Batch *outer;
-    bool running;           /* the inner chain has more for `outer` */
-    bool crossing;          /* outer rows one by one */
-    uint32_t at;            /* crossing: the next selected row */
-    uint8_t *matched;       /* by position */
+    bool running;     /* the inner chain has more for `outer` */
+    bool crossing;    /* outer rows one by one */
+    uint32_t at;      /* crossing: the next selected row */
+    uint8_t *matched; /* by position */
     bool unmatched_pending;
-    Batch single;           /* crossing: the one row */
+    Batch single; /* crossing: the one row */
     uint16_t position;
     Arena *outer_arena;
 } Apply;
@@ -24,8 +25,9 @@ typedef struct Apply {
 static bool crosses(const PlanNode *plan)
 {
     for (; plan != NULL; plan = plan->input)
-        if (plan->kind == PLAN_AGGREGATE || plan->kind == PLAN_DISTINCT || plan->kind == PLAN_SORT || plan->kind == PLAN_SKIP ||
-            plan->kind == PLAN_LIMIT || plan->kind == PLAN_UNION || plan->kind == PLAN_SCORE || plan->kind == PLAN_RANK)
+        if (plan->kind == PLAN_AGGREGATE || plan->kind == PLAN_DISTINCT ||
+            plan->kind == PLAN_SORT || plan->kind == PLAN_SKIP || plan->kind == PLAN_LIMIT ||
+            plan->kind == PLAN_UNION || plan->kind == PLAN_SCORE || plan->kind == PLAN_RANK)
             return true;
     return false;
 }
@@ -65,9 +67,12 @@ static void restore_outer(Operator *self, Batch *batch)
 {
     Apply *apply = self->state;
     for (uint32_t c = 0; c < batch->column_count; c++) {
-        if (batch->columns[c].type != COLUMN_UNSET || apply->outer->columns[c].type == COLUMN_UNSET) continue;
+        if (batch->columns[c].type != COLUMN_UNSET || apply->outer->columns[c].type == COLUMN_UNSET)
+            continue;
         Value value = column_value(&apply->outer->columns[c], apply->position);
-        Column *column = column_create(apply->outer_arena, value.kind == VALUE_NULL ? COLUMN_ANY : column_type_of((ValueKind)value.kind), 1);
+        Column *column = column_create(
+            apply->outer_arena,
+            value.kind == VALUE_NULL ? COLUMN_ANY : column_type_of((ValueKind)value.kind), 1);
         column_set(apply->outer_arena, column, 0, value, 1);
         column->constant = true;
         batch->columns[c] = *column;
@@ -77,7 +82,9 @@ static void restore_outer(Operator *self, Batch *batch)
 static uint32_t outer_position(const Operator *self, const Batch *batch, uint32_t position)
 {
     const Apply *apply = self->state;
-    return apply->crossing ? apply->position : (uint32_t)column_value(&batch->columns[self->plan->row_slot], position).as.integer;
+    return apply->crossing
+               ? apply->position
+               : (uint32_t)column_value(&batch->columns[self->plan->row_slot], position).as.integer;
 }
 
 /* ---- OPTIONAL and CALL { } with rows ---- */
@@ -121,7 +128,8 @@ static Error *next_rows(Operator *self, Batch **out)
         TRY(operator_next(self->inner, out));
         if (*out == NULL) {
             apply->running = false;
-            apply->unmatched_pending = !apply->crossing || apply->at == apply->outer->selected_count;
+            apply->unmatched_pending =
+                !apply->crossing || apply->at == apply->outer->selected_count;
             continue;
         }
         for (uint32_t i = 0; optional && i < (*out)->selected_count; i++)
@@ -146,14 +154,17 @@ static void gather_row(Operator *self, Gathered *gathered, const Batch *batch, u
     if (self->plan->apply == APPLY_COLLECT) {
         for (uint64_t t = 0; t < times; t++) {
             if (gathered->counts[outer] + t >= gathered->capacities[outer]) {
-                size_t capacity = gathered->capacities[outer] < 4 ? 4 : gathered->capacities[outer] * 2;
+                size_t capacity =
+                    gathered->capacities[outer] < 4 ? 4 : gathered->capacities[outer] * 2;
                 Value *larger = arena_alloc(self->arena, capacity * sizeof *larger);
-                if (gathered->counts[outer] + t > 0) memcpy(larger, gathered->lists[outer], (gathered->counts[outer] + t) * sizeof *larger);
+                if (gathered->counts[outer] + t > 0)
+                    memcpy(larger, gathered->lists[outer],
+                           (gathered->counts[outer] + t) * sizeof *larger);
                 gathered->lists[outer] = larger;
                 gathered->capacities[outer] = capacity;
             }
-            gathered->lists[outer][gathered->counts[outer] + t] =
-                value_copy(self->arena, column_value(&batch->columns[self->plan->collect_slot], position));
+            gathered->lists[outer][gathered->counts[outer] + t] = value_copy(
+                self->arena, column_value(&batch->columns[self->plan->collect_slot], position));
         }
     }
     gathered->counts[outer] += times;
@@ -180,7 +191,9 @@ static Error *next_value(Operator *self, Batch **out)
     if (!more) return NULL;
     arena_reset(self->arena);
     uint32_t rows = apply->outer->row_count;
-    Gathered gathered = {arena_array(self->arena, uint64_t, rows + 1), arena_array(self->arena, Value *, rows + 1), arena_array(self->arena, size_t, rows + 1)};
+    Gathered gathered = {arena_array(self->arena, uint64_t, rows + 1),
+                         arena_array(self->arena, Value *, rows + 1),
+                         arena_array(self->arena, size_t, rows + 1)};
     TRY(run_inner(self, &gathered));
     while (apply->crossing && apply->at < apply->outer->selected_count) {
         TRY(next_outer(self, &more));
@@ -188,12 +201,18 @@ static Error *next_value(Operator *self, Batch **out)
     }
     *out = apply->outer;
     if (self->plan->apply == APPLY_UNIT) return NULL;
-    static const ColumnType types[] = {[APPLY_EXISTS] = COLUMN_BOOLEAN, [APPLY_COUNT] = COLUMN_INTEGER, [APPLY_COLLECT] = COLUMN_ANY};
-    Column *column = batch_column(self->arena, *out, self->plan->out_slot, types[self->plan->apply]);
+    static const ColumnType types[] = {[APPLY_EXISTS] = COLUMN_BOOLEAN,
+                                       [APPLY_COUNT] = COLUMN_INTEGER,
+                                       [APPLY_COLLECT] = COLUMN_ANY};
+    Column *column =
+        batch_column(self->arena, *out, self->plan->out_slot, types[self->plan->apply]);
     for (uint32_t i = 0; i < rows; i++) {
-        if (self->plan->apply == APPLY_EXISTS) column->booleans[i] = gathered.counts[i] > 0;
-        else if (self->plan->apply == APPLY_COUNT) column->integers[i] = (int64_t)gathered.counts[i];
-        else column->values[i] = value_list(gathered.lists[i], gathered.counts[i]);
+        if (self->plan->apply == APPLY_EXISTS)
+            column->booleans[i] = gathered.counts[i] > 0;
+        else if (self->plan->apply == APPLY_COUNT)
+            column->integers[i] = (int64_t)gathered.counts[i];
+        else
+            column->values[i] = value_list(gathered.lists[i], gathered.counts[i]);
     }
     return NULL;
 }

@@ -7,28 +7,36 @@
 
 /* ---- indexes ---- */
 
-static Error *option(const Plan *plan, const ExecutionEnvironment *environment, Arena *arena, Value *out)
+static Error *option(const Plan *plan, const ExecutionEnvironment *environment, Arena *arena,
+                     Value *out)
 {
     EvalContext context = {.arena = arena, .parameters = environment->parameters};
     Batch empty = {.row_count = 1, .selected_count = 1};
     *out = value_null();
-    return plan->index.options == NULL ? NULL : expr_evaluate(plan->index.options, &context, &empty, 0, out);
+    return plan->index.options == NULL
+               ? NULL
+               : expr_evaluate(plan->index.options, &context, &empty, 0, out);
 }
 
 static Error *vector_options(const Plan *plan, Value options, GraphIndex *index)
 {
     static const Str metrics[] = {{"cosine", 6}, {"dot", 3}, {"l2", 2}};
-    const Value *dimensions = options.kind == VALUE_MAP ? value_map_get(options, STR("dimensions")) : NULL;
+    const Value *dimensions =
+        options.kind == VALUE_MAP ? value_map_get(options, STR("dimensions")) : NULL;
     const Value *metric = options.kind == VALUE_MAP ? value_map_get(options, STR("metric")) : NULL;
-    bool good = dimensions != NULL && dimensions->kind == VALUE_INTEGER && dimensions->as.integer > 0 && dimensions->as.integer <= VECTOR_DIMENSIONS_MAX;
+    bool good = dimensions != NULL && dimensions->kind == VALUE_INTEGER &&
+                dimensions->as.integer > 0 && dimensions->as.integer <= VECTOR_DIMENSIONS_MAX;
     (void)plan;
     if (!good)
-        return error_hint(error_new(ERROR_ARGUMENT_VALUE, "a vector index wants its dimensions, 1 to %d", VECTOR_DIMENSIONS_MAX),
+        return error_hint(error_new(ERROR_ARGUMENT_VALUE,
+                                    "a vector index wants its dimensions, 1 to %d",
+                                    VECTOR_DIMENSIONS_MAX),
                           "OPTIONS {dimensions: 384, metric: 'cosine'}");
     index->dimensions = (uint32_t)dimensions->as.integer;
     if (metric == NULL) return NULL;
     for (uint8_t m = 0; m < 3; m++)
-        if (metric->kind == VALUE_STRING && str_equal_ignore_case(value_text(*metric), metrics[m])) return index->metric = m, NULL;
+        if (metric->kind == VALUE_STRING && str_equal_ignore_case(value_text(*metric), metrics[m]))
+            return index->metric = m, NULL;
     return error_new(ERROR_ARGUMENT_VALUE, "the metric is 'cosine', 'dot' or 'l2'");
 }
 
@@ -41,19 +49,27 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
     TRY(option(plan, environment, arena, &options));
     if (wanted->vector) TRY(vector_options(plan, options, &index));
     if (index.name.bytes == 0)
-        index.name = str_from(arena_printf(arena, "%.*s_%.*s", STR_ARG(wanted->label), STR_ARG(wanted->property)));
-    if (wanted->tolerant && graph_index_named(environment->view.graph, index.name) != NULL) return NULL;
+        index.name = str_from(
+            arena_printf(arena, "%.*s_%.*s", STR_ARG(wanted->label), STR_ARG(wanted->property)));
+    if (wanted->tolerant && graph_index_named(environment->view.graph, index.name) != NULL)
+        return NULL;
     index.label = graph_name_intern(writer, NAME_LABEL, wanted->label);
     index.key = graph_name_intern(writer, NAME_KEY, wanted->property);
     if (graph_index_on(environment->view.graph, index.label, index.key, index.vector) != NULL)
-        return wanted->tolerant ? NULL : error_new(ERROR_NAME_EXISTS, "there is such an index on :%.*s(%.*s) already", STR_ARG(wanted->label), STR_ARG(wanted->property));
+        return wanted->tolerant
+                   ? NULL
+                   : error_new(ERROR_NAME_EXISTS, "there is such an index on :%.*s(%.*s) already",
+                               STR_ARG(wanted->label), STR_ARG(wanted->property));
     return graph_create_index(writer, &index);
 }
 
 static Error *drop_index(const Plan *plan, const ExecutionEnvironment *environment)
 {
-    if (graph_drop_index(environment->writer, plan->index.name) || plan->index.tolerant) return NULL;
-    return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such index: %.*s", STR_ARG(plan->index.name)), "SHOW INDEXES lists them");
+    if (graph_drop_index(environment->writer, plan->index.name) || plan->index.tolerant)
+        return NULL;
+    return error_hint(
+        error_new(ERROR_NAME_UNKNOWN, "no such index: %.*s", STR_ARG(plan->index.name)),
+        "SHOW INDEXES lists them");
 }
 
 /* ---- SHOW ---- */
@@ -91,7 +107,9 @@ static void show_indexes(Rows *rows, const Graph *graph)
         add_text(rows, index->vector ? "vector" : "property");
         add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
         add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
-        add_text(rows, index->vector ? arena_printf(rows->arena, "dimensions: %u, metric: %s", index->dimensions, metrics[index->metric]) : "");
+        add_text(rows, index->vector ? arena_printf(rows->arena, "dimensions: %u, metric: %s",
+                                                    index->dimensions, metrics[index->metric])
+                                     : "");
         add(rows, value_integer((int64_t)index->left_out));
     }
 }
@@ -123,26 +141,35 @@ static void show_strategies(Rows *rows, const StrategyRegistry *strategies)
     }
 }
 
-static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, ExecutionTable *out)
+static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                 ExecutionTable *out)
 {
     Rows rows = {.arena = arena};
-    if (str_equal(plan->name, STR("LABELS"))) show_names(&rows, &environment->view, NAME_LABEL);
-    else if (str_equal(plan->name, STR("TYPES"))) show_names(&rows, &environment->view, NAME_TYPE);
-    else if (str_equal(plan->name, STR("PROPERTIES"))) show_names(&rows, &environment->view, NAME_KEY);
-    else if (str_equal(plan->name, STR("FUNCTIONS"))) show_functions(&rows);
-    else if (str_equal(plan->name, STR("STRATEGIES"))) show_strategies(&rows, environment->strategies);
-    else show_indexes(&rows, environment->view.graph);
+    if (str_equal(plan->name, STR("LABELS")))
+        show_names(&rows, &environment->view, NAME_LABEL);
+    else if (str_equal(plan->name, STR("TYPES")))
+        show_names(&rows, &environment->view, NAME_TYPE);
+    else if (str_equal(plan->name, STR("PROPERTIES")))
+        show_names(&rows, &environment->view, NAME_KEY);
+    else if (str_equal(plan->name, STR("FUNCTIONS")))
+        show_functions(&rows);
+    else if (str_equal(plan->name, STR("STRATEGIES")))
+        show_strategies(&rows, environment->strategies);
+    else
+        show_indexes(&rows, environment->view.graph);
     out->values = rows.values;
     out->column_count = plan->column_count;
     out->row_count = rows.count / plan->column_count;
 }
 
-Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, ExecutionTable *out)
+Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                         ExecutionTable *out)
 {
     *out = (ExecutionTable){0};
     if (plan->statement == STATEMENT_CREATE_INDEX) return create_index(arena, plan, environment);
     if (plan->statement == STATEMENT_DROP_INDEX) return drop_index(plan, environment);
-    if (plan->statement == STATEMENT_COPY_NODES || plan->statement == STATEMENT_COPY_RELATIONSHIPS) return copy_from(arena, plan, environment, out);
+    if (plan->statement == STATEMENT_COPY_NODES || plan->statement == STATEMENT_COPY_RELATIONSHIPS)
+        return copy_from(arena, plan, environment, out);
     if (plan->statement == STATEMENT_SHOW) show(arena, plan, environment, out);
     return NULL;
 }

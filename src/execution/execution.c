@@ -7,17 +7,39 @@
 #include <assert.h>
 #include <time.h>
 
-static void (*const openers[])(Operator *) = {
-    [PLAN_UNIT] = open_unit, [PLAN_ARGUMENT] = open_argument, [PLAN_NODE_SCAN] = open_scan, [PLAN_NODE_SEEK] = open_seek,
-    [PLAN_NODE_BY_ID] = open_seek, [PLAN_EXPAND] = open_expand, [PLAN_EXPAND_VARIABLE] = open_expand_variable,
-    [PLAN_RELATIONSHIP_ENDS] = open_ends, [PLAN_SHORTEST] = open_shortest, [PLAN_FILTER] = open_filter, [PLAN_PROJECT] = open_project,
-    [PLAN_UNWIND] = open_unwind, [PLAN_AGGREGATE] = open_aggregate, [PLAN_DISTINCT] = open_distinct, [PLAN_SORT] = open_sort,
-    [PLAN_SKIP] = open_skip, [PLAN_LIMIT] = open_limit, [PLAN_UNION] = open_union, [PLAN_APPLY] = open_apply, [PLAN_CREATE] = open_create,
-    [PLAN_MERGE] = open_merge, [PLAN_SET] = open_set, [PLAN_REMOVE] = open_set, [PLAN_DELETE] = open_delete, [PLAN_LOAD] = open_load,  [PLAN_CALL] = open_call, [PLAN_SCORE] = open_score, [PLAN_RANK] = open_score, [PLAN_PRODUCE] = open_produce};
+static void (*const openers[])(Operator *) = {[PLAN_UNIT] = open_unit,
+                                              [PLAN_ARGUMENT] = open_argument,
+                                              [PLAN_NODE_SCAN] = open_scan,
+                                              [PLAN_NODE_SEEK] = open_seek,
+                                              [PLAN_NODE_BY_ID] = open_seek,
+                                              [PLAN_EXPAND] = open_expand,
+                                              [PLAN_EXPAND_VARIABLE] = open_expand_variable,
+                                              [PLAN_RELATIONSHIP_ENDS] = open_ends,
+                                              [PLAN_SHORTEST] = open_shortest,
+                                              [PLAN_FILTER] = open_filter,
+                                              [PLAN_PROJECT] = open_project,
+                                              [PLAN_UNWIND] = open_unwind,
+                                              [PLAN_AGGREGATE] = open_aggregate,
+                                              [PLAN_DISTINCT] = open_distinct,
+                                              [PLAN_SORT] = open_sort,
+                                              [PLAN_SKIP] = open_skip,
+                                              [PLAN_LIMIT] = open_limit,
+                                              [PLAN_UNION] = open_union,
+                                              [PLAN_APPLY] = open_apply,
+                                              [PLAN_CREATE] = open_create,
+                                              [PLAN_MERGE] = open_merge,
+                                              [PLAN_SET] = open_set,
+                                              [PLAN_REMOVE] = open_set,
+                                              [PLAN_DELETE] = open_delete,
+                                              [PLAN_LOAD] = open_load,
+                                              [PLAN_CALL] = open_call,
+                                              [PLAN_SCORE] = open_score,
+                                              [PLAN_RANK] = open_score,
+                                              [PLAN_PRODUCE] = open_produce};
 
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out)
 {
-    Operator *operator = arena_new(execution->arena, Operator);
+    Operator *operator= arena_new(execution->arena, Operator);
     operator->plan = plan;
     operator->execution = execution;
     operator->arena = arena_create();
@@ -42,15 +64,18 @@ static int64_t now_ns(void)
 static Error *check_limits(const Operator *operator)
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
-    if (environment->interrupt != NULL && environment->interrupt->stop(environment->interrupt->state))
+    if (environment->interrupt != NULL &&
+        environment->interrupt->stop(environment->interrupt->state))
         return error_new(ERROR_CANCELLED, "the statement was cancelled");
     size_t held = arena_bytes(operator->arena) + arena_bytes(operator->state_arena);
     if (environment->memory_bytes_max == 0 || held <= environment->memory_bytes_max) return NULL;
-    return error_hint(error_new(ERROR_LIMIT, "the statement needs more memory than its limit of %llu bytes", (unsigned long long)environment->memory_bytes_max),
+    return error_hint(error_new(ERROR_LIMIT,
+                                "the statement needs more memory than its limit of %llu bytes",
+                                (unsigned long long)environment->memory_bytes_max),
                       "raise memory_limit, or ask for fewer rows at once");
 }
 
-Error *operator_next(Operator *operator, Batch **out)
+Error *operator_next(Operator *operator, Batch ** out)
 {
     Execution *execution = operator->execution;
     uint32_t id = operator->plan->id;
@@ -64,7 +89,7 @@ Error *operator_next(Operator *operator, Batch **out)
 
 void operator_reset(Operator *operator)
 {
-    for (; operator != NULL; operator = operator->input) {
+    for (; operator!= NULL; operator= operator->input) {
         if (operator->reset != NULL) operator->reset(operator);
         operator->cap = 8;
         if (operator->inner != NULL) operator_reset(operator->inner);
@@ -73,7 +98,7 @@ void operator_reset(Operator *operator)
 
 void operator_close(Operator *operator)
 {
-    if (operator == NULL) return;
+    if (operator== NULL) return;
     if (operator->close != NULL) operator->close(operator);
     arena_destroy(operator->arena);
     arena_destroy(operator->state_arena);
@@ -83,13 +108,13 @@ void operator_close(Operator *operator)
 Operator *chain_argument(Operator *operator)
 {
     while (operator->input != NULL)
-        operator = operator->input;
-    return operator->plan->kind == PLAN_ARGUMENT ? operator : NULL;
+        operator= operator->input;
+    return operator->plan->kind == PLAN_ARGUMENT ? operator: NULL;
 }
 
 /* ---- what operators need ---- */
 
-void operator_context(Operator *operator, Arena *arena, EvalContext *out)
+void operator_context(Operator *operator, Arena * arena, EvalContext *out)
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
     out->arena = arena;
@@ -101,13 +126,14 @@ void operator_context(Operator *operator, Arena *arena, EvalContext *out)
     out->session = environment->session;
 }
 
-Batch *batch_extend(Operator *operator, const Batch *in, const uint16_t *positions, uint32_t count)
+Batch *batch_extend(Operator *operator, const Batch * in, const uint16_t *positions, uint32_t count)
 {
     Arena *arena = operator->arena;
     Batch *batch = batch_create(arena, in->column_count);
     batch->row_count = batch->selected_count = count;
     for (uint32_t c = 0; c < in->column_count; c++)
-        if (in->columns[c].type != COLUMN_UNSET) column_gather(arena, &batch->columns[c], &in->columns[c], positions, count);
+        if (in->columns[c].type != COLUMN_UNSET)
+            column_gather(arena, &batch->columns[c], &in->columns[c], positions, count);
     if (in->multiplicity == NULL) return batch;
     batch->multiplicity = arena_alloc(arena, (count + 1) * sizeof *batch->multiplicity);
     for (uint32_t i = 0; i < count; i++)
@@ -118,7 +144,8 @@ Batch *batch_extend(Operator *operator, const Batch *in, const uint16_t *positio
 uint32_t operator_cap(Operator *operator)
 {
     uint32_t cap = operator->cap;
-    if (operator->cap < BATCH_ROWS_MAX) operator->cap = operator->cap * 8 > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : operator->cap * 8;
+    if (operator->cap<BATCH_ROWS_MAX)
+        operator->cap = operator->cap * 8> BATCH_ROWS_MAX ? BATCH_ROWS_MAX : operator->cap * 8;
     return cap;
 }
 
@@ -126,7 +153,8 @@ bool entity_at(const Batch *batch, uint32_t slot, uint32_t position, ValueKind k
 {
     const Column *column = &batch->columns[slot];
     ColumnType typed = kind == VALUE_NODE ? COLUMN_NODE : COLUMN_RELATIONSHIP;
-    if (column->type == typed && !column->constant && column->valid == NULL) return *id = column->ids[position], true;
+    if (column->type == typed && !column->constant && column->valid == NULL)
+        return *id = column->ids[position], true;
     Value value = column_value(column, position);
     if (value.kind != kind) return false;
     *id = value.as.id;
@@ -135,10 +163,12 @@ bool entity_at(const Batch *batch, uint32_t slot, uint32_t position, ValueKind k
 
 uint32_t name_resolve(const Execution *execution, NameKind kind, NameRef ref)
 {
-    return ref.id != GRAPH_NAME_UNKNOWN ? ref.id : graph_name_find(execution->view.graph, kind, ref.text);
+    return ref.id != GRAPH_NAME_UNKNOWN ? ref.id
+                                        : graph_name_find(execution->view.graph, kind, ref.text);
 }
 
-uint32_t *types_resolve(const Execution *execution, Arena *arena, const NameRef *types, uint32_t type_count, uint32_t *count)
+uint32_t *types_resolve(const Execution *execution, Arena *arena, const NameRef *types,
+                        uint32_t type_count, uint32_t *count)
 {
     uint32_t all = graph_name_count(execution->view.graph, NAME_TYPE);
     uint32_t *ids = arena_array(arena, uint32_t, (type_count == 0 ? all : type_count) + 1);
@@ -155,7 +185,7 @@ uint32_t *types_resolve(const Execution *execution, Arena *arena, const NameRef 
     return ids;
 }
 
-Error *drain_input(Operator *operator, RowBuffer *rows)
+Error *drain_input(Operator *operator, RowBuffer * rows)
 {
     Batch *batch;
     for (;;) {
@@ -165,7 +195,7 @@ Error *drain_input(Operator *operator, RowBuffer *rows)
     }
 }
 
-Error *row_count_of(Operator *operator, const Expr *expr, const char *what, uint64_t *out)
+Error *row_count_of(Operator *operator, const Expr * expr, const char *what, uint64_t *out)
 {
     EvalContext context = {0};
     Batch empty = {.row_count = 1, .selected_count = 1};
@@ -173,16 +203,20 @@ Error *row_count_of(Operator *operator, const Expr *expr, const char *what, uint
     operator_context(operator, operator->state_arena, &context);
     TRY(expr_evaluate(expr, &context, &empty, 0, &value));
     if (value.kind != VALUE_INTEGER)
-        return error_at(error_new(ERROR_NON_INTEGER_ARGUMENT, "%s is an integer, not %s", what, value_kind_name((ValueKind)value.kind)), expr->offset,
-                        expr->length);
-    if (value.as.integer < 0) return error_at(error_new(ERROR_NEGATIVE_ARGUMENT, "%s cannot be negative", what), expr->offset, expr->length);
+        return error_at(error_new(ERROR_NON_INTEGER_ARGUMENT, "%s is an integer, not %s", what,
+                                  value_kind_name((ValueKind)value.kind)),
+                        expr->offset, expr->length);
+    if (value.as.integer < 0)
+        return error_at(error_new(ERROR_NEGATIVE_ARGUMENT, "%s cannot be negative", what),
+                        expr->offset, expr->length);
     *out = (uint64_t)value.as.integer;
     return NULL;
 }
 
 /* ---- executions ---- */
 
-Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, Execution **out)
+Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                      Execution **out)
 {
     Execution *execution = arena_new(arena, Execution);
     execution->arena = arena;

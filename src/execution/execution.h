@@ -1,9 +1,10 @@
 /*
  * execution.h - plans made to run.
  *
- * An Execution is the state beside a read-only plan: open operators, buffers, counters. It pulls batches from the root;
- * a row leaves through execution_next. Statement effects (transactions, savepoints, what is visible) are the caller's:
- * api gives a view to read from and, for a writing plan, a writer.
+ * An Execution is the state beside a read-only plan: open operators, buffers, counters. It pulls
+ * batches from the root; a row leaves through execution_next. Statement effects (transactions,
+ * savepoints, what is visible) are the caller's: api gives a view to read from and, for a writing
+ * plan, a writer.
  */
 #ifndef EXECUTION_EXECUTION_H
 #define EXECUTION_EXECUTION_H
@@ -12,47 +13,56 @@
 #include "rank/strategy.h"
 
 typedef struct ExecutionStats {
-    uint64_t nodes_created, nodes_deleted, relationships_created, relationships_deleted, properties_set, labels_added, labels_removed;
+    uint64_t nodes_created, nodes_deleted, relationships_created, relationships_deleted,
+        properties_set, labels_added, labels_removed;
     uint64_t rows_read, rows_created, rows_matched, rows_skipped;
 } ExecutionStats;
 
 typedef struct ExecutionEnvironment { /* all borrowed; what the session provides */
     GraphView view;
-    struct GraphWriter *writer;   /* NULL: the plan does not write */
+    struct GraphWriter *writer; /* NULL: the plan does not write */
     const Value *parameters;
     int64_t now_ns;
     uint64_t *random;
     const Interrupt *interrupt;
     const StrategyRegistry *strategies;
     void *session;
-    /* Procedures: called once an input row; `emit` takes the rows it yields (values in the order of its yields). */
-    Error *(*call)(void *session, Str procedure, const Value *args, uint32_t count, Error *(*emit)(void *sink, const Value *row), void *sink);
+    /* Procedures: called once an input row; `emit` takes the rows it yields (values in the order of
+     * its yields). */
+    Error *(*call)(void *session, Str procedure, const Value *args, uint32_t count,
+                   Error *(*emit)(void *sink, const Value *row), void *sink);
     /* A value left out, a row skipped: told once the statement ends. */
     void (*warn)(void *session, ErrorCode code, const char *message, const char *hint);
     void (*progress)(void *session, double done, uint64_t rows); /* LOAD, COPY; may be NULL */
-    const char *directory;        /* relative file names start here; NULL: the process's */
-    bool files_allowed;           /* --safe forbids */
-    const char *simd, *gpu;       /* settings: "scalar"..., "auto" "off" "force" */
+    const char *directory;  /* relative file names start here; NULL: the process's */
+    bool files_allowed;     /* --safe forbids */
+    const char *simd, *gpu; /* settings: "scalar"..., "auto" "off" "force" */
     uint64_t memory_bytes_max;
 } ExecutionEnvironment;
 
 typedef struct Execution Execution;
 /* `arena` outlives the execution (statement's). */
-Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, Execution **out) MUST_CHECK;
-/* The next batch of result rows (columns by plan->root->slots), NULL at the end. A plan without rows is run to its end. */
+Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                      Execution **out) MUST_CHECK;
+/* The next batch of result rows (columns by plan->root->slots), NULL at the end. A plan without
+ * rows is run to its end. */
 Error *execution_next(Execution *execution, const Batch **out) MUST_CHECK;
 const ExecutionStats *execution_stats(const Execution *execution);
-const uint64_t *execution_profile(const Execution *execution, const int64_t **elapsed_ns); /* rows by node id */
-const char *execution_device(const Execution *execution); /* where scores were computed: "cpu avx512", "vulkan NAME"; "" */
+const uint64_t *execution_profile(const Execution *execution,
+                                  const int64_t **elapsed_ns); /* rows by node id */
+const char *execution_device(
+    const Execution *execution); /* where scores were computed: "cpu avx512", "vulkan NAME"; "" */
 void execution_close(Execution *execution); /* NULL is welcome */
-const EntityReader *execution_reader(const Execution *execution); /* over the execution's view; lives as long as it */
+const EntityReader *
+execution_reader(const Execution *execution); /* over the execution's view; lives as long as it */
 
-/* What is no query: COPY, CREATE and DROP INDEX, SHOW. Its rows come as a table in `arena`; values[r * column_count + c] is row r, column c
- * (columns as the plan announces them). */
+/* What is no query: COPY, CREATE and DROP INDEX, SHOW. Its rows come as a table in `arena`;
+ * values[r * column_count + c] is row r, column c (columns as the plan announces them). */
 typedef struct ExecutionTable {
     const Value *values;
     size_t row_count;
     uint32_t column_count;
 } ExecutionTable;
-Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment, ExecutionTable *out) MUST_CHECK;
+Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                         ExecutionTable *out) MUST_CHECK;
 #endif

@@ -1,9 +1,10 @@
 /*
  * expand.c - from node to node: one hop, trails of several hops, shortest paths.
  *
- * A trail never uses a relationship twice, nor one that another part of the same pattern has (`different`). Trails are
- * walked depth first with an explicit stack; shortest paths breadth first, level by level, remembering every edge that leads
- * to a node at its least depth. What is kept grows with the nodes touched, never with the graph.
+ * A trail never uses a relationship twice, nor one that another part of the same pattern has
+ * (`different`). Trails are walked depth first with an explicit stack; shortest paths breadth
+ * first, level by level, remembering every edge that leads to a node at its least depth. What is
+ * kept grows with the nodes touched, never with the graph.
  */
 #include "config.h"
 
@@ -23,16 +24,20 @@ static bool in_value(Value value, uint64_t relationship)
 static bool is_used(const PlanNode *plan, const Batch *in, uint32_t position, uint64_t relationship)
 {
     for (uint32_t i = 0; i < plan->different_count; i++)
-        if (in_value(column_value(&in->columns[plan->different[i]], position), relationship)) return true;
+        if (in_value(column_value(&in->columns[plan->different[i]], position), relationship))
+            return true;
     return false;
 }
 
 static GraphDirection direction_of(const PlanNode *plan)
 {
-    return plan->direction == PLAN_OUT ? GRAPH_OUT : plan->direction == PLAN_IN ? GRAPH_IN : GRAPH_BOTH;
+    return plan->direction == PLAN_OUT  ? GRAPH_OUT
+           : plan->direction == PLAN_IN ? GRAPH_IN
+                                        : GRAPH_BOTH;
 }
 
-static void neighbors_of(Operator *self, const uint32_t *types, uint32_t type_count, uint64_t node, Neighbors *out)
+static void neighbors_of(Operator *self, const uint32_t *types, uint32_t type_count, uint64_t node,
+                         Neighbors *out)
 {
     out->count = 0;
     for (uint32_t t = 0; t < type_count; t++)
@@ -59,7 +64,9 @@ static void begin_row(Operator *self, Hop *hop, uint32_t position)
     hop->inside = true;
     hop->found.count = hop->found_at = 0;
     if (!entity_at(hop->in, self->plan->from_slot, position, VALUE_NODE, &node)) return;
-    if (self->plan->to_bound && !entity_at(hop->in, self->plan->to_slot, position, VALUE_NODE, &hop->target)) return;
+    if (self->plan->to_bound &&
+        !entity_at(hop->in, self->plan->to_slot, position, VALUE_NODE, &hop->target))
+        return;
     if (!self->plan->to_bound && self->plan->to_slot == self->plan->from_slot) hop->target = node;
     neighbors_of(self, hop->types, hop->type_count, node, &hop->found);
 }
@@ -69,7 +76,8 @@ static uint32_t take_hops(Operator *self, Hop *hop, uint32_t position, uint32_t 
     const PlanNode *plan = self->plan;
     bool check = plan->to_bound || plan->to_slot == plan->from_slot;
     for (; count < cap && hop->found_at < hop->found.count; hop->found_at++) {
-        uint64_t node = hop->found.nodes[hop->found_at], relationship = hop->found.relationships[hop->found_at];
+        uint64_t node = hop->found.nodes[hop->found_at],
+                 relationship = hop->found.relationships[hop->found_at];
         if (check && node != hop->target) continue;
         if (plan->different_count > 0 && is_used(plan, hop->in, position, relationship)) continue;
         hop->positions[count] = (uint16_t)position;
@@ -86,7 +94,8 @@ static Batch *give_hops(Operator *self, Hop *hop, const Batch *in, uint32_t coun
     Column *nodes = batch_column(self->arena, batch, self->plan->to_slot, COLUMN_NODE);
     memcpy(nodes->ids, hop->nodes, count * sizeof *hop->nodes);
     if (self->plan->relationship_slot == SLOT_NONE) return batch;
-    Column *relationships = batch_column(self->arena, batch, self->plan->relationship_slot, COLUMN_RELATIONSHIP);
+    Column *relationships =
+        batch_column(self->arena, batch, self->plan->relationship_slot, COLUMN_RELATIONSHIP);
     memcpy(relationships->ids, hop->relationships, count * sizeof *hop->relationships);
     return batch;
 }
@@ -102,7 +111,8 @@ static Error *next_expand(Operator *self, Batch **out)
             hop->at = 0;
             hop->inside = false;
             if (hop->in == NULL) return NULL;
-            hop->types = types_resolve(self->execution, self->state_arena, self->plan->types, self->plan->type_count, &hop->type_count);
+            hop->types = types_resolve(self->execution, self->state_arena, self->plan->types,
+                                       self->plan->type_count, &hop->type_count);
         }
         while (count < cap && hop->at < hop->in->selected_count) {
             uint32_t position = batch_position(hop->in, hop->at);
@@ -150,11 +160,11 @@ typedef struct Trail {
     Batch *in;
     uint32_t at;
     bool inside;
-    Level *levels;       /* levels[d]: where the walk goes on at depth d */
+    Level *levels; /* levels[d]: where the walk goes on at depth d */
     size_t level_capacity;
-    uint64_t *path;      /* relationships so far */
+    uint64_t *path; /* relationships so far */
     size_t path_capacity, depth;
-    bool start_pending;  /* the start itself is still to be given (no hops) */
+    bool start_pending; /* the start itself is still to be given (no hops) */
     uint64_t start, target;
     uint16_t positions[BATCH_ROWS_MAX];
     uint64_t nodes[BATCH_ROWS_MAX];
@@ -163,7 +173,8 @@ typedef struct Trail {
     uint32_t *types, type_count;
 } Trail;
 
-static Error *step_holds(Operator *self, Trail *trail, uint32_t position, uint64_t relationship, bool *out)
+static Error *step_holds(Operator *self, Trail *trail, uint32_t position, uint64_t relationship,
+                         bool *out)
 {
     Value value;
     *out = true;
@@ -186,7 +197,8 @@ static void enter_level(Operator *self, Trail *trail, uint64_t node)
 {
     size_t before = trail->level_capacity;
     mem_reserve(trail->levels, trail->level_capacity, trail->depth + 1);
-    if (trail->level_capacity > before) memset(trail->levels + before, 0, (trail->level_capacity - before) * sizeof *trail->levels);
+    if (trail->level_capacity > before)
+        memset(trail->levels + before, 0, (trail->level_capacity - before) * sizeof *trail->levels);
     Level *level = &trail->levels[trail->depth];
     level->at = level->found.count = 0;
     if (self->plan->hops_max >= 0 && (int64_t)trail->depth >= self->plan->hops_max) return;
@@ -199,8 +211,11 @@ static void begin_trail(Operator *self, Trail *trail, uint32_t position)
     trail->depth = 0;
     trail->start_pending = false;
     bool good = entity_at(trail->in, self->plan->from_slot, position, VALUE_NODE, &trail->start);
-    if (self->plan->to_bound) good = good && entity_at(trail->in, self->plan->to_slot, position, VALUE_NODE, &trail->target);
-    else if (self->plan->to_slot == self->plan->from_slot) trail->target = trail->start;
+    if (self->plan->to_bound)
+        good =
+            good && entity_at(trail->in, self->plan->to_slot, position, VALUE_NODE, &trail->target);
+    else if (self->plan->to_slot == self->plan->from_slot)
+        trail->target = trail->start;
     if (!good) {
         trail->inside = false;
         return;
@@ -210,7 +225,8 @@ static void begin_trail(Operator *self, Trail *trail, uint32_t position)
 }
 
 /* Goes on to the next trail; *found is false when the row has no more. */
-static Error *next_trail(Operator *self, Trail *trail, uint32_t position, uint64_t *node, bool *found)
+static Error *next_trail(Operator *self, Trail *trail, uint32_t position, uint64_t *node,
+                         bool *found)
 {
     if (trail->start_pending) {
         trail->start_pending = false;
@@ -224,10 +240,12 @@ static Error *next_trail(Operator *self, Trail *trail, uint32_t position, uint64
             trail->depth--;
             continue;
         }
-        uint64_t next = level->found.nodes[level->at], relationship = level->found.relationships[level->at];
+        uint64_t next = level->found.nodes[level->at],
+                 relationship = level->found.relationships[level->at];
         bool holds;
         level->at++;
-        if (on_path(trail, relationship) || is_used(self->plan, trail->in, position, relationship)) continue;
+        if (on_path(trail, relationship) || is_used(self->plan, trail->in, position, relationship))
+            continue;
         TRY(step_holds(self, trail, position, relationship, &holds));
         if (!holds) continue;
         mem_reserve(trail->path, trail->path_capacity, trail->depth + 1);
@@ -243,13 +261,15 @@ static Value trail_list(Operator *self, const Trail *trail)
 {
     Value *items = arena_alloc(self->arena, (trail->depth + 1) * sizeof *items);
     for (size_t i = 0; i < trail->depth; i++) {
-        size_t from = self->plan->streaming ? trail->depth - 1 - i : i; /* walked from the other end */
+        size_t from =
+            self->plan->streaming ? trail->depth - 1 - i : i; /* walked from the other end */
         items[i] = value_relationship(trail->path[from]);
     }
     return value_list(items, trail->depth);
 }
 
-static Error *trails_of_row(Operator *self, Trail *trail, uint32_t position, uint32_t *count, uint32_t cap, bool *row_done)
+static Error *trails_of_row(Operator *self, Trail *trail, uint32_t position, uint32_t *count,
+                            uint32_t cap, bool *row_done)
 {
     const PlanNode *plan = self->plan;
     bool check = plan->to_bound || plan->to_slot == plan->from_slot;
@@ -258,7 +278,8 @@ static Error *trails_of_row(Operator *self, Trail *trail, uint32_t position, uin
         uint64_t node;
         bool found;
         const Interrupt *interrupt = self->execution->environment.interrupt;
-        if (interrupt != NULL && interrupt->stop(interrupt->state)) return error_new(ERROR_CANCELLED, "the statement was cancelled");
+        if (interrupt != NULL && interrupt->stop(interrupt->state))
+            return error_new(ERROR_CANCELLED, "the statement was cancelled");
         TRY(next_trail(self, trail, position, &node, &found));
         if (!found) {
             trail->inside = false;
@@ -273,7 +294,8 @@ static Error *trails_of_row(Operator *self, Trail *trail, uint32_t position, uin
     return NULL;
 }
 
-static Batch *give_lists(Operator *self, const Batch *in, const uint16_t *positions, const uint64_t *nodes, const Value *lists, uint32_t count)
+static Batch *give_lists(Operator *self, const Batch *in, const uint16_t *positions,
+                         const uint64_t *nodes, const Value *lists, uint32_t count)
 {
     Batch *batch = batch_extend(self, in, positions, count);
     if (nodes != NULL) {
@@ -298,7 +320,8 @@ static Error *next_expand_variable(Operator *self, Batch **out)
             trail->at = 0;
             trail->inside = false;
             if (trail->in == NULL) return NULL;
-            trail->types = types_resolve(self->execution, self->state_arena, self->plan->types, self->plan->type_count, &trail->type_count);
+            trail->types = types_resolve(self->execution, self->state_arena, self->plan->types,
+                                         self->plan->type_count, &trail->type_count);
         }
         while (count < cap && trail->at < trail->in->selected_count) {
             uint32_t position = batch_position(trail->in, trail->at);
@@ -308,7 +331,8 @@ static Error *next_expand_variable(Operator *self, Batch **out)
             if (!row_done) break;
             trail->at++;
         }
-        if (count > 0) *out = give_lists(self, trail->in, trail->positions, trail->nodes, trail->lists, count);
+        if (count > 0)
+            *out = give_lists(self, trail->in, trail->positions, trail->nodes, trail->lists, count);
     }
     return NULL;
 }
@@ -340,7 +364,8 @@ void open_expand_variable(Operator *self)
 
 /* ---- shortest paths ---- */
 
-typedef struct Edge { /* into `node` from `parent`, both entries; the next edge into the same node */
+typedef struct Edge { /* into `node` from `parent`, both entries; the next edge into the same node
+                       */
     uint32_t parent, next;
     uint64_t relationship;
 } Edge;
@@ -361,7 +386,7 @@ typedef struct Search {
     IntMap *reached;
     uint32_t *types, type_count;
     EvalContext context;
-    Value *lists;        /* answers of the row at hand */
+    Value *lists; /* answers of the row at hand */
     size_t list_count, list_capacity, list_at;
 } Search;
 
@@ -380,7 +405,8 @@ static void add_edge(Search *search, uint32_t into, uint32_t parent, uint64_t re
     search->entries[into].edges = (uint32_t)search->edge_count++;
 }
 
-static Error *step_allowed(Operator *self, Search *search, uint32_t position, uint64_t relationship, bool *out)
+static Error *step_allowed(Operator *self, Search *search, uint32_t position, uint64_t relationship,
+                           bool *out)
 {
     Value value;
     *out = !is_used(self->plan, search->in, position, relationship);
@@ -392,8 +418,10 @@ static Error *step_allowed(Operator *self, Search *search, uint32_t position, ui
     return NULL;
 }
 
-/* Level by level until the target's level is complete. Gives the target's entry, UINT32_MAX when it is not reached. */
-static Error *search_levels(Operator *self, Search *search, uint32_t position, uint64_t from, uint64_t to, uint32_t *target)
+/* Level by level until the target's level is complete. Gives the target's entry, UINT32_MAX when it
+ * is not reached. */
+static Error *search_levels(Operator *self, Search *search, uint32_t position, uint64_t from,
+                            uint64_t to, uint32_t *target)
 {
     *target = UINT32_MAX;
     search->entry_count = search->edge_count = 0;
@@ -405,7 +433,8 @@ static Error *search_levels(Operator *self, Search *search, uint32_t position, u
         if (*target != UINT32_MAX && here.depth >= search->entries[*target].depth) break;
         if (self->plan->hops_max >= 0 && (int64_t)here.depth >= self->plan->hops_max) break;
         const Interrupt *interrupt = self->execution->environment.interrupt;
-        if ((i & 255) == 255 && interrupt != NULL && interrupt->stop(interrupt->state)) return error_new(ERROR_CANCELLED, "the statement was cancelled");
+        if ((i & 255) == 255 && interrupt != NULL && interrupt->stop(interrupt->state))
+            return error_new(ERROR_CANCELLED, "the statement was cancelled");
         neighbors_of(self, search->types, search->type_count, here.node, &search->found);
         for (size_t n = 0; n < search->found.count; n++) {
             uint64_t known;
@@ -413,8 +442,11 @@ static Error *search_levels(Operator *self, Search *search, uint32_t position, u
             TRY(step_allowed(self, search, position, search->found.relationships[n], &allowed));
             if (!allowed) continue;
             bool seen = intmap_get(search->reached, search->found.nodes[n], &known);
-            uint32_t into = seen ? (uint32_t)known : reach(search, search->found.nodes[n], here.depth + 1);
-            if (search->entries[into].depth != here.depth + 1 || (seen && !self->plan->all_shortest)) continue;
+            uint32_t into =
+                seen ? (uint32_t)known : reach(search, search->found.nodes[n], here.depth + 1);
+            if (search->entries[into].depth != here.depth + 1 ||
+                (seen && !self->plan->all_shortest))
+                continue;
             add_edge(search, into, (uint32_t)i, search->found.relationships[n]);
             if (search->found.nodes[n] == to && *target == UINT32_MAX) *target = into;
         }
@@ -429,7 +461,8 @@ static void keep_list(Search *search, Value list)
 }
 
 /* Every way back from the target to the start, as lists from the start on. */
-static void collect_paths(Operator *self, Search *search, uint32_t entry, Value *items, uint32_t depth)
+static void collect_paths(Operator *self, Search *search, uint32_t entry, Value *items,
+                          uint32_t depth)
 {
     if (search->entries[entry].depth == 0) {
         Value *copy = arena_alloc(self->arena, (depth + 1) * sizeof *copy);
@@ -471,12 +504,14 @@ static Error *next_shortest(Operator *self, Batch **out)
     uint16_t positions[BATCH_ROWS_MAX];
     *out = NULL;
     for (;;) {
-        while (search->in == NULL || (search->at == search->in->selected_count && search->list_at == search->list_count)) {
+        while (search->in == NULL || (search->at == search->in->selected_count &&
+                                      search->list_at == search->list_count)) {
             TRY(operator_next(self->input, &search->in));
             search->at = 0;
             search->list_at = search->list_count = 0;
             if (search->in == NULL) return NULL;
-            search->types = types_resolve(self->execution, self->state_arena, self->plan->types, self->plan->type_count, &search->type_count);
+            search->types = types_resolve(self->execution, self->state_arena, self->plan->types,
+                                          self->plan->type_count, &search->type_count);
         }
         if (search->list_at == search->list_count) {
             arena_reset(self->arena);
@@ -486,7 +521,8 @@ static Error *next_shortest(Operator *self, Batch **out)
         while (count < BATCH_ROWS_MAX && search->list_at + count < search->list_count)
             positions[count++] = (uint16_t)position;
         if (count == 0) continue;
-        *out = give_lists(self, search->in, positions, NULL, search->lists + search->list_at, count);
+        *out =
+            give_lists(self, search->in, positions, NULL, search->lists + search->list_at, count);
         search->list_at += count;
         return NULL;
     }

@@ -1,8 +1,8 @@
 /*
  * group.c - DISTINCT and AGGREGATE: rows by equivalence of values.
  *
- * Groups stand in an array in order of their first row, found by an open-addressing table over the hash of their keys. Without
- * keys there is exactly one group, also over no rows.
+ * Groups stand in an array in order of their first row, found by an open-addressing table over the
+ * hash of their keys. Without keys there is exactly one group, also over no rows.
  */
 #include "config.h"
 
@@ -12,10 +12,10 @@
 typedef struct Groups {
     Arena *arena;
     uint32_t key_count;
-    Value *keys;          /* key_count a group */
+    Value *keys; /* key_count a group */
     uint64_t *hashes;
     size_t count, key_capacity, hash_capacity;
-    uint32_t *table;      /* UINT32_MAX: empty */
+    uint32_t *table; /* UINT32_MAX: empty */
     size_t mask;
 } Groups;
 
@@ -70,7 +70,8 @@ static size_t group_of(Groups *groups, const Value *keys, bool *fresh)
     size_t at = hash & groups->mask;
     for (; groups->table[at] != UINT32_MAX; at = (at + 1) & groups->mask) {
         size_t group = groups->table[at];
-        if (groups->hashes[group] == hash && same_keys(groups, group, keys)) return *fresh = false, group;
+        if (groups->hashes[group] == hash && same_keys(groups, group, keys))
+            return *fresh = false, group;
     }
     mem_reserve(groups->keys, groups->key_capacity, (groups->count + 1) * (groups->key_count + 1));
     mem_reserve(groups->hashes, groups->hash_capacity, groups->count + 1);
@@ -147,9 +148,11 @@ typedef struct Aggregate {
 static void new_states(Operator *self, Aggregate *aggregate)
 {
     uint32_t count = self->plan->aggregate_count;
-    mem_reserve(aggregate->states, aggregate->state_capacity, aggregate->groups.count * (count + 1));
+    mem_reserve(aggregate->states, aggregate->state_capacity,
+                aggregate->groups.count * (count + 1));
     for (uint32_t a = 0; a < count; a++)
-        aggregate->states[(aggregate->groups.count - 1) * count + a] = aggregate_begin(self->state_arena, &self->plan->aggregates[a].spec);
+        aggregate->states[(aggregate->groups.count - 1) * count + a] =
+            aggregate_begin(self->state_arena, &self->plan->aggregates[a].spec);
 }
 
 typedef struct Columns {
@@ -166,8 +169,11 @@ static Error *run_all(Operator *self, const Batch *batch, Columns *columns)
     for (uint32_t k = 0; k < keys; k++)
         TRY(program_run(aggregate->keys[k], &aggregate->context, batch, &columns->keys[k]));
     for (uint32_t a = 0; a < count; a++) {
-        if (aggregate->arguments[a] != NULL) TRY(program_run(aggregate->arguments[a], &aggregate->context, batch, &columns->arguments[a]));
-        if (aggregate->extras[a] != NULL) TRY(program_run(aggregate->extras[a], &aggregate->context, batch, &columns->extras[a]));
+        if (aggregate->arguments[a] != NULL)
+            TRY(program_run(aggregate->arguments[a], &aggregate->context, batch,
+                            &columns->arguments[a]));
+        if (aggregate->extras[a] != NULL)
+            TRY(program_run(aggregate->extras[a], &aggregate->context, batch, &columns->extras[a]));
     }
     return NULL;
 }
@@ -189,8 +195,9 @@ static Error *take_batch(Operator *self, const Batch *batch)
         size_t group = group_of(&aggregate->groups, row, &fresh);
         if (fresh) new_states(self, aggregate);
         for (uint32_t a = 0; a < count; a++)
-            TRY(aggregate_step(aggregate->states[group * count + a], column_value(&columns.arguments[a], position),
-                               column_value(&columns.extras[a], position), batch_multiplicity(batch, position)));
+            TRY(aggregate_step(
+                aggregate->states[group * count + a], column_value(&columns.arguments[a], position),
+                column_value(&columns.extras[a], position), batch_multiplicity(batch, position)));
     }
     return NULL;
 }
@@ -227,14 +234,17 @@ static Error *next_aggregate(Operator *self, Batch **out)
     batch->row_count = batch->selected_count = count;
     for (uint32_t k = 0; k < plan->item_count; k++) {
         Value first = aggregate->groups.keys[aggregate->at * plan->item_count + k];
-        Column *column = batch_column(self->arena, batch, plan->items[k].slot, column_type_of((ValueKind)first.kind));
+        Column *column = batch_column(self->arena, batch, plan->items[k].slot,
+                                      column_type_of((ValueKind)first.kind));
         for (uint32_t i = 0; i < count; i++)
-            column_set(self->arena, column, i, aggregate->groups.keys[(aggregate->at + i) * plan->item_count + k], count);
+            column_set(self->arena, column, i,
+                       aggregate->groups.keys[(aggregate->at + i) * plan->item_count + k], count);
     }
     for (uint32_t a = 0; a < plan->aggregate_count; a++) {
         Column *column = batch_column(self->arena, batch, plan->aggregates[a].slot, COLUMN_ANY);
         for (uint32_t i = 0; i < count; i++)
-            TRY(aggregate_end(aggregate->states[(aggregate->at + i) * plan->aggregate_count + a], self->arena, &column->values[i]));
+            TRY(aggregate_end(aggregate->states[(aggregate->at + i) * plan->aggregate_count + a],
+                              self->arena, &column->values[i]));
     }
     aggregate->at += count;
     *out = batch;
@@ -269,8 +279,10 @@ void open_aggregate(Operator *self)
         aggregate->keys[k] = program_compile(self->state_arena, plan->items[k].expr);
     for (uint32_t a = 0; a < plan->aggregate_count; a++) {
         const AggregateSpec *spec = &plan->aggregates[a].spec;
-        if (spec->argument != NULL) aggregate->arguments[a] = program_compile(self->state_arena, spec->argument);
-        if (spec->extra != NULL) aggregate->extras[a] = program_compile(self->state_arena, spec->extra);
+        if (spec->argument != NULL)
+            aggregate->arguments[a] = program_compile(self->state_arena, spec->argument);
+        if (spec->extra != NULL)
+            aggregate->extras[a] = program_compile(self->state_arena, spec->extra);
     }
     self->state = aggregate;
     self->next = next_aggregate;

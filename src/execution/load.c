@@ -9,18 +9,24 @@ typedef struct Load {
     Batch *in;
     uint32_t at;
     RowFile *file;
-    bool ended;          /* its last rows were given out: they may point into it until the next call */
+    bool ended; /* its last rows were given out: they may point into it until the next call */
     EvalContext context;
 } Load;
 
-Error *files_path(const ExecutionEnvironment *environment, Arena *arena, Value source, const char **out)
+Error *files_path(const ExecutionEnvironment *environment, Arena *arena, Value source,
+                  const char **out)
 {
-    if (source.kind != VALUE_STRING) return error_new(ERROR_ARGUMENT_TYPE, "a file is named by text, not %s", value_kind_name((ValueKind)source.kind));
-    if (!environment->files_allowed) return error_new(ERROR_READ_ONLY, "files are not allowed in this session");
+    if (source.kind != VALUE_STRING)
+        return error_new(ERROR_ARGUMENT_TYPE, "a file is named by text, not %s",
+                         value_kind_name((ValueKind)source.kind));
+    if (!environment->files_allowed)
+        return error_new(ERROR_READ_ONLY, "files are not allowed in this session");
     Str name = value_text(source);
-    if (memchr(name.data, '\0', name.bytes) != NULL) return error_new(ERROR_ARGUMENT_VALUE, "a file name has no zero byte");
+    if (memchr(name.data, '\0', name.bytes) != NULL)
+        return error_new(ERROR_ARGUMENT_VALUE, "a file name has no zero byte");
     bool relative = environment->directory != NULL && name.bytes > 0 && name.data[0] != '/';
-    *out = relative ? arena_printf(arena, "%s/%.*s", environment->directory, STR_ARG(name)) : str_copy(arena, name).data;
+    *out = relative ? arena_printf(arena, "%s/%.*s", environment->directory, STR_ARG(name))
+                    : str_copy(arena, name).data;
     return NULL;
 }
 
@@ -30,7 +36,8 @@ static Error *open_file(Operator *self, Load *load, uint32_t position)
     const char *path;
     operator_context(self, self->state_arena, &load->context);
     TRY(expr_evaluate(self->plan->expr, &load->context, load->in, position, &source));
-    if (self->plan->options != NULL) TRY(expr_evaluate(self->plan->options, &load->context, load->in, position, &options));
+    if (self->plan->options != NULL)
+        TRY(expr_evaluate(self->plan->options, &load->context, load->in, position, &options));
     TRY(files_path(&self->execution->environment, self->state_arena, source, &path));
     return rowfile_open(path, options, &load->file);
 }
@@ -38,7 +45,9 @@ static Error *open_file(Operator *self, Load *load, uint32_t position)
 static void report(Operator *self, const Load *load)
 {
     const ExecutionEnvironment *environment = &self->execution->environment;
-    if (environment->progress != NULL) environment->progress(environment->session, rowfile_done(load->file), self->execution->stats.rows_read);
+    if (environment->progress != NULL)
+        environment->progress(environment->session, rowfile_done(load->file),
+                              self->execution->stats.rows_read);
 }
 
 static Error *next_load(Operator *self, Batch **out)

@@ -7,16 +7,18 @@ typedef struct Operator Operator;
 struct Operator {
     const PlanNode *plan;
     Execution *execution;
-    Operator *input;     /* NULL for Unit, Argument */
-    Operator *inner;     /* of Apply and Merge */
-    /* The next batch, or NULL at the end. It and all it points to belong to this operator until the next call. */
+    Operator *input; /* NULL for Unit, Argument */
+    Operator *inner; /* of Apply and Merge */
+    /* The next batch, or NULL at the end. It and all it points to belong to this operator until the
+     * next call. */
     Error *(*next)(Operator *self, Batch **out);
-    void (*reset)(Operator *self);  /* to the state after opening; NULL: nothing to do */
+    void (*reset)(Operator *self); /* to the state after opening; NULL: nothing to do */
     void (*close)(Operator *self);
-    Arena *arena;        /* of the present batch: reset at each next */
-    Arena *state_arena;  /* as long as the operator */
+    Arena *arena;       /* of the present batch: reset at each next */
+    Arena *state_arena; /* as long as the operator */
     void *state;
-    uint32_t cap;        /* rows of the next batch: 8, 64, .. BATCH_ROWS_MAX, so that a short query does little */
+    uint32_t cap; /* rows of the next batch: 8, 64, .. BATCH_ROWS_MAX, so that a short query does
+                     little */
 };
 
 struct Execution {
@@ -26,43 +28,54 @@ struct Execution {
     GraphView view;
     EntityReader reader;
     Operator *root;
-    Operator **all;      /* by plan node id */
+    Operator **all; /* by plan node id */
     ExecutionStats stats;
-    uint64_t *rows;      /* PROFILE, by node id */
+    uint64_t *rows; /* PROFILE, by node id */
     int64_t *elapsed_ns;
-    bool deleted;        /* something was deleted: entities must be checked before they are read */
+    bool deleted; /* something was deleted: entities must be checked before they are read */
     const char *device;
 };
 
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out);
-Error *operator_next(Operator *operator, Batch **out); /* counts, times, asks for interruption */
-void operator_reset(Operator *operator);               /* the whole chain below */
+Error *operator_next(Operator *operator, Batch ** out); /* counts, times, asks for interruption */
+void operator_reset(Operator *operator);                /* the whole chain below */
 void operator_close(Operator *operator);
-Operator *chain_argument(Operator *operator);          /* the Argument at the end of a chain */
+Operator *chain_argument(Operator *operator); /* the Argument at the end of a chain */
 
 /* A context for evaluating in `arena`. */
-void operator_context(Operator *operator, Arena *arena, EvalContext *out);
+void operator_context(Operator *operator, Arena * arena, EvalContext *out);
 
-/* Out of rows of `in` at `positions` a batch in operator->arena: every filled column is gathered, multiplicity too. */
-Batch *batch_extend(Operator *operator, const Batch *in, const uint16_t *positions, uint32_t count);
+/* Out of rows of `in` at `positions` a batch in operator->arena: every filled column is gathered,
+ * multiplicity too. */
+Batch *batch_extend(Operator *operator, const Batch * in, const uint16_t *positions,
+                    uint32_t count);
 uint32_t operator_cap(Operator *operator); /* and raises it for the next time */
 bool entity_at(const Batch *batch, uint32_t slot, uint32_t position, ValueKind kind, uint64_t *id);
 uint32_t name_resolve(const Execution *execution, NameKind kind, NameRef ref);
 /* All ids that `types` stand for (none: every type). In `arena`. */
-uint32_t *types_resolve(const Execution *execution, Arena *arena, const NameRef *types, uint32_t type_count, uint32_t *count);
-Error *drain_input(Operator *operator, RowBuffer *rows); /* every row of the input, in state_arena */
-Error *row_count_of(Operator *operator, const Expr *expr, const char *what, uint64_t *out); /* SKIP, LIMIT */
+uint32_t *types_resolve(const Execution *execution, Arena *arena, const NameRef *types,
+                        uint32_t type_count, uint32_t *count);
+Error *drain_input(Operator *operator,
+                   RowBuffer * rows); /* every row of the input, in state_arena */
+Error *row_count_of(Operator *operator, const Expr * expr, const char *what,
+                    uint64_t *out); /* SKIP, LIMIT */
 
-void open_unit(Operator *), open_argument(Operator *), open_scan(Operator *), open_seek(Operator *), open_unwind(Operator *), open_call(Operator *);
-void open_ends(Operator *), open_expand(Operator *), open_expand_variable(Operator *), open_shortest(Operator *);
-void open_filter(Operator *), open_project(Operator *), open_skip(Operator *), open_limit(Operator *), open_produce(Operator *);
-void open_distinct(Operator *), open_sort(Operator *), open_aggregate(Operator *), open_union(Operator *);
-void open_apply(Operator *), open_create(Operator *), open_merge(Operator *), open_set(Operator *), open_delete(Operator *);
+void open_unit(Operator *), open_argument(Operator *), open_scan(Operator *), open_seek(Operator *),
+    open_unwind(Operator *), open_call(Operator *);
+void open_ends(Operator *), open_expand(Operator *), open_expand_variable(Operator *),
+    open_shortest(Operator *);
+void open_filter(Operator *), open_project(Operator *), open_skip(Operator *),
+    open_limit(Operator *), open_produce(Operator *);
+void open_distinct(Operator *), open_sort(Operator *), open_aggregate(Operator *),
+    open_union(Operator *);
+void open_apply(Operator *), open_create(Operator *), open_merge(Operator *), open_set(Operator *),
+    open_delete(Operator *);
 void open_load(Operator *), open_score(Operator *);
 
 void argument_set(Operator *argument, const Batch *batch); /* what the Argument gives next */
 void entity_reader_init(EntityReader *reader, Execution *execution);
 
 /* ---- write.c ---- */
-Error *storable(Value value, Value *out); /* a property's value: no maps, no entities; lists of one kind */
+Error *storable(Value value,
+                Value *out); /* a property's value: no maps, no entities; lists of one kind */
 #endif

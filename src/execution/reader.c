@@ -1,27 +1,32 @@
-/* reader.c - the EntityReader plug over a graph view. Entities deleted in this statement cannot be read. */
+/* reader.c - the EntityReader plug over a graph view. Entities deleted in this statement cannot be
+ * read. */
 #include "config.h"
 
 #include "execution/operator_internal.h"
 
 static Error *gone(ValueKind kind)
 {
-    return error_new(ERROR_DELETED_ENTITY, "the %s was deleted in this statement", kind == VALUE_NODE ? "node" : "relationship");
+    return error_new(ERROR_DELETED_ENTITY, "the %s was deleted in this statement",
+                     kind == VALUE_NODE ? "node" : "relationship");
 }
 
 static Error *check(const Execution *execution, ValueKind kind, uint64_t id)
 {
     if (!execution->deleted) return NULL;
-    bool visible = kind == VALUE_NODE ? graph_node_visible(&execution->view, id) : graph_relationship_visible(&execution->view, id);
+    bool visible = kind == VALUE_NODE ? graph_node_visible(&execution->view, id)
+                                      : graph_relationship_visible(&execution->view, id);
     return visible ? NULL : gone(kind);
 }
 
-static Error *property(void *state, ValueKind kind, NameRef key, const uint64_t *ids, const uint64_t *valid, uint32_t count, Arena *arena, Column *out)
+static Error *property(void *state, ValueKind kind, NameRef key, const uint64_t *ids,
+                       const uint64_t *valid, uint32_t count, Arena *arena, Column *out)
 {
     Execution *execution = state;
     (void)valid;
     for (uint32_t i = 0; execution->deleted && i < count; i++)
         TRY(check(execution, kind, ids[i]));
-    graph_properties(&execution->view, kind, name_resolve(execution, NAME_KEY, key), ids, count, arena, out);
+    graph_properties(&execution->view, kind, name_resolve(execution, NAME_KEY, key), ids, count,
+                     arena, out);
     return NULL;
 }
 
@@ -46,7 +51,8 @@ static Error *labels(void *state, uint64_t node, Arena *arena, Value *out)
     return NULL;
 }
 
-static Error *has_label(void *state, NameRef label, const uint64_t *ids, uint32_t count, uint8_t *out)
+static Error *has_label(void *state, NameRef label, const uint64_t *ids, uint32_t count,
+                        uint8_t *out)
 {
     Execution *execution = state;
     uint32_t id = name_resolve(execution, NAME_LABEL, label);
@@ -71,7 +77,8 @@ static Error *ends(void *state, uint64_t relationship, uint64_t *start, uint64_t
     return NULL;
 }
 
-static Error *degree(void *state, uint64_t node, const NameRef *type_name, int direction, uint64_t *out)
+static Error *degree(void *state, uint64_t node, const NameRef *type_name, int direction,
+                     uint64_t *out)
 {
     const Execution *execution = state;
     uint32_t types = graph_name_count(execution->view.graph, NAME_TYPE);
@@ -84,5 +91,6 @@ static Error *degree(void *state, uint64_t node, const NameRef *type_name, int d
 
 void entity_reader_init(EntityReader *reader, Execution *execution)
 {
-    *reader = (EntityReader){execution, property, properties, labels, has_label, type, ends, degree};
+    *reader =
+        (EntityReader){execution, property, properties, labels, has_label, type, ends, degree};
 }

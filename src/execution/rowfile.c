@@ -11,7 +11,8 @@
 
 Error *rowfile_bad(const RowFile *file, const char *what)
 {
-    return error_new(ERROR_BAD_FILE, "%s: row %llu: %s", file->path, (unsigned long long)file->row + 1, what);
+    return error_new(ERROR_BAD_FILE, "%s: row %llu: %s", file->path,
+                     (unsigned long long)file->row + 1, what);
 }
 
 static Str option_text(Value options, const char *name, Str fallback)
@@ -35,17 +36,21 @@ static bool option_boolean(Value options, const char *name, bool fallback)
 static const struct {
     const char *name;
     RowFormat format;
-} formats[] = {{"csv", ROWS_CSV},     {"tsv", ROWS_TSV},     {"jsonl", ROWS_JSONL}, {"npy", ROWS_NPY},     {"fvecs", ROWS_FVECS},
-               {"bvecs", ROWS_BVECS}, {"ivecs", ROWS_IVECS}, {"fbin", ROWS_FBIN},   {"u8bin", ROWS_U8BIN}, {"raw", ROWS_RAW}};
+} formats[] = {{"csv", ROWS_CSV},     {"tsv", ROWS_TSV},     {"jsonl", ROWS_JSONL},
+               {"npy", ROWS_NPY},     {"fvecs", ROWS_FVECS}, {"bvecs", ROWS_BVECS},
+               {"ivecs", ROWS_IVECS}, {"fbin", ROWS_FBIN},   {"u8bin", ROWS_U8BIN},
+               {"raw", ROWS_RAW}};
 
 static Error *find_format(RowFile *file, Value options)
 {
     const char *dot = strrchr(file->path, '.');
     Str name = option_text(options, "format", dot == NULL ? STR("") : str_from(dot + 1));
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (str_equal_ignore_case(name, str_from(formats[i].name))) return file->format = formats[i].format, NULL;
-    return error_hint(error_new(ERROR_BAD_FILE, "%s: the format is not known", file->path),
-                      "USING {format: ..}: csv, tsv, jsonl, npy, fvecs, bvecs, ivecs, fbin, u8bin or raw");
+        if (str_equal_ignore_case(name, str_from(formats[i].name)))
+            return file->format = formats[i].format, NULL;
+    return error_hint(
+        error_new(ERROR_BAD_FILE, "%s: the format is not known", file->path),
+        "USING {format: ..}: csv, tsv, jsonl, npy, fvecs, bvecs, ivecs, fbin, u8bin or raw");
 }
 
 /* ---- vectors ---- */
@@ -61,7 +66,8 @@ static const struct {
     const char *name;
     ElementType type;
     size_t bytes;
-} elements[] = {{"i8", ELEMENT_I8, 1}, {"u8", ELEMENT_U8, 1}, {"f16", ELEMENT_F16, 2}, {"f32", ELEMENT_F32, 4}, {"f64", ELEMENT_F64, 8}, {"i32", ELEMENT_I32, 4}};
+} elements[] = {{"i8", ELEMENT_I8, 1},   {"u8", ELEMENT_U8, 1},   {"f16", ELEMENT_F16, 2},
+                {"f32", ELEMENT_F32, 4}, {"f64", ELEMENT_F64, 8}, {"i32", ELEMENT_I32, 4}};
 
 static void set_element(RowFile *file, ElementType type)
 {
@@ -73,7 +79,9 @@ static void set_element(RowFile *file, ElementType type)
 static float half(uint16_t bits)
 {
     int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-    float size = exponent == 0 ? ldexpf((float)mantissa, -24) : exponent == 31 ? (mantissa == 0 ? INFINITY : NAN) : ldexpf((float)(mantissa | 1024), exponent - 25);
+    float size = exponent == 0    ? ldexpf((float)mantissa, -24)
+                 : exponent == 31 ? (mantissa == 0 ? INFINITY : NAN)
+                                  : ldexpf((float)(mantissa | 1024), exponent - 25);
     return bits >> 15 ? -size : size;
 }
 
@@ -106,7 +114,8 @@ static Error *vector_row(RowFile *file, Arena *arena, Value *row)
         if (got == 0) return NULL;
         Reader reader = reader_of(count, got);
         dimensions = get_u32(&reader);
-        if (reader.failed || dimensions == 0 || dimensions > VECTOR_DIMENSIONS_MAX) return rowfile_bad(file, "not a count of dimensions");
+        if (reader.failed || dimensions == 0 || dimensions > VECTOR_DIMENSIONS_MAX)
+            return rowfile_bad(file, "not a count of dimensions");
         file->bytes_read += 4;
     } else if (file->rows_known && file->row >= file->rows_total) {
         return NULL;
@@ -134,15 +143,22 @@ static Error *npy_header(RowFile *file)
 {
     uint8_t start[10];
     char header[4096];
-    if (!read_exact(file, start, sizeof start) || memcmp(start, "\x93NUMPY\x01", 7) != 0) return rowfile_bad(file, "not a NumPy file of format 1.0");
+    if (!read_exact(file, start, sizeof start) || memcmp(start, "\x93NUMPY\x01", 7) != 0)
+        return rowfile_bad(file, "not a NumPy file of format 1.0");
     size_t bytes = start[8] | (size_t)start[9] << 8;
-    if (bytes >= sizeof header || !read_exact(file, header, bytes)) return rowfile_bad(file, "its header is too long or cut off");
+    if (bytes >= sizeof header || !read_exact(file, header, bytes))
+        return rowfile_bad(file, "its header is too long or cut off");
     header[bytes] = '\0';
     static const struct {
         const char *name;
         ElementType type;
-    } kinds[] = {{"i1'", ELEMENT_I8}, {"u1'", ELEMENT_U8}, {"<f2'", ELEMENT_F16}, {"<f4'", ELEMENT_F32}, {"<f8'", ELEMENT_F64}};
-    const char *descr = strstr(header, "'descr'"), *shape = strstr(header, "'shape'"), *order = strstr(header, "'fortran_order': False");
+    } kinds[] = {{"i1'", ELEMENT_I8},
+                 {"u1'", ELEMENT_U8},
+                 {"<f2'", ELEMENT_F16},
+                 {"<f4'", ELEMENT_F32},
+                 {"<f8'", ELEMENT_F64}};
+    const char *descr = strstr(header, "'descr'"), *shape = strstr(header, "'shape'"),
+               *order = strstr(header, "'fortran_order': False");
     bool known = false;
     for (size_t i = 0; descr != NULL && i < sizeof kinds / sizeof *kinds; i++) {
         const char *found = strstr(descr, kinds[i].name);
@@ -153,9 +169,11 @@ static Error *npy_header(RowFile *file)
     }
     unsigned long long rows = 0, columns = 0;
     const char *bracket = shape == NULL ? NULL : strchr(shape, '(');
-    if (!known || order == NULL || bracket == NULL || sscanf(bracket, "(%llu, %llu)", &rows, &columns) != 2)
+    if (!known || order == NULL || bracket == NULL ||
+        sscanf(bracket, "(%llu, %llu)", &rows, &columns) != 2)
         return rowfile_bad(file, "want a matrix of i1, u1, f2, f4 or f8 in C order");
-    if (columns == 0 || columns > VECTOR_DIMENSIONS_MAX) return rowfile_bad(file, "too many columns for a vector");
+    if (columns == 0 || columns > VECTOR_DIMENSIONS_MAX)
+        return rowfile_bad(file, "too many columns for a vector");
     file->dimensions = (uint32_t)columns;
     file->rows_total = rows;
     file->rows_known = true;
@@ -182,9 +200,12 @@ static Error *raw_header(RowFile *file, Value options)
     for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
         if (str_equal(type, str_from(elements[i].name))) set_element(file, elements[i].type);
     if (file->element_bytes == 0 || dimensions <= 0 || dimensions > VECTOR_DIMENSIONS_MAX)
-        return error_hint(error_new(ERROR_BAD_FILE, "%s: a raw file needs type and dimensions", file->path), "USING {format: 'raw', type: 'f32', dimensions: 48}");
+        return error_hint(
+            error_new(ERROR_BAD_FILE, "%s: a raw file needs type and dimensions", file->path),
+            "USING {format: 'raw', type: 'f32', dimensions: 48}");
     file->dimensions = (uint32_t)dimensions;
-    if (file->bytes_total % (file->dimensions * file->element_bytes) != 0) return rowfile_bad(file, "its size does not divide into vectors");
+    if (file->bytes_total % (file->dimensions * file->element_bytes) != 0)
+        return rowfile_bad(file, "its size does not divide into vectors");
     return NULL;
 }
 
@@ -196,8 +217,11 @@ static Error *open_format(RowFile *file, Value options)
     switch (file->format) {
     case ROWS_CSV:
     case ROWS_TSV: {
-        Str delimiter = option_text(options, "delimiter", file->format == ROWS_TSV ? STR("\t") : STR(",")), quote = option_text(options, "quote", STR("\""));
-        if (delimiter.bytes != 1 || quote.bytes != 1) return error_new(ERROR_BAD_FILE, "delimiter and quote are one character each");
+        Str delimiter =
+                option_text(options, "delimiter", file->format == ROWS_TSV ? STR("\t") : STR(",")),
+            quote = option_text(options, "quote", STR("\""));
+        if (delimiter.bytes != 1 || quote.bytes != 1)
+            return error_new(ERROR_BAD_FILE, "delimiter and quote are one character each");
         file->delimiter = delimiter.data[0];
         file->quote = quote.data[0];
         file->header = option_boolean(options, "header", true);
@@ -225,9 +249,12 @@ Error *rowfile_open(const char *path, Value options, RowFile **out)
     file->path = arena_copy(file->arena, path, strlen(path));
     file->file = fopen(path, "rb");
     Error *error = NULL;
-    if (file->file == NULL) error = error_errno(errno == ENOENT ? ERROR_NO_FILE : ERROR_IO, errno, "%s", path);
-    else if (fstat(fileno(file->file), &status) != 0 || S_ISDIR(status.st_mode)) error = error_new(ERROR_BAD_FILE, "%s is not a file", path);
-    else file->bytes_total = (uint64_t)status.st_size;
+    if (file->file == NULL)
+        error = error_errno(errno == ENOENT ? ERROR_NO_FILE : ERROR_IO, errno, "%s", path);
+    else if (fstat(fileno(file->file), &status) != 0 || S_ISDIR(status.st_mode))
+        error = error_new(ERROR_BAD_FILE, "%s is not a file", path);
+    else
+        file->bytes_total = (uint64_t)status.st_size;
     if (error == NULL) error = open_format(file, options);
     file->left = option_integer(options, "limit", 0);
     file->limited = file->left > 0;
@@ -255,9 +282,12 @@ Error *rowfile_next(RowFile *file, Arena *arena, Value *row)
     bool text = file->format == ROWS_CSV || file->format == ROWS_TSV;
     *row = value_null();
     if (file->limited && file->left == 0) return NULL;
-    if (text) TRY(rowfile_separated_row(file, arena, row));
-    else if (file->format == ROWS_JSONL) TRY(rowfile_json_row(file, arena, row));
-    else TRY(vector_row(file, arena, row));
+    if (text)
+        TRY(rowfile_separated_row(file, arena, row));
+    else if (file->format == ROWS_JSONL)
+        TRY(rowfile_json_row(file, arena, row));
+    else
+        TRY(vector_row(file, arena, row));
     if (row->kind != VALUE_NULL) {
         file->row++;
         file->left -= file->limited;

@@ -7,7 +7,8 @@
  *     fvecs bvecs ivecs, fbin u8bin: {index, vector}
  *     raw          {type, dimensions} say what it is; no header
  *
- * Nothing in a file is trusted: what does not fit is ERROR_BAD_FILE with file and row. Memory is bounded by the longest row.
+ * Nothing in a file is trusted: what does not fit is ERROR_BAD_FILE with file and row. Memory is
+ * bounded by the longest row.
  */
 #ifndef EXECUTION_ROWFILE_H
 #define EXECUTION_ROWFILE_H

@@ -4,8 +4,26 @@
 #include "execution/rowfile.h"
 #include <stdio.h>
 
-typedef enum RowFormat { ROWS_CSV, ROWS_TSV, ROWS_JSONL, ROWS_NPY, ROWS_FVECS, ROWS_BVECS, ROWS_IVECS, ROWS_FBIN, ROWS_U8BIN, ROWS_RAW } RowFormat;
-typedef enum ElementType { ELEMENT_I8, ELEMENT_U8, ELEMENT_F16, ELEMENT_F32, ELEMENT_F64, ELEMENT_I32 } ElementType;
+typedef enum RowFormat {
+    ROWS_CSV,
+    ROWS_TSV,
+    ROWS_JSONL,
+    ROWS_NPY,
+    ROWS_FVECS,
+    ROWS_BVECS,
+    ROWS_IVECS,
+    ROWS_FBIN,
+    ROWS_U8BIN,
+    ROWS_RAW
+} RowFormat;
+typedef enum ElementType {
+    ELEMENT_I8,
+    ELEMENT_U8,
+    ELEMENT_F16,
+    ELEMENT_F32,
+    ELEMENT_F64,
+    ELEMENT_I32
+} ElementType;
 
 typedef struct Cell {
     size_t from, bytes; /* in the record */

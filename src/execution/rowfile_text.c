@@ -21,7 +21,8 @@ static Error *end_cell(RowFile *file, size_t from, bool quoted)
     return NULL;
 }
 
-/* Inside quotes everything but a quote is text; two quotes are one. Gives the byte behind the closing quote. */
+/* Inside quotes everything but a quote is text; two quotes are one. Gives the byte behind the
+ * closing quote. */
 static Error *quoted_cell(RowFile *file, int *next)
 {
     for (;;) {
@@ -32,7 +33,8 @@ static Error *quoted_cell(RowFile *file, int *next)
             if (*next != file->quote) return NULL;
         }
         buffer_char(&file->record, (char)c);
-        if (file->record.bytes > ROWFILE_ROW_BYTES_MAX) return rowfile_bad(file, "longer than 64 MiB");
+        if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
+            return rowfile_bad(file, "longer than 64 MiB");
     }
 }
 
@@ -51,7 +53,8 @@ static Error *read_record(RowFile *file, bool *more)
         while (!quoted && c != EOF && c != file->delimiter && c != '\n' && c != '\r') {
             if (c == '\0') return rowfile_bad(file, "a zero byte: this is no text");
             buffer_char(&file->record, (char)c);
-            if (file->record.bytes > ROWFILE_ROW_BYTES_MAX) return rowfile_bad(file, "longer than 64 MiB");
+            if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
+                return rowfile_bad(file, "longer than 64 MiB");
             c = next_byte(file);
         }
         TRY(end_cell(file, from, quoted));
@@ -60,13 +63,15 @@ static Error *read_record(RowFile *file, bool *more)
         if (c != file->delimiter) return rowfile_bad(file, "something stands behind a quoted cell");
         c = next_byte(file);
     }
-    if (file->record.bytes > 0 && !utf8_valid(buffer_view(&file->record))) return rowfile_bad(file, "not UTF-8");
+    if (file->record.bytes > 0 && !utf8_valid(buffer_view(&file->record)))
+        return rowfile_bad(file, "not UTF-8");
     return NULL;
 }
 
 static Str cell_text(const RowFile *file, size_t i)
 {
-    return (Str){(file->record.data == NULL ? "" : file->record.data) + file->cells[i].from, file->cells[i].bytes};
+    return (Str){(file->record.data == NULL ? "" : file->record.data) + file->cells[i].from,
+                 file->cells[i].bytes};
 }
 
 Error *rowfile_text_begin(RowFile *file)
@@ -75,7 +80,8 @@ Error *rowfile_text_begin(RowFile *file)
     if (!file->header) return NULL;
     TRY(read_record(file, &more));
     if (!more) return rowfile_bad(file, "the file is empty");
-    if (file->cells[0].bytes >= 3 && memcmp(file->record.data, "\xef\xbb\xbf", 3) == 0) file->cells[0].from += 3, file->cells[0].bytes -= 3;
+    if (file->cells[0].bytes >= 3 && memcmp(file->record.data, "\xef\xbb\xbf", 3) == 0)
+        file->cells[0].from += 3, file->cells[0].bytes -= 3;
     file->column_count = file->cell_count;
     file->columns = arena_array(file->arena, Str, file->column_count);
     for (size_t i = 0; i < file->column_count; i++)
@@ -104,12 +110,14 @@ Error *rowfile_separated_row(RowFile *file, Arena *arena, Value *row)
     TRY(read_record(file, &more));
     if (!more) return NULL;
     if (file->columns == NULL) name_columns(file);
-    if (file->cell_count == 1 && file->cells[0].bytes == 0 && !file->cells[0].quoted && file->column_count > 1) {
+    if (file->cell_count == 1 && file->cells[0].bytes == 0 && !file->cells[0].quoted &&
+        file->column_count > 1) {
         return rowfile_separated_row(file, arena, row); /* an empty line */
     }
     if (file->cell_count != file->column_count) {
         char what[96];
-        snprintf(what, sizeof what, "%zu cells where there are %zu columns", file->cell_count, file->column_count);
+        snprintf(what, sizeof what, "%zu cells where there are %zu columns", file->cell_count,
+                 file->column_count);
         return rowfile_bad(file, what);
     }
     if (file->lists) {
@@ -150,7 +158,8 @@ static Value value_of(Arena *arena, const Json *json)
     case JSON_OBJECT: {
         ValueEntry *entries = arena_array(arena, ValueEntry, json->count);
         for (size_t i = 0; i < json->count; i++)
-            entries[i] = (ValueEntry){str_copy(arena, json->items[i].key), value_of(arena, &json->items[i])};
+            entries[i] =
+                (ValueEntry){str_copy(arena, json->items[i].key), value_of(arena, &json->items[i])};
         return value_map(entries, json->count);
     }
     }
@@ -165,7 +174,8 @@ Error *rowfile_json_row(RowFile *file, Arena *arena, Value *row)
         buffer_clear(&file->record);
         while ((c = next_byte(file)) != EOF && c != '\n') {
             buffer_char(&file->record, (char)c);
-            if (file->record.bytes > ROWFILE_ROW_BYTES_MAX) return rowfile_bad(file, "longer than 64 MiB");
+            if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
+                return rowfile_bad(file, "longer than 64 MiB");
         }
         if (file->record.bytes == 0 && c == EOF) return NULL;
     } while (file->record.bytes == 0 || strspn(file->record.data, " \t\r") == file->record.bytes);

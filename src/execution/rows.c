@@ -82,7 +82,8 @@ typedef struct Cut {
     uint64_t count, left;
 } Cut;
 
-/* Drops the first or keeps the first `left` of the batch's rows; a position counts as often as its multiplicity. */
+/* Drops the first or keeps the first `left` of the batch's rows; a position counts as often as its
+ * multiplicity. */
 static void cut_batch(Operator *self, Batch *batch, bool keep, uint64_t *left)
 {
     uint16_t *positions = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *positions);
@@ -132,7 +133,9 @@ static Error *next_skip(Operator *self, Batch **out)
 static bool writes_below(const PlanNode *plan)
 {
     for (; plan != NULL; plan = plan->input)
-        if ((plan->kind >= PLAN_CREATE && plan->kind <= PLAN_FOREACH) || (plan->inner != NULL && writes_below(plan->inner))) return true;
+        if ((plan->kind >= PLAN_CREATE && plan->kind <= PLAN_FOREACH) ||
+            (plan->inner != NULL && writes_below(plan->inner)))
+            return true;
     return false;
 }
 
@@ -195,7 +198,8 @@ static Error *next_union(Operator *self, Batch **out)
         *renamed = *batch;
         renamed->columns = columns;
         for (uint32_t c = 0; c < plan->slot_count; c++)
-            columns[plan->slots[c]] = batch->columns[plan->branch_slots[state->at * plan->slot_count + c]];
+            columns[plan->slots[c]] =
+                batch->columns[plan->branch_slots[state->at * plan->slot_count + c]];
         *out = renamed;
         return NULL;
     }
@@ -215,7 +219,8 @@ void open_union(Operator *self)
     Union *state = arena_new(self->state_arena, Union);
     state->branches = arena_array(self->state_arena, Operator *, self->plan->branch_count);
     for (uint32_t b = 0; b < self->plan->branch_count; b++)
-        error_drop(operator_open(self->execution, self->plan->branches[b], &state->branches[b])); /* opening chains cannot fail */
+        error_drop(operator_open(self->execution, self->plan->branches[b],
+                                 &state->branches[b])); /* opening chains cannot fail */
     self->state = state;
     self->next = next_union;
     self->reset = reset_union;
@@ -243,7 +248,8 @@ static int compare_rows(const void *a, const void *b, void *user)
     const SortContext *context = user;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b, keys = context->plan->item_count;
     for (uint32_t k = 0; k < keys; k++) {
-        int order = value_order(context->sort->keys[(size_t)x * keys + k], context->sort->keys[(size_t)y * keys + k]);
+        int order = value_order(context->sort->keys[(size_t)x * keys + k],
+                                context->sort->keys[(size_t)y * keys + k]);
         if (order != 0) return context->plan->items[k].descending ? -order : order;
     }
     return x < y ? -1 : x > y; /* stable */
@@ -258,10 +264,12 @@ static Error *sort_take(Operator *self, const Batch *batch)
     Column *columns = arena_array(self->arena, Column, keys);
     for (uint32_t k = 0; k < keys; k++)
         TRY(program_run(sort->compute.programs[k], &sort->compute.context, batch, &columns[k]));
-    mem_reserve(sort->keys, sort->key_capacity, (sort->rows.row_count + batch->selected_count + 1) * keys);
+    mem_reserve(sort->keys, sort->key_capacity,
+                (sort->rows.row_count + batch->selected_count + 1) * keys);
     for (uint32_t i = 0; i < batch->selected_count; i++)
         for (uint32_t k = 0; k < keys; k++)
-            sort->keys[(sort->rows.row_count + i) * keys + k] = value_copy(self->state_arena, column_value(&columns[k], batch_position(batch, i)));
+            sort->keys[(sort->rows.row_count + i) * keys + k] =
+                value_copy(self->state_arena, column_value(&columns[k], batch_position(batch, i)));
     rows_append(&sort->rows, batch);
     return NULL;
 }
@@ -295,7 +303,8 @@ static Error *next_sort(Operator *self, Batch **out)
     *out = NULL;
     if (sort->at == sort->count) return NULL;
     arena_reset(self->arena);
-    uint32_t count = sort->count - sort->at > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (uint32_t)(sort->count - sort->at);
+    uint32_t count = sort->count - sort->at > BATCH_ROWS_MAX ? BATCH_ROWS_MAX
+                                                             : (uint32_t)(sort->count - sort->at);
     uint32_t width = sort->rows.column_count;
     RowBuffer sorted;
     rows_init(&sorted, self->arena, sort->rows.slots, width);
@@ -304,7 +313,8 @@ static Error *next_sort(Operator *self, Batch **out)
     sorted.row_count = sorted.row_capacity = count;
     for (uint32_t i = 0; i < count; i++) {
         size_t row = sort->order[sort->at + i];
-        memcpy(sorted.values + (size_t)i * width, sort->rows.values + row * width, width * sizeof(Value));
+        memcpy(sorted.values + (size_t)i * width, sort->rows.values + row * width,
+               width * sizeof(Value));
         sorted.multiplicity[i] = sort->rows.multiplicity[row];
     }
     sort->at += count;

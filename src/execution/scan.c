@@ -1,9 +1,9 @@
 /*
- * scan.c - operators that add one entity or value to each row: scans, seeks, UNWIND, procedures, and the ends of a known
- * relationship.
+ * scan.c - operators that add one entity or value to each row: scans, seeks, UNWIND, procedures,
+ * and the ends of a known relationship.
  *
- * All of them extend: they walk over the rows of the input's batch, remember for each row given out which input row it came
- * from, and gather the input's columns at the end.
+ * All of them extend: they walk over the rows of the input's batch, remember for each row given out
+ * which input row it came from, and gather the input's columns at the end.
  */
 #include "config.h"
 
@@ -77,22 +77,22 @@ void open_argument(Operator *self)
 
 typedef struct Extend {
     Batch *in;
-    uint32_t at;               /* of its selected rows */
-    bool inside;               /* the row at hand has begun */
-    uint64_t cursor;           /* scans: within the row at hand */
+    uint32_t at;     /* of its selected rows */
+    bool inside;     /* the row at hand has begun */
+    uint64_t cursor; /* scans: within the row at hand */
     uint16_t positions[BATCH_ROWS_MAX];
     uint64_t ids[BATCH_ROWS_MAX];
     Value values[BATCH_ROWS_MAX];
-    Neighbors found;           /* seeks */
+    Neighbors found; /* seeks */
     size_t found_at;
-    Value list;                /* UNWIND */
+    Value list; /* UNWIND */
     Program *program;
     EvalContext context;
-    Column column;             /* UNWIND: lists of the batch; SEEK: keys */
-    Arena *input_arena;        /* values of the input's batch */
+    Column column;      /* UNWIND: lists of the batch; SEEK: keys */
+    Arena *input_arena; /* values of the input's batch */
     uint32_t *labels;
     uint32_t label_count;
-    RowBuffer rows;            /* procedures: what the row at hand gave */
+    RowBuffer rows; /* procedures: what the row at hand gave */
 } Extend;
 
 static Error *next_input(Operator *self, bool *more)
@@ -112,7 +112,8 @@ static Error *next_input(Operator *self, bool *more)
     return NULL;
 }
 
-static Batch *give_ids(Operator *self, const Batch *in, uint32_t count, ColumnType type, uint32_t slot)
+static Batch *give_ids(Operator *self, const Batch *in, uint32_t count, ColumnType type,
+                       uint32_t slot)
 {
     Extend *extend = self->state;
     arena_reset(self->arena);
@@ -164,10 +165,12 @@ static Error *next_scan(Operator *self, Batch **out)
         TRY(next_input(self, &more));
         if (!more) return NULL;
         Batch *in = extend->in;
-        while (count < cap && extend->at < in->selected_count) { /* a batch's rows come from one input batch */
+        while (count < cap &&
+               extend->at < in->selected_count) { /* a batch's rows come from one input batch */
             if (!extend->inside) extend->cursor = 0;
             extend->inside = true;
-            uint32_t found = graph_scan(view, extend->labels, self->plan->label_count, &extend->cursor, extend->ids + count, cap - count);
+            uint32_t found = graph_scan(view, extend->labels, self->plan->label_count,
+                                        &extend->cursor, extend->ids + count, cap - count);
             for (uint32_t i = 0; i < found; i++)
                 extend->positions[count + i] = (uint16_t)batch_position(in, extend->at);
             count += found;
@@ -196,7 +199,9 @@ static void seek_row(Operator *self, uint32_t position)
     Value key = column_value(&extend->column, position);
     extend->found.count = extend->found_at = 0;
     if (self->plan->kind == PLAN_NODE_SEEK) {
-        const GraphIndex *index = graph_index_on(view->graph, extend->labels[0], name_resolve(self->execution, NAME_KEY, self->plan->key), false);
+        const GraphIndex *index =
+            graph_index_on(view->graph, extend->labels[0],
+                           name_resolve(self->execution, NAME_KEY, self->plan->key), false);
         if (index != NULL) {
             graph_seek(view, index, key, &extend->found);
             return;
@@ -205,7 +210,8 @@ static void seek_row(Operator *self, uint32_t position)
         uint64_t cursor = 0, id;
         uint32_t property = name_resolve(self->execution, NAME_KEY, self->plan->key);
         while (graph_scan(view, extend->labels, 1, &cursor, &id, 1) == 1) {
-            if (value_equal(graph_property(view, VALUE_NODE, id, property), key) != TRUTH_TRUE) continue;
+            if (value_equal(graph_property(view, VALUE_NODE, id, property), key) != TRUTH_TRUE)
+                continue;
             mem_reserve(extend->found.nodes, extend->found.node_capacity, extend->found.count + 1);
             extend->found.nodes[extend->found.count++] = id;
         }
@@ -340,11 +346,14 @@ static Error *call_row(Operator *self, const Batch *in, uint32_t position, Calle
     operator_context(self, called->arena, &extend->context);
     for (uint32_t i = 0; i < self->plan->expr_count; i++)
         TRY(expr_evaluate(self->plan->exprs[i], &extend->context, in, position, &args[i]));
-    if (environment->call == NULL) return error_new(ERROR_PROCEDURE_NOT_FOUND, "no procedures here");
-    return environment->call(environment->session, self->plan->procedure, args, self->plan->expr_count, take_row, called);
+    if (environment->call == NULL)
+        return error_new(ERROR_PROCEDURE_NOT_FOUND, "no procedures here");
+    return environment->call(environment->session, self->plan->procedure, args,
+                             self->plan->expr_count, take_row, called);
 }
 
-/* A procedure runs once an input row; one without columns passes the row on. Its rows come a batch an input row. */
+/* A procedure runs once an input row; one without columns passes the row on. Its rows come a batch
+ * an input row. */
 static Error *next_call(Operator *self, Batch **out)
 {
     Extend *extend = self->state;
@@ -358,7 +367,9 @@ static Error *next_call(Operator *self, Batch **out)
         Called called = {.arena = self->arena, .width = self->plan->item_count};
         Error *error = call_row(self, extend->in, position, &called);
         size_t rows = called.width == 0 ? 1 : called.count;
-        if (error == NULL && rows > BATCH_ROWS_MAX) error = error_new(ERROR_LIMIT, "a procedure gives at most %d rows a call", BATCH_ROWS_MAX);
+        if (error == NULL && rows > BATCH_ROWS_MAX)
+            error =
+                error_new(ERROR_LIMIT, "a procedure gives at most %d rows a call", BATCH_ROWS_MAX);
         if (error != NULL || rows == 0) {
             mem_free(called.values);
             TRY(error);
@@ -389,7 +400,9 @@ static bool type_fits(Operator *self, uint64_t relationship)
 {
     if (self->plan->type_count == 0) return true;
     for (uint32_t i = 0; i < self->plan->type_count; i++)
-        if (name_resolve(self->execution, NAME_TYPE, self->plan->types[i]) == relationship_type(relationship)) return true;
+        if (name_resolve(self->execution, NAME_TYPE, self->plan->types[i]) ==
+            relationship_type(relationship))
+            return true;
     return false;
 }
 
@@ -400,22 +413,29 @@ static bool end_fits(const Batch *in, uint32_t slot, bool bound, uint32_t positi
 }
 
 /* Both ways for an undirected pattern, once for a loop. */
-static uint32_t ends_of_row(Operator *self, const Batch *in, uint32_t position, uint64_t from[2], uint64_t to[2])
+static uint32_t ends_of_row(Operator *self, const Batch *in, uint32_t position, uint64_t from[2],
+                            uint64_t to[2])
 {
     uint64_t relationship, start, end;
     uint32_t count = 0;
     const PlanNode *plan = self->plan;
-    if (!entity_at(in, plan->relationship_slot, position, VALUE_RELATIONSHIP, &relationship) || !type_fits(self, relationship)) return 0;
+    if (!entity_at(in, plan->relationship_slot, position, VALUE_RELATIONSHIP, &relationship) ||
+        !type_fits(self, relationship))
+        return 0;
     for (uint32_t i = 0; i < plan->different_count; i++) {
         uint64_t other;
-        if (entity_at(in, plan->different[i], position, VALUE_RELATIONSHIP, &other) && other == relationship) return 0;
+        if (entity_at(in, plan->different[i], position, VALUE_RELATIONSHIP, &other) &&
+            other == relationship)
+            return 0;
     }
     graph_relationship_ends(&self->execution->view, relationship, &start, &end);
     for (int way = 0; way < 2; way++) {
         bool wanted = way == 0 ? plan->direction != PLAN_IN : plan->direction != PLAN_OUT;
         if (!wanted || (way == 1 && plan->direction == PLAN_BOTH && start == end)) continue;
         uint64_t a = way == 0 ? start : end, b = way == 0 ? end : start;
-        if (!end_fits(in, plan->from_slot, plan->from_bound, position, a) || !end_fits(in, plan->to_slot, plan->to_bound, position, b)) continue;
+        if (!end_fits(in, plan->from_slot, plan->from_bound, position, a) ||
+            !end_fits(in, plan->to_slot, plan->to_bound, position, b))
+            continue;
         if (plan->from_slot == plan->to_slot && a != b) continue;
         from[count] = a;
         to[count++] = b;
@@ -436,7 +456,8 @@ static Error *next_ends(Operator *self, Batch **out)
         Batch *in = extend->in;
         for (; extend->at < in->selected_count && count + 2 <= BATCH_ROWS_MAX; extend->at++) {
             uint64_t from[2], to[2];
-            uint32_t position = batch_position(in, extend->at), ways = ends_of_row(self, in, position, from, to);
+            uint32_t position = batch_position(in, extend->at),
+                     ways = ends_of_row(self, in, position, from, to);
             for (uint32_t i = 0; i < ways; i++, count++) {
                 extend->positions[count] = (uint16_t)position;
                 extend->ids[count] = from[i];

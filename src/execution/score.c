@@ -1,9 +1,9 @@
 /*
  * score.c - VECTOR .. SIMILAR TO and RANK BY: score every row, keep the best, best first.
  *
- * Rows without a score (no vector, another dimension, no direction under cosine) are left out of a VECTOR clause. The best k are
- * kept by letting rows gather to several times k and cutting back; equal scores are ordered by the lower id. A strategy sees
- * all candidates at once.
+ * Rows without a score (no vector, another dimension, no direction under cosine) are left out of a
+ * VECTOR clause. The best k are kept by letting rows gather to several times k and cutting back;
+ * equal scores are ordered by the lower id. A strategy sees all candidates at once.
  */
 #include "config.h"
 
@@ -24,7 +24,7 @@ typedef struct Score {
     RowBuffer rows;
     Scored *scored;
     size_t count, capacity, at;
-    double **legs;      /* RANK: a column of scores a leg */
+    double **legs; /* RANK: a column of scores a leg */
     size_t *leg_capacities;
     size_t row_count;
     EvalContext context;
@@ -35,7 +35,8 @@ typedef struct Score {
 } Score;
 
 /* The query as a padded vector; *found false: it is null. */
-static Error *query_vector(Operator *self, const PlanScoreLeg *leg, const Batch *batch, uint32_t position, uint32_t *dimensions, bool *found)
+static Error *query_vector(Operator *self, const PlanScoreLeg *leg, const Batch *batch,
+                           uint32_t position, uint32_t *dimensions, bool *found)
 {
     Score *score = self->state;
     Value value;
@@ -45,16 +46,21 @@ static Error *query_vector(Operator *self, const PlanScoreLeg *leg, const Batch 
     if (!*found) return NULL;
     bool list = value.kind == VALUE_LIST;
     if (!list && value.kind != VALUE_VECTOR)
-        return error_at(error_new(ERROR_ARGUMENT_TYPE, "a vector or a list of numbers is wanted, not %s", value_kind_name((ValueKind)value.kind)),
+        return error_at(error_new(ERROR_ARGUMENT_TYPE,
+                                  "a vector or a list of numbers is wanted, not %s",
+                                  value_kind_name((ValueKind)value.kind)),
                         leg->expr->offset, leg->expr->length);
     if (value.aux == 0 || value.aux > VECTOR_DIMENSIONS_MAX)
-        return error_at(error_new(ERROR_ARGUMENT_VALUE, "a vector has 1 to %d dimensions", VECTOR_DIMENSIONS_MAX), leg->expr->offset, leg->expr->length);
+        return error_at(error_new(ERROR_ARGUMENT_VALUE, "a vector has 1 to %d dimensions",
+                                  VECTOR_DIMENSIONS_MAX),
+                        leg->expr->offset, leg->expr->length);
     *dimensions = value.aux;
     score->query_stride = vector_stride(value.aux);
     score->query = arena_array(score->query_arena, float, score->query_stride);
     for (uint32_t i = 0; i < value.aux; i++) {
         if (list && !value_is_number(value.as.items[i]))
-            return error_at(error_new(ERROR_ARGUMENT_TYPE, "a list of numbers is wanted"), leg->expr->offset, leg->expr->length);
+            return error_at(error_new(ERROR_ARGUMENT_TYPE, "a list of numbers is wanted"),
+                            leg->expr->offset, leg->expr->length);
         score->query[i] = list ? (float)value_as_double(value.as.items[i]) : value.as.vector[i];
     }
     return NULL;
@@ -63,11 +69,13 @@ static Error *query_vector(Operator *self, const PlanScoreLeg *leg, const Batch 
 /* A stored value as a padded row. Vectors of the store are padded already; others are copied. */
 static const float *row_vector(Score *score, Value value, uint32_t dimensions)
 {
-    if (value.aux != dimensions || (value.kind != VALUE_VECTOR && value.kind != VALUE_LIST)) return NULL;
+    if (value.aux != dimensions || (value.kind != VALUE_VECTOR && value.kind != VALUE_LIST))
+        return NULL;
     float *row = arena_array(score->query_arena, float, score->query_stride);
     for (uint32_t i = 0; i < dimensions; i++) {
         if (value.kind == VALUE_LIST && !value_is_number(value.as.items[i])) return NULL;
-        row[i] = value.kind == VALUE_LIST ? (float)value_as_double(value.as.items[i]) : value.as.vector[i];
+        row[i] = value.kind == VALUE_LIST ? (float)value_as_double(value.as.items[i])
+                                          : value.as.vector[i];
     }
     return row;
 }
@@ -76,13 +84,16 @@ static double score_of(const Score *score, PlanMetric metric, const float *row)
 {
     const VectorKernel *kernel = score->kernel;
     if (metric == METRIC_DOT) return (double)kernel->dot(row, score->query, score->query_stride);
-    if (metric == METRIC_L2) return 1.0 / (1.0 + sqrt(-(double)kernel->l2(row, score->query, score->query_stride)));
-    float own = vector_factor(kernel, row, score->query_stride), query = vector_factor(kernel, score->query, score->query_stride);
+    if (metric == METRIC_L2)
+        return 1.0 / (1.0 + sqrt(-(double)kernel->l2(row, score->query, score->query_stride)));
+    float own = vector_factor(kernel, row, score->query_stride),
+          query = vector_factor(kernel, score->query, score->query_stride);
     if (own == 0 || query == 0) return NAN;
     return (double)(kernel->dot(row, score->query, score->query_stride) * own * query);
 }
 
-static Error *leg_score(Operator *self, const PlanScoreLeg *leg, const Batch *batch, uint32_t position, double *out)
+static Error *leg_score(Operator *self, const PlanScoreLeg *leg, const Batch *batch,
+                        uint32_t position, double *out)
 {
     Score *score = self->state;
     Value value;
@@ -100,9 +111,11 @@ static Error *leg_score(Operator *self, const PlanScoreLeg *leg, const Batch *ba
     if (!entity_at(batch, leg->slot, position, VALUE_NODE, &id)) return NULL;
     TRY(query_vector(self, leg, batch, position, &dimensions, &found));
     if (!found) return NULL;
-    value = graph_property(&self->execution->view, VALUE_NODE, id, name_resolve(self->execution, NAME_KEY, leg->key));
+    value = graph_property(&self->execution->view, VALUE_NODE, id,
+                           name_resolve(self->execution, NAME_KEY, leg->key));
     if (value.kind == VALUE_VECTOR && value.aux != dimensions && leg->expr->constant)
-        return error_at(error_new(ERROR_ARGUMENT_VALUE, "the query has %u dimensions, %.*s has %u", dimensions, STR_ARG(leg->key.text), value.aux),
+        return error_at(error_new(ERROR_ARGUMENT_VALUE, "the query has %u dimensions, %.*s has %u",
+                                  dimensions, STR_ARG(leg->key.text), value.aux),
                         leg->expr->offset, leg->expr->length);
     const float *row = row_vector(score, value, dimensions);
     if (row != NULL) *out = score_of(score, leg->metric, row);
@@ -123,13 +136,16 @@ static uint64_t row_id(const Operator *self, const Batch *batch, uint32_t positi
 {
     uint64_t id = 0;
     for (uint32_t i = 0; i < self->plan->leg_count; i++)
-        if (self->plan->legs[i].vector && entity_at(batch, self->plan->legs[i].slot, position, VALUE_NODE, &id)) return id;
+        if (self->plan->legs[i].vector &&
+            entity_at(batch, self->plan->legs[i].slot, position, VALUE_NODE, &id))
+            return id;
     for (uint32_t i = 0; i < self->plan->slot_count; i++)
         if (entity_at(batch, self->plan->slots[i], position, VALUE_NODE, &id)) return id;
     return 0;
 }
 
-static Error *take_row(Operator *self, const Batch *batch, uint32_t position, uint32_t row, bool *kept)
+static Error *take_row(Operator *self, const Batch *batch, uint32_t position, uint32_t row,
+                       bool *kept)
 {
     Score *score = self->state;
     bool rank = self->plan->kind == PLAN_RANK;
@@ -145,7 +161,8 @@ static Error *take_row(Operator *self, const Batch *batch, uint32_t position, ui
     *kept = rank || !isnan(scored.score);
     if (!*kept) return NULL;
     if (self->plan->per_slot != SLOT_NONE)
-        scored.per = value_copy(self->state_arena, column_value(&batch->columns[self->plan->per_slot], position));
+        scored.per = value_copy(self->state_arena,
+                                column_value(&batch->columns[self->plan->per_slot], position));
     mem_reserve(score->scored, score->capacity, score->count + 1);
     score->scored[score->count++] = scored;
     return NULL;
@@ -171,17 +188,22 @@ static Error *take_batch(Operator *self, Batch *batch)
 static Error *run_strategy(Operator *self)
 {
     Score *score = self->state;
-    const Strategy *strategy = strategy_find(self->execution->environment.strategies, self->plan->strategy);
+    const Strategy *strategy =
+        strategy_find(self->execution->environment.strategies, self->plan->strategy);
     Value options = value_null();
     Batch empty = {.row_count = 1, .selected_count = 1};
-    if (strategy == NULL) return error_new(ERROR_NAME_UNKNOWN, "no such strategy: %.*s", STR_ARG(self->plan->strategy));
+    if (strategy == NULL)
+        return error_new(ERROR_NAME_UNKNOWN, "no such strategy: %.*s",
+                         STR_ARG(self->plan->strategy));
     operator_context(self, self->state_arena, &score->context);
-    if (self->plan->options != NULL) TRY(expr_evaluate(self->plan->options, &score->context, &empty, 0, &options));
+    if (self->plan->options != NULL)
+        TRY(expr_evaluate(self->plan->options, &score->context, &empty, 0, &options));
     uint64_t *ids = arena_alloc(self->state_arena, (score->count + 1) * sizeof *ids);
     double *out = arena_alloc(self->state_arena, (score->count + 1) * sizeof *out);
     for (size_t i = 0; i < score->count; i++)
         ids[i] = score->scored[i].id;
-    Candidates candidates = {score->count, self->plan->leg_count, ids, (const double *const *)score->legs, NULL};
+    Candidates candidates = {score->count, self->plan->leg_count, ids,
+                             (const double *const *)score->legs, NULL};
     TRY(strategy->score(strategy->user, options, &candidates, out));
     for (size_t i = 0; i < score->count; i++)
         score->scored[i].score = out[i];
@@ -237,7 +259,8 @@ static Error *next_score(Operator *self, Batch **out)
     if (score->at == score->count) return NULL;
     arena_reset(self->arena);
     size_t left = score->count - score->at;
-    uint32_t count = left > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (uint32_t)left, width = score->rows.column_count;
+    uint32_t count = left > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (uint32_t)left,
+             width = score->rows.column_count;
     RowBuffer best;
     rows_init(&best, self->arena, score->rows.slots, width);
     best.values = arena_alloc(self->arena, ((size_t)count * width + 1) * sizeof(Value));
@@ -245,7 +268,8 @@ static Error *next_score(Operator *self, Batch **out)
     best.row_count = best.row_capacity = count;
     for (uint32_t i = 0; i < count; i++) {
         size_t row = score->scored[score->at + i].row;
-        memcpy(best.values + (size_t)i * width, score->rows.values + row * width, width * sizeof(Value));
+        memcpy(best.values + (size_t)i * width, score->rows.values + row * width,
+               width * sizeof(Value));
         best.multiplicity[i] = score->rows.multiplicity[row];
     }
     *out = rows_batch(&best, self->arena, self->execution->plan->slot_count, 0, count);

@@ -1,8 +1,9 @@
 /*
  * write.c - CREATE, MERGE, SET, REMOVE, DELETE.
  *
- * A writing clause is a barrier: it takes all its rows before it writes, and gives the first one only when all is written, so
- * that a clause sees the graph as the clause before left it. MERGE alone looks again for each row and so sees what it made.
+ * A writing clause is a barrier: it takes all its rows before it writes, and gives the first one
+ * only when all is written, so that a clause sees the graph as the clause before left it. MERGE
+ * alone looks again for each row and so sees what it made.
  */
 #include "config.h"
 
@@ -23,7 +24,8 @@ typedef struct Write {
 static bool simple(Value value)
 {
     ValueKind kind = (ValueKind)value.kind;
-    return kind == VALUE_BOOLEAN || kind == VALUE_INTEGER || kind == VALUE_FLOAT || kind == VALUE_STRING || kind == VALUE_BYTES ||
+    return kind == VALUE_BOOLEAN || kind == VALUE_INTEGER || kind == VALUE_FLOAT ||
+           kind == VALUE_STRING || kind == VALUE_BYTES ||
            (kind >= VALUE_DATE && kind <= VALUE_DURATION);
 }
 
@@ -33,17 +35,21 @@ Error *storable(Value value, Value *out)
     if (value.kind == VALUE_NULL || simple(value)) return NULL;
     if (value.kind == VALUE_VECTOR) {
         for (uint32_t i = 0; i < value.aux; i++)
-            if (!isfinite(value.as.vector[i])) return error_new(ERROR_ARGUMENT_VALUE, "a vector has finite components only");
+            if (!isfinite(value.as.vector[i]))
+                return error_new(ERROR_ARGUMENT_VALUE, "a vector has finite components only");
         return NULL;
     }
     if (value.kind == VALUE_LIST) {
         for (uint32_t i = 0; i < value.aux; i++)
             if (!simple(value.as.items[i]))
-                return error_new(ERROR_PROPERTY_TYPE, "a list with %s in it cannot be a property", value_kind_name((ValueKind)value.as.items[i].kind));
+                return error_new(ERROR_PROPERTY_TYPE, "a list with %s in it cannot be a property",
+                                 value_kind_name((ValueKind)value.as.items[i].kind));
         return NULL;
     }
-    return error_hint(error_new(ERROR_PROPERTY_TYPE, "%s cannot be a property", value_kind_name((ValueKind)value.kind)),
-                      "properties are numbers, text, booleans, temporal values, vectors, and lists of them");
+    return error_hint(
+        error_new(ERROR_PROPERTY_TYPE, "%s cannot be a property",
+                  value_kind_name((ValueKind)value.kind)),
+        "properties are numbers, text, booleans, temporal values, vectors, and lists of them");
 }
 
 static Error *set_property(Operator *self, ValueKind kind, uint64_t id, NameRef key, Value value)
@@ -53,44 +59,52 @@ static Error *set_property(Operator *self, ValueKind kind, uint64_t id, NameRef 
     TRY(storable(value, &stored));
     uint32_t name = name_resolve(execution, NAME_KEY, key);
     if (name == GRAPH_NAME_UNKNOWN && stored.kind == VALUE_NULL) return NULL;
-    if (name == GRAPH_NAME_UNKNOWN) name = graph_name_intern(execution->environment.writer, NAME_KEY, key.text);
-    if (graph_set_property(execution->environment.writer, kind, id, name, stored)) execution->stats.properties_set++;
+    if (name == GRAPH_NAME_UNKNOWN)
+        name = graph_name_intern(execution->environment.writer, NAME_KEY, key.text);
+    if (graph_set_property(execution->environment.writer, kind, id, name, stored))
+        execution->stats.properties_set++;
     return NULL;
 }
 
 static Error *set_map(Operator *self, ValueKind kind, uint64_t id, Value map)
 {
     for (uint32_t i = 0; i < map.aux; i++)
-        TRY(set_property(self, kind, id, (NameRef){map.as.entries[i].key, GRAPH_NAME_UNKNOWN}, map.as.entries[i].value));
+        TRY(set_property(self, kind, id, (NameRef){map.as.entries[i].key, GRAPH_NAME_UNKNOWN},
+                         map.as.entries[i].value));
     return NULL;
 }
 
 /* ---- CREATE ---- */
 
-static Error *describe(Operator *self, const Batch *batch, uint32_t position, ValueKind kind, uint64_t id, const PlanProperty *properties,
-                       uint32_t count, const Expr *map)
+static Error *describe(Operator *self, const Batch *batch, uint32_t position, ValueKind kind,
+                       uint64_t id, const PlanProperty *properties, uint32_t count, const Expr *map)
 {
     Write *write = self->state;
     Value value;
     for (uint32_t i = 0; i < count; i++) {
         TRY(expr_evaluate(properties[i].expr, &write->context, batch, position, &value));
-        TRY(error_at(set_property(self, kind, id, properties[i].key, value), properties[i].expr->offset, properties[i].expr->length));
+        TRY(error_at(set_property(self, kind, id, properties[i].key, value),
+                     properties[i].expr->offset, properties[i].expr->length));
     }
     if (map == NULL) return NULL;
     TRY(expr_evaluate(map, &write->context, batch, position, &value));
     if (value.kind != VALUE_MAP)
-        return error_at(error_new(ERROR_ARGUMENT_TYPE, "properties are a map, not %s", value_kind_name((ValueKind)value.kind)), map->offset, map->length);
+        return error_at(error_new(ERROR_ARGUMENT_TYPE, "properties are a map, not %s",
+                                  value_kind_name((ValueKind)value.kind)),
+                        map->offset, map->length);
     return set_map(self, kind, id, value);
 }
 
-static Error *create_node(Operator *self, Batch *batch, uint32_t position, const PlanCreateNode *plan)
+static Error *create_node(Operator *self, Batch *batch, uint32_t position,
+                          const PlanCreateNode *plan)
 {
     Execution *execution = self->execution;
     Write *write = self->state;
     uint32_t *labels = arena_array(write->row_arena, uint32_t, plan->label_count + 1);
     uint64_t id;
     for (uint32_t i = 0; i < plan->label_count; i++) {
-        labels[i] = graph_name_intern(execution->environment.writer, NAME_LABEL, plan->labels[i].text);
+        labels[i] =
+            graph_name_intern(execution->environment.writer, NAME_LABEL, plan->labels[i].text);
         bool again = false;
         for (uint32_t j = 0; j < i; j++)
             again = again || labels[j] == labels[i];
@@ -99,19 +113,24 @@ static Error *create_node(Operator *self, Batch *batch, uint32_t position, const
     TRY(graph_create_node(execution->environment.writer, labels, plan->label_count, &id));
     execution->stats.nodes_created++;
     batch->columns[plan->slot].ids[position] = id;
-    return describe(self, batch, position, VALUE_NODE, id, plan->properties, plan->property_count, plan->map);
+    return describe(self, batch, position, VALUE_NODE, id, plan->properties, plan->property_count,
+                    plan->map);
 }
 
-static Error *end_of(Operator *self, const Batch *batch, uint32_t position, uint32_t slot, uint64_t *id)
+static Error *end_of(Operator *self, const Batch *batch, uint32_t position, uint32_t slot,
+                     uint64_t *id)
 {
     if (!entity_at(batch, slot, position, VALUE_NODE, id))
-        return error_new(ERROR_ARGUMENT_TYPE, "a relationship wants a node at each end, not %s",
-                         value_kind_name((ValueKind)column_value(&batch->columns[slot], position).kind));
-    if (!graph_node_visible(&self->execution->view, *id)) return error_new(ERROR_DELETED_ENTITY, "the node was deleted in this statement");
+        return error_new(
+            ERROR_ARGUMENT_TYPE, "a relationship wants a node at each end, not %s",
+            value_kind_name((ValueKind)column_value(&batch->columns[slot], position).kind));
+    if (!graph_node_visible(&self->execution->view, *id))
+        return error_new(ERROR_DELETED_ENTITY, "the node was deleted in this statement");
     return NULL;
 }
 
-static Error *create_relationship(Operator *self, Batch *batch, uint32_t position, const PlanCreateRelationship *plan)
+static Error *create_relationship(Operator *self, Batch *batch, uint32_t position,
+                                  const PlanCreateRelationship *plan)
 {
     Execution *execution = self->execution;
     uint64_t from, to, id;
@@ -121,7 +140,8 @@ static Error *create_relationship(Operator *self, Batch *batch, uint32_t positio
     TRY(graph_create_relationship(execution->environment.writer, type, from, to, &id));
     execution->stats.relationships_created++;
     batch->columns[plan->slot].ids[position] = id;
-    return describe(self, batch, position, VALUE_RELATIONSHIP, id, plan->properties, plan->property_count, plan->map);
+    return describe(self, batch, position, VALUE_RELATIONSHIP, id, plan->properties,
+                    plan->property_count, plan->map);
 }
 
 static void make_columns(Operator *self, Arena *arena, Batch *batch)
@@ -135,7 +155,8 @@ static void make_columns(Operator *self, Arena *arena, Batch *batch)
         batch_column(arena, batch, plan->path_items[i].slot, COLUMN_ANY);
 }
 
-/* All nodes, then relationships, then paths of one row; the pattern's properties see the row only, not one another. */
+/* All nodes, then relationships, then paths of one row; the pattern's properties see the row only,
+ * not one another. */
 static Error *create_row(Operator *self, Batch *batch, uint32_t position)
 {
     const PlanNode *plan = self->plan;
@@ -146,12 +167,14 @@ static Error *create_row(Operator *self, Batch *batch, uint32_t position)
     for (uint32_t i = 0; i < plan->create_relationship_count; i++)
         TRY(create_relationship(self, batch, position, &plan->create_relationships[i]));
     for (uint32_t i = 0; i < plan->path_item_count; i++)
-        TRY(expr_evaluate(plan->path_items[i].expr, &write->context, batch, position, &batch->columns[plan->path_items[i].slot].values[position]));
+        TRY(expr_evaluate(plan->path_items[i].expr, &write->context, batch, position,
+                          &batch->columns[plan->path_items[i].slot].values[position]));
     return NULL;
 }
 
 /* A row that counts several times is written several times: multiplicities become rows. */
-static Error *expand_multiplicity(Operator *self, const RowBuffer *in, size_t row, Batch **out, uint32_t *times)
+static Error *expand_multiplicity(Operator *self, const RowBuffer *in, size_t row, Batch **out,
+                                  uint32_t *times)
 {
     RowBuffer one = *in;
     uint64_t multiplicity = in->multiplicity[row];
@@ -224,7 +247,9 @@ static Write *write_new(Operator *self)
 {
     const PlanNode *plan = self->plan;
     Write *write = arena_new(self->state_arena, Write);
-    uint32_t made = plan->create_node_count + plan->create_relationship_count + plan->path_item_count, count = plan->slot_count;
+    uint32_t made =
+                 plan->create_node_count + plan->create_relationship_count + plan->path_item_count,
+             count = plan->slot_count;
     write->slots = arena_array(self->state_arena, uint32_t, plan->slot_count + made + 1);
     if (count > 0) memcpy(write->slots, plan->slots, count * sizeof *plan->slots);
     for (uint32_t i = 0; i < plan->create_node_count; i++)
@@ -256,11 +281,13 @@ static Error *properties_of(Operator *self, Value source, const Expr *expr, Valu
     if (source.kind == VALUE_MAP) return *out = source, NULL;
     if (source.kind == VALUE_NODE || source.kind == VALUE_RELATIONSHIP)
         return reader->properties(reader->state, source, ((Write *)self->state)->row_arena, out);
-    return error_at(error_new(ERROR_ARGUMENT_TYPE, "properties are a map or an entity, not %s", value_kind_name((ValueKind)source.kind)), expr->offset,
-                    expr->length);
+    return error_at(error_new(ERROR_ARGUMENT_TYPE, "properties are a map or an entity, not %s",
+                              value_kind_name((ValueKind)source.kind)),
+                    expr->offset, expr->length);
 }
 
-static Error *set_all_properties(Operator *self, Value entity, Value source, const PlanSetItem *item)
+static Error *set_all_properties(Operator *self, Value entity, Value source,
+                                 const PlanSetItem *item)
 {
     Value map, old;
     Write *write = self->state;
@@ -272,7 +299,9 @@ static Error *set_all_properties(Operator *self, Value entity, Value source, con
         TRY(reader->properties(reader->state, entity, write->row_arena, &old));
         for (uint32_t i = 0; i < old.aux; i++)
             if (value_map_get(map, old.as.entries[i].key) == NULL)
-                TRY(set_property(self, kind, entity.as.id, (NameRef){old.as.entries[i].key, GRAPH_NAME_UNKNOWN}, value_null()));
+                TRY(set_property(self, kind, entity.as.id,
+                                 (NameRef){old.as.entries[i].key, GRAPH_NAME_UNKNOWN},
+                                 value_null()));
     }
     return set_map(self, kind, entity.as.id, map);
 }
@@ -283,32 +312,40 @@ static void set_labels(Operator *self, uint64_t node, const PlanSetItem *item)
     GraphWriter *writer = execution->environment.writer;
     for (uint32_t i = 0; i < item->label_count; i++) {
         if (item->kind == SET_LABELS) {
-            execution->stats.labels_added += graph_add_label(writer, node, graph_name_intern(writer, NAME_LABEL, item->labels[i].text));
+            execution->stats.labels_added += graph_add_label(
+                writer, node, graph_name_intern(writer, NAME_LABEL, item->labels[i].text));
             continue;
         }
         uint32_t label = name_resolve(execution, NAME_LABEL, item->labels[i]);
-        if (label != GRAPH_NAME_UNKNOWN) execution->stats.labels_removed += graph_remove_label(writer, node, label);
+        if (label != GRAPH_NAME_UNKNOWN)
+            execution->stats.labels_removed += graph_remove_label(writer, node, label);
     }
 }
 
-static Error *set_item(Operator *self, const Batch *batch, uint32_t position, const PlanSetItem *item)
+static Error *set_item(Operator *self, const Batch *batch, uint32_t position,
+                       const PlanSetItem *item)
 {
     Write *write = self->state;
     Value entity, value = value_null();
     operator_context(self, write->row_arena, &write->context);
     TRY(expr_evaluate(item->target, &write->context, batch, position, &entity));
-    if (item->expr != NULL) TRY(expr_evaluate(item->expr, &write->context, batch, position, &value));
+    if (item->expr != NULL)
+        TRY(expr_evaluate(item->expr, &write->context, batch, position, &value));
     if (entity.kind == VALUE_NULL) return NULL;
     bool labels = item->kind == SET_LABELS || item->kind == REMOVE_LABELS;
     if (entity.kind != VALUE_NODE && (labels || entity.kind != VALUE_RELATIONSHIP))
-        return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s cannot be changed", value_kind_name((ValueKind)entity.kind)), item->target->offset,
-                        item->target->length);
+        return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s cannot be changed",
+                                  value_kind_name((ValueKind)entity.kind)),
+                        item->target->offset, item->target->length);
     const GraphView *view = &self->execution->view;
-    bool visible = entity.kind == VALUE_NODE ? graph_node_visible(view, entity.as.id) : graph_relationship_visible(view, entity.as.id);
-    if (!visible) return error_new(ERROR_DELETED_ENTITY, "the entity was deleted in this statement");
+    bool visible = entity.kind == VALUE_NODE ? graph_node_visible(view, entity.as.id)
+                                             : graph_relationship_visible(view, entity.as.id);
+    if (!visible)
+        return error_new(ERROR_DELETED_ENTITY, "the entity was deleted in this statement");
     if (labels) return set_labels(self, entity.as.id, item), NULL;
     if (item->kind == SET_PROPERTY || item->kind == REMOVE_PROPERTY)
-        return error_at(set_property(self, (ValueKind)entity.kind, entity.as.id, item->key, value), item->target->offset, item->target->length);
+        return error_at(set_property(self, (ValueKind)entity.kind, entity.as.id, item->key, value),
+                        item->target->offset, item->target->length);
     return set_all_properties(self, entity, value, item);
 }
 
@@ -338,14 +375,17 @@ void open_set(Operator *self)
 
 /* ---- MERGE ---- */
 
-static Error *refuse_null(Operator *self, const Batch *batch, const PlanProperty *properties, uint32_t count)
+static Error *refuse_null(Operator *self, const Batch *batch, const PlanProperty *properties,
+                          uint32_t count)
 {
     Write *write = self->state;
     for (uint32_t i = 0; i < count; i++) {
         Value value;
         TRY(expr_evaluate(properties[i].expr, &write->context, batch, 0, &value));
         if (value.kind == VALUE_NULL)
-            return error_at(error_new(ERROR_MERGE_READ_OWN_WRITES, "MERGE cannot look for a property that is null: %.*s", STR_ARG(properties[i].key.text)),
+            return error_at(error_new(ERROR_MERGE_READ_OWN_WRITES,
+                                      "MERGE cannot look for a property that is null: %.*s",
+                                      STR_ARG(properties[i].key.text)),
                             properties[i].expr->offset, properties[i].expr->length);
     }
     return NULL;
@@ -356,9 +396,11 @@ static Error *refuse_nulls(Operator *self, const Batch *batch)
     const PlanNode *plan = self->plan;
     operator_context(self, ((Write *)self->state)->row_arena, &((Write *)self->state)->context);
     for (uint32_t i = 0; i < plan->create_node_count; i++)
-        TRY(refuse_null(self, batch, plan->create_nodes[i].properties, plan->create_nodes[i].property_count));
+        TRY(refuse_null(self, batch, plan->create_nodes[i].properties,
+                        plan->create_nodes[i].property_count));
     for (uint32_t i = 0; i < plan->create_relationship_count; i++)
-        TRY(refuse_null(self, batch, plan->create_relationships[i].properties, plan->create_relationships[i].property_count));
+        TRY(refuse_null(self, batch, plan->create_relationships[i].properties,
+                        plan->create_relationships[i].property_count));
     return NULL;
 }
 
@@ -398,7 +440,9 @@ static Error *merge_row(Operator *self, Batch *row)
         rows_append(&found, batch);
     }
     for (size_t i = 0; i < found.row_count; i++)
-        TRY(take_match(self, row, rows_batch(&found, write->row_arena, self->execution->plan->slot_count, i, 1), 0));
+        TRY(take_match(
+            self, row,
+            rows_batch(&found, write->row_arena, self->execution->plan->slot_count, i, 1), 0));
     if (found.row_count > 0) return self->execution->stats.rows_matched++, NULL;
     self->execution->stats.rows_created++;
     make_columns(self, write->row_arena, row);
@@ -446,7 +490,8 @@ static void doom(Doomed *doomed, ValueKind kind, uint64_t id)
         mem_reserve(doomed->nodes, doomed->node_capacity, doomed->node_count + 1);
         doomed->nodes[doomed->node_count++] = id;
     } else {
-        mem_reserve(doomed->relationships, doomed->relationship_capacity, doomed->relationship_count + 1);
+        mem_reserve(doomed->relationships, doomed->relationship_capacity,
+                    doomed->relationship_count + 1);
         doomed->relationships[doomed->relationship_count++] = id;
     }
 }
@@ -454,9 +499,12 @@ static void doom(Doomed *doomed, ValueKind kind, uint64_t id)
 static Error *doom_value(Doomed *doomed, Value value, const Expr *expr)
 {
     if (value.kind == VALUE_NULL) return NULL;
-    if (value.kind == VALUE_NODE || value.kind == VALUE_RELATIONSHIP) return doom(doomed, (ValueKind)value.kind, value.as.id), NULL;
+    if (value.kind == VALUE_NODE || value.kind == VALUE_RELATIONSHIP)
+        return doom(doomed, (ValueKind)value.kind, value.as.id), NULL;
     if (value.kind != VALUE_PATH)
-        return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s cannot be deleted", value_kind_name((ValueKind)value.kind)), expr->offset, expr->length);
+        return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s cannot be deleted",
+                                  value_kind_name((ValueKind)value.kind)),
+                        expr->offset, expr->length);
     for (uint32_t i = 0; i < value.aux; i++)
         doom(doomed, i % 2 == 0 ? VALUE_NODE : VALUE_RELATIONSHIP, value.as.path[i]);
     return NULL;
@@ -495,18 +543,22 @@ static Error *delete_all(Operator *self, const Doomed *doomed)
     Neighbors around = {0};
     Error *error = NULL;
     for (size_t i = 0; i < doomed->relationship_count; i++)
-        execution->stats.relationships_deleted += graph_delete_relationship(writer, doomed->relationships[i]);
+        execution->stats.relationships_deleted +=
+            graph_delete_relationship(writer, doomed->relationships[i]);
     for (size_t i = 0; self->plan->detach && i < doomed->node_count; i++) {
         relationships_of(self, doomed->nodes[i], &around);
         for (size_t r = 0; r < around.count; r++)
-            execution->stats.relationships_deleted += graph_delete_relationship(writer, around.relationships[r]);
+            execution->stats.relationships_deleted +=
+                graph_delete_relationship(writer, around.relationships[r]);
     }
     for (size_t i = 0; i < doomed->node_count; i++)
         execution->stats.nodes_deleted += graph_delete_node(writer, doomed->nodes[i]);
     for (size_t i = 0; error == NULL && i < doomed->node_count; i++) {
         relationships_of(self, doomed->nodes[i], &around);
         if (around.count > 0)
-            error = error_hint(error_new(ERROR_DELETE_CONNECTED_NODE, "node %llu still has relationships", (unsigned long long)doomed->nodes[i]),
+            error = error_hint(error_new(ERROR_DELETE_CONNECTED_NODE,
+                                         "node %llu still has relationships",
+                                         (unsigned long long)doomed->nodes[i]),
                                "DETACH DELETE takes them along");
     }
     neighbors_free(&around);

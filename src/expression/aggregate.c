@@ -1,8 +1,9 @@
 /*
  * aggregate.c - one state a group and aggregate.
  *
- * Values come with a multiplicity: sums and counts multiply, min and max do not care, lists repeat. DISTINCT keeps a hash
- * set of equivalent values and counts each once. Sums stay integer while every value is one; an overflow is an error.
+ * Values come with a multiplicity: sums and counts multiply, min and max do not care, lists repeat.
+ * DISTINCT keeps a hash set of equivalent values and counts each once. Sums stay integer while
+ * every value is one; an overflow is an error.
  */
 #include "config.h"
 
@@ -18,9 +19,9 @@ struct AggregateState {
     int64_t integer;
     double sum, mean, square; /* mean and square: Welford's running moments */
     Value best;
-    Value *values;            /* COLLECT, percentiles; DISTINCT keeps them too */
+    Value *values; /* COLLECT, percentiles; DISTINCT keeps them too */
     size_t value_count, value_capacity;
-    uint32_t *seen;           /* DISTINCT: open addressing into values, UINT32_MAX empty */
+    uint32_t *seen; /* DISTINCT: open addressing into values, UINT32_MAX empty */
     size_t seen_mask;
     double percentile;
 };
@@ -82,7 +83,8 @@ static void keep(AggregateState *state, Value value)
     if (state->value_count == state->value_capacity) {
         size_t capacity = state->value_capacity == 0 ? 4 : state->value_capacity * 2;
         Value *larger = arena_alloc(state->arena, capacity * sizeof *larger);
-        if (state->value_count > 0) memcpy(larger, state->values, state->value_count * sizeof *larger);
+        if (state->value_count > 0)
+            memcpy(larger, state->values, state->value_count * sizeof *larger);
         state->values = larger;
         state->value_capacity = capacity;
     }
@@ -123,8 +125,10 @@ static Error *wrong(const AggregateState *state, Value value)
 {
     for (size_t i = 0; i < sizeof aggregates / sizeof *aggregates; i++)
         if (aggregates[i].kind == state->spec->kind)
-            return error_new(ERROR_ARGUMENT_TYPE, "%s() cannot take %s", aggregates[i].name, value_kind_name((ValueKind)value.kind));
-    return error_new(ERROR_ARGUMENT_TYPE, "an aggregate cannot take %s", value_kind_name((ValueKind)value.kind));
+            return error_new(ERROR_ARGUMENT_TYPE, "%s() cannot take %s", aggregates[i].name,
+                             value_kind_name((ValueKind)value.kind));
+    return error_new(ERROR_ARGUMENT_TYPE, "an aggregate cannot take %s",
+                     value_kind_name((ValueKind)value.kind));
 }
 
 static Error *add_up(AggregateState *state, Value value, uint64_t multiplicity)
@@ -135,10 +139,12 @@ static Error *add_up(AggregateState *state, Value value, uint64_t multiplicity)
     if (value.kind == VALUE_FLOAT) state->any_float = true;
     if (value.kind == VALUE_INTEGER && !state->any_float) {
         int64_t product;
-        bool over = multiplicity > INT64_MAX || __builtin_mul_overflow(value.as.integer, (int64_t)multiplicity, &product) ||
+        bool over = multiplicity > INT64_MAX ||
+                    __builtin_mul_overflow(value.as.integer, (int64_t)multiplicity, &product) ||
                     __builtin_add_overflow(state->integer, product, &state->integer);
         if (over && state->spec->kind == AGGREGATE_SUM)
-            return error_hint(error_new(ERROR_ARITHMETIC_OVERFLOW, "the sum is beyond 64 bits"), "sum floats: sum(toFloat(x))");
+            return error_hint(error_new(ERROR_ARITHMETIC_OVERFLOW, "the sum is beyond 64 bits"),
+                              "sum floats: sum(toFloat(x))");
     }
     for (uint64_t i = 0; i < multiplicity && state->spec->kind >= AGGREGATE_STDEV; i++) {
         double before = number - state->mean;
@@ -153,7 +159,8 @@ static Error *set_percentile(AggregateState *state, Value extra)
     if (!value_is_number(extra)) return wrong(state, extra);
     state->percentile = value_as_double(extra);
     if (state->percentile >= 0 && state->percentile <= 1) return NULL;
-    return error_new(ERROR_ARGUMENT_RANGE, "a percentile is between 0 and 1, not %g", state->percentile);
+    return error_new(ERROR_ARGUMENT_RANGE, "a percentile is between 0 and 1, not %g",
+                     state->percentile);
 }
 
 Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t multiplicity)
@@ -173,10 +180,12 @@ Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t 
     case AGGREGATE_STDEV:
     case AGGREGATE_STDEVP: TRY(add_up(state, value, multiplicity)); break;
     case AGGREGATE_MIN:
-        if (!state->any || value_order(value, state->best) < 0) state->best = value_copy(state->arena, value);
+        if (!state->any || value_order(value, state->best) < 0)
+            state->best = value_copy(state->arena, value);
         break;
     case AGGREGATE_MAX:
-        if (!state->any || value_order(value, state->best) > 0) state->best = value_copy(state->arena, value);
+        if (!state->any || value_order(value, state->best) > 0)
+            state->best = value_copy(state->arena, value);
         break;
     case AGGREGATE_PERCENTILE_CONT:
     case AGGREGATE_PERCENTILE_DISC:
@@ -222,13 +231,21 @@ Error *aggregate_end(AggregateState *state, Arena *arena, Value *out)
     switch (state->spec->kind) {
     case AGGREGATE_COUNT_ROWS:
     case AGGREGATE_COUNT: *out = value_integer((int64_t)state->count); break;
-    case AGGREGATE_SUM: *out = state->any_float ? value_float(state->sum) : value_integer(state->integer); break;
-    case AGGREGATE_AVG: *out = state->count == 0 ? value_null() : value_float(state->sum / count); break;
+    case AGGREGATE_SUM:
+        *out = state->any_float ? value_float(state->sum) : value_integer(state->integer);
+        break;
+    case AGGREGATE_AVG:
+        *out = state->count == 0 ? value_null() : value_float(state->sum / count);
+        break;
     case AGGREGATE_MIN:
     case AGGREGATE_MAX: *out = state->any ? state->best : value_null(); break;
     case AGGREGATE_COLLECT: *out = value_list(state->values, state->value_count); break;
-    case AGGREGATE_STDEV: *out = value_float(state->count < 2 ? 0.0 : sqrt(state->square / (count - 1))); break;
-    case AGGREGATE_STDEVP: *out = value_float(state->count < 1 ? 0.0 : sqrt(state->square / count)); break;
+    case AGGREGATE_STDEV:
+        *out = value_float(state->count < 2 ? 0.0 : sqrt(state->square / (count - 1)));
+        break;
+    case AGGREGATE_STDEVP:
+        *out = value_float(state->count < 1 ? 0.0 : sqrt(state->square / count));
+        break;
     case AGGREGATE_PERCENTILE_CONT:
     case AGGREGATE_PERCENTILE_DISC: *out = percentile(state); break;
     }

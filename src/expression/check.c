@@ -1,8 +1,9 @@
 /*
- * check.c - what can be known of an expression before it runs: its type, and that its parts cannot fit.
+ * check.c - what can be known of an expression before it runs: its type, and that its parts cannot
+ * fit.
  *
- * An error here is openCypher's SyntaxError InvalidArgumentType at compile time. Only types that are certain are used: a
- * property or a parameter may hold anything.
+ * An error here is openCypher's SyntaxError InvalidArgumentType at compile time. Only types that
+ * are certain are used: a property or a parameter may hold anything.
  */
 #include "config.h"
 
@@ -25,8 +26,9 @@ static bool is_number(const Expr *expr)
 
 static Error *misfit(const Expr *expr, const char *where)
 {
-    return error_at(error_new(ERROR_INVALID_ARGUMENT_TYPE, "%s cannot take %s", where, value_kind_name((ValueKind)expr->type)), expr->offset,
-                    expr->length);
+    return error_at(error_new(ERROR_INVALID_ARGUMENT_TYPE, "%s cannot take %s", where,
+                              value_kind_name((ValueKind)expr->type)),
+                    expr->offset, expr->length);
 }
 
 static Error *want_boolean(const Expr *arg, const char *where)
@@ -48,8 +50,10 @@ static Error *check_arithmetic(Expr *expr)
         return NULL;
     }
     if (expr->kind == EXPR_ADD) {
-        if (is(a, VALUE_LIST) || is(b, VALUE_LIST)) expr->type = VALUE_LIST;
-        else if (is(a, VALUE_STRING) && is(b, VALUE_STRING)) expr->type = VALUE_STRING;
+        if (is(a, VALUE_LIST) || is(b, VALUE_LIST))
+            expr->type = VALUE_LIST;
+        else if (is(a, VALUE_STRING) && is(b, VALUE_STRING))
+            expr->type = VALUE_STRING;
         return NULL;
     }
     for (uint32_t i = 0; i < 2; i++) {
@@ -59,7 +63,8 @@ static Error *check_arithmetic(Expr *expr)
     return NULL;
 }
 
-/* Sets of kinds that a letter of functions.def allows; exact letters were turned into arg_types already. */
+/* Sets of kinds that a letter of functions.def allows; exact letters were turned into arg_types
+ * already. */
 static bool letter_allows(char letter, uint8_t type)
 {
     switch (letter) {
@@ -87,13 +92,15 @@ static Error *check_call(Expr *expr)
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         const Expr *arg = expr->args[i];
         if (!known(arg) || letter_allows(function->arg_letters[i], arg->type)) continue;
-        /* A map or list that turns out at run time is told then; the certain misfits are entities and literals. */
-        return error_at(error_new(ERROR_INVALID_ARGUMENT_TYPE, "%.*s() cannot take %s", STR_ARG(function->name),
-                                  value_kind_name((ValueKind)arg->type)),
+        /* A map or list that turns out at run time is told then; the certain misfits are entities
+         * and literals. */
+        return error_at(error_new(ERROR_INVALID_ARGUMENT_TYPE, "%.*s() cannot take %s",
+                                  STR_ARG(function->name), value_kind_name((ValueKind)arg->type)),
                         arg->offset, arg->length);
     }
-    bool same = function->type == EXPR_TYPE_ANY && expr->arg_count == 1 &&
-                (str_equal(function->name, STR("abs")) || str_equal(function->name, STR("reverse")));
+    bool same =
+        function->type == EXPR_TYPE_ANY && expr->arg_count == 1 &&
+        (str_equal(function->name, STR("abs")) || str_equal(function->name, STR("reverse")));
     if (same) expr->type = expr->args[0]->type;
     return NULL;
 }
@@ -108,9 +115,12 @@ static Error *check_in(Expr *expr)
 static Error *check_property(Expr *expr)
 {
     const Expr *of = expr->args[0];
-    bool fits = !known(of) || is(of, VALUE_NODE) || is(of, VALUE_RELATIONSHIP) || is(of, VALUE_MAP) || is_temporal(of);
+    bool fits = !known(of) || is(of, VALUE_NODE) || is(of, VALUE_RELATIONSHIP) ||
+                is(of, VALUE_MAP) || is_temporal(of);
     if (fits) return NULL;
-    return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s has no properties", value_kind_name((ValueKind)of->type)), of->offset, of->length);
+    return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s has no properties",
+                              value_kind_name((ValueKind)of->type)),
+                    of->offset, of->length);
 }
 
 static Error *check_list_argument(const Expr *list, const char *where)
@@ -151,14 +161,18 @@ Error *expr_check(Expr *expr)
     case EXPR_NEGATE:
     case EXPR_PLUS:
         if (is_number(expr->args[0])) expr->type = expr->args[0]->type;
-        return known(expr->args[0]) && !is_number(expr->args[0]) && !is_temporal(expr->args[0]) ? misfit(expr->args[0], "a sign") : NULL;
+        return known(expr->args[0]) && !is_number(expr->args[0]) && !is_temporal(expr->args[0])
+                   ? misfit(expr->args[0], "a sign")
+                   : NULL;
     case EXPR_CALL: return check_call(expr);
     case EXPR_PROPERTY: return check_property(expr);
     case EXPR_LIST: expr->type = VALUE_LIST; return NULL;
     case EXPR_SLICE: expr->type = VALUE_LIST; return NULL;
     case EXPR_MAP: expr->type = VALUE_MAP; return NULL;
     case EXPR_PATH: expr->type = VALUE_PATH; return NULL;
-    case EXPR_COMPREHENSION: expr->type = VALUE_LIST; return check_list_argument(expr->args[0], "a list comprehension");
+    case EXPR_COMPREHENSION:
+        expr->type = VALUE_LIST;
+        return check_list_argument(expr->args[0], "a list comprehension");
     case EXPR_ANY:
     case EXPR_ALL:
     case EXPR_NONE:

@@ -1,8 +1,8 @@
 /*
  * evaluate.c - one expression over one row: the definition of what expressions mean.
  *
- * Recursion is bounded by the depth the parser allows. Locals of comprehensions live in the context by number; the planner
- * numbers them so that nested ones never share.
+ * Recursion is bounded by the depth the parser allows. Locals of comprehensions live in the context
+ * by number; the planner numbers them so that nested ones never share.
  */
 #include "config.h"
 
@@ -68,7 +68,9 @@ static Error *list_of(const Expr *expr, const Row *row, Value *list)
 {
     TRY(evaluate(expr, row, list));
     if (list->kind == VALUE_NULL || list->kind == VALUE_LIST) return NULL;
-    return error_at(error_new(ERROR_ARGUMENT_TYPE, "a list is wanted here, not %s", value_kind_name((ValueKind)list->kind)), expr->offset, expr->length);
+    return error_at(error_new(ERROR_ARGUMENT_TYPE, "a list is wanted here, not %s",
+                              value_kind_name((ValueKind)list->kind)),
+                    expr->offset, expr->length);
 }
 
 static Error *holds(const Expr *where, const Row *row, Truth *out)
@@ -82,7 +84,8 @@ static Error *holds(const Expr *where, const Row *row, Truth *out)
 
 static Error *check_stop(const EvalContext *context, uint32_t i)
 {
-    bool asked = (i & 1023) == 1023 && context->interrupt != NULL && context->interrupt->stop(context->interrupt->state);
+    bool asked = (i & 1023) == 1023 && context->interrupt != NULL &&
+                 context->interrupt->stop(context->interrupt->state);
     return asked ? error_new(ERROR_CANCELLED, "the statement was cancelled") : NULL;
 }
 
@@ -129,7 +132,8 @@ static Error *evaluate_quantifier(const Expr *expr, const Row *row, Value *out)
         TRY(holds(expr->args[1], row, &truth));
         counts[truth]++;
     }
-    *out = truth_value(quantified((ExprKind)expr->kind, counts[TRUTH_TRUE], counts[TRUTH_FALSE], counts[TRUTH_NULL]));
+    *out = truth_value(quantified((ExprKind)expr->kind, counts[TRUTH_TRUE], counts[TRUTH_FALSE],
+                                  counts[TRUTH_NULL]));
     return NULL;
 }
 
@@ -154,10 +158,12 @@ static Error *evaluate_call(const Expr *expr, const Row *row, Value *out)
     Value args[FUNCTION_ARGS_MAX];
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         TRY(evaluate(expr->args[i], row, &args[i]));
-        if (expr->function->null_on_null && args[i].kind == VALUE_NULL) return *out = value_null(), NULL;
+        if (expr->function->null_on_null && args[i].kind == VALUE_NULL)
+            return *out = value_null(), NULL;
     }
     *out = value_null();
-    return error_at(expr->function->call(row->context, expr->function, args, expr->arg_count, out), expr->offset, expr->length);
+    return error_at(expr->function->call(row->context, expr->function, args, expr->arg_count, out),
+                    expr->offset, expr->length);
 }
 
 static Error *evaluate_labels(const Expr *expr, const Row *row, Value *out)
@@ -174,7 +180,9 @@ static Error *evaluate_labels(const Expr *expr, const Row *row, Value *out)
         return NULL;
     }
     if (entity.kind != VALUE_NODE)
-        return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s has no labels", value_kind_name((ValueKind)entity.kind)), expr->offset, expr->length);
+        return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s has no labels",
+                                  value_kind_name((ValueKind)entity.kind)),
+                        expr->offset, expr->length);
     uint8_t has = 1;
     for (uint32_t i = 0; i < expr->name_count && has; i++)
         TRY(reader->has_label(reader->state, expr->names[i], &entity.as.id, 1, &has));
@@ -221,7 +229,8 @@ static Error *evaluate(const Expr *expr, const Row *row, Value *out)
     switch ((ExprKind)expr->kind) {
     case EXPR_CONSTANT: return *out = expr->value, NULL;
     case EXPR_PARAMETER: return *out = row->context->parameters[expr->index], NULL;
-    case EXPR_SLOT: return *out = column_value(&row->batch->columns[expr->index], row->position), NULL;
+    case EXPR_SLOT:
+        return *out = column_value(&row->batch->columns[expr->index], row->position), NULL;
     case EXPR_LOCAL: return *out = row->context->locals[expr->index], NULL;
     case EXPR_PROPERTY:
         TRY(evaluate(expr->args[0], row, &of));
@@ -243,12 +252,14 @@ static Error *evaluate(const Expr *expr, const Row *row, Value *out)
     case EXPR_REDUCE: return evaluate_reduce(expr, row, out);
     case EXPR_PATH: return evaluate_path(expr, row, out);
     case EXPR_AGGREGATE:
-        return error_at(error_new(ERROR_INVALID_AGGREGATION, "an aggregate cannot stand here"), expr->offset, expr->length);
+        return error_at(error_new(ERROR_INVALID_AGGREGATION, "an aggregate cannot stand here"),
+                        expr->offset, expr->length);
     default: return evaluate_operator(expr, row, out);
     }
 }
 
-Error *expr_evaluate(const Expr *expr, EvalContext *context, const Batch *batch, uint32_t position, Value *out)
+Error *expr_evaluate(const Expr *expr, EvalContext *context, const Batch *batch, uint32_t position,
+                     Value *out)
 {
     Row row = {context, batch, position};
     return evaluate(expr, &row, out);

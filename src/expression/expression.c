@@ -46,15 +46,20 @@ static bool same_names(const Expr *a, const Expr *b)
 static bool same_aggregate(const Expr *a, const Expr *b)
 {
     if (a->kind != EXPR_AGGREGATE) return true;
-    return a->aggregate->kind == b->aggregate->kind && a->aggregate->distinct == b->aggregate->distinct;
+    return a->aggregate->kind == b->aggregate->kind &&
+           a->aggregate->distinct == b->aggregate->distinct;
 }
 
 bool expr_equal(const Expr *a, const Expr *b)
 {
     if (a == b) return true;
-    if (a == NULL || b == NULL || a->kind != b->kind || a->index != b->index || a->arg_count != b->arg_count) return false;
+    if (a == NULL || b == NULL || a->kind != b->kind || a->index != b->index ||
+        a->arg_count != b->arg_count)
+        return false;
     if (a->function != b->function || !same_names(a, b) || !same_aggregate(a, b)) return false;
-    if (a->kind == EXPR_CONSTANT && (a->value.kind != b->value.kind || !value_equivalent(a->value, b->value))) return false;
+    if (a->kind == EXPR_CONSTANT &&
+        (a->value.kind != b->value.kind || !value_equivalent(a->value, b->value)))
+        return false;
     for (uint32_t i = 0; i < a->arg_count; i++)
         if (!expr_equal(a->args[i], b->args[i])) return false;
     return true;
@@ -81,13 +86,26 @@ Error *expr_fold(Arena *arena, const Expr *expr, Value *out)
 static const char *operator_text(ExprKind kind)
 {
     static const char *const texts[] = {
-        [EXPR_AND] = " AND ",          [EXPR_OR] = " OR ",         [EXPR_XOR] = " XOR ",
-        [EXPR_EQUAL] = " = ",          [EXPR_NOT_EQUAL] = " <> ",  [EXPR_LESS] = " < ",
-        [EXPR_LESS_EQUAL] = " <= ",    [EXPR_GREATER] = " > ",     [EXPR_GREATER_EQUAL] = " >= ",
-        [EXPR_ADD] = " + ",            [EXPR_SUBTRACT] = " - ",    [EXPR_MULTIPLY] = " * ",
-        [EXPR_DIVIDE] = " / ",         [EXPR_MODULO] = " % ",      [EXPR_POWER] = " ^ ",
-        [EXPR_IN] = " IN ",            [EXPR_STARTS_WITH] = " STARTS WITH ", [EXPR_ENDS_WITH] = " ENDS WITH ",
-        [EXPR_CONTAINS] = " CONTAINS ", [EXPR_REGEX] = " =~ ",
+        [EXPR_AND] = " AND ",
+        [EXPR_OR] = " OR ",
+        [EXPR_XOR] = " XOR ",
+        [EXPR_EQUAL] = " = ",
+        [EXPR_NOT_EQUAL] = " <> ",
+        [EXPR_LESS] = " < ",
+        [EXPR_LESS_EQUAL] = " <= ",
+        [EXPR_GREATER] = " > ",
+        [EXPR_GREATER_EQUAL] = " >= ",
+        [EXPR_ADD] = " + ",
+        [EXPR_SUBTRACT] = " - ",
+        [EXPR_MULTIPLY] = " * ",
+        [EXPR_DIVIDE] = " / ",
+        [EXPR_MODULO] = " % ",
+        [EXPR_POWER] = " ^ ",
+        [EXPR_IN] = " IN ",
+        [EXPR_STARTS_WITH] = " STARTS WITH ",
+        [EXPR_ENDS_WITH] = " ENDS WITH ",
+        [EXPR_CONTAINS] = " CONTAINS ",
+        [EXPR_REGEX] = " =~ ",
     };
     return (size_t)kind < sizeof texts / sizeof *texts ? texts[kind] : NULL;
 }
@@ -97,8 +115,10 @@ static void print_args(Buffer *out, const Expr *expr, const char *const *slots)
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         if (i > 0) buffer_text(out, ", ");
         if (expr->kind == EXPR_MAP) buffer_printf(out, "%.*s: ", STR_ARG(expr->keys[i]));
-        if (expr->args[i] == NULL) buffer_char(out, '_');
-        else expr_print(out, expr->args[i], slots);
+        if (expr->args[i] == NULL)
+            buffer_char(out, '_');
+        else
+            expr_print(out, expr->args[i], slots);
     }
 }
 
@@ -131,8 +151,10 @@ void expr_print(Buffer *out, const Expr *expr, const char *const *slots)
     case EXPR_CONSTANT: value_print(out, expr->value, true); break;
     case EXPR_PARAMETER: buffer_printf(out, "$%.*s", STR_ARG(expr->name.text)); break;
     case EXPR_SLOT:
-        if (slots != NULL && slots[expr->index] != NULL) buffer_text(out, slots[expr->index]);
-        else buffer_printf(out, "_%u", expr->index);
+        if (slots != NULL && slots[expr->index] != NULL)
+            buffer_text(out, slots[expr->index]);
+        else
+            buffer_printf(out, "_%u", expr->index);
         break;
     case EXPR_LOCAL: buffer_printf(out, "x%u", expr->index); break;
     case EXPR_PROPERTY:
@@ -148,9 +170,7 @@ void expr_print(Buffer *out, const Expr *expr, const char *const *slots)
         buffer_str(out, expr->function->name);
         print_named(out, "", expr, slots);
         break;
-    case EXPR_NOT:
-        print_named(out, "NOT ", expr, slots);
-        break;
+    case EXPR_NOT: print_named(out, "NOT ", expr, slots); break;
     case EXPR_NEGATE: print_named(out, "-", expr, slots); break;
     case EXPR_PLUS: print_named(out, "+", expr, slots); break;
     case EXPR_IS_NULL:

@@ -1,5 +1,6 @@
 /*
- * functions.c - the table of functions, made from contextql/functions.def, and how a name is found in it.
+ * functions.c - the table of functions, made from contextql/functions.def, and how a name is found
+ * in it.
  */
 #include "config.h"
 
@@ -22,8 +23,10 @@ static const struct Row {
     bool pure, null_on_null;
     const char *signature, *summary, *example, *result;
 } rows[] = {
-#define FUNCTION(call, name, min, max, kinds, type, pure, null_on_null, signature, summary, example, result)                  \
-    {function_##call, name, min, max, kinds, type, pure, null_on_null, signature, summary, example, result},
+#define FUNCTION(call, name, min, max, kinds, type, pure, null_on_null, signature, summary,        \
+                 example, result)                                                                  \
+    {function_##call, name,      min,     max,     kinds, type, pure,                              \
+     null_on_null,    signature, summary, example, result},
 #include "contextql/functions.def"
 #undef FUNCTION
 };
@@ -111,5 +114,6 @@ const Function *function_find(Str name, Str *suggestion)
 
 Error *function_wrong(const Function *function, Value value)
 {
-    return error_new(ERROR_ARGUMENT_TYPE, "%.*s() cannot take %s", STR_ARG(function->name), value_kind_name((ValueKind)value.kind));
+    return error_new(ERROR_ARGUMENT_TYPE, "%.*s() cannot take %s", STR_ARG(function->name),
+                     value_kind_name((ValueKind)value.kind));
 }

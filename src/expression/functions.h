@@ -1,37 +1,53 @@
 /*
- * functions.h - the functions of the language: one row each in contextql/functions.def, plus what programs register.
+ * functions.h - the functions of the language: one row each in contextql/functions.def, plus what
+ * programs register.
  */
 #ifndef EXPRESSION_FUNCTIONS_H
 #define EXPRESSION_FUNCTIONS_H
 #include "expression/expression.h"
 
-typedef Error *FunctionCall(EvalContext *context, const Function *function, const Value *args, uint32_t count, Value *out);
+typedef Error *FunctionCall(EvalContext *context, const Function *function, const Value *args,
+                            uint32_t count, Value *out);
 
-enum { FUNCTION_ARGS_MAX = 16 }; /* more never helped anybody; parameters of a call live on the stack */
+enum {
+    FUNCTION_ARGS_MAX = 16
+}; /* more never helped anybody; parameters of a call live on the stack */
 
 struct Function {
-    Str name;                 /* as documented; looked up ignoring case */
-    const char *signature;    /* "(a :: VECTOR, b :: VECTOR) :: FLOAT" */
+    Str name;              /* as documented; looked up ignoring case */
+    const char *signature; /* "(a :: VECTOR, b :: VECTOR) :: FLOAT" */
     const char *summary, *example, *result;
     uint8_t args_min, args_max;
-    uint8_t arg_types[FUNCTION_ARGS_MAX]; /* ValueKind or EXPR_TYPE_ANY, for the compile-time check */
-    char arg_letters[FUNCTION_ARGS_MAX];  /* the same in the letters of functions.def, which know sets of kinds; 0: anything */
-    uint8_t type;             /* of the result */
-    bool pure;                /* same arguments, same answer, no entity read: may be folded */
-    bool null_on_null;        /* null if any argument is null, without being called */
+    uint8_t
+        arg_types[FUNCTION_ARGS_MAX]; /* ValueKind or EXPR_TYPE_ANY, for the compile-time check */
+    char arg_letters[FUNCTION_ARGS_MAX]; /* the same in the letters of functions.def, which know
+                                            sets of kinds; 0: anything */
+    uint8_t type;                        /* of the result */
+    bool pure;         /* same arguments, same answer, no entity read: may be folded */
+    bool null_on_null; /* null if any argument is null, without being called */
     FunctionCall *call;
-    void *user;               /* of a registered function */
+    void *user; /* of a registered function */
 };
 
-/* Built-in functions. NULL: none of that name; `suggestion` (may be NULL) gets the nearest name or an empty text. */
+/* Built-in functions. NULL: none of that name; `suggestion` (may be NULL) gets the nearest name or
+ * an empty text. */
 const Function *function_find(Str name, Str *suggestion);
 size_t function_count(void);
 const Function *function_at(size_t i);
 
 /* ---- aggregates ---- */
 typedef enum AggregateKind {
-    AGGREGATE_COUNT_ROWS, AGGREGATE_COUNT, AGGREGATE_SUM, AGGREGATE_AVG, AGGREGATE_MIN, AGGREGATE_MAX, AGGREGATE_COLLECT,
-    AGGREGATE_STDEV, AGGREGATE_STDEVP, AGGREGATE_PERCENTILE_CONT, AGGREGATE_PERCENTILE_DISC
+    AGGREGATE_COUNT_ROWS,
+    AGGREGATE_COUNT,
+    AGGREGATE_SUM,
+    AGGREGATE_AVG,
+    AGGREGATE_MIN,
+    AGGREGATE_MAX,
+    AGGREGATE_COLLECT,
+    AGGREGATE_STDEV,
+    AGGREGATE_STDEVP,
+    AGGREGATE_PERCENTILE_CONT,
+    AGGREGATE_PERCENTILE_DISC
 } AggregateKind;
 
 typedef struct AggregateSpec {
@@ -48,7 +64,9 @@ uint8_t aggregate_type(const AggregateSpec *spec); /* of the result: ValueKind o
 /* One state a group and aggregate, in `arena` (which lives as long as the aggregation). */
 typedef struct AggregateState AggregateState;
 AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec);
-/* `value` counts `multiplicity` times; text is copied as far as it is kept. `extra` is the percentile or null. */
-Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t multiplicity) MUST_CHECK;
+/* `value` counts `multiplicity` times; text is copied as far as it is kept. `extra` is the
+ * percentile or null. */
+Error *aggregate_step(AggregateState *state, Value value, Value extra,
+                      uint64_t multiplicity) MUST_CHECK;
 Error *aggregate_end(AggregateState *state, Arena *arena, Value *out) MUST_CHECK;
 #endif

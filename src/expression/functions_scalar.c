@@ -5,9 +5,9 @@
 #include "expression/functions_internal.h"
 #include <math.h>
 
-
 #define CALL(name)                                                                                 \
-    Error *function_##name(EvalContext *context, const Function *function, const Value *args, uint32_t count, Value *out)
+    Error *function_##name(EvalContext *context, const Function *function, const Value *args,      \
+                           uint32_t count, Value *out)
 #define UNUSED (void)context, (void)function, (void)args, (void)count
 
 /* ---- numbers ---- */
@@ -46,8 +46,10 @@ CALL(abs)
     UNUSED;
     if (args[0].kind == VALUE_FLOAT) return *out = value_float(fabs(args[0].as.number)), NULL;
     if (args[0].kind != VALUE_INTEGER) return function_wrong(function, args[0]);
-    if (args[0].as.integer == INT64_MIN) return error_new(ERROR_ARITHMETIC_OVERFLOW, "the result is beyond 64 bits");
-    return *out = value_integer(args[0].as.integer < 0 ? -args[0].as.integer : args[0].as.integer), NULL;
+    if (args[0].as.integer == INT64_MIN)
+        return error_new(ERROR_ARITHMETIC_OVERFLOW, "the result is beyond 64 bits");
+    return *out = value_integer(args[0].as.integer < 0 ? -args[0].as.integer : args[0].as.integer),
+           NULL;
 }
 
 CALL(sign)
@@ -95,7 +97,8 @@ CALL(e)
 CALL(rand)
 {
     UNUSED;
-    uint64_t state = context->random == NULL ? 0 : (*context->random += UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t state =
+        context->random == NULL ? 0 : (*context->random += UINT64_C(0x9e3779b97f4a7c15));
     return *out = value_float((double)(hash_u64(state) >> 11) * 0x1p-53), NULL;
 }
 
@@ -110,7 +113,8 @@ static Error *want_texts(const Function *function, const Value *args, uint32_t c
 
 static Str find_text(Str text, Str part)
 {
-    const char *found = part.bytes == 0 ? NULL : memmem(text.data, text.bytes, part.data, part.bytes);
+    const char *found =
+        part.bytes == 0 ? NULL : memmem(text.data, text.bytes, part.data, part.bytes);
     if (found == NULL) return (Str){text.data + text.bytes, 0};
     return (Str){found, part.bytes};
 }
@@ -151,7 +155,8 @@ CALL(split)
     if (delimiter.bytes == 0) return *out = split_characters(context->arena, rest), NULL;
     size_t parts = 1;
     Value *items = arena_alloc(context->arena, (rest.bytes / delimiter.bytes + 2) * sizeof *items);
-    for (Str found = find_text(rest, delimiter); found.bytes > 0; found = find_text(rest, delimiter)) {
+    for (Str found = find_text(rest, delimiter); found.bytes > 0;
+         found = find_text(rest, delimiter)) {
         size_t before = (size_t)(found.data - rest.data);
         items[parts++ - 1] = value_string((Str){rest.data, before});
         rest = (Str){found.data + delimiter.bytes, rest.bytes - before - delimiter.bytes};
@@ -164,7 +169,9 @@ CALL(split)
 static Error *want_position(const Function *function, Value value, const char *what, size_t *out)
 {
     if (value.kind != VALUE_INTEGER) return function_wrong(function, value);
-    if (value.as.integer < 0) return error_new(ERROR_ARGUMENT_RANGE, "the %s of %.*s() is negative", what, STR_ARG(function->name));
+    if (value.as.integer < 0)
+        return error_new(ERROR_ARGUMENT_RANGE, "the %s of %.*s() is negative", what,
+                         STR_ARG(function->name));
     *out = (size_t)value.as.integer;
     return NULL;
 }
@@ -207,9 +214,11 @@ CALL(right)
 
 static Value trimmed(Str text, bool left, bool right)
 {
-    while (left && text.bytes > 0 && strchr(" \t\r\n\f\v", text.data[0]) != NULL && text.data[0] != '\0')
+    while (left && text.bytes > 0 && strchr(" \t\r\n\f\v", text.data[0]) != NULL &&
+           text.data[0] != '\0')
         text.data++, text.bytes--;
-    while (right && text.bytes > 0 && strchr(" \t\r\n\f\v", text.data[text.bytes - 1]) != NULL && text.data[text.bytes - 1] != '\0')
+    while (right && text.bytes > 0 && strchr(" \t\r\n\f\v", text.data[text.bytes - 1]) != NULL &&
+           text.data[text.bytes - 1] != '\0')
         text.bytes--;
     return value_string(text);
 }
@@ -235,13 +244,18 @@ CALL(rtrim)
     return *out = trimmed(value_text(args[0]), false, true), NULL;
 }
 
-/* Letters of the Latin, Greek and Cyrillic blocks by rule, so that the answer depends on no locale. */
+/* Letters of the Latin, Greek and Cyrillic blocks by rule, so that the answer depends on no locale.
+ */
 static uint32_t upper_point(uint32_t c)
 {
     if (c >= 'a' && c <= 'z') return c - 32;
-    if ((c >= 0xe0 && c <= 0xfe && c != 0xf7) || (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) || (c >= 0x430 && c <= 0x44f)) return c - 32;
+    if ((c >= 0xe0 && c <= 0xfe && c != 0xf7) || (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) ||
+        (c >= 0x430 && c <= 0x44f))
+        return c - 32;
     if (c >= 0x450 && c <= 0x45f) return c - 80;
-    if (((c >= 0x100 && c <= 0x137) || (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481)) && (c & 1)) return c - 1;
+    if (((c >= 0x100 && c <= 0x137) || (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481)) &&
+        (c & 1))
+        return c - 1;
     if (((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e)) && !(c & 1)) return c - 1;
     return c == 0xff ? 0x178 : c;
 }
@@ -249,9 +263,13 @@ static uint32_t upper_point(uint32_t c)
 static uint32_t lower_point(uint32_t c)
 {
     if (c >= 'A' && c <= 'Z') return c + 32;
-    if ((c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3a9) || (c >= 0x410 && c <= 0x42f)) return c + 32;
+    if ((c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3a9) ||
+        (c >= 0x410 && c <= 0x42f))
+        return c + 32;
     if (c >= 0x400 && c <= 0x40f) return c + 80;
-    if (((c >= 0x100 && c <= 0x137) || (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481)) && !(c & 1)) return c + 1;
+    if (((c >= 0x100 && c <= 0x137) || (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481)) &&
+        !(c & 1))
+        return c + 1;
     if (((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e)) && (c & 1)) return c + 1;
     return c == 0x178 ? 0xff : c;
 }

@@ -6,14 +6,16 @@
 #include <stdio.h>
 
 #define CALL(name)                                                                                 \
-    Error *function_##name(EvalContext *context, const Function *function, const Value *args, uint32_t count, Value *out)
+    Error *function_##name(EvalContext *context, const Function *function, const Value *args,      \
+                           uint32_t count, Value *out)
 #define UNUSED (void)context, (void)function, (void)args, (void)count
 
 CALL(size)
 {
     UNUSED;
     if (args[0].kind == VALUE_LIST) return *out = value_integer(args[0].aux), NULL;
-    if (args[0].kind == VALUE_STRING) return *out = value_integer((int64_t)utf8_count(value_text(args[0]))), NULL;
+    if (args[0].kind == VALUE_STRING)
+        return *out = value_integer((int64_t)utf8_count(value_text(args[0]))), NULL;
     return function_wrong(function, args[0]);
 }
 
@@ -56,13 +58,15 @@ CALL(range)
     int64_t step = 1;
     for (uint32_t i = 0; i < count; i++)
         if (args[i].kind != VALUE_INTEGER)
-            return error_new(ERROR_ARGUMENT_KIND, "range() wants integers, not %s", value_kind_name((ValueKind)args[i].kind));
+            return error_new(ERROR_ARGUMENT_KIND, "range() wants integers, not %s",
+                             value_kind_name((ValueKind)args[i].kind));
     if (count == 3) step = args[2].as.integer;
     if (step == 0) return error_new(ERROR_ARGUMENT_RANGE, "the step of range() cannot be 0");
     __int128 from = args[0].as.integer, to = args[1].as.integer;
     __int128 elements = (to - from) / step + 1;
     if ((step > 0 && from > to) || (step < 0 && from < to)) elements = 0;
-    if (elements > RANGE_ELEMENTS_MAX) return error_new(ERROR_LIMIT, "range() gives at most %d elements", RANGE_ELEMENTS_MAX);
+    if (elements > RANGE_ELEMENTS_MAX)
+        return error_new(ERROR_LIMIT, "range() gives at most %d elements", RANGE_ELEMENTS_MAX);
     Value *items = arena_alloc(context->arena, (size_t)elements * sizeof *items);
     for (int64_t i = 0; i < (int64_t)elements; i++)
         items[i] = value_integer(args[0].as.integer + i * step);
@@ -85,7 +89,8 @@ static Value reversed_text(Arena *arena, Str text)
 CALL(reverse)
 {
     UNUSED;
-    if (args[0].kind == VALUE_STRING) return *out = reversed_text(context->arena, value_text(args[0])), NULL;
+    if (args[0].kind == VALUE_STRING)
+        return *out = reversed_text(context->arena, value_text(args[0])), NULL;
     if (args[0].kind != VALUE_LIST) return function_wrong(function, args[0]);
     Value *items = arena_alloc(context->arena, args[0].aux * sizeof *items);
     for (uint32_t i = 0; i < args[0].aux; i++)
@@ -97,7 +102,8 @@ CALL(reverse)
 /* Of these openCypher says that the value, not the kind of the argument, is wrong. */
 static Error *function_bad_value(const Function *function, Value value)
 {
-    return error_new(ERROR_ARGUMENT_VALUE, "%.*s() cannot take %s", STR_ARG(function->name), value_kind_name((ValueKind)value.kind));
+    return error_new(ERROR_ARGUMENT_VALUE, "%.*s() cannot take %s", STR_ARG(function->name),
+                     value_kind_name((ValueKind)value.kind));
 }
 
 static bool is_entity(Value value)
@@ -151,17 +157,20 @@ CALL(element_id)
 {
     UNUSED;
     if (!is_entity(args[0])) return function_wrong(function, args[0]);
-    *out = value_string(str_from(arena_printf(context->arena, "%llu", (unsigned long long)args[0].as.id)));
+    *out = value_string(
+        str_from(arena_printf(context->arena, "%llu", (unsigned long long)args[0].as.id)));
     return NULL;
 }
 
-static Error *path_parts(EvalContext *context, const Function *function, Value path, uint32_t first, Value *out)
+static Error *path_parts(EvalContext *context, const Function *function, Value path, uint32_t first,
+                         Value *out)
 {
     if (path.kind != VALUE_PATH) return function_wrong(function, path);
     Value *items = arena_alloc(context->arena, path.aux * sizeof *items);
     uint32_t parts = 0;
     for (uint32_t i = first; i < path.aux; i += 2)
-        items[parts++] = first == 0 ? value_node(path.as.path[i]) : value_relationship(path.as.path[i]);
+        items[parts++] =
+            first == 0 ? value_node(path.as.path[i]) : value_relationship(path.as.path[i]);
     *out = value_list(items, parts);
     return NULL;
 }
@@ -229,7 +238,8 @@ static Str trimmed(Str text)
 
 static Error *cannot_convert(const Function *function, Value value)
 {
-    return error_new(ERROR_ARGUMENT_VALUE, "%.*s() cannot convert %s", STR_ARG(function->name), value_kind_name((ValueKind)value.kind));
+    return error_new(ERROR_ARGUMENT_VALUE, "%.*s() cannot convert %s", STR_ARG(function->name),
+                     value_kind_name((ValueKind)value.kind));
 }
 
 static bool integer_of_double(double number, Value *out)
@@ -249,8 +259,10 @@ CALL(to_integer)
     if (args[0].kind == VALUE_FLOAT) return integer_of_double(args[0].as.number, out), NULL;
     if (args[0].kind != VALUE_STRING) return cannot_convert(function, args[0]);
     Str text = trimmed(value_text(args[0]));
-    if (integer_parse(text, &integer)) *out = value_integer(integer);
-    else if (float_parse(text, &number)) integer_of_double(number, out);
+    if (integer_parse(text, &integer))
+        *out = value_integer(integer);
+    else if (float_parse(text, &number))
+        integer_of_double(number, out);
     return NULL;
 }
 
@@ -268,7 +280,8 @@ CALL(to_string)
 {
     UNUSED;
     ValueKind kind = (ValueKind)args[0].kind;
-    bool simple = kind == VALUE_BOOLEAN || kind == VALUE_INTEGER || kind == VALUE_FLOAT || (kind >= VALUE_DATE && kind <= VALUE_DURATION);
+    bool simple = kind == VALUE_BOOLEAN || kind == VALUE_INTEGER || kind == VALUE_FLOAT ||
+                  (kind >= VALUE_DATE && kind <= VALUE_DURATION);
     if (kind == VALUE_STRING) return *out = args[0], NULL;
     if (!simple) return cannot_convert(function, args[0]);
     Buffer text = {0};
@@ -285,15 +298,18 @@ CALL(to_boolean)
     if (args[0].kind == VALUE_INTEGER) return *out = value_boolean(args[0].as.integer != 0), NULL;
     if (args[0].kind != VALUE_STRING) return cannot_convert(function, args[0]);
     Str text = trimmed(value_text(args[0]));
-    if (str_equal_ignore_case(text, STR("true"))) *out = value_boolean(true);
-    else if (str_equal_ignore_case(text, STR("false"))) *out = value_boolean(false);
+    if (str_equal_ignore_case(text, STR("true")))
+        *out = value_boolean(true);
+    else if (str_equal_ignore_case(text, STR("false")))
+        *out = value_boolean(false);
     return NULL;
 }
 
 /* ---- vectors ---- */
 
 /* A vector, or a list of numbers as one. */
-static Error *as_vector(EvalContext *context, const Function *function, Value value, const float **out, uint32_t *dimensions)
+static Error *as_vector(EvalContext *context, const Function *function, Value value,
+                        const float **out, uint32_t *dimensions)
 {
     *dimensions = value.aux;
     if (value.kind == VALUE_VECTOR) return *out = value.as.vector, NULL;
@@ -302,7 +318,8 @@ static Error *as_vector(EvalContext *context, const Function *function, Value va
     for (uint32_t i = 0; i < value.aux; i++) {
         if (!value_is_number(value.as.items[i])) return function_wrong(function, value.as.items[i]);
         components[i] = (float)value_as_double(value.as.items[i]);
-        if (!isfinite(components[i])) return error_new(ERROR_ARGUMENT_VALUE, "a vector has finite components only");
+        if (!isfinite(components[i]))
+            return error_new(ERROR_ARGUMENT_VALUE, "a vector has finite components only");
     }
     *out = components;
     return NULL;
@@ -327,11 +344,14 @@ static Error *sums_of(EvalContext *context, const Function *function, const Valu
     uint32_t dimensions, other;
     TRY(as_vector(context, function, args[0], &a, &dimensions));
     TRY(as_vector(context, function, args[1], &b, &other));
-    if (dimensions != other) return error_new(ERROR_ARGUMENT_VALUE, "vectors of %u and %u dimensions", dimensions, other);
+    if (dimensions != other)
+        return error_new(ERROR_ARGUMENT_VALUE, "vectors of %u and %u dimensions", dimensions,
+                         other);
     *sums = (Sums){0};
     for (uint32_t i = 0; i < dimensions; i++) {
         double x = (double)a[i], y = (double)b[i];
-        sums->dot += x * y, sums->left += x * x, sums->right += y * y, sums->distance += (x - y) * (x - y);
+        sums->dot += x * y, sums->left += x * x, sums->right += y * y,
+            sums->distance += (x - y) * (x - y);
     }
     return NULL;
 }
@@ -341,7 +361,8 @@ CALL(vector_cosine)
     (void)count;
     Sums sums;
     TRY(sums_of(context, function, args, &sums));
-    if (sums.left > 0 && sums.right > 0) *out = value_float(sums.dot / (sqrt(sums.left) * sqrt(sums.right)));
+    if (sums.left > 0 && sums.right > 0)
+        *out = value_float(sums.dot / (sqrt(sums.left) * sqrt(sums.right)));
     return NULL;
 }
 

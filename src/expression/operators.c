@@ -1,9 +1,9 @@
 /*
  * operators.c - what the operators mean.
  *
- * Null in, null out, except where a list decides. Integers stay integers and overflow is an error; an integer meeting a
- * float becomes one. Values of the wrong kind are an ARGUMENT_TYPE error in arithmetic and null in text predicates, as
- * openCypher 9 has it.
+ * Null in, null out, except where a list decides. Integers stay integers and overflow is an error;
+ * an integer meeting a float becomes one. Values of the wrong kind are an ARGUMENT_TYPE error in
+ * arithmetic and null in text predicates, as openCypher 9 has it.
  */
 #include "config.h"
 
@@ -19,13 +19,16 @@ static Error *place(const Expr *expr, Error *error)
 
 static Error *wrong_kinds(const Expr *expr, const char *what, Value a, Value b)
 {
-    return place(expr, error_new(ERROR_ARGUMENT_TYPE, "%s wants other kinds than %s and %s", what, value_kind_name((ValueKind)a.kind),
-                                 value_kind_name((ValueKind)b.kind)));
+    return place(expr,
+                 error_new(ERROR_ARGUMENT_TYPE, "%s wants other kinds than %s and %s", what,
+                           value_kind_name((ValueKind)a.kind), value_kind_name((ValueKind)b.kind)));
 }
 
 static Error *overflow(const Expr *expr)
 {
-    return place(expr, error_hint(error_new(ERROR_ARITHMETIC_OVERFLOW, "the result is beyond 64 bits"), "use floats: toFloat(x)"));
+    return place(expr,
+                 error_hint(error_new(ERROR_ARITHMETIC_OVERFLOW, "the result is beyond 64 bits"),
+                            "use floats: toFloat(x)"));
 }
 
 Value truth_value(Truth truth)
@@ -53,8 +56,10 @@ static Truth truth_not(Truth a)
 Error *operator_truth(Value value, const Expr *expr, Truth *out)
 {
     if (value.kind == VALUE_NULL) return *out = TRUTH_NULL, NULL;
-    if (value.kind == VALUE_BOOLEAN) return *out = value.as.boolean ? TRUTH_TRUE : TRUTH_FALSE, NULL;
-    return place(expr, error_new(ERROR_ARGUMENT_TYPE, "a condition is true or false, not %s", value_kind_name((ValueKind)value.kind)));
+    if (value.kind == VALUE_BOOLEAN)
+        return *out = value.as.boolean ? TRUTH_TRUE : TRUTH_FALSE, NULL;
+    return place(expr, error_new(ERROR_ARGUMENT_TYPE, "a condition is true or false, not %s",
+                                 value_kind_name((ValueKind)value.kind)));
 }
 
 /* ---- arithmetic ---- */
@@ -101,7 +106,8 @@ static Error *add_others(const Expr *expr, EvalContext *context, Value a, Value 
         *out = concat_lists(context->arena, left, right);
         return NULL;
     }
-    bool text = (a.kind == VALUE_STRING && (b.kind == VALUE_STRING || value_is_number(b))) || (b.kind == VALUE_STRING && value_is_number(a));
+    bool text = (a.kind == VALUE_STRING && (b.kind == VALUE_STRING || value_is_number(b))) ||
+                (b.kind == VALUE_STRING && value_is_number(a));
     if (!text) return wrong_kinds(expr, "+", a, b);
     *out = operator_concat(context->arena, as_text(context->arena, a), as_text(context->arena, b));
     return NULL;
@@ -139,7 +145,9 @@ static double arithmetic_floats(ExprKind kind, double a, double b)
 
 static Error *arithmetic(const Expr *expr, EvalContext *context, Value a, Value b, Value *out)
 {
-    static const char *const names[] = {[EXPR_ADD] = "+", [EXPR_SUBTRACT] = "-", [EXPR_MULTIPLY] = "*", [EXPR_DIVIDE] = "/", [EXPR_MODULO] = "%", [EXPR_POWER] = "^"};
+    static const char *const names[] = {
+        [EXPR_ADD] = "+",    [EXPR_SUBTRACT] = "-", [EXPR_MULTIPLY] = "*",
+        [EXPR_DIVIDE] = "/", [EXPR_MODULO] = "%",   [EXPR_POWER] = "^"};
     bool list = expr->kind == EXPR_ADD && (a.kind == VALUE_LIST || b.kind == VALUE_LIST);
     if ((a.kind == VALUE_NULL || b.kind == VALUE_NULL) && !list) return *out = value_null(), NULL;
     if (list && (a.kind == VALUE_NULL || b.kind == VALUE_NULL)) return *out = value_null(), NULL;
@@ -147,18 +155,23 @@ static Error *arithmetic(const Expr *expr, EvalContext *context, Value a, Value 
         if (expr->kind == EXPR_ADD) return add_others(expr, context, a, b, out);
         return wrong_kinds(expr, names[expr->kind], a, b);
     }
-    if (expr->kind == EXPR_POWER) return *out = value_float(pow(value_as_double(a), value_as_double(b))), NULL;
-    if (a.kind == VALUE_INTEGER && b.kind == VALUE_INTEGER) return arithmetic_integers(expr, a.as.integer, b.as.integer, out);
-    *out = value_float(arithmetic_floats((ExprKind)expr->kind, value_as_double(a), value_as_double(b)));
+    if (expr->kind == EXPR_POWER)
+        return *out = value_float(pow(value_as_double(a), value_as_double(b))), NULL;
+    if (a.kind == VALUE_INTEGER && b.kind == VALUE_INTEGER)
+        return arithmetic_integers(expr, a.as.integer, b.as.integer, out);
+    *out = value_float(
+        arithmetic_floats((ExprKind)expr->kind, value_as_double(a), value_as_double(b)));
     return NULL;
 }
 
 static Error *negate(const Expr *expr, Value a, Value *out)
 {
     if (a.kind == VALUE_NULL) return *out = a, NULL;
-    if (a.kind == VALUE_FLOAT) return *out = value_float(expr->kind == EXPR_NEGATE ? -a.as.number : a.as.number), NULL;
+    if (a.kind == VALUE_FLOAT)
+        return *out = value_float(expr->kind == EXPR_NEGATE ? -a.as.number : a.as.number), NULL;
     if (a.kind != VALUE_INTEGER)
-        return place(expr, error_new(ERROR_ARGUMENT_TYPE, "a sign wants a number, not %s", value_kind_name((ValueKind)a.kind)));
+        return place(expr, error_new(ERROR_ARGUMENT_TYPE, "a sign wants a number, not %s",
+                                     value_kind_name((ValueKind)a.kind)));
     if (expr->kind == EXPR_NEGATE && a.as.integer == INT64_MIN) return overflow(expr);
     *out = value_integer(expr->kind == EXPR_NEGATE ? -a.as.integer : a.as.integer);
     return NULL;
@@ -170,7 +183,8 @@ static Value compare(ExprKind kind, Value a, Value b)
 {
     if (a.kind == VALUE_NULL || b.kind == VALUE_NULL) return value_null();
     int order = value_compare(a, b);
-    if (order == 2) return value_is_number(a) && value_is_number(b) ? value_boolean(false) : value_null();
+    if (order == 2)
+        return value_is_number(a) && value_is_number(b) ? value_boolean(false) : value_null();
     if (kind == EXPR_LESS) return value_boolean(order < 0);
     if (kind == EXPR_LESS_EQUAL) return value_boolean(order <= 0);
     return value_boolean(kind == EXPR_GREATER ? order > 0 : order >= 0);
@@ -180,7 +194,8 @@ static Error *is_in(const Expr *expr, Value element, Value list, Value *out)
 {
     if (list.kind == VALUE_NULL) return *out = value_null(), NULL;
     if (list.kind != VALUE_LIST)
-        return place(expr, error_new(ERROR_ARGUMENT_TYPE, "IN wants a list, not %s", value_kind_name((ValueKind)list.kind)));
+        return place(expr, error_new(ERROR_ARGUMENT_TYPE, "IN wants a list, not %s",
+                                     value_kind_name((ValueKind)list.kind)));
     Truth found = TRUTH_FALSE;
     for (uint32_t i = 0; i < list.aux && found != TRUTH_TRUE; i++)
         found = truth_or(found, value_equal(element, list.as.items[i]));
@@ -193,7 +208,8 @@ static bool text_predicate(ExprKind kind, Str text, Str part)
     if (part.bytes > text.bytes) return false;
     if (part.bytes == 0) return true;
     if (kind == EXPR_STARTS_WITH) return memcmp(text.data, part.data, part.bytes) == 0;
-    if (kind == EXPR_ENDS_WITH) return memcmp(text.data + text.bytes - part.bytes, part.data, part.bytes) == 0;
+    if (kind == EXPR_ENDS_WITH)
+        return memcmp(text.data + text.bytes - part.bytes, part.data, part.bytes) == 0;
     return memmem(text.data, text.bytes, part.data, part.bytes) != NULL;
 }
 
@@ -201,18 +217,24 @@ static Error *regex(const Expr *expr, Str text, Str pattern, Value *out)
 {
     int code;
     PCRE2_SIZE at;
-    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern.data, pattern.bytes, PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED, &code, &at, NULL);
+    pcre2_code *compiled =
+        pcre2_compile((PCRE2_SPTR)pattern.data, pattern.bytes,
+                      PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED, &code, &at, NULL);
     if (compiled == NULL) {
         char reason[128];
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
-        return place(expr, error_new(ERROR_ARGUMENT_VALUE, "not a regular expression: %s at byte %zu", reason, (size_t)at));
+        return place(expr,
+                     error_new(ERROR_ARGUMENT_VALUE, "not a regular expression: %s at byte %zu",
+                               reason, (size_t)at));
     }
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(compiled, NULL);
     int found = pcre2_match(compiled, (PCRE2_SPTR)text.data, text.bytes, 0, 0, match, NULL);
     pcre2_match_data_free(match);
     pcre2_code_free(compiled);
     if (found < 0 && found != PCRE2_ERROR_NOMATCH)
-        return place(expr, error_hint(error_new(ERROR_LIMIT, "the regular expression gave up on this text"), "write it with fewer nested repetitions"));
+        return place(
+            expr, error_hint(error_new(ERROR_LIMIT, "the regular expression gave up on this text"),
+                             "write it with fewer nested repetitions"));
     *out = value_boolean(found >= 0);
     return NULL;
 }
@@ -257,7 +279,8 @@ Error *operator_apply(const Expr *expr, EvalContext *context, const Value *args,
     case EXPR_XOR:
         TRY(operator_truth(args[0], expr, &left));
         TRY(operator_truth(args[1], expr, &right));
-        *out = left == TRUTH_NULL || right == TRUTH_NULL ? value_null() : value_boolean(left != right);
+        *out =
+            left == TRUTH_NULL || right == TRUTH_NULL ? value_null() : value_boolean(left != right);
         return NULL;
     default: break;
     }
@@ -277,11 +300,14 @@ Error *operator_property(const Expr *expr, EvalContext *context, Value of, Value
     }
     if (of.kind == VALUE_NODE || of.kind == VALUE_RELATIONSHIP) {
         Column column = {0};
-        Error *error = context->reader->property(context->reader->state, (ValueKind)of.kind, expr->name, &of.as.id, NULL, 1, context->arena, &column);
+        Error *error =
+            context->reader->property(context->reader->state, (ValueKind)of.kind, expr->name,
+                                      &of.as.id, NULL, 1, context->arena, &column);
         if (error == NULL) *out = column_value(&column, 0);
         return place(expr, error);
     }
-    return place(expr, error_new(ERROR_ARGUMENT_TYPE, "%s has no properties", value_kind_name((ValueKind)of.kind)));
+    return place(expr, error_new(ERROR_ARGUMENT_TYPE, "%s has no properties",
+                                 value_kind_name((ValueKind)of.kind)));
 }
 
 Error *operator_index(EvalContext *context, Value of, Value index, Value *out)
@@ -290,35 +316,48 @@ Error *operator_index(EvalContext *context, Value of, Value index, Value *out)
     if (of.kind == VALUE_NULL || index.kind == VALUE_NULL) return NULL;
     if (of.kind == VALUE_LIST || of.kind == VALUE_VECTOR) {
         if (index.kind != VALUE_INTEGER)
-            return error_new(ERROR_ARGUMENT_TYPE, "a list is read by an integer, not %s", value_kind_name((ValueKind)index.kind));
+            return error_new(ERROR_ARGUMENT_TYPE, "a list is read by an integer, not %s",
+                             value_kind_name((ValueKind)index.kind));
         int64_t at = index.as.integer < 0 ? index.as.integer + (int64_t)of.aux : index.as.integer;
         if (at < 0 || at >= (int64_t)of.aux) return NULL;
         *out = of.kind == VALUE_LIST ? of.as.items[at] : value_float((double)of.as.vector[at]);
         return NULL;
     }
     bool keyed = of.kind == VALUE_MAP || of.kind == VALUE_NODE || of.kind == VALUE_RELATIONSHIP;
-    if (!keyed) return error_new(ERROR_ARGUMENT_TYPE, "%s has no elements", value_kind_name((ValueKind)of.kind));
+    if (!keyed)
+        return error_new(ERROR_ARGUMENT_TYPE, "%s has no elements",
+                         value_kind_name((ValueKind)of.kind));
     if (index.kind != VALUE_STRING)
-        return error_new(of.kind == VALUE_MAP ? ERROR_MAP_ELEMENT_BY_NON_STRING : ERROR_ARGUMENT_TYPE, "a %s is read by text, not %s",
-                         value_kind_name((ValueKind)of.kind), value_kind_name((ValueKind)index.kind));
+        return error_new(of.kind == VALUE_MAP ? ERROR_MAP_ELEMENT_BY_NON_STRING
+                                              : ERROR_ARGUMENT_TYPE,
+                         "a %s is read by text, not %s", value_kind_name((ValueKind)of.kind),
+                         value_kind_name((ValueKind)index.kind));
     Expr property = {.name = {value_text(index), NAME_ID_UNKNOWN}};
     return operator_property(&property, context, of, out);
 }
 
-Error *operator_slice(EvalContext *context, const Expr *expr, Value of, Value from, Value to, Value *out)
+Error *operator_slice(EvalContext *context, const Expr *expr, Value of, Value from, Value to,
+                      Value *out)
 {
     (void)context;
     *out = value_null();
     bool open_from = expr->args[1] == NULL, open_to = expr->args[2] == NULL;
-    if (of.kind == VALUE_NULL || (!open_from && from.kind == VALUE_NULL) || (!open_to && to.kind == VALUE_NULL)) return NULL;
-    if (of.kind != VALUE_LIST) return place(expr, error_new(ERROR_ARGUMENT_TYPE, "only a list can be sliced, not %s", value_kind_name((ValueKind)of.kind)));
+    if (of.kind == VALUE_NULL || (!open_from && from.kind == VALUE_NULL) ||
+        (!open_to && to.kind == VALUE_NULL))
+        return NULL;
+    if (of.kind != VALUE_LIST)
+        return place(expr, error_new(ERROR_ARGUMENT_TYPE, "only a list can be sliced, not %s",
+                                     value_kind_name((ValueKind)of.kind)));
     if ((!open_from && from.kind != VALUE_INTEGER) || (!open_to && to.kind != VALUE_INTEGER))
-        return place(expr, error_new(ERROR_ARGUMENT_TYPE, "a slice goes from an integer to an integer"));
-    int64_t count = of.aux, start = open_from ? 0 : from.as.integer, end = open_to ? count : to.as.integer;
+        return place(expr,
+                     error_new(ERROR_ARGUMENT_TYPE, "a slice goes from an integer to an integer"));
+    int64_t count = of.aux, start = open_from ? 0 : from.as.integer,
+            end = open_to ? count : to.as.integer;
     if (start < 0) start = start + count < 0 ? 0 : start + count;
     if (end < 0) end += count;
     if (end > count) end = count;
-    *out = start >= end ? value_list(NULL, 0) : value_list(of.as.items + start, (size_t)(end - start));
+    *out =
+        start >= end ? value_list(NULL, 0) : value_list(of.as.items + start, (size_t)(end - start));
     return NULL;
 }
 

@@ -1,11 +1,12 @@
 /*
  * program.c - expressions flattened to steps and run over a batch at a time.
  *
- * A step fills one register, a Column over the batch's positions, from others. Comparisons and arithmetic over typed columns
- * without nulls run as plain loops; over anything else they apply the scalar operator row by row, so that there is one
- * meaning. The right side of AND and OR runs under a selection narrowed to the rows that the left side left open
- * (STEP_NARROW .. STEP_COMBINE), so that it fails only where it is needed. What has no step of its own (comprehensions,
- * CASE, calls) is one STEP_SCALAR.
+ * A step fills one register, a Column over the batch's positions, from others. Comparisons and
+ * arithmetic over typed columns without nulls run as plain loops; over anything else they apply the
+ * scalar operator row by row, so that there is one meaning. The right side of AND and OR runs under
+ * a selection narrowed to the rows that the left side left open (STEP_NARROW .. STEP_COMBINE), so
+ * that it fails only where it is needed. What has no step of its own (comprehensions, CASE, calls)
+ * is one STEP_SCALAR.
  */
 #include "config.h"
 
@@ -13,8 +14,19 @@
 #include "expression/operators.h"
 #include <assert.h>
 
-typedef enum StepKind { STEP_COLUMN, STEP_CONSTANT, STEP_PARAMETER, STEP_PROPERTY, STEP_LABELS, STEP_COMPARE, STEP_ARITHMETIC, STEP_UNARY,
-                        STEP_NARROW, STEP_COMBINE, STEP_SCALAR } StepKind;
+typedef enum StepKind {
+    STEP_COLUMN,
+    STEP_CONSTANT,
+    STEP_PARAMETER,
+    STEP_PROPERTY,
+    STEP_LABELS,
+    STEP_COMPARE,
+    STEP_ARITHMETIC,
+    STEP_UNARY,
+    STEP_NARROW,
+    STEP_COMBINE,
+    STEP_SCALAR
+} StepKind;
 
 typedef struct Step {
     StepKind kind;
@@ -101,7 +113,8 @@ Program *program_compile(Arena *arena, const Expr *expr)
     program->result = compile(&compiler, expr);
     program->step_count = (uint32_t)compiler.count;
     program->register_count = compiler.registers;
-    program->steps = (Step *)(void *)arena_copy(arena, compiler.steps, compiler.count * sizeof *compiler.steps);
+    program->steps =
+        (Step *)(void *)arena_copy(arena, compiler.steps, compiler.count * sizeof *compiler.steps);
     mem_free(compiler.steps);
     return program;
 }
@@ -205,7 +218,8 @@ static Error *compare_step(Run *run, const Step *step, Column *result)
         Column out = result_column(run, COLUMN_BOOLEAN);
         for (uint32_t i = 0; i < run->selection.count; i++) {
             uint32_t p = at(run->selection, i);
-            out.booleans[p] = str_equal(a->strings[p * sa], b->strings[p * sb]) == (expr->kind == EXPR_EQUAL);
+            out.booleans[p] =
+                str_equal(a->strings[p * sa], b->strings[p * sb]) == (expr->kind == EXPR_EQUAL);
         }
         *result = out;
         return NULL;
@@ -223,9 +237,12 @@ static Error *arithmetic_integers(Run *run, const Step *step, Column *out)
     for (uint32_t i = 0; i < run->selection.count; i++) {
         uint32_t p = at(run->selection, i);
         int64_t x = a->integers[p * sa], y = b->integers[p * sb], *z = &out->integers[p];
-        if (kind == EXPR_ADD) over |= __builtin_add_overflow(x, y, z);
-        else if (kind == EXPR_SUBTRACT) over |= __builtin_sub_overflow(x, y, z);
-        else over |= __builtin_mul_overflow(x, y, z);
+        if (kind == EXPR_ADD)
+            over |= __builtin_add_overflow(x, y, z);
+        else if (kind == EXPR_SUBTRACT)
+            over |= __builtin_sub_overflow(x, y, z);
+        else
+            over |= __builtin_mul_overflow(x, y, z);
     }
     return over ? apply_rows(run, step, true, out) : NULL; /* which says where */
 }
@@ -239,7 +256,10 @@ static void arithmetic_floats(Run *run, const Step *step, Column *out)
     for (uint32_t i = 0; i < run->selection.count; i++) {
         uint32_t p = at(run->selection, i);
         double x = a->floats[p * sa], y = b->floats[p * sb];
-        out->floats[p] = kind == EXPR_ADD ? x + y : kind == EXPR_SUBTRACT ? x - y : kind == EXPR_MULTIPLY ? x * y : x / y;
+        out->floats[p] = kind == EXPR_ADD        ? x + y
+                         : kind == EXPR_SUBTRACT ? x - y
+                         : kind == EXPR_MULTIPLY ? x * y
+                                                 : x / y;
     }
 }
 
@@ -247,9 +267,11 @@ static Error *arithmetic_step(Run *run, const Step *step, Column *out)
 {
     const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
     ExprKind kind = (ExprKind)step->expr->kind;
-    if (dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER) && kind != EXPR_DIVIDE && kind != EXPR_MODULO)
+    if (dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER) && kind != EXPR_DIVIDE &&
+        kind != EXPR_MODULO)
         return arithmetic_integers(run, step, out);
-    if (dense(a, COLUMN_FLOAT) && dense(b, COLUMN_FLOAT) && kind != EXPR_MODULO) return arithmetic_floats(run, step, out), NULL;
+    if (dense(a, COLUMN_FLOAT) && dense(b, COLUMN_FLOAT) && kind != EXPR_MODULO)
+        return arithmetic_floats(run, step, out), NULL;
     return apply_rows(run, step, true, out);
 }
 
@@ -283,13 +305,16 @@ static Error *property_step(Run *run, const Step *step, Column *out)
     ValueKind kind = of->type == COLUMN_NODE ? VALUE_NODE : VALUE_RELATIONSHIP;
     bool straight = run->selection.positions == NULL && !of->constant && of->valid == NULL;
     if (straight)
-        return error_at(reader->property(reader->state, kind, step->expr->name, of->ids, NULL, run->selection.count, arena, out),
+        return error_at(reader->property(reader->state, kind, step->expr->name, of->ids, NULL,
+                                         run->selection.count, arena, out),
                         step->expr->offset, step->expr->length);
     uint64_t *ids = arena_alloc(arena, (run->selection.count + 1) * sizeof *ids);
     uint16_t *positions = arena_alloc(arena, (run->selection.count + 1) * sizeof *positions);
     uint32_t count = collect_ids(run, of, ids, positions);
     Column packed = {0};
-    TRY(error_at(reader->property(reader->state, kind, step->expr->name, ids, NULL, count, arena, &packed), step->expr->offset, step->expr->length));
+    TRY(error_at(
+        reader->property(reader->state, kind, step->expr->name, ids, NULL, count, arena, &packed),
+        step->expr->offset, step->expr->length));
     *out = result_column(run, packed.type == COLUMN_UNSET ? COLUMN_ANY : packed.type);
     out->dimensions = packed.dimensions;
     for (uint32_t i = 0; i < run->selection.count; i++)
@@ -332,7 +357,9 @@ static Error *labels_step(Run *run, const Step *step, Column *out)
 static Error *truth_at(const Column *column, uint32_t position, const Expr *expr, Truth *out)
 {
     if (column->type == COLUMN_BOOLEAN) {
-        *out = !column_valid(column, position) ? TRUTH_NULL : column->booleans[column->constant ? 0 : position] ? TRUTH_TRUE : TRUTH_FALSE;
+        *out = !column_valid(column, position)                     ? TRUTH_NULL
+               : column->booleans[column->constant ? 0 : position] ? TRUTH_TRUE
+                                                                   : TRUTH_FALSE;
         return NULL;
     }
     return operator_truth(column_value(column, position), expr, out);
@@ -341,7 +368,8 @@ static Error *truth_at(const Column *column, uint32_t position, const Expr *expr
 static Error *narrow_step(Run *run, const Step *step)
 {
     Truth decides = step->expr->kind == EXPR_AND ? TRUTH_FALSE : TRUTH_TRUE;
-    uint16_t *positions = arena_alloc(run->context->arena, (run->selection.count + 1) * sizeof *positions);
+    uint16_t *positions =
+        arena_alloc(run->context->arena, (run->selection.count + 1) * sizeof *positions);
     uint32_t count = 0;
     for (uint32_t i = 0; i < run->selection.count; i++) {
         uint32_t p = at(run->selection, i);
@@ -372,8 +400,10 @@ static Error *combine_step(Run *run, const Step *step, Column *out)
         }
         Truth both = step->expr->kind == EXPR_AND ? truth_and(left, right) : truth_or(left, right);
         if (!open) both = left;
-        if (both == TRUTH_NULL) column_set_null(run->context->arena, out, p, rows);
-        else out->booleans[p] = both == TRUTH_TRUE;
+        if (both == TRUTH_NULL)
+            column_set_null(run->context->arena, out, p, rows);
+        else
+            out->booleans[p] = both == TRUTH_TRUE;
     }
     return NULL;
 }
@@ -396,7 +426,8 @@ static Error *unary_step(Run *run, const Step *step, Column *out)
 static Column constant_column(Run *run, Value value)
 {
     ColumnType type = column_type_of((ValueKind)value.kind);
-    Column *column = column_create(run->context->arena, value.kind == VALUE_NULL ? COLUMN_ANY : type, 1);
+    Column *column =
+        column_create(run->context->arena, value.kind == VALUE_NULL ? COLUMN_ANY : type, 1);
     column_set(run->context->arena, column, 0, value, 1);
     column->constant = true;
     return *column;
@@ -408,7 +439,9 @@ static Error *run_step(Run *run, const Step *step)
     switch (step->kind) {
     case STEP_COLUMN: *out = run->batch->columns[step->expr->index]; return NULL;
     case STEP_CONSTANT: *out = constant_column(run, step->expr->value); return NULL;
-    case STEP_PARAMETER: *out = constant_column(run, run->context->parameters[step->expr->index]); return NULL;
+    case STEP_PARAMETER:
+        *out = constant_column(run, run->context->parameters[step->expr->index]);
+        return NULL;
     case STEP_PROPERTY: return property_step(run, step, out);
     case STEP_LABELS: return labels_step(run, step, out);
     case STEP_COMPARE: return compare_step(run, step, out);
@@ -423,7 +456,8 @@ static Error *run_step(Run *run, const Step *step)
 
 Error *program_run(const Program *program, EvalContext *context, const Batch *batch, Column *out)
 {
-    Run run = {.context = context, .batch = batch, .selection = {batch->selection, batch->selected_count}};
+    Run run = {
+        .context = context, .batch = batch, .selection = {batch->selection, batch->selected_count}};
     run.registers = arena_array(context->arena, Column, program->register_count);
     for (uint32_t i = 0; i < program->step_count; i++)
         TRY(run_step(&run, &program->steps[i]));

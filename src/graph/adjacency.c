@@ -1,12 +1,14 @@
 /*
  * adjacency.c - who is next to whom.
  *
- * Relationships of one type live twice: by source and by target, each as a CSR (offsets and targets, immutable) and a delta
- * of runs, one a node, of what was created since. A run is appended to by the one writer and read beside it: its count is
- * published after the entry, and a full run is replaced by a larger copy. Who may see an entry is decided by its
- * relationship's row, not here.
+ * Relationships of one type live twice: by source and by target, each as a CSR (offsets and
+ * targets, immutable) and a delta of runs, one a node, of what was created since. A run is appended
+ * to by the one writer and read beside it: its count is published after the entry, and a full run
+ * is replaced by a larger copy. Who may see an entry is decided by its relationship's row, not
+ * here.
  *
- * Invariants: offsets[0] == 0, offsets[i] <= offsets[i + 1]; entries of a run are in the order of creation.
+ * Invariants: offsets[0] == 0, offsets[i] <= offsets[i + 1]; entries of a run are in the order of
+ * creation.
  */
 #include "config.h"
 
@@ -22,12 +24,15 @@ enum { RUN_FIRST_ENTRIES = 4 };
 static DeltaRun *run_of(const Adjacency *adjacency, uint64_t node)
 {
     DeltaBlock *block = directory_get(&adjacency->delta, node / GRAPH_BLOCK_ROWS);
-    return block == NULL ? NULL : atomic_load_explicit(&block->runs[node % GRAPH_BLOCK_ROWS], memory_order_acquire);
+    return block == NULL
+               ? NULL
+               : atomic_load_explicit(&block->runs[node % GRAPH_BLOCK_ROWS], memory_order_acquire);
 }
 
 static DeltaRun *run_grown(Graph *graph, DeltaRun *run)
 {
-    uint32_t count = run == NULL ? 0 : atomic_load(&run->count), capacity = run == NULL ? RUN_FIRST_ENTRIES : run->capacity * 2;
+    uint32_t count = run == NULL ? 0 : atomic_load(&run->count),
+             capacity = run == NULL ? RUN_FIRST_ENTRIES : run->capacity * 2;
     DeltaRun *larger = mem_alloc(sizeof *larger + capacity * sizeof larger->entries[0]);
     atomic_init(&larger->count, count);
     larger->capacity = capacity;
@@ -36,7 +41,8 @@ static DeltaRun *run_grown(Graph *graph, DeltaRun *run)
     return larger;
 }
 
-void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target, uint32_t number)
+void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target,
+                   uint32_t number)
 {
     DeltaBlock *block = directory_get(&adjacency->delta, node / GRAPH_BLOCK_ROWS);
     if (block == NULL) {
@@ -107,7 +113,8 @@ typedef struct Walk { /* one direction of one type */
 
 static void walk_entry(const Walk *walk, uint32_t target, uint32_t number, Neighbors *out)
 {
-    if (target == walk->loop || !rows_visible(&walk->type->table.rows, number, walk->version)) return;
+    if (target == walk->loop || !rows_visible(&walk->type->table.rows, number, walk->version))
+        return;
     append(out, target, relationship_id(walk->type_id, number));
 }
 
@@ -123,7 +130,8 @@ static void walk_node(const Walk *walk, uint64_t node, Neighbors *out)
         walk_entry(walk, run->entries[i].target, run->entries[i].number, out);
 }
 
-void graph_expand(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node, Neighbors *out)
+void graph_expand(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
+                  Neighbors *out)
 {
     const RelationshipType *relationships = graph_type(view->graph, type);
     if (relationships == NULL) return;
@@ -140,11 +148,13 @@ static bool everybody_sees(const RelationshipType *type, uint64_t version)
     return atomic_load(&rows->created_max) <= version && atomic_load(&rows->deleted_max) == 0;
 }
 
-bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node, const uint32_t **targets, const uint32_t **numbers,
-                 uint32_t *count)
+bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
+                 const uint32_t **targets, const uint32_t **numbers, uint32_t *count)
 {
     const RelationshipType *relationships = graph_type(view->graph, type);
-    if (relationships == NULL || direction == GRAPH_BOTH || !everybody_sees(relationships, view->version)) return false;
+    if (relationships == NULL || direction == GRAPH_BOTH ||
+        !everybody_sees(relationships, view->version))
+        return false;
     const Adjacency *adjacency = direction == GRAPH_OUT ? &relationships->out : &relationships->in;
     const Csr *base = atomic_load_explicit(&adjacency->base, memory_order_acquire);
     const DeltaRun *run = run_of(adjacency, node);

@@ -80,15 +80,17 @@ uint64_t graph_version(const Graph *graph)
     return atomic_load(&graph->published);
 }
 
-/* A slot is claimed with the version seen; if a newer one was published meanwhile the claim is raised, so that the writer,
- * which looks at the slots only after publishing, never frees what a view may read. */
+/* A slot is claimed with the version seen; if a newer one was published meanwhile the claim is
+ * raised, so that the writer, which looks at the slots only after publishing, never frees what a
+ * view may read. */
 Error *graph_acquire(Graph *graph, GraphView *view, uint32_t *slot)
 {
     for (uint32_t i = 0; i < GRAPH_READERS_MAX; i++) {
         uint64_t expected = 0, version = atomic_load(&graph->published);
         if (atomic_load_explicit(&graph->readers[i], memory_order_relaxed) != 0) continue;
         if (!atomic_compare_exchange_strong(&graph->readers[i], &expected, version + 1)) continue;
-        for (uint64_t now = atomic_load(&graph->published); now != version; now = atomic_load(&graph->published)) {
+        for (uint64_t now = atomic_load(&graph->published); now != version;
+             now = atomic_load(&graph->published)) {
             version = now;
             atomic_store(&graph->readers[i], version + 1);
         }
@@ -96,7 +98,9 @@ Error *graph_acquire(Graph *graph, GraphView *view, uint32_t *slot)
         *slot = i;
         return NULL;
     }
-    return error_hint(error_new(ERROR_LIMIT, "more than %d statements read at the same time", GRAPH_READERS_MAX), "finish or reset some");
+    return error_hint(
+        error_new(ERROR_LIMIT, "more than %d statements read at the same time", GRAPH_READERS_MAX),
+        "finish or reset some");
 }
 
 void graph_release(Graph *graph, uint32_t slot)
@@ -154,7 +158,8 @@ uint32_t graph_name_intern(GraphWriter *writer, NameKind kind, Str text)
     atomic_store(&names->count, id + 1);
     pthread_mutex_unlock(&graph->names_lock);
     if (kind == NAME_LABEL) directory_set(graph, &graph->labels, id, mem_calloc(1, sizeof(Label)));
-    if (kind == NAME_TYPE) directory_set(graph, &graph->types, id, mem_calloc(1, sizeof(RelationshipType)));
+    if (kind == NAME_TYPE)
+        directory_set(graph, &graph->types, id, mem_calloc(1, sizeof(RelationshipType)));
     return id;
 }
 
@@ -179,7 +184,8 @@ bool graph_node_visible(const GraphView *view, uint64_t node)
 const Shape *graph_shape(const Graph *graph, uint64_t node, uint64_t version)
 {
     Value shape = column_read(&graph->shapes_of, node, version);
-    return shape.kind == VALUE_NULL ? NULL : directory_get(&graph->shapes, (size_t)shape.as.integer);
+    return shape.kind == VALUE_NULL ? NULL
+                                    : directory_get(&graph->shapes, (size_t)shape.as.integer);
 }
 
 bool shape_has(const Shape *shape, uint32_t label)
@@ -227,7 +233,8 @@ static uint32_t scan_all(const GraphView *view, uint64_t *cursor, uint64_t *ids,
     return found;
 }
 
-uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count, uint64_t *cursor, uint64_t *ids, uint32_t max)
+uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                    uint64_t *cursor, uint64_t *ids, uint32_t max)
 {
     if (label_count == 0) return scan_all(view, cursor, ids, max);
     for (uint32_t i = 0; i < label_count; i++)
@@ -237,13 +244,20 @@ uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t labe
     uint32_t found = 0;
     while (label != NULL && *cursor < count && found < max) {
         const uint64_t *bits = directory_get(&label->blocks, *cursor / GRAPH_BLOCK_ROWS);
-        uint64_t word = bits == NULL ? 0 : __atomic_load_n(&bits[*cursor % GRAPH_BLOCK_ROWS / 64], __ATOMIC_ACQUIRE) >> *cursor % 64;
-        if (bits == NULL) *cursor = (*cursor / GRAPH_BLOCK_ROWS + 1) * GRAPH_BLOCK_ROWS;
-        else if (word == 0) *cursor = (*cursor / 64 + 1) * 64;
-        else *cursor += (uint64_t)__builtin_ctzll(word);
+        uint64_t word = bits == NULL ? 0
+                                     : __atomic_load_n(&bits[*cursor % GRAPH_BLOCK_ROWS / 64],
+                                                       __ATOMIC_ACQUIRE) >>
+                                           *cursor % 64;
+        if (bits == NULL)
+            *cursor = (*cursor / GRAPH_BLOCK_ROWS + 1) * GRAPH_BLOCK_ROWS;
+        else if (word == 0)
+            *cursor = (*cursor / 64 + 1) * 64;
+        else
+            *cursor += (uint64_t)__builtin_ctzll(word);
         if (word == 0) continue;
         uint64_t node = (*cursor)++;
-        if (graph_node_visible(view, node) && has_all(view, node, labels, label_count)) ids[found++] = node;
+        if (graph_node_visible(view, node) && has_all(view, node, labels, label_count))
+            ids[found++] = node;
     }
     return found;
 }
@@ -260,8 +274,11 @@ static const Table *table_of(const Graph *graph, ValueKind kind, uint64_t id)
 Value graph_property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key)
 {
     const Table *table = table_of(view->graph, kind, id);
-    const PropertyColumn *column = table == NULL || key == GRAPH_NAME_UNKNOWN ? NULL : table_column(table, key);
-    return column == NULL ? value_null() : column_read(column, kind == VALUE_NODE ? id : relationship_number(id), view->version);
+    const PropertyColumn *column =
+        table == NULL || key == GRAPH_NAME_UNKNOWN ? NULL : table_column(table, key);
+    return column == NULL ? value_null()
+                          : column_read(column, kind == VALUE_NODE ? id : relationship_number(id),
+                                        view->version);
 }
 
 static bool one_type(const uint64_t *ids, uint32_t count)
@@ -278,7 +295,8 @@ static void all_null(Arena *arena, uint32_t count, Column *out)
         out->values[i] = value_null();
 }
 
-void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids, uint32_t count, Arena *arena, Column *out)
+void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids,
+                      uint32_t count, Arena *arena, Column *out)
 {
     if (count == 0 || key == GRAPH_NAME_UNKNOWN) {
         all_null(arena, count, out);
@@ -288,8 +306,10 @@ void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const
         const Table *table = table_of(view->graph, kind, ids[0]);
         const PropertyColumn *column = table == NULL ? NULL : table_column(table, key);
         uint64_t mask = kind == VALUE_NODE ? UINT64_MAX : relationship_number(UINT64_MAX);
-        if (column == NULL) all_null(arena, count, out);
-        else column_read_many(column, ids, count, mask, view->version, arena, out);
+        if (column == NULL)
+            all_null(arena, count, out);
+        else
+            column_read_many(column, ids, count, mask, view->version, arena, out);
         return;
     }
     *out = *column_create(arena, COLUMN_ANY, count);
@@ -303,7 +323,8 @@ Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Are
     ValueEntry *entries = arena_alloc(arena, (keys + 1) * sizeof *entries);
     for (uint32_t key = 0; key < keys; key++) {
         Value value = graph_property(view, kind, id, key);
-        if (value.kind != VALUE_NULL) entries[count++] = (ValueEntry){graph_name_text(view->graph, NAME_KEY, key), value};
+        if (value.kind != VALUE_NULL)
+            entries[count++] = (ValueEntry){graph_name_text(view->graph, NAME_KEY, key), value};
     }
     return value_map(entries, count);
 }
@@ -324,10 +345,12 @@ uint64_t graph_relationship_count(const GraphView *view, uint32_t type)
 bool graph_relationship_visible(const GraphView *view, uint64_t relationship)
 {
     const RelationshipType *type = graph_type(view->graph, relationship_type(relationship));
-    return type != NULL && rows_visible(&type->table.rows, relationship_number(relationship), view->version);
+    return type != NULL &&
+           rows_visible(&type->table.rows, relationship_number(relationship), view->version);
 }
 
-void graph_relationship_ends(const GraphView *view, uint64_t relationship, uint64_t *from, uint64_t *to)
+void graph_relationship_ends(const GraphView *view, uint64_t relationship, uint64_t *from,
+                             uint64_t *to)
 {
     uint64_t number = relationship_number(relationship);
     const RelationshipType *type = graph_type(view->graph, relationship_type(relationship));
@@ -336,13 +359,15 @@ void graph_relationship_ends(const GraphView *view, uint64_t relationship, uint6
     *to = ends->to[number % GRAPH_BLOCK_ROWS];
 }
 
-uint32_t graph_scan_relationships(const GraphView *view, uint32_t type, uint64_t *cursor, uint64_t *ids, uint32_t max)
+uint32_t graph_scan_relationships(const GraphView *view, uint32_t type, uint64_t *cursor,
+                                  uint64_t *ids, uint32_t max)
 {
     const RelationshipType *found = graph_type(view->graph, type);
     uint32_t written = 0;
     if (found == NULL) return 0;
     uint64_t count = atomic_load_explicit(&found->table.rows.count, memory_order_acquire);
     for (; *cursor < count && written < max; (*cursor)++)
-        if (rows_visible(&found->table.rows, *cursor, view->version)) ids[written++] = relationship_id(type, *cursor);
+        if (rows_visible(&found->table.rows, *cursor, view->version))
+            ids[written++] = relationship_id(type, *cursor);
     return written;
 }

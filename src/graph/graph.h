@@ -1,18 +1,19 @@
 /*
  * graph.h - the property graph: nodes, relationships, properties, who is next to whom.
  *
- * A reader sees a GraphView: the graph as of one version. One writer at a time makes the next version in place; readers of
- * older views are not disturbed and wait for nobody, because whatever the writer changes keeps its old value in a version
- * chain and whatever it creates or deletes carries the version in which it did.
+ * A reader sees a GraphView: the graph as of one version. One writer at a time makes the next
+ * version in place; readers of older views are not disturbed and wait for nobody, because whatever
+ * the writer changes keeps its old value in a version chain and whatever it creates or deletes
+ * carries the version in which it did.
  *
  *     names      labels, relationship types and property keys are u32 ids (graph_name_*)
  *     nodes      one table, row = id; each node has a shape, the interned set of its labels
- *     types      one table a relationship type; a relationship's id is its type and its row (value/value.h)
- *     columns    a property key's values in blocks of 2048 rows, each block of one type
+ *     types      one table a relationship type; a relationship's id is its type and its row
+ * (value/value.h) columns    a property key's values in blocks of 2048 rows, each block of one type
  *     adjacency  per type and direction: CSR, and a delta of what was created since
  *
- * Threads: reading functions are safe beside one writer. Text, elements and vectors lent out live until the view is
- * released.
+ * Threads: reading functions are safe beside one writer. Text, elements and vectors lent out live
+ * until the view is released.
  */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
@@ -25,7 +26,7 @@ typedef struct GraphView {
     uint64_t version;
 } GraphView;
 
-enum { GRAPH_BLOCK_ROWS = 2048 };        /* = BATCH_ROWS_MAX: a scan's batch is a block */
+enum { GRAPH_BLOCK_ROWS = 2048 }; /* = BATCH_ROWS_MAX: a scan's batch is a block */
 #define GRAPH_NAME_UNKNOWN UINT32_MAX
 #define GRAPH_NODES_MAX    (UINT32_MAX - 1) /* ids are 32 bits inside adjacency */
 
@@ -33,7 +34,8 @@ Graph *graph_create(void);
 void graph_destroy(Graph *graph); /* NULL is welcome */
 
 /* ---- views ---- */
-/* The newest published version; released by graph_release. At most GRAPH_READERS_MAX are held at once. */
+/* The newest published version; released by graph_release. At most GRAPH_READERS_MAX are held at
+ * once. */
 enum { GRAPH_READERS_MAX = 1024 };
 Error *graph_acquire(Graph *graph, GraphView *view, uint32_t *slot) MUST_CHECK;
 void graph_release(Graph *graph, uint32_t slot);
@@ -46,42 +48,54 @@ uint32_t graph_name_count(const Graph *graph, NameKind kind);
 Str graph_name_text(const Graph *graph, NameKind kind, uint32_t id);
 
 /* ---- nodes ---- */
-uint64_t graph_node_count(const GraphView *view);                    /* as of the newest version: an estimate for plans */
-uint64_t graph_label_count(const GraphView *view, uint32_t label);   /* the same */
+uint64_t
+graph_node_count(const GraphView *view); /* as of the newest version: an estimate for plans */
+uint64_t graph_label_count(const GraphView *view, uint32_t label); /* the same */
 bool graph_node_visible(const GraphView *view, uint64_t node);
 bool graph_node_has_label(const GraphView *view, uint64_t node, uint32_t label);
 /* Label ids, ascending; they live as long as the graph. */
 const uint32_t *graph_node_labels(const GraphView *view, uint64_t node, uint32_t *count);
-/* Scans visible nodes that have all `labels` (none: every node), ascending by id. *cursor starts at 0; writes at most `max` ids and
- * gives how many; 0 is the end. Touches only blocks that have a node of the rarest label. */
-uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count, uint64_t *cursor, uint64_t *ids, uint32_t max);
+/* Scans visible nodes that have all `labels` (none: every node), ascending by id. *cursor starts at
+ * 0; writes at most `max` ids and gives how many; 0 is the end. Touches only blocks that have a
+ * node of the rarest label. */
+uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                    uint64_t *cursor, uint64_t *ids, uint32_t max);
 
 /* ---- properties ---- */
-/* `kind` is VALUE_NODE or VALUE_RELATIONSHIP. `out` becomes a typed column of `count` rows in `arena`, COLUMN_ANY where kinds mix. */
-void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids, uint32_t count, Arena *arena, Column *out);
+/* `kind` is VALUE_NODE or VALUE_RELATIONSHIP. `out` becomes a typed column of `count` rows in
+ * `arena`, COLUMN_ANY where kinds mix. */
+void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids,
+                      uint32_t count, Arena *arena, Column *out);
 Value graph_property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key);
 Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena);
 /* How many columns (keys) there are, for walking over all. */
 
 /* ---- relationships ---- */
 typedef enum GraphDirection { GRAPH_OUT, GRAPH_IN, GRAPH_BOTH } GraphDirection;
-uint64_t graph_relationship_count(const GraphView *view, uint32_t type); /* as of the newest version */
+uint64_t graph_relationship_count(const GraphView *view,
+                                  uint32_t type); /* as of the newest version */
 bool graph_relationship_visible(const GraphView *view, uint64_t relationship);
-void graph_relationship_ends(const GraphView *view, uint64_t relationship, uint64_t *from, uint64_t *to);
+void graph_relationship_ends(const GraphView *view, uint64_t relationship, uint64_t *from,
+                             uint64_t *to);
 /* The relationships of one type, ascending; like graph_scan. */
-uint32_t graph_scan_relationships(const GraphView *view, uint32_t type, uint64_t *cursor, uint64_t *ids, uint32_t max);
+uint32_t graph_scan_relationships(const GraphView *view, uint32_t type, uint64_t *cursor,
+                                  uint64_t *ids, uint32_t max);
 
 typedef struct Neighbors { /* grows; reuse it: {0} to begin, neighbors_free at the end */
     uint64_t *nodes, *relationships;
     size_t count, node_capacity, relationship_capacity;
 } Neighbors;
 void neighbors_free(Neighbors *neighbors);
-/* Appends what is next to `node` by relationships of `type`. A self-loop appears once under GRAPH_BOTH. */
-void graph_expand(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node, Neighbors *out);
-uint64_t graph_degree(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node);
-/* The slice of the CSR, without copying: false when the delta, a deletion or an older view makes that impossible. */
-bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node, const uint32_t **targets, const uint32_t **numbers,
-                 uint32_t *count);
+/* Appends what is next to `node` by relationships of `type`. A self-loop appears once under
+ * GRAPH_BOTH. */
+void graph_expand(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
+                  Neighbors *out);
+uint64_t graph_degree(const GraphView *view, uint32_t type, GraphDirection direction,
+                      uint64_t node);
+/* The slice of the CSR, without copying: false when the delta, a deletion or an older view makes
+ * that impossible. */
+bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
+                 const uint32_t **targets, const uint32_t **numbers, uint32_t *count);
 
 /* ---- property indexes ---- */
 typedef struct GraphIndex { /* definition */
@@ -89,55 +103,71 @@ typedef struct GraphIndex { /* definition */
     uint32_t label, key;
     bool vector;
     uint32_t dimensions;
-    uint8_t metric;           /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
-    uint64_t left_out;        /* values that a vector index could not take */
+    uint8_t metric;    /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
+    uint64_t left_out; /* values that a vector index could not take */
 } GraphIndex;
 uint32_t graph_index_count(const Graph *graph);
 const GraphIndex *graph_index_at(const Graph *graph, uint32_t i);
 const GraphIndex *graph_index_named(const Graph *graph, Str name);
 const GraphIndex *graph_index_on(const Graph *graph, uint32_t label, uint32_t key, bool vector);
-/* Visible nodes of the index's label whose property equals `value`: appended to `out` (nodes only), ascending, each once. */
+/* Visible nodes of the index's label whose property equals `value`: appended to `out` (nodes only),
+ * ascending, each once. */
 void graph_seek(const GraphView *view, const GraphIndex *index, Value value, Neighbors *out);
 
 /* ---- writing: one writer at a time ---- */
 GraphWriter *graph_writer_begin(Graph *graph);
 GraphView graph_writer_view(const GraphWriter *writer);
-void graph_writer_publish(GraphWriter *writer);  /* makes it the newest version; ends the writer */
-/* Ends the writer without publishing: the next one builds on its version, readers see it when graph_publish says so. */
+void graph_writer_publish(GraphWriter *writer); /* makes it the newest version; ends the writer */
+/* Ends the writer without publishing: the next one builds on its version, readers see it when
+ * graph_publish says so. */
 uint64_t graph_writer_finish(GraphWriter *writer);
 void graph_publish(Graph *graph, uint64_t version);
-uint64_t graph_pending(const Graph *graph);      /* the newest version made, published or not */
+uint64_t graph_pending(const Graph *graph); /* the newest version made, published or not */
 
 /* What the writer did, for the log. */
-typedef enum GraphChangeKind { GRAPH_CREATED_NODE, GRAPH_CREATED_RELATIONSHIP, GRAPH_SET_PROPERTY, GRAPH_SET_LABELS, GRAPH_DELETED_NODE,
-                               GRAPH_DELETED_RELATIONSHIP, GRAPH_CREATED_INDEX, GRAPH_DROPPED_INDEX } GraphChangeKind;
+typedef enum GraphChangeKind {
+    GRAPH_CREATED_NODE,
+    GRAPH_CREATED_RELATIONSHIP,
+    GRAPH_SET_PROPERTY,
+    GRAPH_SET_LABELS,
+    GRAPH_DELETED_NODE,
+    GRAPH_DELETED_RELATIONSHIP,
+    GRAPH_CREATED_INDEX,
+    GRAPH_DROPPED_INDEX
+} GraphChangeKind;
 typedef struct GraphChange {
     GraphChangeKind kind;
-    ValueKind entity;        /* SET_PROPERTY */
+    ValueKind entity; /* SET_PROPERTY */
     uint64_t id;
     uint32_t key;
-    Value value;             /* SET_PROPERTY: as it is now */
-    const uint32_t *labels;  /* SET_LABELS: all of them */
+    Value value;            /* SET_PROPERTY: as it is now */
+    const uint32_t *labels; /* SET_LABELS: all of them */
     uint32_t label_count;
     const GraphIndex *index; /* CREATED_INDEX, DROPPED_INDEX */
 } GraphChange;
 GraphChange graph_change_at(const GraphWriter *writer, size_t i);
 /* For replay: the node's labels become exactly these. */
 void graph_set_labels(GraphWriter *writer, uint64_t node, const uint32_t *labels, uint32_t count);
-void graph_writer_abort(GraphWriter *writer);    /* takes everything back; ends the writer */
+void graph_writer_abort(GraphWriter *writer); /* takes everything back; ends the writer */
 size_t graph_savepoint(const GraphWriter *writer);
 void graph_rollback_to(GraphWriter *writer, size_t savepoint);
 size_t graph_change_count(const GraphWriter *writer);
 
 uint32_t graph_name_intern(GraphWriter *writer, NameKind kind, Str text);
-Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t label_count, uint64_t *out) MUST_CHECK;
-Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t from, uint64_t to, uint64_t *out) MUST_CHECK;
+Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t label_count,
+                         uint64_t *out) MUST_CHECK;
+Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t from, uint64_t to,
+                                 uint64_t *out) MUST_CHECK;
 /* Null removes. The value is copied. True if the property was or is there (something changed). */
-bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32_t key, Value value);
-bool graph_add_label(GraphWriter *writer, uint64_t node, uint32_t label);    /* true: it had it not */
+bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32_t key,
+                        Value value);
+bool graph_add_label(GraphWriter *writer, uint64_t node, uint32_t label); /* true: it had it not */
 bool graph_remove_label(GraphWriter *writer, uint64_t node, uint32_t label); /* true: it had it */
-bool graph_delete_relationship(GraphWriter *writer, uint64_t relationship);  /* false: it is gone already */
-bool graph_delete_node(GraphWriter *writer, uint64_t node);                  /* its relationships are the caller's business */
-Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition) MUST_CHECK; /* builds it from what is there */
-bool graph_drop_index(GraphWriter *writer, Str name);                        /* false: no such index */
+bool graph_delete_relationship(GraphWriter *writer,
+                               uint64_t relationship); /* false: it is gone already */
+bool graph_delete_node(GraphWriter *writer,
+                       uint64_t node); /* its relationships are the caller's business */
+Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
+    MUST_CHECK;                                       /* builds it from what is there */
+bool graph_drop_index(GraphWriter *writer, Str name); /* false: no such index */
 #endif

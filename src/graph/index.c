@@ -1,9 +1,10 @@
 /*
  * index.c - from a property's value to the nodes that may have it.
  *
- * A hash table of 64-bit slots: the upper half of the value's hash and the node's row. Entries are only ever added; every
- * candidate is checked against what the view shows, so the table needs no versions: a node that lost the value, its label or
- * its life is simply no hit. Readers probe beside the writer; growing makes a new table and retires the old one.
+ * A hash table of 64-bit slots: the upper half of the value's hash and the node's row. Entries are
+ * only ever added; every candidate is checked against what the view shows, so the table needs no
+ * versions: a node that lost the value, its label or its life is simply no hit. Readers probe
+ * beside the writer; growing makes a new table and retires the old one.
  */
 #include "config.h"
 
@@ -55,7 +56,8 @@ static uint64_t slot_of(Value value, uint64_t row)
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
 {
     HashTable *table = atomic_load(&index->table);
-    if (table == NULL || (index->used + 1) * 2 > table->mask) table = table_grown(graph, index, table);
+    if (table == NULL || (index->used + 1) * 2 > table->mask)
+        table = table_grown(graph, index, table);
     table_put(table, slot_of(value, row));
     index->used++;
 }
@@ -87,7 +89,9 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
         uint64_t node = slot & UINT32_MAX;
         if (slot >> 32 != wanted || !graph_node_visible(view, node)) continue;
         if (!graph_node_has_label(view, node, definition->label)) continue;
-        if (value_equal(graph_property(view, VALUE_NODE, node, definition->key), value) == TRUTH_TRUE) append_once(out, from, node);
+        if (value_equal(graph_property(view, VALUE_NODE, node, definition->key), value) ==
+            TRUTH_TRUE)
+            append_once(out, from, node);
     }
     qsort(out->nodes + from, out->count - from, sizeof *out->nodes, by_id);
 }
@@ -116,7 +120,8 @@ const GraphIndex *graph_index_on(const Graph *graph, uint32_t label, uint32_t ke
 {
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
-        if (index != NULL && index->label == label && index->key == key && index->vector == vector) return index;
+        if (index != NULL && index->label == label && index->key == key && index->vector == vector)
+            return index;
     }
     return NULL;
 }

@@ -1,13 +1,15 @@
 /*
  * table.c - rows with versions, columns with version chains, and the directories that lead to them.
  *
- * A reader at version v sees a row created at c and deleted at d when c <= v and not d <= v. A column is written in place:
- * before that, what was there goes to the front of the block's chain with the version that replaces it. A reader takes what
- * stands in the block, then looks whether the chain has an entry for the row that is newer than its view: the oldest such
- * entry holds what it must see. The chain entry is published before the block changes, so a reader that saw the new value
- * also finds the entry.
+ * A reader at version v sees a row created at c and deleted at d when c <= v and not d <= v. A
+ * column is written in place: before that, what was there goes to the front of the block's chain
+ * with the version that replaces it. A reader takes what stands in the block, then looks whether
+ * the chain has an entry for the row that is newer than its view: the oldest such entry holds what
+ * it must see. The chain entry is published before the block changes, so a reader that saw the new
+ * value also finds the entry.
  *
- * Invariants: a block has one type; values of another turn it into COLUMN_ANY, in a new block that takes the old one's place.
+ * Invariants: a block has one type; values of another turn it into COLUMN_ANY, in a new block that
+ * takes the old one's place.
  */
 #include "config.h"
 
@@ -42,7 +44,9 @@ void directory_set(Graph *graph, Directory *directory, size_t i, void *item)
         DirectoryArray *larger = mem_calloc(1, sizeof *larger + capacity * sizeof larger->items[0]);
         larger->capacity = capacity;
         for (size_t j = 0; array != NULL && j < array->capacity; j++)
-            atomic_store_explicit(&larger->items[j], atomic_load_explicit(&array->items[j], memory_order_relaxed), memory_order_relaxed);
+            atomic_store_explicit(&larger->items[j],
+                                  atomic_load_explicit(&array->items[j], memory_order_relaxed),
+                                  memory_order_relaxed);
         atomic_store_explicit(&directory->array, larger, memory_order_release);
         graph_retire(graph, array);
         array = larger;
@@ -146,7 +150,8 @@ static Value block_value(const ColumnBlock *block, uint32_t i)
     case COLUMN_INTEGER: return value_integer(block->integers[i]);
     case COLUMN_FLOAT: return value_float(block->floats[i]);
     case COLUMN_STRING: return value_string(block->strings[i]);
-    case COLUMN_VECTOR: return value_vector(block->vectors + (size_t)i * block->stride, block->dimensions);
+    case COLUMN_VECTOR:
+        return value_vector(block->vectors + (size_t)i * block->stride, block->dimensions);
     case COLUMN_UNSET:
     case COLUMN_NODE:
     case COLUMN_RELATIONSHIP: break;
@@ -154,11 +159,13 @@ static Value block_value(const ColumnBlock *block, uint32_t i)
     return value_null();
 }
 
-/* What a reader at `version` must see instead of the block's value; NULL: the block's value is right. */
+/* What a reader at `version` must see instead of the block's value; NULL: the block's value is
+ * right. */
 static const OldValue *older(const ColumnBlock *block, uint32_t i, uint64_t version)
 {
     const OldValue *found = NULL;
-    for (const OldValue *old = atomic_load_explicit(&block->old, memory_order_acquire); old != NULL && old->version > version; old = old->next)
+    for (const OldValue *old = atomic_load_explicit(&block->old, memory_order_acquire);
+         old != NULL && old->version > version; old = old->next)
         if (old->row == i) found = old;
     return found;
 }
@@ -185,23 +192,30 @@ static void copy_elements(Column *out, const ColumnBlock *block, uint32_t from, 
     }
 }
 
-/* The fast path holds while every row lies in a block of the first block's type, is present, and the block has no chain. */
-static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count, uint64_t mask, Arena *arena, Column *out)
+/* The fast path holds while every row lies in a block of the first block's type, is present, and
+ * the block has no chain. */
+static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
+                           uint64_t mask, Arena *arena, Column *out)
 {
     const ColumnBlock *first = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
-    if (first == NULL || first->type == COLUMN_UNSET || first->type == COLUMN_ANY || first->type == COLUMN_VECTOR) return 0;
+    if (first == NULL || first->type == COLUMN_UNSET || first->type == COLUMN_ANY ||
+        first->type == COLUMN_VECTOR)
+        return 0;
     *out = *column_create(arena, first->type, count);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t row = rows[i] & mask;
         const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
-        if (block == NULL || block->type != first->type || atomic_load_explicit(&block->old, memory_order_acquire) != NULL) return i;
+        if (block == NULL || block->type != first->type ||
+            atomic_load_explicit(&block->old, memory_order_acquire) != NULL)
+            return i;
         if (!is_present(block, row % GRAPH_BLOCK_ROWS)) return i;
         copy_elements(out, block, row % GRAPH_BLOCK_ROWS, i);
     }
     return count;
 }
 
-void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count, uint64_t mask, uint64_t version, Arena *arena, Column *out)
+void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
+                      uint64_t mask, uint64_t version, Arena *arena, Column *out)
 {
     uint32_t done = count == 0 ? 0 : read_plain(column, rows, count, mask, arena, out);
     if (done == count && count > 0) return;
@@ -236,14 +250,19 @@ static size_t element_bytes(const ColumnBlock *block)
     return 0;
 }
 
-enum { VECTOR_STRIDE_FLOATS = 32, VECTOR_ALIGN = 64 }; /* the canonical kernel reads whole blocks of 32 floats */
+enum {
+    VECTOR_STRIDE_FLOATS = 32,
+    VECTOR_ALIGN = 64
+}; /* the canonical kernel reads whole blocks of 32 floats */
 
 static ColumnBlock *block_new(ColumnType type, uint32_t dimensions)
 {
     ColumnBlock *block = mem_calloc(1, sizeof *block);
     block->type = type;
     block->dimensions = type == COLUMN_VECTOR ? dimensions : 0;
-    block->stride = type == COLUMN_VECTOR ? (dimensions + VECTOR_STRIDE_FLOATS - 1) / VECTOR_STRIDE_FLOATS * VECTOR_STRIDE_FLOATS : 0;
+    block->stride = type == COLUMN_VECTOR ? (dimensions + VECTOR_STRIDE_FLOATS - 1) /
+                                                VECTOR_STRIDE_FLOATS * VECTOR_STRIDE_FLOATS
+                                          : 0;
     size_t bytes = element_bytes(block) * GRAPH_BLOCK_ROWS;
     if (type == COLUMN_VECTOR) {
         block->vectors = mem_alloc_aligned(bytes == 0 ? VECTOR_ALIGN : bytes, VECTOR_ALIGN);
@@ -257,12 +276,15 @@ static ColumnBlock *block_new(ColumnType type, uint32_t dimensions)
 
 static Value owned(PropertyColumn *column, Value value)
 {
-    return value.kind < VALUE_STRING || value.kind == VALUE_VECTOR ? value : value_copy(column->heap, value);
+    return value.kind < VALUE_STRING || value.kind == VALUE_VECTOR
+               ? value
+               : value_copy(column->heap, value);
 }
 
 /*
- * 1 / |row| in the canonical order: products are summed in 8 lanes of 4 partial sums over blocks of 32, (0+1)+(2+3) in a lane,
- * then lanes +4, +2, +1, all in f32 and never fused, so that every machine gets the same bits.
+ * 1 / |row| in the canonical order: products are summed in 8 lanes of 4 partial sums over blocks of
+ * 32, (0+1)+(2+3) in a lane, then lanes +4, +2, +1, all in f32 and never fused, so that every
+ * machine gets the same bits.
  */
 static float row_factor(const float *row, uint32_t stride)
 {
@@ -271,7 +293,8 @@ static float row_factor(const float *row, uint32_t stride)
         for (uint32_t j = 0; j < 32; j++)
             partial[j] += row[block + j] * row[block + j];
     for (uint32_t i = 0; i < 8; i++)
-        lanes[i] = (partial[4 * i] + partial[4 * i + 1]) + (partial[4 * i + 2] + partial[4 * i + 3]);
+        lanes[i] =
+            (partial[4 * i] + partial[4 * i + 1]) + (partial[4 * i + 2] + partial[4 * i + 3]);
     for (uint32_t half = 4; half > 0; half /= 2)
         for (uint32_t i = 0; i < half; i++)
             lanes[i] = lanes[i] + lanes[i + half];
@@ -283,11 +306,14 @@ static void block_store(ColumnBlock *block, uint32_t i, Value value)
     switch (block->type) {
     case COLUMN_ANY: block->values[i] = value; break;
     case COLUMN_BOOLEAN: block->booleans[i] = value.as.boolean; break;
-    case COLUMN_INTEGER: __atomic_store_n(&block->integers[i], value.as.integer, __ATOMIC_RELAXED); break;
+    case COLUMN_INTEGER:
+        __atomic_store_n(&block->integers[i], value.as.integer, __ATOMIC_RELAXED);
+        break;
     case COLUMN_FLOAT: block->floats[i] = value.as.number; break;
     case COLUMN_STRING: block->strings[i] = value_text(value); break;
     case COLUMN_VECTOR:
-        memcpy(block->vectors + (size_t)i * block->stride, value.as.vector, value.aux * sizeof(float));
+        memcpy(block->vectors + (size_t)i * block->stride, value.as.vector,
+               value.aux * sizeof(float));
         block->factors[i] = row_factor(block->vectors + (size_t)i * block->stride, block->stride);
         break;
     case COLUMN_UNSET:
@@ -300,7 +326,8 @@ static void block_store(ColumnBlock *block, uint32_t i, Value value)
 static bool block_fits(const ColumnBlock *block, Value value)
 {
     if (block->type == COLUMN_ANY) return true;
-    if (block->type == COLUMN_VECTOR) return value.kind == VALUE_VECTOR && value.aux == block->dimensions;
+    if (block->type == COLUMN_VECTOR)
+        return value.kind == VALUE_VECTOR && value.aux == block->dimensions;
     return block->type == column_type_of((ValueKind)value.kind);
 }
 
@@ -310,7 +337,9 @@ static ColumnBlock *promote(Graph *graph, PropertyColumn *column, uint64_t row, 
     ColumnBlock *mixed = block_new(COLUMN_ANY, 0);
     for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
         Value value = block_value(typed, i);
-        if (value.kind != VALUE_NULL) block_store(mixed, i, value.kind == VALUE_VECTOR ? value_copy(column->heap, value) : value);
+        if (value.kind != VALUE_NULL)
+            block_store(mixed, i,
+                        value.kind == VALUE_VECTOR ? value_copy(column->heap, value) : value);
     }
     atomic_store(&mixed->old, atomic_load(&typed->old));
     directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, mixed);
@@ -321,7 +350,8 @@ static ColumnBlock *promote(Graph *graph, PropertyColumn *column, uint64_t row, 
 }
 
 /* Old values nobody can need any more are let go before a new one is added. */
-static void chain_push(Graph *graph, PropertyColumn *column, ColumnBlock *block, uint32_t i, Value before, uint64_t version)
+static void chain_push(Graph *graph, PropertyColumn *column, ColumnBlock *block, uint32_t i,
+                       Value before, uint64_t version)
 {
     OldValue *head = atomic_load_explicit(&block->old, memory_order_relaxed);
     if (head != NULL && head->version <= graph_horizon(graph)) {
@@ -333,12 +363,15 @@ static void chain_push(Graph *graph, PropertyColumn *column, ColumnBlock *block,
         }
     }
     OldValue *entry = mem_alloc(sizeof *entry);
-    *entry = (OldValue){version, i, before.kind == VALUE_VECTOR ? value_copy(column->heap, before) : before, atomic_load(&block->old)};
+    *entry = (OldValue){version, i,
+                        before.kind == VALUE_VECTOR ? value_copy(column->heap, before) : before,
+                        atomic_load(&block->old)};
     atomic_store_explicit(&block->old, entry, memory_order_release);
     atomic_thread_fence(memory_order_release);
 }
 
-Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value, uint64_t version, bool keep)
+Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
+                   uint64_t version, bool keep)
 {
     ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     uint32_t i = row % GRAPH_BLOCK_ROWS;
@@ -355,7 +388,10 @@ Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value val
         return before;
     }
     if (!block_fits(block, value)) block = promote(graph, column, row, block);
-    block_store(block, i, block->type == COLUMN_ANY && value.kind == VALUE_VECTOR ? value_copy(column->heap, value) : owned(column, value));
+    block_store(block, i,
+                block->type == COLUMN_ANY && value.kind == VALUE_VECTOR
+                    ? value_copy(column->heap, value)
+                    : owned(column, value));
     return before;
 }
 

@@ -1,9 +1,10 @@
 /*
  * writer.c - the one writer: what it does, and how it is taken back.
  *
- * Everything is done in place under the pending version and noted in a list of changes with what was there before.
- * Rolling back walks the list backwards, so rows given out are handed back in reverse order and ids nobody ever saw are used
- * again. Publishing makes the pending version the newest; what was replaced is freed once no view is older.
+ * Everything is done in place under the pending version and noted in a list of changes with what
+ * was there before. Rolling back walks the list backwards, so rows given out are handed back in
+ * reverse order and ids nobody ever saw are used again. Publishing makes the pending version the
+ * newest; what was replaced is freed once no view is older.
  */
 #include "config.h"
 
@@ -32,8 +33,10 @@ static void reclaim(Graph *graph)
     uint64_t horizon = graph_horizon(graph);
     size_t kept = 0;
     for (size_t i = 0; i < graph->retired_count; i++) {
-        if (graph->retired[i].version <= horizon) mem_free(graph->retired[i].memory);
-        else graph->retired[kept++] = graph->retired[i];
+        if (graph->retired[i].version <= horizon)
+            mem_free(graph->retired[i].memory);
+        else
+            graph->retired[kept++] = graph->retired[i];
     }
     graph->retired_count = kept;
 }
@@ -80,16 +83,27 @@ void graph_writer_abort(GraphWriter *writer)
 
 GraphChange graph_change_at(const GraphWriter *writer, size_t i)
 {
-    static const GraphChangeKind kinds[] = {[CHANGE_CREATE_NODE] = GRAPH_CREATED_NODE, [CHANGE_CREATE_RELATIONSHIP] = GRAPH_CREATED_RELATIONSHIP,
-                                            [CHANGE_PROPERTY] = GRAPH_SET_PROPERTY, [CHANGE_SHAPE] = GRAPH_SET_LABELS,
-                                            [CHANGE_DELETE_NODE] = GRAPH_DELETED_NODE, [CHANGE_DELETE_RELATIONSHIP] = GRAPH_DELETED_RELATIONSHIP,
-                                            [CHANGE_CREATE_INDEX] = GRAPH_CREATED_INDEX, [CHANGE_DROP_INDEX] = GRAPH_DROPPED_INDEX};
+    static const GraphChangeKind kinds[] = {
+        [CHANGE_CREATE_NODE] = GRAPH_CREATED_NODE,
+        [CHANGE_CREATE_RELATIONSHIP] = GRAPH_CREATED_RELATIONSHIP,
+        [CHANGE_PROPERTY] = GRAPH_SET_PROPERTY,
+        [CHANGE_SHAPE] = GRAPH_SET_LABELS,
+        [CHANGE_DELETE_NODE] = GRAPH_DELETED_NODE,
+        [CHANGE_DELETE_RELATIONSHIP] = GRAPH_DELETED_RELATIONSHIP,
+        [CHANGE_CREATE_INDEX] = GRAPH_CREATED_INDEX,
+        [CHANGE_DROP_INDEX] = GRAPH_DROPPED_INDEX};
     const Change *change = &writer->changes[i];
     GraphView view = graph_writer_view(writer);
-    GraphChange out = {.kind = kinds[change->kind], .entity = (ValueKind)change->entity, .id = change->id, .key = change->key, .value = value_null()};
-    if (change->kind == CHANGE_PROPERTY) out.value = graph_property(&view, out.entity, change->id, change->key);
+    GraphChange out = {.kind = kinds[change->kind],
+                       .entity = (ValueKind)change->entity,
+                       .id = change->id,
+                       .key = change->key,
+                       .value = value_null()};
+    if (change->kind == CHANGE_PROPERTY)
+        out.value = graph_property(&view, out.entity, change->id, change->key);
     if (change->kind == CHANGE_SHAPE) {
-        const Shape *shape = directory_get(&writer->graph->shapes, (size_t)change->after.as.integer);
+        const Shape *shape =
+            directory_get(&writer->graph->shapes, (size_t)change->after.as.integer);
         out.labels = shape->labels;
         out.label_count = shape->count;
     }
@@ -141,15 +155,18 @@ static void mark_label(Graph *graph, uint32_t id, uint64_t node)
         bits = mem_calloc(GRAPH_BLOCK_ROWS / 64, sizeof *bits);
         directory_set(graph, &label->blocks, node / GRAPH_BLOCK_ROWS, bits);
     }
-    __atomic_fetch_or(&bits[node % GRAPH_BLOCK_ROWS / 64], UINT64_C(1) << node % 64, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&bits[node % GRAPH_BLOCK_ROWS / 64], UINT64_C(1) << node % 64,
+                      __ATOMIC_RELEASE);
 }
 
 static void count_labels(Graph *graph, const Shape *shape, bool up)
 {
     for (uint32_t i = 0; shape != NULL && i < shape->count; i++) {
         Label *label = directory_get(&graph->labels, shape->labels[i]);
-        if (up) atomic_fetch_add(&label->live, 1);
-        else atomic_fetch_sub(&label->live, 1);
+        if (up)
+            atomic_fetch_add(&label->live, 1);
+        else
+            atomic_fetch_sub(&label->live, 1);
     }
 }
 
@@ -235,11 +252,13 @@ void graph_set_labels(GraphWriter *writer, uint64_t node, const uint32_t *labels
 
 /* ---- nodes and relationships ---- */
 
-Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t label_count, uint64_t *out)
+Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t label_count,
+                         uint64_t *out)
 {
     Graph *graph = writer->graph;
     if (atomic_load(&graph->nodes.rows.count) >= GRAPH_NODES_MAX)
-        return error_new(ERROR_LIMIT, "a database holds at most %u nodes", (unsigned)GRAPH_NODES_MAX);
+        return error_new(ERROR_LIMIT, "a database holds at most %u nodes",
+                         (unsigned)GRAPH_NODES_MAX);
     uint32_t *own = arena_array(writer->arena, uint32_t, label_count + 1);
     if (label_count > 0) memcpy(own, labels, label_count * sizeof *own);
     uint64_t node = rows_create(graph, &graph->nodes.rows, writer->version);
@@ -249,7 +268,8 @@ Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t l
     return NULL;
 }
 
-Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t from, uint64_t to, uint64_t *out)
+Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t from, uint64_t to,
+                                 uint64_t *out)
 {
     Graph *graph = writer->graph;
     RelationshipType *relationships = graph_type(graph, type);
@@ -276,7 +296,8 @@ bool graph_delete_relationship(GraphWriter *writer, uint64_t relationship)
     GraphView view = graph_writer_view(writer);
     if (!graph_relationship_visible(&view, relationship)) return false;
     RelationshipType *type = graph_type(writer->graph, relationship_type(relationship));
-    rows_delete(writer->graph, &type->table.rows, relationship_number(relationship), writer->version);
+    rows_delete(writer->graph, &type->table.rows, relationship_number(relationship),
+                writer->version);
     note(writer, (Change){.kind = CHANGE_DELETE_RELATIONSHIP, .id = relationship});
     return true;
 }
@@ -323,13 +344,15 @@ static void index_property(GraphWriter *writer, uint64_t node, uint32_t key, Val
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
         if (index == NULL || index->definition.vector || index->definition.key != key) continue;
-        if (shape_has(graph_shape(graph, node, writer->version), index->definition.label)) index_insert(graph, index, value, node);
+        if (shape_has(graph_shape(graph, node, writer->version), index->definition.label))
+            index_insert(graph, index, value, node);
     }
 }
 
 static bool is_new(const Graph *graph, ValueKind kind, uint64_t id, uint64_t version)
 {
-    const Rows *rows = kind == VALUE_NODE ? &graph->nodes.rows : &graph_type(graph, relationship_type(id))->table.rows;
+    const Rows *rows = kind == VALUE_NODE ? &graph->nodes.rows
+                                          : &graph_type(graph, relationship_type(id))->table.rows;
     uint64_t row = kind == VALUE_NODE ? id : relationship_number(id);
     const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
     return block->created[row % GRAPH_BLOCK_ROWS] == version;
@@ -346,7 +369,11 @@ bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32
     bool keep = !is_new(graph, kind, id, writer->version); /* nobody else saw a row made just now */
     Value before = column_write(graph, column, row, value, writer->version, keep);
     if (before.kind == VALUE_NULL && value.kind == VALUE_NULL) return false;
-    note(writer, (Change){.kind = CHANGE_PROPERTY, .entity = (uint8_t)kind, .key = key, .id = id, .before = before});
+    note(writer, (Change){.kind = CHANGE_PROPERTY,
+                          .entity = (uint8_t)kind,
+                          .key = key,
+                          .id = id,
+                          .before = before});
     if (kind == VALUE_NODE && value.kind != VALUE_NULL) index_property(writer, id, key, value);
     return true;
 }
@@ -363,8 +390,10 @@ static void build_index(GraphWriter *writer, Index *index)
         for (uint32_t i = 0; i < count; i++) {
             Value value = graph_property(&view, VALUE_NODE, ids[i], key);
             if (value.kind == VALUE_NULL) continue;
-            if (!index->definition.vector) index_insert(writer->graph, index, value, ids[i]);
-            else if (value.kind == VALUE_LIST) graph_set_property(writer, VALUE_NODE, ids[i], key, value);
+            if (!index->definition.vector)
+                index_insert(writer->graph, index, value, ids[i]);
+            else if (value.kind == VALUE_LIST)
+                graph_set_property(writer, VALUE_NODE, ids[i], key, value);
         }
 }
 
@@ -372,7 +401,8 @@ Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
 {
     Graph *graph = writer->graph;
     if (graph_index_named(graph, definition->name) != NULL)
-        return error_new(ERROR_NAME_EXISTS, "there is an index %.*s already", STR_ARG(definition->name));
+        return error_new(ERROR_NAME_EXISTS, "there is an index %.*s already",
+                         STR_ARG(definition->name));
     Index *index = mem_calloc(1, sizeof *index);
     index->definition = *definition;
     char *name = mem_alloc(definition->name.bytes + 1);
@@ -429,7 +459,8 @@ static void undo(GraphWriter *writer, const Change *change)
     case CHANGE_CREATE_RELATIONSHIP: undo_relationship(writer, change->id); break;
     case CHANGE_PROPERTY: {
         Table *table = table_for(graph, (ValueKind)change->entity, change->id);
-        column_write(graph, table_column(table, change->key), row, change->before, writer->version, false);
+        column_write(graph, table_column(table, change->key), row, change->before, writer->version,
+                     false);
         break;
     }
     case CHANGE_SHAPE: undo_shape(writer, change); break;
@@ -438,7 +469,8 @@ static void undo(GraphWriter *writer, const Change *change)
         count_labels(graph, graph_shape(graph, change->id, writer->version), true);
         break;
     case CHANGE_DELETE_RELATIONSHIP:
-        rows_undelete(&graph_type(graph, relationship_type(change->id))->table.rows, relationship_number(change->id));
+        rows_undelete(&graph_type(graph, relationship_type(change->id))->table.rows,
+                      relationship_number(change->id));
         break;
     case CHANGE_CREATE_INDEX:
         directory_set(graph, &graph->indexes, change->id, NULL);

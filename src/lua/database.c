@@ -1,8 +1,9 @@
 /*
- * database.c - db:query, db:exec, db:first, db:value, db:all, db:transaction, db:close, contextql.open.
+ * database.c - db:query, db:exec, db:first, db:value, db:all, db:transaction, db:close,
+ * contextql.open.
  *
- * Rows are read to their end before a script sees the first, so that a loop that writes does not stand in its own way. A row is a
- * table by column number and by name.
+ * Rows are read to their end before a script sees the first, so that a loop that writes does not
+ * stand in its own way. A row is a table by column number and by name.
  */
 #include "config.h"
 
@@ -58,7 +59,8 @@ static int module_open(lua_State *L)
         options.read_only = lua_toboolean(L, -1);
         options.create = !options.read_only;
     }
-    if (contextql_open(path, &options, &session) == CONTEXTQL_OK) return lua_push_session(L, session, true), 1;
+    if (contextql_open(path, &options, &session) == CONTEXTQL_OK)
+        return lua_push_session(L, session, true), 1;
     contextql_error_info info;
     contextql_error(session, &info);
     lua_pushfstring(L, "CQL%d: %s", info.code, info.message);
@@ -87,7 +89,8 @@ static StatementBox *prepare(lua_State *L, contextql *session)
     StatementBox *box = lua_newuserdatauv(L, sizeof *box, 0);
     box->statement = NULL;
     luaL_setmetatable(L, "contextql.statement");
-    if (contextql_prepare(session, text, size, &box->statement, NULL) != CONTEXTQL_OK) lua_raise(L, session);
+    if (contextql_prepare(session, text, size, &box->statement, NULL) != CONTEXTQL_OK)
+        lua_raise(L, session);
     if (box->statement == NULL) luaL_error(L, "the statement is empty");
     return box;
 }
@@ -229,10 +232,12 @@ static int database_transaction(lua_State *L)
 
 void lua_open_database(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"query", database_query}, {"all", database_all},     {"first", database_first},
-                                       {"value", database_value}, {"exec", database_exec},   {"transaction", database_transaction},
-                                       {"close", database_close}, {"__gc", database_close},  {"__close", database_close},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"query", database_query},   {"all", database_all},
+        {"first", database_first},   {"value", database_value},
+        {"exec", database_exec},     {"transaction", database_transaction},
+        {"close", database_close},   {"__gc", database_close},
+        {"__close", database_close}, {NULL, NULL}};
     static const luaL_Reg statement[] = {{"__gc", statement_gc}, {NULL, NULL}};
     luaL_newmetatable(L, "contextql.database");
     lua_pushvalue(L, -1);

@@ -10,8 +10,8 @@
 
 typedef struct LuaHost { /* one Lua state; its registry holds what C must find again */
     lua_State *L;
-    contextql *session;       /* `db` */
-    contextql_call *call;     /* the procedure that runs: contextql.yield gives its rows */
+    contextql *session;   /* `db` */
+    contextql_call *call; /* the procedure that runs: contextql.yield gives its rows */
     int yield_count;
 } LuaHost;
 
@@ -20,7 +20,8 @@ void lua_push_value(lua_State *L, const contextql_value *value);
 /* A new value from the stack; raises a Lua error for what has no counterpart. */
 contextql_value *lua_take_value(lua_State *L, int index);
 void lua_raise(lua_State *L, contextql *session); /* the session's last error as a Lua error */
-void lua_open_database(lua_State *L);             /* adds open() and the methods of databases to the module on top */
+void lua_open_database(
+    lua_State *L); /* adds open() and the methods of databases to the module on top */
 void lua_push_session(lua_State *L, contextql *session, bool owned);
-void lua_open_register(lua_State *L);             /* adds func, procedure, rank, yield */
+void lua_open_register(lua_State *L); /* adds func, procedure, rank, yield */
 #endif

@@ -1,7 +1,8 @@
 /*
  * register.c - functions, procedures and strategies written in Lua.
  *
- * Each is a reference in the registry; calls come back through lua_pcall, so that no Lua error crosses the engine.
+ * Each is a reference in the registry; calls come back through lua_pcall, so that no Lua error
+ * crosses the engine.
  */
 #include "config.h"
 
@@ -59,8 +60,11 @@ static void call_function(contextql_call *call, int argc, const contextql_value 
     for (int i = 0; i < argc; i++)
         lua_push_value(L, argv[i]);
     bool good = lua_pcall(L, argc, 1, 0) == LUA_OK && lua_pcall(L, 2, 0, 0) == LUA_OK;
-    if (good) contextql_return(call, value);
-    else contextql_return_error(call, lua_tostring(L, -1) == NULL ? "the function failed" : lua_tostring(L, -1));
+    if (good)
+        contextql_return(call, value);
+    else
+        contextql_return_error(call, lua_tostring(L, -1) == NULL ? "the function failed"
+                                                                 : lua_tostring(L, -1));
     contextql_value_free(value);
     lua_settop(L, top);
 }
@@ -77,7 +81,9 @@ static void call_procedure(contextql_call *call, int argc, const contextql_value
     lua_rawgeti(L, LUA_REGISTRYINDEX, callback->reference);
     for (int i = 0; i < argc; i++)
         lua_push_value(L, argv[i]);
-    if (lua_pcall(L, argc, 0, 0) != LUA_OK) contextql_return_error(call, lua_tostring(L, -1) == NULL ? "the procedure failed" : lua_tostring(L, -1));
+    if (lua_pcall(L, argc, 0, 0) != LUA_OK)
+        contextql_return_error(call, lua_tostring(L, -1) == NULL ? "the procedure failed"
+                                                                 : lua_tostring(L, -1));
     host->call = outer;
     host->yield_count = outer_yields;
     lua_settop(L, top);
@@ -108,7 +114,8 @@ static int add_fields(lua_State *L, int table, luaL_Buffer *out)
         lua_rawgeti(L, table, i);
         lua_rawgeti(L, -1, 1);
         lua_rawgeti(L, -2, 2);
-        const char *text = lua_pushfstring(L, "%s%s :: %s", i > 1 ? ", " : "", luaL_checkstring(L, -2), luaL_checkstring(L, -1));
+        const char *text = lua_pushfstring(L, "%s%s :: %s", i > 1 ? ", " : "",
+                                           luaL_checkstring(L, -2), luaL_checkstring(L, -1));
         char copy[256];
         if (strlen(text) >= sizeof copy) luaL_error(L, "the name of an argument is too long");
         strcpy(copy, text);
@@ -143,8 +150,11 @@ static int module_procedure(lua_State *L)
     luaL_addstring(&text, ")");
     luaL_pushresult(&text);
     snprintf(signature, sizeof signature, "%s", lua_tostring(L, -1));
-    if (callback->yields > YIELDS_MAX) luaL_error(L, "a procedure has at most %d columns", YIELDS_MAX);
-    if (contextql_create_procedure(session, signature, call_procedure, callback, callback_drop) != CONTEXTQL_OK) lua_raise(L, session);
+    if (callback->yields > YIELDS_MAX)
+        luaL_error(L, "a procedure has at most %d columns", YIELDS_MAX);
+    if (contextql_create_procedure(session, signature, call_procedure, callback, callback_drop) !=
+        CONTEXTQL_OK)
+        lua_raise(L, session);
     return 0;
 }
 
@@ -171,7 +181,9 @@ static int module_func(lua_State *L)
     lua_concat(L, 2);
     (void)text;
     LuaCallback *callback = callback_new(L, 3);
-    if (contextql_create_function(session, lua_tostring(L, -1), call_function, callback, callback_drop) != CONTEXTQL_OK) lua_raise(L, session);
+    if (contextql_create_function(session, lua_tostring(L, -1), call_function, callback,
+                                  callback_drop) != CONTEXTQL_OK)
+        lua_raise(L, session);
     return 0;
 }
 
@@ -193,7 +205,8 @@ static int score_all(void *state, const contextql_candidates *candidates, float 
     return CONTEXTQL_OK;
 }
 
-/* contextql.rank(name, f): f gets one number a source and gives the score. A table may stand between, with a summary. */
+/* contextql.rank(name, f): f gets one number a source and gives the score. A table may stand
+ * between, with a summary. */
 static int module_rank(lua_State *L)
 {
     contextql *session = session_of(L);
@@ -202,12 +215,17 @@ static int module_rank(lua_State *L)
     luaL_checktype(L, function, LUA_TFUNCTION);
     LuaCallback *callback = callback_new(L, function);
     contextql_strategy strategy = {.name = name, .summary = "written in Lua", .score = score_all};
-    if (contextql_create_strategy(session, &strategy, callback, callback_drop) != CONTEXTQL_OK) lua_raise(L, session);
+    if (contextql_create_strategy(session, &strategy, callback, callback_drop) != CONTEXTQL_OK)
+        lua_raise(L, session);
     return 0;
 }
 
 void lua_open_register(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"yield", module_yield}, {"procedure", module_procedure}, {"func", module_func}, {"rank", module_rank}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"yield", module_yield},
+                                         {"procedure", module_procedure},
+                                         {"func", module_func},
+                                         {"rank", module_rank},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -48,7 +48,8 @@ static int module_isnull(lua_State *L)
 
 static int open_module(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"vector", module_vector}, {"list", module_list}, {"isnull", module_isnull}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"vector", module_vector}, {"list", module_list}, {"isnull", module_isnull}, {NULL, NULL}};
     static const char *const kinds[] = {"contextql.list", "contextql.map", "contextql.vector"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         luaL_newmetatable(L, kinds[i]);
@@ -101,7 +102,8 @@ static Error *call_chunk(LuaHost *host, int argc, bool print)
 static Error *run(void *state, Str source, const char *chunk, bool print)
 {
     LuaHost *host = &((Box *)state)->lua;
-    if (luaL_loadbufferx(host->L, source.data, source.bytes, chunk, "t") != LUA_OK) return script_error(host->L);
+    if (luaL_loadbufferx(host->L, source.data, source.bytes, chunk, "t") != LUA_OK)
+        return script_error(host->L);
     return call_chunk(host, 0, print);
 }
 
@@ -125,8 +127,10 @@ static void attach(void *state, void *session)
 {
     LuaHost *host = &((Box *)state)->lua;
     host->session = session;
-    if (session == NULL) lua_pushnil(host->L);
-    else lua_push_session(host->L, session, false);
+    if (session == NULL)
+        lua_pushnil(host->L);
+    else
+        lua_push_session(host->L, session, false);
     lua_setglobal(host->L, "db");
 }
 
@@ -139,7 +143,8 @@ static void stop(lua_State *L, lua_Debug *debug)
 
 static void interrupt(void *state)
 {
-    lua_sethook(((Box *)state)->lua.L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    lua_sethook(((Box *)state)->lua.L, stop,
+                LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 static int open_all(lua_State *L)
@@ -165,7 +170,8 @@ ScriptHost *lua_host_create(void)
         mem_free(box);
         return NULL;
     }
-    box->host = (ScriptHost){.state = box, .attach = attach, .run = run, .run_file = run_file, .interrupt = interrupt};
+    box->host = (ScriptHost){
+        .state = box, .attach = attach, .run = run, .run_file = run_file, .interrupt = interrupt};
     return &box->host;
 }
 

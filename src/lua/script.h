@@ -3,7 +3,8 @@
 #define LUA_SCRIPT_H
 #include "base/script.h"
 
-/* Makes a Lua state with the module `contextql` (global, and by require). NULL when Lua has no memory. */
+/* Makes a Lua state with the module `contextql` (global, and by require). NULL when Lua has no
+ * memory. */
 ScriptHost *lua_host_create(void);
 void lua_host_destroy(ScriptHost *host); /* NULL is welcome */
 #endif

@@ -1,9 +1,9 @@
 /*
  * value.c - values of the language as values of Lua and back.
  *
- * null is contextql.null, not nil, so that rows keep their width. Lists, maps and vectors are tables; a metatable tells an empty
- * list from an empty map, and a vector from a list. Nodes and relationships are tables {id, labels or type, properties}.
- * Temporal values come as text.
+ * null is contextql.null, not nil, so that rows keep their width. Lists, maps and vectors are
+ * tables; a metatable tells an empty list from an empty map, and a vector from a list. Nodes and
+ * relationships are tables {id, labels or type, properties}. Temporal values come as text.
  */
 #include "config.h"
 
@@ -42,7 +42,8 @@ static void push_list(lua_State *L, const contextql_value *value)
         lua_push_value(L, contextql_value_at(value, i, NULL));
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    set_kind(L, contextql_value_type(value) == CONTEXTQL_VECTOR ? "contextql.vector" : "contextql.list");
+    set_kind(L, contextql_value_type(value) == CONTEXTQL_VECTOR ? "contextql.vector"
+                                                                : "contextql.list");
 }
 
 static void push_entity(lua_State *L, const contextql_value *value, bool node)
@@ -169,7 +170,8 @@ contextql_value *lua_take_value(lua_State *L, int index)
         break;
     case LUA_TBOOLEAN: return contextql_value_new_boolean(lua_toboolean(L, index));
     case LUA_TNUMBER:
-        return lua_isinteger(L, index) ? contextql_value_new_integer(lua_tointeger(L, index)) : contextql_value_new_float(lua_tonumber(L, index));
+        return lua_isinteger(L, index) ? contextql_value_new_integer(lua_tointeger(L, index))
+                                       : contextql_value_new_float(lua_tonumber(L, index));
     case LUA_TSTRING:
         text = lua_tolstring(L, index, &size);
         value = contextql_value_new_string(text, size);
@@ -178,7 +180,8 @@ contextql_value *lua_take_value(lua_State *L, int index)
     case LUA_TTABLE:
         if (is_kind(L, index, "contextql.vector")) return take_vector(L, index);
         if (is_kind(L, index, "contextql.map")) return take_map(L, index);
-        return lua_rawlen(L, index) > 0 || is_kind(L, index, "contextql.list") ? take_list(L, index) : take_map(L, index);
+        return lua_rawlen(L, index) > 0 || is_kind(L, index, "contextql.list") ? take_list(L, index)
+                                                                               : take_map(L, index);
     default: break;
     }
     luaL_error(L, "a %s is no value of the language", luaL_typename(L, index));

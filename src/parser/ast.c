@@ -1,8 +1,9 @@
 /*
  * ast.c - the builders that grammar.y calls: one node each, nothing decided.
  *
- * Lists grow in the arena by doubling; a list value passed by the grammar is the head of the only copy, so appending to it
- * in place is safe. Places: a node spans from its first to its last token, brackets included.
+ * Lists grow in the arena by doubling; a list value passed by the grammar is the head of the only
+ * copy, so appending to it in place is safe. Places: a node spans from its first to its last token,
+ * brackets included.
  */
 #include "config.h"
 
@@ -22,7 +23,8 @@ static void *grown(Arena *arena, const void *items, size_t count, size_t *capaci
 
 #define APPEND(List, list, item)                                                                   \
     List result = (list) == NULL ? (List){0} : *(list);                                            \
-    result.items = grown(parse->arena, result.items, result.count, &result.capacity, sizeof *result.items); \
+    result.items =                                                                                 \
+        grown(parse->arena, result.items, result.count, &result.capacity, sizeof *result.items);   \
     result.items[result.count++] = (item);                                                         \
     return result
 
@@ -57,15 +59,19 @@ AstSets ast_sets(Parse *parse, const AstSets *list, AstSet set)
 static Str plain_name(Parse *parse, Token token)
 {
     Str text = {token.text, token.length};
-    if (memchr(text.data, '`', text.bytes) == NULL && memchr(text.data, ' ', text.bytes) == NULL) return text;
+    if (memchr(text.data, '`', text.bytes) == NULL && memchr(text.data, ' ', text.bytes) == NULL)
+        return text;
     char *out = arena_alloc(parse->arena, text.bytes);
     size_t bytes = 0;
     bool quoted = false;
     for (size_t i = 0; i < text.bytes; i++) {
         char c = text.data[i];
-        if (c == '`' && quoted && i + 1 < text.bytes && text.data[i + 1] == '`') out[bytes++] = text.data[i++];
-        else if (c == '`') quoted = !quoted;
-        else if (quoted || c > ' ' || c < 0) out[bytes++] = c;
+        if (c == '`' && quoted && i + 1 < text.bytes && text.data[i + 1] == '`')
+            out[bytes++] = text.data[i++];
+        else if (c == '`')
+            quoted = !quoted;
+        else if (quoted || c > ' ' || c < 0)
+            out[bytes++] = c;
     }
     return (Str){out, bytes};
 }
@@ -95,7 +101,8 @@ AstQuery *ast_query(Parse *parse, AstQuery *query, AstClauses *part, int all)
     if (query == NULL) query = arena_new(parse->arena, AstQuery);
     size_t capacity = query->capacity;
     query->all = grown(parse->arena, query->all, query->count, &capacity, sizeof *query->all);
-    query->parts = grown(parse->arena, query->parts, query->count, &query->capacity, sizeof *query->parts);
+    query->parts =
+        grown(parse->arena, query->parts, query->count, &query->capacity, sizeof *query->parts);
     query->all[query->count] = all != 0;
     query->parts[query->count++] = *part;
     query->offset = query->parts[0].items[0]->offset;
@@ -105,7 +112,8 @@ AstQuery *ast_query(Parse *parse, AstQuery *query, AstClauses *part, int all)
 AstClauses *ast_clauses(Parse *parse, AstClauses *clauses, AstClause *clause)
 {
     if (clauses == NULL) clauses = arena_new(parse->arena, AstClauses);
-    clauses->items = grown(parse->arena, clauses->items, clauses->count, &clauses->capacity, sizeof *clauses->items);
+    clauses->items = grown(parse->arena, clauses->items, clauses->count, &clauses->capacity,
+                           sizeof *clauses->items);
     clauses->items[clauses->count++] = clause;
     return clauses;
 }
@@ -119,7 +127,8 @@ static AstClause *clause_new(Parse *parse, AstClauseKind kind, Token token)
     return clause;
 }
 
-AstClause *ast_match(Parse *parse, Token token, int optional, AstMoment at, AstPaths patterns, AstExpr *where)
+AstClause *ast_match(Parse *parse, Token token, int optional, AstMoment at, AstPaths patterns,
+                     AstExpr *where)
 {
     AstClause *clause = clause_new(parse, CLAUSE_MATCH, token);
     clause->optional = optional != 0;
@@ -138,7 +147,8 @@ AstClause *ast_unwind(Parse *parse, Token token, AstExpr *expr, AstName name)
     return clause;
 }
 
-AstClause *ast_project(Parse *parse, Token token, AstClauseKind kind, int distinct, AstItems items, AstTail tail, AstExpr *where)
+AstClause *ast_project(Parse *parse, Token token, AstClauseKind kind, int distinct, AstItems items,
+                       AstTail tail, AstExpr *where)
 {
     AstClause *clause = clause_new(parse, kind, token);
     clause->distinct = distinct != 0;
@@ -150,7 +160,8 @@ AstClause *ast_project(Parse *parse, Token token, AstClauseKind kind, int distin
     return clause;
 }
 
-AstClause *ast_call(Parse *parse, Token token, AstNames names, const AstExprs *arguments, AstYield yield)
+AstClause *ast_call(Parse *parse, Token token, AstNames names, const AstExprs *arguments,
+                    AstYield yield)
 {
     AstClause *clause = clause_new(parse, CLAUSE_CALL, token);
     clause->names = names;
@@ -164,7 +175,8 @@ AstClause *ast_call(Parse *parse, Token token, AstNames names, const AstExprs *a
     return clause;
 }
 
-AstClause *ast_call_query(Parse *parse, Token token, AstQuery *query, int in_transactions, AstExpr *rows)
+AstClause *ast_call_query(Parse *parse, Token token, AstQuery *query, int in_transactions,
+                          AstExpr *rows)
 {
     AstClause *clause = clause_new(parse, CLAUSE_CALL_QUERY, token);
     clause->query = query;
@@ -182,7 +194,8 @@ AstClause *ast_load(Parse *parse, Token token, AstExpr *expr, AstExpr *options, 
     return clause;
 }
 
-AstClause *ast_load_csv(Parse *parse, Token token, int headers, AstExpr *expr, AstName name, AstExpr *delimiter)
+AstClause *ast_load_csv(Parse *parse, Token token, int headers, AstExpr *expr, AstName name,
+                        AstExpr *delimiter)
 {
     AstClause *clause = ast_load(parse, token, expr, NULL, name);
     clause->csv = true;
@@ -194,13 +207,16 @@ AstClause *ast_load_csv(Parse *parse, Token token, int headers, AstExpr *expr, A
 AstScore *ast_score(Parse *parse, Token token, int text, AstScoreTail target, AstExpr *query)
 {
     AstScore *score = arena_new(parse->arena, AstScore);
-    *score = (AstScore){text != 0, target.variable, target.property, query, token.offset, token.length};
+    *score =
+        (AstScore){text != 0, target.variable, target.property, query, token.offset, token.length};
     return score;
 }
 
-AstClause *ast_score_clause(Parse *parse, AstScore *score, AstExpr *options, AstScoreTail tail, AstName name, AstExpr *where)
+AstClause *ast_score_clause(Parse *parse, AstScore *score, AstExpr *options, AstScoreTail tail,
+                            AstName name, AstExpr *where)
 {
-    AstClause *clause = clause_new(parse, CLAUSE_SCORE, (Token){.offset = score->offset, .length = score->length});
+    AstClause *clause =
+        clause_new(parse, CLAUSE_SCORE, (Token){.offset = score->offset, .length = score->length});
     clause->score = score;
     clause->options = options;
     clause->limit = tail.limit;
@@ -212,7 +228,8 @@ AstClause *ast_score_clause(Parse *parse, AstScore *score, AstExpr *options, Ast
 
 AstClause *ast_strategy(Parse *parse, AstName name)
 {
-    AstClause *clause = clause_new(parse, CLAUSE_RANK, (Token){.offset = name.offset, .length = name.length});
+    AstClause *clause =
+        clause_new(parse, CLAUSE_RANK, (Token){.offset = name.offset, .length = name.length});
     clause->name2 = name;
     return clause;
 }
@@ -228,12 +245,14 @@ AstClause *ast_leg(Parse *parse, AstClause *clause, AstLeg leg)
     if (clause == NULL) clause = arena_new(parse->arena, AstClause);
     clause->kind = CLAUSE_RANK;
     AstLegs *legs = &clause->legs;
-    legs->items = grown(parse->arena, legs->items, legs->count, &legs->capacity, sizeof *legs->items);
+    legs->items =
+        grown(parse->arena, legs->items, legs->count, &legs->capacity, sizeof *legs->items);
     legs->items[legs->count++] = leg;
     return clause;
 }
 
-AstClause *ast_rank(Parse *parse, Token token, AstClause *clause, AstExpr *options, AstScoreTail tail, AstName name, AstExpr *where)
+AstClause *ast_rank(Parse *parse, Token token, AstClause *clause, AstExpr *options,
+                    AstScoreTail tail, AstName name, AstExpr *where)
 {
     (void)parse;
     clause->offset = token.offset;
@@ -246,7 +265,8 @@ AstClause *ast_rank(Parse *parse, Token token, AstClause *clause, AstExpr *optio
     return clause;
 }
 
-AstClause *ast_search(Parse *parse, Token token, AstName variable, AstName index, AstExpr *expr, AstExpr *where, AstExpr *limit, const AstName *score)
+AstClause *ast_search(Parse *parse, Token token, AstName variable, AstName index, AstExpr *expr,
+                      AstExpr *where, AstExpr *limit, const AstName *score)
 {
     AstClause *clause = clause_new(parse, CLAUSE_SEARCH, token);
     clause->per = variable;
@@ -333,7 +353,8 @@ static size_t end_of(const AstExpr *expr)
 
 static void refuse(Parse *parse, size_t offset, size_t length, const char *what)
 {
-    if (parse->error == NULL) parse->error = error_at(error_new(ERROR_UNEXPECTED_SYNTAX, "%s", what), offset, length);
+    if (parse->error == NULL)
+        parse->error = error_at(error_new(ERROR_UNEXPECTED_SYNTAX, "%s", what), offset, length);
 }
 
 AstSet ast_set_equal(Parse *parse, AstExpr *target, AstExpr *value)
@@ -341,25 +362,42 @@ AstSet ast_set_equal(Parse *parse, AstExpr *target, AstExpr *value)
     if (target->kind != AST_PROPERTY && target->kind != AST_VARIABLE)
         refuse(parse, target->offset, target->length, "only a variable or a property can be set");
     AstSetKind kind = target->kind == AST_VARIABLE ? AST_SET_REPLACE : AST_SET_PROPERTY;
-    return (AstSet){.kind = kind, .target = target, .value = value, .offset = target->offset, .length = end_of(value) - target->offset};
+    return (AstSet){.kind = kind,
+                    .target = target,
+                    .value = value,
+                    .offset = target->offset,
+                    .length = end_of(value) - target->offset};
 }
 
 AstSet ast_set_add(Parse *parse, AstExpr *target, AstExpr *value)
 {
-    if (target->kind != AST_VARIABLE) refuse(parse, target->offset, target->length, "+= wants a variable before it");
-    return (AstSet){.kind = AST_SET_ADD, .target = target, .value = value, .offset = target->offset, .length = end_of(value) - target->offset};
+    if (target->kind != AST_VARIABLE)
+        refuse(parse, target->offset, target->length, "+= wants a variable before it");
+    return (AstSet){.kind = AST_SET_ADD,
+                    .target = target,
+                    .value = value,
+                    .offset = target->offset,
+                    .length = end_of(value) - target->offset};
 }
 
 AstSet ast_set_labels(Parse *parse, AstExpr *target, AstNames labels, AstSetKind kind)
 {
     (void)parse;
-    return (AstSet){.kind = kind, .target = target, .labels = labels, .offset = target->offset, .length = target->length};
+    return (AstSet){.kind = kind,
+                    .target = target,
+                    .labels = labels,
+                    .offset = target->offset,
+                    .length = target->length};
 }
 
 AstSet ast_remove_property(Parse *parse, AstExpr *target)
 {
-    if (target->kind != AST_PROPERTY) refuse(parse, target->offset, target->length, "REMOVE wants a property or labels");
-    return (AstSet){.kind = AST_REMOVE_PROPERTY, .target = target, .offset = target->offset, .length = target->length};
+    if (target->kind != AST_PROPERTY)
+        refuse(parse, target->offset, target->length, "REMOVE wants a property or labels");
+    return (AstSet){.kind = AST_REMOVE_PROPERTY,
+                    .target = target,
+                    .offset = target->offset,
+                    .length = target->length};
 }
 
 /* ---- patterns ---- */
@@ -380,10 +418,13 @@ AstPath *ast_path(Parse *parse, AstNode node)
 AstPath *ast_path_step(Parse *parse, AstPath *path, AstRelationship relationship, AstNode node)
 {
     size_t capacity = path->capacity;
-    path->nodes = grown(parse->arena, path->nodes, path->node_count, &capacity, sizeof *path->nodes);
-    path->relationships = grown(parse->arena, path->relationships, path->node_count, &path->capacity, sizeof *path->relationships);
+    path->nodes =
+        grown(parse->arena, path->nodes, path->node_count, &capacity, sizeof *path->nodes);
+    path->relationships = grown(parse->arena, path->relationships, path->node_count,
+                                &path->capacity, sizeof *path->relationships);
     if (relationship.length == 0) { /* --: between the nodes */
-        relationship.offset = path->nodes[path->node_count - 1].offset + path->nodes[path->node_count - 1].length;
+        relationship.offset =
+            path->nodes[path->node_count - 1].offset + path->nodes[path->node_count - 1].length;
         relationship.length = node.offset - relationship.offset;
     }
     path->relationships[path->node_count - 1] = relationship;
@@ -405,14 +446,18 @@ AstPath *ast_path_shortest(Parse *parse, Token token, AstPath *path, Token end)
     path->shortest = one ? AST_SHORTEST_ONE : AST_SHORTEST_ALL;
     path->offset = token.offset;
     path->length = end.offset + end.length - token.offset;
-    if (path->node_count != 2) refuse(parse, path->offset, path->length, "a shortest path has exactly one relationship pattern");
+    if (path->node_count != 2)
+        refuse(parse, path->offset, path->length,
+               "a shortest path has exactly one relationship pattern");
     return path;
 }
 
-AstNode ast_node(Parse *parse, Token token, AstName variable, AstNames labels, AstExpr *properties, Token end)
+AstNode ast_node(Parse *parse, Token token, AstName variable, AstNames labels, AstExpr *properties,
+                 Token end)
 {
     (void)parse;
-    return (AstNode){variable, labels, properties, token.offset, end.offset + end.length - token.offset};
+    return (AstNode){variable, labels, properties, token.offset,
+                     end.offset + end.length - token.offset};
 }
 
 AstRelationship ast_relationship(Parse *parse, int left, AstRelationship body, int right)
@@ -422,7 +467,8 @@ AstRelationship ast_relationship(Parse *parse, int left, AstRelationship body, i
     return body;
 }
 
-AstRelationship ast_dash_body(Parse *parse, Token token, AstName variable, AstNames types, AstRelationship range, AstExpr *properties, Token end)
+AstRelationship ast_dash_body(Parse *parse, Token token, AstName variable, AstNames types,
+                              AstRelationship range, AstExpr *properties, Token end)
 {
     (void)parse;
     range.variable = variable;
@@ -438,7 +484,8 @@ static int64_t bound_of(Parse *parse, const Token *token)
     int64_t number = 0;
     if (!integer_parse((Str){token->text, token->length}, &number)) {
         if (parse->error == NULL)
-            parse->error = error_at(error_new(ERROR_INTEGER_OVERFLOW, "not a number of hops: %.*s", (int)token->length, token->text),
+            parse->error = error_at(error_new(ERROR_INTEGER_OVERFLOW, "not a number of hops: %.*s",
+                                              (int)token->length, token->text),
                                     token->offset, token->length);
     }
     return number;
@@ -486,8 +533,8 @@ AstExpr *ast_unary(Parse *parse, AstKind kind, Token token, AstExpr *a)
     return expr;
 }
 
-/* -9223372036854775808 is legal though 9223372036854775808 is not: the sign is folded before the range is checked. A literal
- * too large by exactly that one is marked with flag. */
+/* -9223372036854775808 is legal though 9223372036854775808 is not: the sign is folded before the
+ * range is checked. A literal too large by exactly that one is marked with flag. */
 AstExpr *ast_negate(Parse *parse, Token token, AstExpr *a)
 {
     bool literal = a->kind == AST_INTEGER && !a->parenthesized && (a->flag || a->integer > 0);
@@ -593,11 +640,14 @@ AstExpr *ast_integer(Parse *parse, Token token)
     bool radix = text.bytes > 2 && (text.data[1] | 32) > '9';
     Str digits = radix ? (Str){text.data + 2, text.bytes - 2} : text;
     uint64_t number = 0;
-    bool good = !radix ? decimal_integer(digits, &number) : radix_integer(digits, (text.data[1] | 32) == 'x' ? 4 : 3, &number);
+    bool good = !radix ? decimal_integer(digits, &number)
+                       : radix_integer(digits, (text.data[1] | 32) == 'x' ? 4 : 3, &number);
     if (!good && parse->error == NULL)
-        parse->error = error_at(error_hint(error_new(ERROR_INTEGER_OVERFLOW, "an integer beyond 64 bits: %.*s", STR_ARG(text)),
-                                           "write it with a decimal point to get a float"),
-                                token.offset, token.length);
+        parse->error =
+            error_at(error_hint(error_new(ERROR_INTEGER_OVERFLOW, "an integer beyond 64 bits: %.*s",
+                                          STR_ARG(text)),
+                                "write it with a decimal point to get a float"),
+                     token.offset, token.length);
     expr->flag = number == (uint64_t)INT64_MAX + 1;
     expr->integer = expr->flag ? INT64_MAX : (int64_t)number;
     expr->text = text;
@@ -610,8 +660,10 @@ AstExpr *ast_float(Parse *parse, Token token)
     Str text = {token.text, token.length};
     bool good = float_parse(text, &expr->number) && isfinite(expr->number);
     if (!good && parse->error == NULL)
-        parse->error = error_at(error_new(ERROR_FLOATING_POINT_OVERFLOW, "a number beyond the range of a float: %.*s", STR_ARG(text)),
-                                token.offset, token.length);
+        parse->error =
+            error_at(error_new(ERROR_FLOATING_POINT_OVERFLOW,
+                               "a number beyond the range of a float: %.*s", STR_ARG(text)),
+                     token.offset, token.length);
     return expr;
 }
 
@@ -631,7 +683,8 @@ static bool unicode_escape(Str text, size_t *at, size_t digits, char *out, size_
         point = point << 4 | (uint32_t)digit;
     }
     bool surrogate = point >= 0xd800 && point < 0xe000;
-    bool pair = point < 0xdc00 && surrogate && digits == 4 && *at + 6 <= text.bytes && text.data[*at] == '\\' && text.data[*at + 1] == 'u';
+    bool pair = point < 0xdc00 && surrogate && digits == 4 && *at + 6 <= text.bytes &&
+                text.data[*at] == '\\' && text.data[*at + 1] == 'u';
     if (pair) {
         uint32_t low = 0;
         for (size_t i = 0; i < 4; i++) {
@@ -669,10 +722,13 @@ AstExpr *ast_string(Parse *parse, Token token)
         const char *known = c == '\0' ? NULL : strchr(from, c);
         if (known != NULL) {
             out[bytes++] = to[known - from];
-        } else if ((c != 'u' && c != 'U') || !unicode_escape(text, &at, c == 'u' ? 4 : 8, out, &bytes)) {
-            ErrorCode code = c == 'u' || c == 'U' ? ERROR_INVALID_UNICODE_LITERAL : ERROR_UNEXPECTED_SYNTAX;
+        } else if ((c != 'u' && c != 'U') ||
+                   !unicode_escape(text, &at, c == 'u' ? 4 : 8, out, &bytes)) {
+            ErrorCode code =
+                c == 'u' || c == 'U' ? ERROR_INVALID_UNICODE_LITERAL : ERROR_UNEXPECTED_SYNTAX;
             if (parse->error == NULL)
-                parse->error = error_at(error_hint(error_new(code, "a bad escape in a text"), "a backslash itself is written \\\\"),
+                parse->error = error_at(error_hint(error_new(code, "a bad escape in a text"),
+                                                   "a backslash itself is written \\\\"),
                                         token.offset, token.length);
             return expr;
         }
@@ -718,7 +774,8 @@ AstExpr *ast_list(Parse *parse, Token token, const AstExprs *list, Token end)
     return expr;
 }
 
-AstExpr *ast_comprehension(Parse *parse, Token token, AstName name, AstExpr *list, AstExpr *where, AstExpr *project, Token end)
+AstExpr *ast_comprehension(Parse *parse, Token token, AstName name, AstExpr *list, AstExpr *where,
+                           AstExpr *project, Token end)
 {
     AstExpr *expr = expr_at(parse, AST_COMPREHENSION, token.offset, token_end(end));
     expr->text = name.text;
@@ -728,7 +785,8 @@ AstExpr *ast_comprehension(Parse *parse, Token token, AstName name, AstExpr *lis
     return expr;
 }
 
-AstExpr *ast_pattern_comprehension(Parse *parse, Token token, AstPath *path, AstExpr *where, AstExpr *project, Token end)
+AstExpr *ast_pattern_comprehension(Parse *parse, Token token, AstPath *path, AstExpr *where,
+                                   AstExpr *project, Token end)
 {
     AstExpr *expr = expr_at(parse, AST_PATTERN_COMPREHENSION, token.offset, token_end(end));
     expr->pattern = path;
@@ -746,18 +804,23 @@ AstExpr *ast_call_function(Parse *parse, Token token, int distinct, const AstExp
     return expr;
 }
 
-AstExpr *ast_quantifier(Parse *parse, Token token, AstName name, AstExpr *list, AstExpr *where, Token end)
+AstExpr *ast_quantifier(Parse *parse, Token token, AstName name, AstExpr *list, AstExpr *where,
+                        Token end)
 {
     AstExpr *expr = expr_at(parse, AST_QUANTIFIER, token.offset, token_end(end));
     char first = (char)(token.text[0] | 32), second = (char)(token.text[1] | 32);
-    expr->integer = first == 'n' ? AST_NONE : first == 's' ? AST_SINGLE : second == 'n' ? AST_ANY : AST_ALL;
+    expr->integer = first == 'n'    ? AST_NONE
+                    : first == 's'  ? AST_SINGLE
+                    : second == 'n' ? AST_ANY
+                                    : AST_ALL;
     expr->text = name.text;
     expr->a = list;
     expr->b = where;
     return expr;
 }
 
-AstExpr *ast_reduce(Parse *parse, Token token, AstName sum, AstExpr *start, AstName name, AstExpr *list, AstExpr *step, Token end)
+AstExpr *ast_reduce(Parse *parse, Token token, AstName sum, AstExpr *start, AstName name,
+                    AstExpr *list, AstExpr *step, Token end)
 {
     AstExpr *expr = expr_at(parse, AST_REDUCE, token.offset, token_end(end));
     expr->text = sum.text;
@@ -768,7 +831,8 @@ AstExpr *ast_reduce(Parse *parse, Token token, AstName sum, AstExpr *start, AstN
     return expr;
 }
 
-AstExpr *ast_case(Parse *parse, Token token, AstExpr *operand, AstExprs whens, AstExpr *otherwise, Token end)
+AstExpr *ast_case(Parse *parse, Token token, AstExpr *operand, AstExprs whens, AstExpr *otherwise,
+                  Token end)
 {
     AstExpr *expr = expr_at(parse, AST_CASE, token.offset, token_end(end));
     expr->a = operand;
@@ -836,7 +900,8 @@ AstExpr *ast_parameter(Parse *parse, Token token, AstName name)
 
 /* ---- commands ---- */
 
-void ast_create_index(Parse *parse, int kind, AstName name, int tolerant, int on_relationship, AstName label, AstNames properties, AstExpr *options)
+void ast_create_index(Parse *parse, int kind, AstName name, int tolerant, int on_relationship,
+                      AstName label, AstNames properties, AstExpr *options)
 {
     AstStatement *statement = parse->statement;
     statement->kind = COMMAND_CREATE_INDEX;
@@ -849,7 +914,8 @@ void ast_create_index(Parse *parse, int kind, AstName name, int tolerant, int on
     statement->options = options;
 }
 
-void ast_create_constraint(Parse *parse, AstName name, int tolerant, AstName label, AstNames properties, int not_null)
+void ast_create_constraint(Parse *parse, AstName name, int tolerant, AstName label,
+                           AstNames properties, int not_null)
 {
     ast_create_index(parse, AST_INDEX_PROPERTY, name, tolerant, 0, label, properties, NULL);
     parse->statement->kind = COMMAND_CREATE_CONSTRAINT;
@@ -863,7 +929,8 @@ void ast_command(Parse *parse, AstCommandKind kind, AstName name, int tolerant)
     parse->statement->tolerant = tolerant != 0;
 }
 
-void ast_copy_from(Parse *parse, AstCommandKind kind, AstName label, AstExpr *file, AstExpr *options)
+void ast_copy_from(Parse *parse, AstCommandKind kind, AstName label, AstExpr *file,
+                   AstExpr *options)
 {
     parse->statement->kind = kind;
     parse->statement->label = label;

@@ -1,15 +1,18 @@
 /*
  * lexer.c - bytes to tokens, by hand, and the pre-pass that makes the language LALR(1).
  *
- * The language is not LALR(1) as it stands: `(` may open an expression or a path, `[x IN ..` a list or a comprehension. So
- * the whole text is lexed into an array with each bracket's partner, and linear passes mark what the grammar could not tell:
+ * The language is not LALR(1) as it stands: `(` may open an expression or a path, `[x IN ..` a list
+ * or a comprehension. So the whole text is lexed into an array with each bracket's partner, and
+ * linear passes mark what the grammar could not tell:
  *
  *     PATTERN_PAREN          a ( whose ) is followed by -[..]-, <-[..]-, --, <-- and another (
  *     COMPREHENSION_BRACKET  [name IN with no comma before | or WHERE at that depth
  *     PATTERN_BRACKET        [ + PATTERN_PAREN, or name = PATTERN_PAREN, with a | at that depth
- *     FUNCTION               a.b.c before (, as one token; COUNT_STAR, QUANTIFIER, SHORTEST likewise
+ *     FUNCTION               a.b.c before (, as one token; COUNT_STAR, QUANTIFIER, SHORTEST
+ * likewise
  *
- * COUNT, EXISTS, REDUCE become names where no bracket follows. Each step looks at O(1) tokens, or at its own members only.
+ * COUNT, EXISTS, REDUCE become names where no bracket follows. Each step looks at O(1) tokens, or
+ * at its own members only.
  */
 #include "config.h"
 
@@ -59,8 +62,10 @@ static int keyword_kind(const char *word, size_t length)
         int middle = (low + high) / 2;
         int order = strcmp(keywords[middle].name, upper);
         if (order == 0) return keywords[middle].kind;
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return TOKEN_NAME;
 }
@@ -108,9 +113,12 @@ static size_t quoted_end(Str text, size_t at, int kind, int *out)
     char quote = text.data[at++];
     *out = TOKEN_BAD;
     for (; at < text.bytes; at++) {
-        if (text.data[at] == '\\' && quote != '`') at++;
-        else if (text.data[at] == quote && quote == '`' && byte_at(text, at + 1) == '`') at++;
-        else if (text.data[at] == quote) return *out = kind, at + 1;
+        if (text.data[at] == '\\' && quote != '`')
+            at++;
+        else if (text.data[at] == quote && quote == '`' && byte_at(text, at + 1) == '`')
+            at++;
+        else if (text.data[at] == quote)
+            return *out = kind, at + 1;
     }
     return text.bytes;
 }
@@ -126,14 +134,16 @@ static size_t number_end(Str text, size_t at, int *kind)
         if (at == start) *kind = TOKEN_BAD;
         for (size_t i = start; i < at; i++) {
             unsigned char c = (unsigned char)text.data[i];
-            bool good = radix == 'x' ? is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f') : c >= '0' && c <= '7';
+            bool good = radix == 'x' ? is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f')
+                                     : c >= '0' && c <= '7';
             if (!good) *kind = TOKEN_BAD;
         }
         return at;
     }
     while (is_digit(byte_at(text, at)))
         at++;
-    if (byte_at(text, at) == '.' && is_digit(byte_at(text, at + 1))) { /* 1..3 is INTEGER DOTDOT INTEGER */
+    if (byte_at(text, at) == '.' &&
+        is_digit(byte_at(text, at + 1))) { /* 1..3 is INTEGER DOTDOT INTEGER */
         *kind = TOKEN_FLOAT;
         for (at++; is_digit(byte_at(text, at));)
             at++;
@@ -158,15 +168,18 @@ static size_t operator_end(Str text, size_t at, int *kind)
     static const struct {
         char text[3];
         int kind;
-    } operators[] = {{"..", TOKEN_DOTDOT}, {"=~", TOKEN_REGEX},    {"+=", TOKEN_PLUS_EQ},  {"<>", TOKEN_NE},       {"<=", TOKEN_LE},
-                     {">=", TOKEN_GE},     {".", TOKEN_DOT},       {",", TOKEN_COMMA},     {";", TOKEN_SEMICOLON}, {":", TOKEN_COLON},
-                     {"(", TOKEN_LPAREN},  {")", TOKEN_RPAREN},    {"[", TOKEN_LBRACKET},  {"]", TOKEN_RBRACKET},  {"{", TOKEN_LBRACE},
-                     {"}", TOKEN_RBRACE},  {"=", TOKEN_EQ},        {"<", TOKEN_LT},        {">", TOKEN_GT},        {"+", TOKEN_PLUS},
-                     {"-", TOKEN_MINUS},   {"*", TOKEN_STAR},      {"/", TOKEN_SLASH},     {"%", TOKEN_PERCENT},   {"^", TOKEN_CARET},
-                     {"|", TOKEN_PIPE},    {"$", TOKEN_DOLLAR}};
+    } operators[] = {
+        {"..", TOKEN_DOTDOT},   {"=~", TOKEN_REGEX},   {"+=", TOKEN_PLUS_EQ}, {"<>", TOKEN_NE},
+        {"<=", TOKEN_LE},       {">=", TOKEN_GE},      {".", TOKEN_DOT},      {",", TOKEN_COMMA},
+        {";", TOKEN_SEMICOLON}, {":", TOKEN_COLON},    {"(", TOKEN_LPAREN},   {")", TOKEN_RPAREN},
+        {"[", TOKEN_LBRACKET},  {"]", TOKEN_RBRACKET}, {"{", TOKEN_LBRACE},   {"}", TOKEN_RBRACE},
+        {"=", TOKEN_EQ},        {"<", TOKEN_LT},       {">", TOKEN_GT},       {"+", TOKEN_PLUS},
+        {"-", TOKEN_MINUS},     {"*", TOKEN_STAR},     {"/", TOKEN_SLASH},    {"%", TOKEN_PERCENT},
+        {"^", TOKEN_CARET},     {"|", TOKEN_PIPE},     {"$", TOKEN_DOLLAR}};
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
         size_t bytes = operators[i].text[1] == '\0' ? 1 : 2;
-        if (text.bytes - at < bytes || memcmp(text.data + at, operators[i].text, bytes) != 0) continue;
+        if (text.bytes - at < bytes || memcmp(text.data + at, operators[i].text, bytes) != 0)
+            continue;
         *kind = operators[i].kind;
         return at + bytes;
     }
@@ -174,12 +187,14 @@ static size_t operator_end(Str text, size_t at, int *kind)
     return at + 1;
 }
 
-/* A name ends before punctuation of Unicode that looks like an operator: those are bad characters, never names. */
+/* A name ends before punctuation of Unicode that looks like an operator: those are bad characters,
+ * never names. */
 static bool is_name_point(int32_t c)
 {
     if (c < 0x80) return c >= 0;
-    bool punctuation = (c >= 0x2000 && c <= 0x206f) || (c >= 0x2190 && c <= 0x23ff) || (c >= 0x3000 && c <= 0x3004) ||
-                       (c >= 0xfe30 && c <= 0xfe6b) || c == 0xa0 || c == 0xab || c == 0xbb || c == 0xd7 || c == 0xf7 || c == 0xad;
+    bool punctuation = (c >= 0x2000 && c <= 0x206f) || (c >= 0x2190 && c <= 0x23ff) ||
+                       (c >= 0x3000 && c <= 0x3004) || (c >= 0xfe30 && c <= 0xfe6b) || c == 0xa0 ||
+                       c == 0xab || c == 0xbb || c == 0xd7 || c == 0xf7 || c == 0xad;
     return !punctuation;
 }
 
@@ -209,25 +224,37 @@ Token lexer_next(Str text, size_t *at, bool comments)
     size_t start = *at;
     for (;;) {
         unsigned char c = byte_at(text, start);
-        bool comment = c == '/' && (byte_at(text, start + 1) == '/' || byte_at(text, start + 1) == '*');
-        if (start < text.bytes && (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v')) start++;
-        else if (c == 0xc2 && byte_at(text, start + 1) == 0xa0) start += 2; /* no-break space, as pasted from the web */
-        else if (comment && !comments && comment_end(text, start) <= text.bytes) start = comment_end(text, start);
-        else break;
+        bool comment =
+            c == '/' && (byte_at(text, start + 1) == '/' || byte_at(text, start + 1) == '*');
+        if (start < text.bytes &&
+            (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v'))
+            start++;
+        else if (c == 0xc2 && byte_at(text, start + 1) == 0xa0)
+            start += 2; /* no-break space, as pasted from the web */
+        else if (comment && !comments && comment_end(text, start) <= text.bytes)
+            start = comment_end(text, start);
+        else
+            break;
     }
     Token token = {.offset = start, .text = text.data + start};
     size_t end = start;
     unsigned char c = byte_at(text, start);
-    if (start >= text.bytes) token.kind = 0;
+    if (start >= text.bytes)
+        token.kind = 0;
     else if (c == '/' && (byte_at(text, start + 1) == '/' || byte_at(text, start + 1) == '*')) {
         end = comment_end(text, start);
         token.kind = end > text.bytes ? TOKEN_BAD : TOKEN_COMMENT;
         if (end > text.bytes) end = text.bytes;
-    } else if (is_start(c)) end = name_end(text, start, &token.kind);
-    else if (c == '`') end = quoted_end(text, start, TOKEN_QUOTED_NAME, &token.kind);
-    else if (c == '\'' || c == '"') end = quoted_end(text, start, TOKEN_STRING, &token.kind);
-    else if (is_digit(c) || (c == '.' && is_digit(byte_at(text, start + 1)))) end = number_end(text, start, &token.kind);
-    else end = operator_end(text, start, &token.kind);
+    } else if (is_start(c))
+        end = name_end(text, start, &token.kind);
+    else if (c == '`')
+        end = quoted_end(text, start, TOKEN_QUOTED_NAME, &token.kind);
+    else if (c == '\'' || c == '"')
+        end = quoted_end(text, start, TOKEN_STRING, &token.kind);
+    else if (is_digit(c) || (c == '.' && is_digit(byte_at(text, start + 1))))
+        end = number_end(text, start, &token.kind);
+    else
+        end = operator_end(text, start, &token.kind);
     token.length = end - start;
     *at = end;
     return token;
@@ -237,7 +264,8 @@ Token lexer_next(Str text, size_t *at, bool comments)
 
 bool lexer_is_word(const Token *token)
 {
-    return token->kind == TOKEN_NAME || token->kind == TOKEN_QUOTED_NAME || (token->kind > 0 && is_start((unsigned char)token->text[0]));
+    return token->kind == TOKEN_NAME || token->kind == TOKEN_QUOTED_NAME ||
+           (token->kind > 0 && is_start((unsigned char)token->text[0]));
 }
 
 static bool is_plain_name(const Token *token)
@@ -257,15 +285,20 @@ static void mark_patterns(Token *tokens, size_t count)
         size_t partner = tokens[i].partner, dash = 0, end = 0;
         if (tokens[i].kind != TOKEN_LPAREN || partner <= i) continue;
         if (i > 0 && is_plain_name(&tokens[i - 1])) continue; /* a call: f(x) - (y) */
-        if (tokens[partner + 1].kind == TOKEN_MINUS) dash = partner + 2;
-        else if (tokens[partner + 1].kind == TOKEN_LT && tokens[partner + 2].kind == TOKEN_MINUS) dash = partner + 3;
+        if (tokens[partner + 1].kind == TOKEN_MINUS)
+            dash = partner + 2;
+        else if (tokens[partner + 1].kind == TOKEN_LT && tokens[partner + 2].kind == TOKEN_MINUS)
+            dash = partner + 3;
         if (dash == 0) continue;
-        if (tokens[dash].kind == TOKEN_LBRACKET && tokens[dash].partner > dash) end = tokens[dash].partner + 1;
-        else if (tokens[dash].kind == TOKEN_MINUS) end = dash;
+        if (tokens[dash].kind == TOKEN_LBRACKET && tokens[dash].partner > dash)
+            end = tokens[dash].partner + 1;
+        else if (tokens[dash].kind == TOKEN_MINUS)
+            end = dash;
         if (end == 0 || tokens[end].kind != TOKEN_MINUS) continue;
         end++;
         if (tokens[end].kind == TOKEN_GT) end++;
-        if (tokens[end].kind == TOKEN_LPAREN || tokens[end].kind == 0) tokens[i].kind = TOKEN_PATTERN_PAREN;
+        if (tokens[end].kind == TOKEN_LPAREN || tokens[end].kind == 0)
+            tokens[i].kind = TOKEN_PATTERN_PAREN;
     }
 }
 
@@ -282,12 +315,15 @@ static void mark_lists(Token *tokens, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (tokens[i].kind != TOKEN_LBRACKET || tokens[i].partner <= i) continue;
-        if (i > 0 && (is_plain_name(&tokens[i - 1]) || tokens[i - 1].kind == TOKEN_RBRACKET || tokens[i - 1].kind == TOKEN_RPAREN)) continue;
+        if (i > 0 && (is_plain_name(&tokens[i - 1]) || tokens[i - 1].kind == TOKEN_RBRACKET ||
+                      tokens[i - 1].kind == TOKEN_RPAREN))
+            continue;
         bool named = lexer_is_word(&tokens[i + 1]);
         if (named && tokens[i + 2].kind == TOKEN_IN) {
             mark_comprehension(tokens, i);
         } else if (tokens[i + 1].kind == TOKEN_PATTERN_PAREN ||
-                   (named && tokens[i + 2].kind == TOKEN_EQ && tokens[i + 3].kind == TOKEN_PATTERN_PAREN)) {
+                   (named && tokens[i + 2].kind == TOKEN_EQ &&
+                    tokens[i + 3].kind == TOKEN_PATTERN_PAREN)) {
             for (size_t j = i + 1; j < tokens[i].partner; j = over(tokens, j) + 1)
                 if (tokens[j].kind == TOKEN_PIPE) tokens[i].kind = TOKEN_PATTERN_BRACKET;
         }
@@ -299,8 +335,11 @@ static void demote(Token *tokens, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         int kind = tokens[i].kind, next = tokens[i + 1].kind;
-        bool after_if = i > 0 && (tokens[i - 1].kind == TOKEN_IF || (i > 1 && tokens[i - 1].kind == TOKEN_NOT && tokens[i - 2].kind == TOKEN_IF));
-        if ((kind == TOKEN_COUNT || kind == TOKEN_EXISTS) && next != TOKEN_LBRACE && next != TOKEN_LPAREN && !after_if)
+        bool after_if =
+            i > 0 && (tokens[i - 1].kind == TOKEN_IF ||
+                      (i > 1 && tokens[i - 1].kind == TOKEN_NOT && tokens[i - 2].kind == TOKEN_IF));
+        if ((kind == TOKEN_COUNT || kind == TOKEN_EXISTS) && next != TOKEN_LBRACE &&
+            next != TOKEN_LPAREN && !after_if)
             tokens[i].kind = TOKEN_NAME;
         if (kind == TOKEN_REDUCE && next != TOKEN_LPAREN) tokens[i].kind = TOKEN_NAME;
     }
@@ -308,25 +347,28 @@ static void demote(Token *tokens, size_t count)
 
 static bool is_quantifier(const Token *t)
 {
-    return (t[0].kind == TOKEN_ANY || t[0].kind == TOKEN_ALL || t[0].kind == TOKEN_NONE || t[0].kind == TOKEN_SINGLE) &&
+    return (t[0].kind == TOKEN_ANY || t[0].kind == TOKEN_ALL || t[0].kind == TOKEN_NONE ||
+            t[0].kind == TOKEN_SINGLE) &&
            t[1].kind == TOKEN_LPAREN && lexer_is_word(&t[2]) && t[3].kind == TOKEN_IN;
 }
 
 static bool is_shortest(const Token *t)
 {
     Str name = {t->text, t->length};
-    return t->kind == TOKEN_NAME && (str_equal_ignore_case(name, STR("shortestPath")) || str_equal_ignore_case(name, STR("allShortestPaths")));
+    return t->kind == TOKEN_NAME && (str_equal_ignore_case(name, STR("shortestPath")) ||
+                                     str_equal_ignore_case(name, STR("allShortestPaths")));
 }
 
-/* count(*), quantifiers and dotted function names become one token each; the array shrinks in place. Partners are not kept:
- * nobody needs them behind this pass. */
+/* count(*), quantifiers and dotted function names become one token each; the array shrinks in
+ * place. Partners are not kept: nobody needs them behind this pass. */
 static void mark_calls(TokenArray *array)
 {
     Token *t = array->items;
     size_t write = 0;
     for (size_t i = 0; i < array->count; i++) {
         bool after_dot = write > 0 && t[write - 1].kind == TOKEN_DOT;
-        bool after_call = write > 0 && t[write - 1].kind == TOKEN_CALL && !(write > 1 && t[write - 2].kind == TOKEN_DOT);
+        bool after_call = write > 0 && t[write - 1].kind == TOKEN_CALL &&
+                          !(write > 1 && t[write - 2].kind == TOKEN_DOT);
         if (after_call) { /* a procedure's name stays in parts */
             t[write++] = t[i];
             while (i + 2 < array->count && t[i + 1].kind == TOKEN_DOT) {
@@ -336,7 +378,8 @@ static void mark_calls(TokenArray *array)
             }
             continue;
         }
-        if (t[i].kind == TOKEN_COUNT && t[i + 1].kind == TOKEN_LPAREN && t[i + 2].kind == TOKEN_STAR && t[i + 3].kind == TOKEN_RPAREN) {
+        if (t[i].kind == TOKEN_COUNT && t[i + 1].kind == TOKEN_LPAREN &&
+            t[i + 2].kind == TOKEN_STAR && t[i + 3].kind == TOKEN_RPAREN) {
             t[i].length = t[i + 3].offset + t[i + 3].length - t[i].offset;
             t[write] = t[i];
             t[write++].kind = TOKEN_COUNT_STAR;
@@ -349,8 +392,8 @@ static void mark_calls(TokenArray *array)
             size_t last = i;
             while (t[last + 1].kind == TOKEN_DOT && lexer_is_word(&t[last + 2]))
                 last += 2;
-            bool callable = last > i || is_plain_name(&t[i]) || t[i].kind == TOKEN_EXISTS || t[i].kind == TOKEN_COUNT ||
-                            t[i].kind == TOKEN_VECTOR;
+            bool callable = last > i || is_plain_name(&t[i]) || t[i].kind == TOKEN_EXISTS ||
+                            t[i].kind == TOKEN_COUNT || t[i].kind == TOKEN_VECTOR;
             if (t[last + 1].kind == TOKEN_LPAREN && callable) {
                 int kind = last == i && is_shortest(&t[i]) ? TOKEN_SHORTEST : TOKEN_FUNCTION;
                 t[i].length = t[last].offset + t[last].length - t[i].offset;
@@ -375,18 +418,22 @@ static Error *bad_token(Str text, Token token)
     Error *error;
     if (is_digit(c) || c == '.') {
         bool symbol = false;
-        error = error_new(ERROR_INVALID_NUMBER_LITERAL, "not a number: %.*s", (int)token.length, token.text);
+        error = error_new(ERROR_INVALID_NUMBER_LITERAL, "not a number: %.*s", (int)token.length,
+                          token.text);
         (void)symbol;
     } else if (c == '\'' || c == '"') {
-        error = error_hint(error_new(ERROR_UNEXPECTED_SYNTAX, "a text without its closing %c", c), "double a backslash, or close the text");
+        error = error_hint(error_new(ERROR_UNEXPECTED_SYNTAX, "a text without its closing %c", c),
+                           "double a backslash, or close the text");
     } else if (c == '`') {
         error = error_new(ERROR_UNEXPECTED_SYNTAX, "a name without its closing `");
     } else if (c == '/') {
         error = error_new(ERROR_UNEXPECTED_SYNTAX, "a comment without its closing */");
     } else if (c >= 0x80) {
-        error = error_new(ERROR_INVALID_UNICODE_CHARACTER, "this character cannot stand here: %.*s", (int)token.length, token.text);
+        error = error_new(ERROR_INVALID_UNICODE_CHARACTER, "this character cannot stand here: %.*s",
+                          (int)token.length, token.text);
     } else if (c < 0x20 || c == 0x7f) {
-        error = error_new(ERROR_UNEXPECTED_SYNTAX, "a control character (0x%02x) cannot stand here", c);
+        error =
+            error_new(ERROR_UNEXPECTED_SYNTAX, "a control character (0x%02x) cannot stand here", c);
     } else {
         error = error_new(ERROR_UNEXPECTED_SYNTAX, "unexpected `%c`", c);
     }
@@ -415,7 +462,9 @@ static Error *collect(Str text, TokenArray *out, bool prefix)
         if (token.kind == TOKEN_BAD) token.kind = 0;
         if (opens(token.kind)) {
             if (depth == QUERY_DEPTH_MAX)
-                return error_at(error_new(ERROR_TOO_DEEP, "more than %d brackets within brackets", QUERY_DEPTH_MAX), token.offset, 1);
+                return error_at(error_new(ERROR_TOO_DEEP, "more than %d brackets within brackets",
+                                          QUERY_DEPTH_MAX),
+                                token.offset, 1);
             open[depth++] = (uint32_t)out->count;
         }
         if (closes(token.kind) && depth > 0) {
@@ -462,7 +511,9 @@ size_t parser_statement_end_of(Str text, bool *complete)
         if (opens(token.kind)) depth++;
         if (closes(token.kind) && depth > 0) depth--;
         if (token.kind != TOKEN_SEMICOLON) continue;
-        if (complete != NULL) *complete = true; /* a `;` inside brackets can only be a mistake: it ends the statement too */
+        if (complete != NULL)
+            *complete =
+                true; /* a `;` inside brackets can only be a mistake: it ends the statement too */
         return at;
     }
 }
@@ -486,12 +537,14 @@ static TokenClass class_of(Token token, Token before, Token after)
     if (token.kind == TOKEN_COMMENT) return TOKEN_CLASS_COMMENT;
     if (token.kind == TOKEN_STRING) return TOKEN_CLASS_STRING;
     if (token.kind == TOKEN_INTEGER || token.kind == TOKEN_FLOAT) return TOKEN_CLASS_NUMBER;
-    if (token.kind == TOKEN_DOLLAR || (before.kind == TOKEN_DOLLAR && lexer_is_word(&token))) return TOKEN_CLASS_PARAMETER;
+    if (token.kind == TOKEN_DOLLAR || (before.kind == TOKEN_DOLLAR && lexer_is_word(&token)))
+        return TOKEN_CLASS_PARAMETER;
     if (opens(token.kind) || closes(token.kind)) return TOKEN_CLASS_BRACKET;
     if (!lexer_is_word(&token)) return TOKEN_CLASS_OPERATOR;
     if (before.kind == TOKEN_COLON) return TOKEN_CLASS_LABEL;
     if (before.kind == TOKEN_DOT) return TOKEN_CLASS_NAME;
-    if (is_plain_name(&token)) return after.kind == TOKEN_LPAREN ? TOKEN_CLASS_FUNCTION : TOKEN_CLASS_NAME;
+    if (is_plain_name(&token))
+        return after.kind == TOKEN_LPAREN ? TOKEN_CLASS_FUNCTION : TOKEN_CLASS_NAME;
     return TOKEN_CLASS_KEYWORD;
 }
 
@@ -501,7 +554,8 @@ size_t parser_tokens(Str text, TokenSpan *out, size_t max)
     Token before = {0}, token = lexer_next(text, &at, true);
     while (token.kind != 0) {
         Token after = lexer_next(text, &at, true);
-        if (count < max) out[count] = (TokenSpan){token.offset, token.length, class_of(token, before, after)};
+        if (count < max)
+            out[count] = (TokenSpan){token.offset, token.length, class_of(token, before, after)};
         count++;
         before = token;
         token = after;

@@ -1,8 +1,8 @@
 /*
  * parser.c - drives the generated parser over the token array, and asks it what it expects.
  *
- * A refusal is reported at the token that could not be shifted, with every token that could have been: the parser's own
- * states answer that exactly (grammar_expected in contextql/grammar.y).
+ * A refusal is reported at the token that could not be shifted, with every token that could have
+ * been: the parser's own states answer that exactly (grammar_expected in contextql/grammar.y).
  */
 #include "config.h"
 
@@ -105,12 +105,19 @@ void parse_refused(Parse *parse, void *parser)
     size_t count = name_all(kinds, grammar_expected(parser, kinds), expected, EXPECTED_MAX);
     Token token = parse->at;
     Buffer message = {0};
-    if (token.kind == 0) buffer_text(&message, "the statement ends too early");
-    else buffer_printf(&message, "unexpected `%.*s`", (int)token.length, token.text);
+    if (token.kind == 0)
+        buffer_text(&message, "the statement ends too early");
+    else
+        buffer_printf(&message, "unexpected `%.*s`", (int)token.length, token.text);
     enum { SHOWN_MAX = 6 }; /* a longer list helps nobody in a message; `expected` has them all */
     for (size_t i = 0; i < count && count <= SHOWN_MAX; i++)
-        buffer_printf(&message, "%s%s", i == 0 ? ", expected " : i + 1 == count ? " or " : ", ", expected[i]);
-    parse->error = error_at(error_new(ERROR_UNEXPECTED_SYNTAX, "%s", message.data), token.offset, token.length);
+        buffer_printf(&message, "%s%s",
+                      i == 0           ? ", expected "
+                      : i + 1 == count ? " or "
+                                       : ", ",
+                      expected[i]);
+    parse->error = error_at(error_new(ERROR_UNEXPECTED_SYNTAX, "%s", message.data), token.offset,
+                            token.length);
     buffer_free(&message);
     error_expect(parse->error, expected, count);
     hint_at_keyword(parse->error, token, expected, count);
@@ -153,7 +160,8 @@ size_t parser_expected(Str text, size_t cursor, const char **out, size_t max)
         parse.at = tokens.items[i];
         grammar(parser, tokens.items[i].kind, tokens.items[i], &parse);
     }
-    size_t count = parse.error == NULL ? name_all(kinds, grammar_expected(parser, kinds), out, max) : 0;
+    size_t count =
+        parse.error == NULL ? name_all(kinds, grammar_expected(parser, kinds), out, max) : 0;
     error_drop(parse.error);
     grammarFree(parser, mem_free);
     mem_free(tokens.items);

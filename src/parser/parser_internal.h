@@ -5,7 +5,7 @@
 #include "parser/grammar.h"
 
 typedef struct Token {
-    int kind;        /* TOKEN_..., 0: end of text, TOKEN_BAD */
+    int kind;         /* TOKEN_..., 0: end of text, TOKEN_BAD */
     uint32_t partner; /* of a bracket: index of the other one (or of the end, when it is missing) */
     size_t offset, length;
     const char *text;
@@ -22,14 +22,16 @@ typedef struct Parse {
     Arena *arena;
     Str text;
     AstStatement *statement;
-    Error *error;    /* the first; NULL: none */
-    Token at;        /* the token being fed */
+    Error *error; /* the first; NULL: none */
+    Token at;     /* the token being fed */
 } Parse;
 
 /* ---- lexer.c ---- */
-/* The next token at *at; blanks and comments are skipped, or a comment is given as TOKEN_COMMENT when `comments`. */
+/* The next token at *at; blanks and comments are skipped, or a comment is given as TOKEN_COMMENT
+ * when `comments`. */
 Token lexer_next(Str text, size_t *at, bool comments);
-/* The whole text, brackets matched and the pre-pass done. A bad token or too deep nesting is an error. */
+/* The whole text, brackets matched and the pre-pass done. A bad token or too deep nesting is an
+ * error. */
 Error *lexer_tokenize(Str text, TokenArray *out);
 /* The same for a text that is being typed: bad tokens end it. */
 void lexer_tokenize_prefix(Str text, TokenArray *out);
@@ -63,7 +65,7 @@ typedef struct AstProjection {
 } AstProjection;
 
 void parse_refused(Parse *parse, void *parser);
-AstName ast_name(Parse *, Token);        /* escapes of `quoted names` undone; a.b.c joined */
+AstName ast_name(Parse *, Token); /* escapes of `quoted names` undone; a.b.c joined */
 AstName ast_token_name(Token);
 AstNames ast_names(Parse *, const AstNames *, AstName);
 AstExprs ast_exprs(Parse *, const AstExprs *, AstExpr *);
@@ -75,14 +77,18 @@ AstQuery *ast_query(Parse *, AstQuery *, AstClauses *, int all);
 AstClauses *ast_clauses(Parse *, AstClauses *, AstClause *);
 AstClause *ast_match(Parse *, Token, int optional, AstMoment, AstPaths, AstExpr *where);
 AstClause *ast_unwind(Parse *, Token, AstExpr *, AstName);
-AstClause *ast_project(Parse *, Token, AstClauseKind, int distinct, AstItems, AstTail, AstExpr *where);
+AstClause *ast_project(Parse *, Token, AstClauseKind, int distinct, AstItems, AstTail,
+                       AstExpr *where);
 AstClause *ast_call(Parse *, Token, AstNames, const AstExprs *arguments, AstYield);
 AstClause *ast_call_query(Parse *, Token, AstQuery *, int in_transactions, AstExpr *rows);
 AstClause *ast_load(Parse *, Token, AstExpr *, AstExpr *options, AstName);
 AstClause *ast_load_csv(Parse *, Token, int headers, AstExpr *, AstName, AstExpr *delimiter);
-AstClause *ast_score_clause(Parse *, AstScore *, AstExpr *options, AstScoreTail, AstName, AstExpr *where);
-AstClause *ast_rank(Parse *, Token, AstClause *strategy, AstExpr *options, AstScoreTail, AstName, AstExpr *where);
-AstClause *ast_search(Parse *, Token, AstName variable, AstName index, AstExpr *, AstExpr *where, AstExpr *limit, const AstName *);
+AstClause *ast_score_clause(Parse *, AstScore *, AstExpr *options, AstScoreTail, AstName,
+                            AstExpr *where);
+AstClause *ast_rank(Parse *, Token, AstClause *strategy, AstExpr *options, AstScoreTail, AstName,
+                    AstExpr *where);
+AstClause *ast_search(Parse *, Token, AstName variable, AstName index, AstExpr *, AstExpr *where,
+                      AstExpr *limit, const AstName *);
 AstScore *ast_score(Parse *, Token, int text, AstScoreTail target, AstExpr *);
 AstClause *ast_strategy(Parse *, AstName);
 AstClause *ast_strategy_named(Parse *, AstClause *, Token);
@@ -105,7 +111,8 @@ AstPath *ast_path_named(Parse *, AstName, AstPath *);
 AstPath *ast_path_shortest(Parse *, Token, AstPath *, Token end);
 AstNode ast_node(Parse *, Token, AstName, AstNames, AstExpr *, Token end);
 AstRelationship ast_relationship(Parse *, int left, AstRelationship, int right);
-AstRelationship ast_dash_body(Parse *, Token, AstName, AstNames, AstRelationship range, AstExpr *, Token end);
+AstRelationship ast_dash_body(Parse *, Token, AstName, AstNames, AstRelationship range, AstExpr *,
+                              Token end);
 AstRelationship ast_range(Parse *, const Token *min, const Token *max, int dots);
 AstExpr *ast_binary(Parse *, AstKind, AstExpr *, AstExpr *);
 AstExpr *ast_unary(Parse *, AstKind, Token, AstExpr *);
@@ -138,7 +145,8 @@ AstExpr *ast_map(Parse *, Token, AstExpr *entries, Token end);
 AstExpr *ast_entry(Parse *, AstExpr *, AstName, AstExpr *);
 AstExpr *ast_map_projection(Parse *, AstName, AstExpr *entries, Token end);
 AstExpr *ast_parameter(Parse *, Token, AstName);
-void ast_create_index(Parse *, int kind, AstName, int tolerant, int on_relationship, AstName label, AstNames, AstExpr *options);
+void ast_create_index(Parse *, int kind, AstName, int tolerant, int on_relationship, AstName label,
+                      AstNames, AstExpr *options);
 void ast_create_constraint(Parse *, AstName, int tolerant, AstName label, AstNames, int not_null);
 void ast_command(Parse *, AstCommandKind, AstName, int tolerant);
 void ast_copy_from(Parse *, AstCommandKind, AstName, AstExpr *, AstExpr *options);

@@ -1,9 +1,9 @@
 /*
  * bind_expression.c - expressions of the syntax tree become typed trees without names.
  *
- * Sub-queries inside an expression (EXISTS, COUNT, pattern predicates, pattern comprehensions) are planned on the chain as an
- * APPLY that fills a slot; the expression then reads the slot. So whoever binds an expression must put its own operator on
- * the chain afterwards.
+ * Sub-queries inside an expression (EXISTS, COUNT, pattern predicates, pattern comprehensions) are
+ * planned on the chain as an APPLY that fills a slot; the expression then reads the slot. So
+ * whoever binds an expression must put its own operator on the chain afterwards.
  */
 #include "config.h"
 
@@ -25,8 +25,11 @@ void pop_local(Binder *binder, uint32_t count)
 
 static Error *room_for_locals(const Binder *binder, const AstExpr *ast)
 {
-    bool room = binder->local_count + 2 <= LOCALS_IN_SCOPE_MAX && binder->local_next + 2 <= EXPR_LOCALS_MAX;
-    return room ? NULL : fail_at(ERROR_TOO_DEEP, ast->offset, ast->length, "too many comprehensions in one statement");
+    bool room =
+        binder->local_count + 2 <= LOCALS_IN_SCOPE_MAX && binder->local_next + 2 <= EXPR_LOCALS_MAX;
+    return room ? NULL
+                : fail_at(ERROR_TOO_DEEP, ast->offset, ast->length,
+                          "too many comprehensions in one statement");
 }
 
 /* ---- helpers ---- */
@@ -37,7 +40,8 @@ Expr *expr_binary(Binder *binder, ExprKind kind, Expr *a, Expr *b)
     expr->args[0] = a;
     expr->args[1] = b;
     expr->offset = a->offset;
-    expr->length = b->offset + b->length > a->offset ? b->offset + b->length - a->offset : a->length;
+    expr->length =
+        b->offset + b->length > a->offset ? b->offset + b->length - a->offset : a->length;
     expr->type = VALUE_BOOLEAN;
     return expr;
 }
@@ -67,7 +71,8 @@ bool ast_has_subquery(const AstExpr *ast)
     case AST_SHORTEST: return true;
     default: break;
     }
-    if (ast_has_subquery(ast->a) || ast_has_subquery(ast->b) || ast_has_subquery(ast->c)) return true;
+    if (ast_has_subquery(ast->a) || ast_has_subquery(ast->b) || ast_has_subquery(ast->c))
+        return true;
     for (size_t i = 0; i < ast->list.count; i++)
         if (ast_has_subquery(ast->list.items[i])) return true;
     return false;
@@ -100,7 +105,8 @@ static Error *bind_variable(Binder *binder, const AstExpr *ast, Expr **out)
         const Local *local = &binder->locals[i - 1];
         if (!str_equal(local->name, ast->text)) continue;
         if (i - 1 < binder->local_floor)
-            return not_executed("a sub-query over the variable of a comprehension", ast->offset, ast->length);
+            return not_executed("a sub-query over the variable of a comprehension", ast->offset,
+                                ast->length);
         Expr *expr = placed(expr_new(binder->arena, EXPR_LOCAL, 0), ast);
         expr->index = local->index;
         expr->type = local->type;
@@ -109,7 +115,8 @@ static Error *bind_variable(Binder *binder, const AstExpr *ast, Expr **out)
     }
     const Variable *variable = scope_find(&binder->scope, ast->text);
     if (variable == NULL) return undefined_variable(binder, ast->text, ast->offset, ast->length);
-    *out = placed(expr_slot(binder->arena, variable->slot, variable->type, variable->nullable), ast);
+    *out =
+        placed(expr_slot(binder->arena, variable->slot, variable->type, variable->nullable), ast);
     return NULL;
 }
 
@@ -141,7 +148,8 @@ static Error *bind_constant(Binder *binder, const AstExpr *ast, Expr **out)
     if (ast->kind == AST_BOOLEAN) value = value_boolean(ast->flag);
     if (ast->kind == AST_INTEGER) {
         if (ast->flag)
-            return fail_at(ERROR_INTEGER_OVERFLOW, ast->offset, ast->length, "an integer beyond 64 bits: %.*s", STR_ARG(ast->text));
+            return fail_at(ERROR_INTEGER_OVERFLOW, ast->offset, ast->length,
+                           "an integer beyond 64 bits: %.*s", STR_ARG(ast->text));
         value = value_integer(ast->integer);
     }
     if (ast->kind == AST_FLOAT) value = value_float(ast->number);
@@ -159,7 +167,8 @@ static Error *bind_args(Binder *binder, Expr *expr, const AstExpr *const *asts, 
     return NULL;
 }
 
-static Error *bind_operator(Binder *binder, ExprKind kind, const AstExpr *ast, const AstExpr *a, const AstExpr *b, Expr **out)
+static Error *bind_operator(Binder *binder, ExprKind kind, const AstExpr *ast, const AstExpr *a,
+                            const AstExpr *b, Expr **out)
 {
     const AstExpr *asts[] = {a, b};
     Expr *expr = expr_new(binder->arena, kind, b == NULL ? 1 : 2);
@@ -170,8 +179,9 @@ static Error *bind_operator(Binder *binder, ExprKind kind, const AstExpr *ast, c
 /* a < b < c is a < b AND b < c. */
 static Error *bind_compare(Binder *binder, const AstExpr *ast, Expr **out)
 {
-    static const ExprKind kinds[] = {[AST_EQ] = EXPR_EQUAL, [AST_NE] = EXPR_NOT_EQUAL, [AST_LT] = EXPR_LESS,
-                                     [AST_GT] = EXPR_GREATER, [AST_LE] = EXPR_LESS_EQUAL, [AST_GE] = EXPR_GREATER_EQUAL};
+    static const ExprKind kinds[] = {
+        [AST_EQ] = EXPR_EQUAL,   [AST_NE] = EXPR_NOT_EQUAL,  [AST_LT] = EXPR_LESS,
+        [AST_GT] = EXPR_GREATER, [AST_LE] = EXPR_LESS_EQUAL, [AST_GE] = EXPR_GREATER_EQUAL};
     Expr *all = NULL, *left = NULL;
     TRY(bind(binder, ast->list.items[0], &left));
     for (size_t i = 1; i < ast->list.count; i++) {
@@ -221,14 +231,16 @@ static Error *bind_map_projection(Binder *binder, const AstExpr *ast, Expr **out
     for (size_t i = 0; i < ast->list.count; i++) {
         const AstExpr *value = ast->list.items[i];
         map->keys[i] = ast->names.items[i].text;
-        if (value != NULL && value->kind == AST_STAR) return not_executed("`.*` in a map projection", value->offset, value->length);
+        if (value != NULL && value->kind == AST_STAR)
+            return not_executed("`.*` in a map projection", value->offset, value->length);
         if (value != NULL) {
             TRY(bind(binder, value, &map->args[i]));
             continue;
         }
         Expr *property = expr_new(binder->arena, EXPR_PROPERTY, 1);
         property->args[0] = of;
-        property->name = name_ref(binder, NAME_KEY, ast->names.items[i], of->type == VALUE_NODE || of->type == VALUE_RELATIONSHIP);
+        property->name = name_ref(binder, NAME_KEY, ast->names.items[i],
+                                  of->type == VALUE_NODE || of->type == VALUE_RELATIONSHIP);
         map->args[i] = placed(property, ast);
     }
     Expr *choice = expr_new(binder->arena, EXPR_CASE, 3);
@@ -245,10 +257,13 @@ static Error *bind_case(Binder *binder, const AstExpr *ast, Expr **out)
     if (ast->a != NULL) TRY(bind(binder, ast->a, &operand));
     for (size_t i = 0; i < ast->list.count; i++) {
         TRY(bind(binder, ast->list.items[i], &expr->args[i]));
-        if (operand != NULL && i % 2 == 0) expr->args[i] = expr_binary(binder, EXPR_EQUAL, operand, expr->args[i]);
+        if (operand != NULL && i % 2 == 0)
+            expr->args[i] = expr_binary(binder, EXPR_EQUAL, operand, expr->args[i]);
     }
-    if (ast->b != NULL) TRY(bind(binder, ast->b, &expr->args[ast->list.count]));
-    else expr->args[ast->list.count] = expr_constant(binder->arena, value_null());
+    if (ast->b != NULL)
+        TRY(bind(binder, ast->b, &expr->args[ast->list.count]));
+    else
+        expr->args[ast->list.count] = expr_constant(binder->arena, value_null());
     return checked(expr, ast, out);
 }
 
@@ -258,7 +273,8 @@ static Error *bind_property(Binder *binder, const AstExpr *ast, Expr **out)
     TRY(bind(binder, ast->a, &expr->args[0]));
     bool entity = expr->args[0]->type == VALUE_NODE || expr->args[0]->type == VALUE_RELATIONSHIP;
     size_t end = ast->offset + ast->length;
-    AstName name = {ast->text, end >= ast->text.bytes ? end - ast->text.bytes : ast->offset, ast->text.bytes};
+    AstName name = {ast->text, end >= ast->text.bytes ? end - ast->text.bytes : ast->offset,
+                    ast->text.bytes};
     expr->name = name_ref(binder, NAME_KEY, name, entity);
     return checked(expr, ast, out);
 }
@@ -283,26 +299,33 @@ static Error *bind_slice(Binder *binder, const AstExpr *ast, Expr **out)
 
 /* ---- functions and aggregates ---- */
 
-static Error *bind_aggregate(Binder *binder, const AstExpr *ast, AggregateKind kind, uint32_t wanted, Expr **out)
+static Error *bind_aggregate(Binder *binder, const AstExpr *ast, AggregateKind kind,
+                             uint32_t wanted, Expr **out)
 {
     if (!binder->aggregates_allowed)
-        return fail_at(ERROR_INVALID_AGGREGATION, ast->offset, ast->length, "an aggregate cannot stand here");
+        return fail_at(ERROR_INVALID_AGGREGATION, ast->offset, ast->length,
+                       "an aggregate cannot stand here");
     if (binder->in_aggregate)
-        return fail_at(ERROR_INVALID_AGGREGATION, ast->offset, ast->length, "an aggregate cannot stand inside another");
+        return fail_at(ERROR_INVALID_AGGREGATION, ast->offset, ast->length,
+                       "an aggregate cannot stand inside another");
     if (ast->kind == AST_CALL && ast->list.count != wanted)
-        return fail_at(ERROR_INVALID_NUMBER_OF_ARGUMENTS, ast->offset, ast->length, "%.*s() takes %u argument%s", STR_ARG(ast->text), wanted,
+        return fail_at(ERROR_INVALID_NUMBER_OF_ARGUMENTS, ast->offset, ast->length,
+                       "%.*s() takes %u argument%s", STR_ARG(ast->text), wanted,
                        wanted == 1 ? "" : "s");
     Expr *expr = expr_new(binder->arena, EXPR_AGGREGATE, (uint32_t)ast->list.count);
     expr->aggregate = arena_new(binder->arena, AggregateSpec);
     expr->aggregate->kind = kind;
     expr->aggregate->distinct = ast->flag;
     binder->in_aggregate = true;
-    Error *error = bind_args(binder, expr, (const AstExpr *const *)ast->list.items, expr->arg_count);
+    Error *error =
+        bind_args(binder, expr, (const AstExpr *const *)ast->list.items, expr->arg_count);
     binder->in_aggregate = false;
     TRY(error);
     for (uint32_t i = 0; i < expr->arg_count; i++)
-        if (expr->args[i]->kind == EXPR_CALL && str_equal(expr->args[i]->function->name, STR("rand")))
-            return fail_at(ERROR_NON_CONSTANT_EXPRESSION, ast->offset, ast->length, "an aggregate over rand() means nothing");
+        if (expr->args[i]->kind == EXPR_CALL &&
+            str_equal(expr->args[i]->function->name, STR("rand")))
+            return fail_at(ERROR_NON_CONSTANT_EXPRESSION, ast->offset, ast->length,
+                           "an aggregate over rand() means nothing");
     expr->aggregate->argument = expr->arg_count > 0 ? expr->args[0] : NULL;
     expr->aggregate->extra = expr->arg_count > 1 ? expr->args[1] : NULL;
     expr->type = aggregate_type(expr->aggregate);
@@ -313,8 +336,10 @@ static Error *bind_aggregate(Binder *binder, const AstExpr *ast, AggregateKind k
 
 static Error *unknown_function(const AstExpr *ast, Str suggestion)
 {
-    Error *error = fail_at(ERROR_UNKNOWN_FUNCTION, ast->offset, ast->text.bytes, "no such function: %.*s", STR_ARG(ast->text));
-    return suggestion.bytes == 0 ? error : error_hint(error, "did you mean %.*s?", STR_ARG(suggestion));
+    Error *error = fail_at(ERROR_UNKNOWN_FUNCTION, ast->offset, ast->text.bytes,
+                           "no such function: %.*s", STR_ARG(ast->text));
+    return suggestion.bytes == 0 ? error
+                                 : error_hint(error, "did you mean %.*s?", STR_ARG(suggestion));
 }
 
 static Error *bind_call(Binder *binder, const AstExpr *ast, Expr **out)
@@ -322,21 +347,26 @@ static Error *bind_call(Binder *binder, const AstExpr *ast, Expr **out)
     AggregateKind kind;
     uint32_t wanted;
     Str suggestion;
-    if (aggregate_find(ast->text, &kind, &wanted)) return bind_aggregate(binder, ast, kind, wanted, out);
+    if (aggregate_find(ast->text, &kind, &wanted))
+        return bind_aggregate(binder, ast, kind, wanted, out);
     const PlanEnvironment *environment = binder->environment;
     const Function *function = function_find(ast->text, &suggestion);
-    if (function == NULL && environment->function != NULL) function = environment->function(environment->state, ast->text);
+    if (function == NULL && environment->function != NULL)
+        function = environment->function(environment->state, ast->text);
     if (function == NULL) return unknown_function(ast, suggestion);
     if (ast->list.count < function->args_min || ast->list.count > function->args_max)
-        return error_hint(fail_at(ERROR_INVALID_NUMBER_OF_ARGUMENTS, ast->offset, ast->length, "%.*s() does not take %zu arguments",
-                                  STR_ARG(function->name), ast->list.count),
+        return error_hint(fail_at(ERROR_INVALID_NUMBER_OF_ARGUMENTS, ast->offset, ast->length,
+                                  "%.*s() does not take %zu arguments", STR_ARG(function->name),
+                                  ast->list.count),
                           "%.*s%s", STR_ARG(function->name), function->signature);
     Expr *expr = expr_new(binder->arena, EXPR_CALL, (uint32_t)ast->list.count);
     expr->function = function;
     bool patterns = binder->patterns_allowed; /* exists((n)-->()) takes a pattern anywhere */
     binder->patterns_allowed = str_equal(function->name, STR("exists"));
-    Error *error = bind_args(binder, expr, (const AstExpr *const *)ast->list.items, expr->arg_count);
-    bool pattern = error == NULL && binder->patterns_allowed && ast->list.items[0]->kind == AST_PATTERN;
+    Error *error =
+        bind_args(binder, expr, (const AstExpr *const *)ast->list.items, expr->arg_count);
+    bool pattern =
+        error == NULL && binder->patterns_allowed && ast->list.items[0]->kind == AST_PATTERN;
     binder->patterns_allowed = patterns;
     TRY(error);
     if (pattern) return *out = expr->args[0], NULL;
@@ -348,7 +378,8 @@ static Error *bind_call(Binder *binder, const AstExpr *ast, Expr **out)
 static uint8_t element_type(const Expr *list)
 {
     if (list->kind == EXPR_CALL && str_equal(list->function->name, STR("nodes"))) return VALUE_NODE;
-    if (list->kind == EXPR_CALL && str_equal(list->function->name, STR("relationships"))) return VALUE_RELATIONSHIP;
+    if (list->kind == EXPR_CALL && str_equal(list->function->name, STR("relationships")))
+        return VALUE_RELATIONSHIP;
     if (list->kind != EXPR_LIST || list->arg_count == 0) return EXPR_TYPE_ANY;
     uint8_t type = list->args[0]->type;
     for (uint32_t i = 1; i < list->arg_count; i++)
@@ -394,10 +425,12 @@ static Error *bind_reduce(Binder *binder, const AstExpr *ast, Expr **out)
 
 /* ---- sub-queries ---- */
 
-static Error *bind_apply(Binder *binder, const AstExpr *ast, PlanApplyKind kind, const AstPaths *paths, uint8_t type, Expr **out)
+static Error *bind_apply(Binder *binder, const AstExpr *ast, PlanApplyKind kind,
+                         const AstPaths *paths, uint8_t type, Expr **out)
 {
     uint32_t slot;
-    TRY(plan_apply(binder, kind, paths, ast->b, ast->query, ast->c, ast->offset, ast->length, &slot));
+    TRY(plan_apply(binder, kind, paths, ast->b, ast->query, ast->c, ast->offset, ast->length,
+                   &slot));
     *out = placed(expr_slot(binder->arena, slot, type, false), ast);
     return NULL;
 }
@@ -405,7 +438,8 @@ static Error *bind_apply(Binder *binder, const AstExpr *ast, PlanApplyKind kind,
 static Error *bind_pattern(Binder *binder, const AstExpr *ast, Expr **out)
 {
     if (!binder->patterns_allowed)
-        return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, ast->offset, ast->length, "a pattern is a condition: it cannot stand here"),
+        return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, ast->offset, ast->length,
+                                  "a pattern is a condition: it cannot stand here"),
                           "use EXISTS { .. }, or a pattern comprehension [.. | ..]");
     const AstPath *path = ast->pattern;
     for (size_t i = 0; i < path->node_count; i++) {
@@ -471,16 +505,21 @@ Error *bind(Binder *binder, const AstExpr *ast, Expr **out)
     case AST_CASE: return bind_case(binder, ast, out);
     case AST_COMPREHENSION: return bind_comprehension(binder, ast, EXPR_COMPREHENSION, out);
     case AST_QUANTIFIER: {
-        static const ExprKind kinds[] = {[AST_ALL] = EXPR_ALL, [AST_ANY] = EXPR_ANY, [AST_NONE] = EXPR_NONE, [AST_SINGLE] = EXPR_SINGLE};
+        static const ExprKind kinds[] = {[AST_ALL] = EXPR_ALL,
+                                         [AST_ANY] = EXPR_ANY,
+                                         [AST_NONE] = EXPR_NONE,
+                                         [AST_SINGLE] = EXPR_SINGLE};
         return bind_comprehension(binder, ast, kinds[ast->integer], out);
     }
     case AST_REDUCE: return bind_reduce(binder, ast, out);
     case AST_PATTERN: return bind_pattern(binder, ast, out);
     case AST_PATTERN_COMPREHENSION: return bind_pattern_comprehension(binder, ast, out);
-    case AST_EXISTS: return bind_apply(binder, ast, APPLY_EXISTS, &ast->patterns, VALUE_BOOLEAN, out);
+    case AST_EXISTS:
+        return bind_apply(binder, ast, APPLY_EXISTS, &ast->patterns, VALUE_BOOLEAN, out);
     case AST_COUNT: return bind_apply(binder, ast, APPLY_COUNT, &ast->patterns, VALUE_INTEGER, out);
     case AST_MATCHES: return not_executed("full text search", ast->offset, ast->length);
-    case AST_SHORTEST: return not_executed("shortestPath inside an expression", ast->offset, ast->length);
+    case AST_SHORTEST:
+        return not_executed("shortestPath inside an expression", ast->offset, ast->length);
     case AST_STAR: break;
     }
     return fail_at(ERROR_UNEXPECTED_SYNTAX, ast->offset, ast->length, "unexpected `*`");
@@ -497,7 +536,8 @@ Error *bind_condition(Binder *binder, const AstExpr *ast, Expr **out)
     TRY(error);
     uint8_t type = (*out)->type;
     if (type == EXPR_TYPE_ANY || type == VALUE_BOOLEAN) return NULL;
-    return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length, "a condition is true or false, not %s", value_kind_name((ValueKind)type));
+    return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length,
+                   "a condition is true or false, not %s", value_kind_name((ValueKind)type));
 }
 
 Error *bind_number(Binder *binder, const AstExpr *ast, const char *what, Expr **out)
@@ -508,18 +548,23 @@ Error *bind_number(Binder *binder, const AstExpr *ast, const char *what, Expr **
     binder->scope = scope;
     if (error != NULL && error_code(error) == ERROR_UNDEFINED_VARIABLE && scope.count > 0) {
         error_drop(error);
-        return fail_at(ERROR_NON_CONSTANT_EXPRESSION, ast->offset, ast->length, "%s cannot depend on the rows", what);
+        return fail_at(ERROR_NON_CONSTANT_EXPRESSION, ast->offset, ast->length,
+                       "%s cannot depend on the rows", what);
     }
     TRY(error);
     Expr *expr = *out;
     if (expr->kind == EXPR_NEGATE && expr->args[0]->kind == EXPR_CONSTANT) {
         Value folded;
-        if (expr_fold(binder->arena, expr, &folded) == NULL) *out = expr = placed(expr_constant(binder->arena, folded), ast);
+        if (expr_fold(binder->arena, expr, &folded) == NULL)
+            *out = expr = placed(expr_constant(binder->arena, folded), ast);
     }
     if (expr->kind != EXPR_CONSTANT) return NULL;
     if (expr->value.kind == VALUE_INTEGER && expr->value.as.integer < 0)
-        return fail_at(ERROR_NEGATIVE_INTEGER_ARGUMENT, ast->offset, ast->length, "%s cannot be negative", what);
+        return fail_at(ERROR_NEGATIVE_INTEGER_ARGUMENT, ast->offset, ast->length,
+                       "%s cannot be negative", what);
     if (expr->value.kind != VALUE_INTEGER)
-        return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length, "%s is an integer, not %s", what, value_kind_name((ValueKind)expr->value.kind));
+        return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length,
+                       "%s is an integer, not %s", what,
+                       value_kind_name((ValueKind)expr->value.kind));
     return NULL;
 }

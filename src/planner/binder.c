@@ -15,7 +15,8 @@ PlanNode *plan_node(Binder *binder, PlanKind kind, size_t offset, size_t length)
     node->estimated_rows = -1;
     node->id = binder->plan->node_count++;
     node->slot = node->from_slot = node->to_slot = node->relationship_slot = SLOT_NONE;
-    node->path_slot = node->row_slot = node->out_slot = node->collect_slot = node->per_slot = SLOT_NONE;
+    node->path_slot = node->row_slot = node->out_slot = node->collect_slot = node->per_slot =
+        SLOT_NONE;
     binder->chain = node;
     return node;
 }
@@ -25,11 +26,14 @@ uint32_t new_slot(Binder *binder, Str name)
     Plan *plan = binder->plan;
     enum { NAMES_STEP = 16 };
     if (plan->slot_count % NAMES_STEP == 0) {
-        const char **larger = arena_array(binder->arena, const char *, plan->slot_count + NAMES_STEP);
-        if (plan->slot_count > 0) memcpy(larger, plan->slot_names, plan->slot_count * sizeof *larger);
+        const char **larger =
+            arena_array(binder->arena, const char *, plan->slot_count + NAMES_STEP);
+        if (plan->slot_count > 0)
+            memcpy(larger, plan->slot_names, plan->slot_count * sizeof *larger);
         plan->slot_names = larger;
     }
-    plan->slot_names[plan->slot_count] = name.bytes == 0 ? NULL : str_copy(binder->arena, name).data;
+    plan->slot_names[plan->slot_count] =
+        name.bytes == 0 ? NULL : str_copy(binder->arena, name).data;
     return plan->slot_count++;
 }
 
@@ -62,7 +66,11 @@ static uint8_t type_of_kind(VariableKind kind, uint8_t type)
 
 Variable *scope_add(Binder *binder, Str name, VariableKind kind, uint8_t type)
 {
-    Variable variable = {.name = name, .kind = kind, .slot = new_slot(binder, name), .type = type_of_kind(kind, type), .nullable = true};
+    Variable variable = {.name = name,
+                         .kind = kind,
+                         .slot = new_slot(binder, name),
+                         .type = type_of_kind(kind, type),
+                         .nullable = true};
     scope_append(binder, &binder->scope, variable);
     return &binder->scope.items[binder->scope.count - 1];
 }
@@ -98,17 +106,20 @@ Error *fail_at(ErrorCode code, size_t offset, size_t length, const char *format,
 
 Error *not_executed(const char *what, size_t offset, size_t length)
 {
-    return fail_at(ERROR_NOT_EXECUTED_YET, offset, length, "%s is part of the language, but this version does not execute it", what);
+    return fail_at(ERROR_NOT_EXECUTED_YET, offset, length,
+                   "%s is part of the language, but this version does not execute it", what);
 }
 
 Error *undefined_variable(Binder *binder, Str name, size_t offset, size_t length)
 {
-    Error *error = fail_at(ERROR_UNDEFINED_VARIABLE, offset, length, "variable `%.*s` is not defined", STR_ARG(name));
+    Error *error = fail_at(ERROR_UNDEFINED_VARIABLE, offset, length,
+                           "variable `%.*s` is not defined", STR_ARG(name));
     size_t best = 3;
     Str nearest = {"", 0};
     for (size_t i = 0; i < binder->scope.count; i++) {
         size_t distance = str_distance(name, binder->scope.items[i].name, 2);
-        if (distance < best && distance < name.bytes) best = distance, nearest = binder->scope.items[i].name;
+        if (distance < best && distance < name.bytes)
+            best = distance, nearest = binder->scope.items[i].name;
     }
     return nearest.bytes == 0 ? error : error_hint(error, "did you mean `%.*s`?", STR_ARG(nearest));
 }
@@ -127,29 +138,40 @@ static Str nearest_name(Binder *binder, NameKind kind, Str text)
 
 static void warn_unknown(Binder *binder, NameKind kind, AstName name)
 {
-    static const char *const what[] = {[NAME_LABEL] = "label", [NAME_TYPE] = "relationship type", [NAME_KEY] = "property"};
-    static const ErrorCode codes[] = {[NAME_LABEL] = ERROR_UNKNOWN_LABEL, [NAME_TYPE] = ERROR_UNKNOWN_TYPE, [NAME_KEY] = ERROR_UNKNOWN_PROPERTY};
+    static const char *const what[] = {
+        [NAME_LABEL] = "label", [NAME_TYPE] = "relationship type", [NAME_KEY] = "property"};
+    static const ErrorCode codes[] = {[NAME_LABEL] = ERROR_UNKNOWN_LABEL,
+                                      [NAME_TYPE] = ERROR_UNKNOWN_TYPE,
+                                      [NAME_KEY] = ERROR_UNKNOWN_PROPERTY};
     enum { WARNINGS_MAX = 100, WARNINGS_STEP = 8 };
     Plan *plan = binder->plan;
     for (uint32_t i = 0; i < plan->warning_count; i++)
         if (plan->warnings[i].offset == name.offset) return;
     if (plan->warning_count == WARNINGS_MAX) return;
     if (plan->warning_count % WARNINGS_STEP == 0) {
-        PlanWarning *larger = arena_array(binder->arena, PlanWarning, plan->warning_count + WARNINGS_STEP);
-        if (plan->warning_count > 0) memcpy(larger, plan->warnings, plan->warning_count * sizeof *larger);
+        PlanWarning *larger =
+            arena_array(binder->arena, PlanWarning, plan->warning_count + WARNINGS_STEP);
+        if (plan->warning_count > 0)
+            memcpy(larger, plan->warnings, plan->warning_count * sizeof *larger);
         plan->warnings = larger;
     }
     Str nearest = nearest_name(binder, kind, name.text);
-    const char *hint = nearest.bytes == 0 ? "" : arena_printf(binder->arena, "did you mean %.*s?", STR_ARG(nearest));
-    const char *message = arena_printf(binder->arena, "unknown %s: %.*s", what[kind], STR_ARG(name.text));
-    plan->warnings[plan->warning_count++] = (PlanWarning){codes[kind], message, hint, name.offset, name.length};
+    const char *hint = nearest.bytes == 0
+                           ? ""
+                           : arena_printf(binder->arena, "did you mean %.*s?", STR_ARG(nearest));
+    const char *message =
+        arena_printf(binder->arena, "unknown %s: %.*s", what[kind], STR_ARG(name.text));
+    plan->warnings[plan->warning_count++] =
+        (PlanWarning){codes[kind], message, hint, name.offset, name.length};
 }
 
 NameRef name_ref(Binder *binder, NameKind kind, AstName name, bool reading)
 {
     NameRef ref = {name.text, graph_name_find(binder->view->graph, kind, name.text)};
-    bool empty = graph_name_count(binder->view->graph, NAME_KEY) == 0 && graph_name_count(binder->view->graph, NAME_LABEL) == 0;
-    if (ref.id == GRAPH_NAME_UNKNOWN && reading && !binder->writing && !empty) warn_unknown(binder, kind, name);
+    bool empty = graph_name_count(binder->view->graph, NAME_KEY) == 0 &&
+                 graph_name_count(binder->view->graph, NAME_LABEL) == 0;
+    if (ref.id == GRAPH_NAME_UNKNOWN && reading && !binder->writing && !empty)
+        warn_unknown(binder, kind, name);
     return ref;
 }
 

@@ -22,10 +22,13 @@ static Error *plan_index(Binder *binder, const AstStatement *statement)
     plan->index.name = statement->name.text;
     plan->index.tolerant = statement->tolerant;
     if (!create) return NULL;
-    if (statement->index_kind == AST_INDEX_TEXT) return not_executed("a text index", statement->offset, statement->length);
-    if (statement->on_relationship) return not_executed("an index on relationships", statement->offset, statement->length);
+    if (statement->index_kind == AST_INDEX_TEXT)
+        return not_executed("a text index", statement->offset, statement->length);
+    if (statement->on_relationship)
+        return not_executed("an index on relationships", statement->offset, statement->length);
     if (statement->properties.count != 1)
-        return not_executed("an index on several properties", statement->properties.items[1].offset, statement->properties.items[1].length);
+        return not_executed("an index on several properties", statement->properties.items[1].offset,
+                            statement->properties.items[1].length);
     plan->index.vector = statement->index_kind == AST_INDEX_VECTOR;
     plan->index.label = statement->label.text;
     plan->index.property = statement->properties.items[0].text;
@@ -37,7 +40,8 @@ static Error *plan_copy_from(Binder *binder, const AstStatement *statement)
 {
     static const char *const names[] = {"read", "created", "matched", "skipped", "columns"};
     Plan *plan = binder->plan;
-    plan->statement = statement->kind == COMMAND_COPY_NODES ? STATEMENT_COPY_NODES : STATEMENT_COPY_RELATIONSHIPS;
+    plan->statement =
+        statement->kind == COMMAND_COPY_NODES ? STATEMENT_COPY_NODES : STATEMENT_COPY_RELATIONSHIPS;
     plan->writes = true;
     plan->name = statement->label.text;
     TRY(bind(binder, statement->expr, &plan->source));
@@ -67,7 +71,8 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
         columns(binder, shows[i].names, shows[i].count);
         return NULL;
     }
-    return error_hint(fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length, "nothing to show: %.*s", STR_ARG(statement->name.text)),
+    return error_hint(fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length,
+                              "nothing to show: %.*s", STR_ARG(statement->name.text)),
                       "SHOW INDEXES, LABELS, TYPES, PROPERTIES, FUNCTIONS or STRATEGIES");
 }
 
@@ -85,9 +90,11 @@ Error *plan_command(Binder *binder, const AstStatement *statement)
     case COMMAND_COPY_RELATIONSHIPS: return plan_copy_from(binder, statement);
     case COMMAND_COPY_TO: return not_executed("COPY .. TO", statement->offset, statement->length);
     case COMMAND_CREATE_CONSTRAINT:
-    case COMMAND_DROP_CONSTRAINT: return not_executed("a constraint", statement->offset, statement->length);
+    case COMMAND_DROP_CONSTRAINT:
+        return not_executed("a constraint", statement->offset, statement->length);
     case COMMAND_CREATE_SNAPSHOT:
-    case COMMAND_DROP_SNAPSHOT: return not_executed("a snapshot", statement->offset, statement->length);
+    case COMMAND_DROP_SNAPSHOT:
+        return not_executed("a snapshot", statement->offset, statement->length);
     case COMMAND_CREATE_TOPIC:
     case COMMAND_DROP_TOPIC: return not_executed("a topic", statement->offset, statement->length);
     case COMMAND_QUERY: break;

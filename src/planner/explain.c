@@ -1,5 +1,6 @@
 /*
- * explain.c - plans as people read them: one operator a line, the last one first, sub-plans indented.
+ * explain.c - plans as people read them: one operator a line, the last one first, sub-plans
+ * indented.
  */
 #include "config.h"
 
@@ -12,15 +13,37 @@ typedef struct Explain {
     const int64_t *elapsed_ns;
 } Explain;
 
-static const char *const kind_names[] = {
-    [PLAN_UNIT] = "Unit", [PLAN_ARGUMENT] = "Argument", [PLAN_NODE_SCAN] = "NodeScan", [PLAN_NODE_SEEK] = "NodeSeek",
-    [PLAN_NODE_BY_ID] = "NodeById", [PLAN_EXPAND] = "Expand", [PLAN_EXPAND_VARIABLE] = "ExpandVariable",
-    [PLAN_RELATIONSHIP_SCAN] = "RelationshipScan", [PLAN_RELATIONSHIP_ENDS] = "RelationshipEnds", [PLAN_SHORTEST] = "ShortestPath",
-    [PLAN_FILTER] = "Filter", [PLAN_PROJECT] = "Project", [PLAN_UNWIND] = "Unwind", [PLAN_AGGREGATE] = "Aggregate",
-    [PLAN_DISTINCT] = "Distinct", [PLAN_SORT] = "Sort", [PLAN_SKIP] = "Skip", [PLAN_LIMIT] = "Limit", [PLAN_UNION] = "Union",
-    [PLAN_APPLY] = "Apply", [PLAN_CREATE] = "Create", [PLAN_MERGE] = "Merge", [PLAN_SET] = "Set", [PLAN_REMOVE] = "Remove",
-    [PLAN_DELETE] = "Delete", [PLAN_FOREACH] = "Foreach", [PLAN_LOAD] = "Load", [PLAN_CALL] = "Call", [PLAN_SCORE] = "VectorTopK",
-    [PLAN_RANK] = "Rank", [PLAN_PRODUCE] = "Produce"};
+static const char *const kind_names[] = {[PLAN_UNIT] = "Unit",
+                                         [PLAN_ARGUMENT] = "Argument",
+                                         [PLAN_NODE_SCAN] = "NodeScan",
+                                         [PLAN_NODE_SEEK] = "NodeSeek",
+                                         [PLAN_NODE_BY_ID] = "NodeById",
+                                         [PLAN_EXPAND] = "Expand",
+                                         [PLAN_EXPAND_VARIABLE] = "ExpandVariable",
+                                         [PLAN_RELATIONSHIP_SCAN] = "RelationshipScan",
+                                         [PLAN_RELATIONSHIP_ENDS] = "RelationshipEnds",
+                                         [PLAN_SHORTEST] = "ShortestPath",
+                                         [PLAN_FILTER] = "Filter",
+                                         [PLAN_PROJECT] = "Project",
+                                         [PLAN_UNWIND] = "Unwind",
+                                         [PLAN_AGGREGATE] = "Aggregate",
+                                         [PLAN_DISTINCT] = "Distinct",
+                                         [PLAN_SORT] = "Sort",
+                                         [PLAN_SKIP] = "Skip",
+                                         [PLAN_LIMIT] = "Limit",
+                                         [PLAN_UNION] = "Union",
+                                         [PLAN_APPLY] = "Apply",
+                                         [PLAN_CREATE] = "Create",
+                                         [PLAN_MERGE] = "Merge",
+                                         [PLAN_SET] = "Set",
+                                         [PLAN_REMOVE] = "Remove",
+                                         [PLAN_DELETE] = "Delete",
+                                         [PLAN_FOREACH] = "Foreach",
+                                         [PLAN_LOAD] = "Load",
+                                         [PLAN_CALL] = "Call",
+                                         [PLAN_SCORE] = "VectorTopK",
+                                         [PLAN_RANK] = "Rank",
+                                         [PLAN_PRODUCE] = "Produce"};
 
 static void slot_name(const Explain *explain, uint32_t slot)
 {
@@ -89,7 +112,8 @@ static void details(const Explain *explain, const PlanNode *node)
     case PLAN_NODE_SEEK:
     case PLAN_NODE_BY_ID:
         node_shape(explain, node->slot, node->labels, node->label_count);
-        if (node->kind == PLAN_NODE_SEEK) buffer_printf(explain->out, ".%.*s", STR_ARG(node->key.text));
+        if (node->kind == PLAN_NODE_SEEK)
+            buffer_printf(explain->out, ".%.*s", STR_ARG(node->key.text));
         buffer_text(explain->out, " = ");
         expr_print(explain->out, node->expr, explain->plan->slot_names);
         break;
@@ -106,7 +130,8 @@ static void details(const Explain *explain, const PlanNode *node)
     case PLAN_SORT: items_shape(explain, node->items, node->item_count); break;
     case PLAN_AGGREGATE:
         items_shape(explain, node->items, node->item_count);
-        buffer_printf(explain->out, "%s%u aggregate%s", node->item_count > 0 ? ": " : "", node->aggregate_count, node->aggregate_count == 1 ? "" : "s");
+        buffer_printf(explain->out, "%s%u aggregate%s", node->item_count > 0 ? ": " : "",
+                      node->aggregate_count, node->aggregate_count == 1 ? "" : "s");
         break;
     case PLAN_APPLY: buffer_text(explain->out, applies[node->apply]); break;
     case PLAN_SCORE:
@@ -120,9 +145,12 @@ static void line(const Explain *explain, const PlanNode *node, int depth)
 {
     buffer_printf(explain->out, "%*s%s", depth * 2, "", kind_names[node->kind]);
     details(explain, node);
-    if (node->estimated_rows >= 0) buffer_printf(explain->out, "  ~%.0f rows", node->estimated_rows);
-    if (explain->actual != NULL) buffer_printf(explain->out, "  %llu rows", (unsigned long long)explain->actual[node->id]);
-    if (explain->elapsed_ns != NULL) buffer_printf(explain->out, "  %.3f ms", (double)explain->elapsed_ns[node->id] / 1e6);
+    if (node->estimated_rows >= 0)
+        buffer_printf(explain->out, "  ~%.0f rows", node->estimated_rows);
+    if (explain->actual != NULL)
+        buffer_printf(explain->out, "  %llu rows", (unsigned long long)explain->actual[node->id]);
+    if (explain->elapsed_ns != NULL)
+        buffer_printf(explain->out, "  %.3f ms", (double)explain->elapsed_ns[node->id] / 1e6);
     buffer_char(explain->out, '\n');
 }
 
@@ -136,7 +164,8 @@ static void tree(const Explain *explain, const PlanNode *node, int depth)
     }
 }
 
-void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual, const int64_t *elapsed_ns)
+void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual,
+                     const int64_t *elapsed_ns)
 {
     Explain explain = {out, plan, actual, elapsed_ns};
     if (plan->root != NULL) tree(&explain, plan->root, 0);

@@ -1,5 +1,6 @@
 /*
- * extension.c - what ContextQL adds to openCypher: VECTOR .. SIMILAR TO, RANK BY, SEARCH, LOAD FROM.
+ * extension.c - what ContextQL adds to openCypher: VECTOR .. SIMILAR TO, RANK BY, SEARCH, LOAD
+ * FROM.
  */
 #include "config.h"
 
@@ -17,24 +18,32 @@ static bool mentions(const AstExpr *ast, Str name)
     return false;
 }
 
-/* VECTOR without a target means the last node variable of the preceding MATCH that the query expression does not mention. */
-static Error *implied_variable(Binder *binder, const AstScore *score, const AstClause *before, Variable **out)
+/* VECTOR without a target means the last node variable of the preceding MATCH that the query
+ * expression does not mention. */
+static Error *implied_variable(Binder *binder, const AstScore *score, const AstClause *before,
+                               Variable **out)
 {
     *out = NULL;
     if (before == NULL || before->kind != CLAUSE_MATCH)
-        return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length, "what shall be ranked?"), "name it: VECTOR d.embedding SIMILAR TO ..");
+        return error_hint(
+            fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length, "what shall be ranked?"),
+            "name it: VECTOR d.embedding SIMILAR TO ..");
     for (size_t p = 0; p < before->patterns.count; p++)
         for (size_t i = 0; i < before->patterns.items[p]->node_count; i++) {
             Str name = before->patterns.items[p]->nodes[i].variable.text;
-            if (name.bytes > 0 && !mentions(score->query, name)) *out = scope_find(&binder->scope, name);
+            if (name.bytes > 0 && !mentions(score->query, name))
+                *out = scope_find(&binder->scope, name);
         }
     if (*out != NULL) return NULL;
-    return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length, "every node of the MATCH is in the query itself"),
+    return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length,
+                              "every node of the MATCH is in the query itself"),
                       "name what shall be ranked: VECTOR d.embedding SIMILAR TO ..");
 }
 
-/* The property: the one of the same name as in the query expression, else that of the label's only vector index. */
-static Error *implied_property(Binder *binder, const AstScore *score, const Variable *variable, AstName *out)
+/* The property: the one of the same name as in the query expression, else that of the label's only
+ * vector index. */
+static Error *implied_property(Binder *binder, const AstScore *score, const Variable *variable,
+                               AstName *out)
 {
     const Graph *graph = binder->view->graph;
     if (score->query->kind == AST_PROPERTY) {
@@ -49,12 +58,14 @@ static Error *implied_property(Binder *binder, const AstScore *score, const Vari
             fits = fits || variable->labels[l].id == index->label;
         if (!fits) continue;
         if (found != NULL)
-            return fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length, "two vector indexes fit: %.*s and %.*s", STR_ARG(found->name),
+            return fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length,
+                           "two vector indexes fit: %.*s and %.*s", STR_ARG(found->name),
                            STR_ARG(index->name));
         found = index;
     }
     if (found == NULL)
-        return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length, "no property is named, and no vector index tells one"),
+        return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length,
+                                  "no property is named, and no vector index tells one"),
                           "name it: VECTOR %.*s.embedding SIMILAR TO ..", STR_ARG(variable->name));
     *out = (AstName){graph_name_text(graph, NAME_KEY, found->key), score->offset, score->length};
     return NULL;
@@ -63,27 +74,36 @@ static Error *implied_property(Binder *binder, const AstScore *score, const Vari
 static PlanMetric metric_of(Binder *binder, const Variable *variable, NameRef key)
 {
     for (uint32_t l = 0; l < variable->label_count; l++) {
-        const GraphIndex *index = graph_index_on(binder->view->graph, variable->labels[l].id, key.id, true);
+        const GraphIndex *index =
+            graph_index_on(binder->view->graph, variable->labels[l].id, key.id, true);
         if (index != NULL) return (PlanMetric)index->metric;
     }
     return METRIC_COSINE;
 }
 
-static Error *bind_leg(Binder *binder, const AstScore *score, const AstClause *before, PlanScoreLeg *leg)
+static Error *bind_leg(Binder *binder, const AstScore *score, const AstClause *before,
+                       PlanScoreLeg *leg)
 {
     Variable *variable;
     AstName property = score->property;
     if (score->text) return not_executed("full text search", score->offset, score->length);
-    if (score->variable.text.bytes == 0) TRY(implied_variable(binder, score, before, &variable));
-    else variable = scope_find(&binder->scope, score->variable.text);
-    if (variable == NULL) return undefined_variable(binder, score->variable.text, score->variable.offset, score->variable.length);
-    if (variable->kind != VARIABLE_NODE && !(variable->kind == VARIABLE_VALUE && variable->type == EXPR_TYPE_ANY))
-        return fail_at(ERROR_VARIABLE_TYPE_CONFLICT, score->offset, score->length, "`%.*s` is not a node", STR_ARG(variable->name));
+    if (score->variable.text.bytes == 0)
+        TRY(implied_variable(binder, score, before, &variable));
+    else
+        variable = scope_find(&binder->scope, score->variable.text);
+    if (variable == NULL)
+        return undefined_variable(binder, score->variable.text, score->variable.offset,
+                                  score->variable.length);
+    if (variable->kind != VARIABLE_NODE &&
+        !(variable->kind == VARIABLE_VALUE && variable->type == EXPR_TYPE_ANY))
+        return fail_at(ERROR_VARIABLE_TYPE_CONFLICT, score->offset, score->length,
+                       "`%.*s` is not a node", STR_ARG(variable->name));
     if (property.text.bytes == 0) TRY(implied_property(binder, score, variable, &property));
     TRY(bind(binder, score->query, &leg->expr));
     uint8_t type = leg->expr->type;
     if (type != EXPR_TYPE_ANY && type != VALUE_LIST && type != VALUE_VECTOR)
-        return fail_at(ERROR_INVALID_ARGUMENT_TYPE, score->query->offset, score->query->length, "a vector or a list of numbers is wanted, not %s",
+        return fail_at(ERROR_INVALID_ARGUMENT_TYPE, score->query->offset, score->query->length,
+                       "a vector or a list of numbers is wanted, not %s",
                        value_kind_name((ValueKind)type));
     leg->vector = true;
     leg->slot = variable->slot;
@@ -100,27 +120,33 @@ static Error *check_options(const AstExpr *options, const char *const *known)
         while (known[k] != NULL && !str_equal(name.text, str_from(known[k])))
             k++;
         if (known[k] != NULL) continue;
-        Error *error = fail_at(ERROR_UNKNOWN_OPTION, name.offset, name.length, "no such option: %.*s", STR_ARG(name.text));
+        Error *error = fail_at(ERROR_UNKNOWN_OPTION, name.offset, name.length,
+                               "no such option: %.*s", STR_ARG(name.text));
         for (k = 0; known[k] != NULL; k++)
-            if (str_distance(name.text, str_from(known[k]), 2) <= 2) return error_hint(error, "did you mean %s?", known[k]);
+            if (str_distance(name.text, str_from(known[k]), 2) <= 2)
+                return error_hint(error, "did you mean %s?", known[k]);
         return error;
     }
     return NULL;
 }
 
 /* LIMIT k PER v AS name WHERE .., alike for VECTOR and RANK. */
-static Error *finish_score(Binder *binder, const AstClause *clause, PlanNode *plan, Str default_name)
+static Error *finish_score(Binder *binder, const AstClause *clause, PlanNode *plan,
+                           Str default_name)
 {
     if (clause->limit != NULL) TRY(bind_number(binder, clause->limit, "LIMIT", &plan->limit));
     if (clause->per.text.bytes > 0) {
         const Variable *per = scope_find(&binder->scope, clause->per.text);
-        if (per == NULL) return undefined_variable(binder, clause->per.text, clause->per.offset, clause->per.length);
+        if (per == NULL)
+            return undefined_variable(binder, clause->per.text, clause->per.offset,
+                                      clause->per.length);
         plan->per_slot = per->slot;
     }
     plan->slots = scope_slots(binder, &plan->slot_count);
     Str name = clause->name.text.bytes > 0 ? clause->name.text : default_name;
     if (scope_find(&binder->scope, name) != NULL)
-        return error_hint(fail_at(ERROR_COLUMN_NAME_CONFLICT, clause->offset, clause->length, "there is a column `%.*s` already", STR_ARG(name)),
+        return error_hint(fail_at(ERROR_COLUMN_NAME_CONFLICT, clause->offset, clause->length,
+                                  "there is a column `%.*s` already", STR_ARG(name)),
                           "give this one a name with AS");
     plan->slot = scope_add(binder, name, VARIABLE_VALUE, VALUE_FLOAT)->slot;
     if (clause->where == NULL) return NULL;
@@ -151,13 +177,16 @@ Error *plan_rank(Binder *binder, const AstClause *clause, const AstClause *befor
     const PlanEnvironment *environment = binder->environment;
     Str strategy = clause->name2.text;
     if (environment->strategy == NULL || !environment->strategy(environment->state, strategy))
-        return error_hint(fail_at(ERROR_NAME_UNKNOWN, clause->name2.offset, clause->name2.length, "no such strategy: %.*s", STR_ARG(strategy)),
+        return error_hint(fail_at(ERROR_NAME_UNKNOWN, clause->name2.offset, clause->name2.length,
+                                  "no such strategy: %.*s", STR_ARG(strategy)),
                           "SHOW STRATEGIES lists them");
     PlanScoreLeg *legs = arena_array(binder->arena, PlanScoreLeg, clause->legs.count + 1);
     Expr *options = NULL;
     for (size_t i = 0; i < clause->legs.count; i++) {
-        if (clause->legs.items[i].score != NULL) TRY(bind_leg(binder, clause->legs.items[i].score, before, &legs[i]));
-        else TRY(bind(binder, clause->legs.items[i].expr, &legs[i].expr));
+        if (clause->legs.items[i].score != NULL)
+            TRY(bind_leg(binder, clause->legs.items[i].score, before, &legs[i]));
+        else
+            TRY(bind(binder, clause->legs.items[i].expr, &legs[i].expr));
     }
     if (clause->options != NULL) TRY(bind(binder, clause->options, &options));
     PlanNode *plan = plan_node(binder, PLAN_RANK, clause->offset, clause->length);
@@ -168,20 +197,26 @@ Error *plan_rank(Binder *binder, const AstClause *clause, const AstClause *befor
     return finish_score(binder, clause, plan, STR("rank_score"));
 }
 
-/* SEARCH v IN (VECTOR INDEX i FOR e WHERE c LIMIT k) SCORE AS s: the same operator in another's words. */
+/* SEARCH v IN (VECTOR INDEX i FOR e WHERE c LIMIT k) SCORE AS s: the same operator in another's
+ * words. */
 Error *plan_search(Binder *binder, const AstClause *clause)
 {
     const GraphIndex *index = graph_index_named(binder->view->graph, clause->name2.text);
     if (index == NULL || !index->vector)
-        return error_hint(fail_at(ERROR_NAME_UNKNOWN, clause->name2.offset, clause->name2.length, "no such vector index: %.*s", STR_ARG(clause->name2.text)),
+        return error_hint(fail_at(ERROR_NAME_UNKNOWN, clause->name2.offset, clause->name2.length,
+                                  "no such vector index: %.*s", STR_ARG(clause->name2.text)),
                           "SHOW INDEXES lists them");
     if (clause->where != NULL) {
         Expr *expr;
         TRY(bind_condition(binder, clause->where, &expr));
         plan_node(binder, PLAN_FILTER, clause->where->offset, clause->where->length)->expr = expr;
     }
-    AstScore score = {.variable = clause->per, .query = clause->expr, .offset = clause->offset, .length = clause->length};
-    score.property = (AstName){graph_name_text(binder->view->graph, NAME_KEY, index->key), clause->name2.offset, clause->name2.length};
+    AstScore score = {.variable = clause->per,
+                      .query = clause->expr,
+                      .offset = clause->offset,
+                      .length = clause->length};
+    score.property = (AstName){graph_name_text(binder->view->graph, NAME_KEY, index->key),
+                               clause->name2.offset, clause->name2.length};
     PlanScoreLeg *leg = arena_new(binder->arena, PlanScoreLeg);
     TRY(bind_leg(binder, &score, NULL, leg));
     leg->metric = (PlanMetric)index->metric;
@@ -217,8 +252,10 @@ static Error *csv_options(Binder *binder, const AstClause *clause, Expr **out)
     Expr *options = *out = expr_new(binder->arena, EXPR_MAP, 0), *delimiter;
     options->type = VALUE_MAP;
     map_entry(binder, options, "format", expr_constant(binder->arena, value_string(STR("csv"))));
-    map_entry(binder, options, "header", expr_constant(binder->arena, value_boolean(clause->headers)));
-    if (!clause->headers) map_entry(binder, options, "lists", expr_constant(binder->arena, value_boolean(true)));
+    map_entry(binder, options, "header",
+              expr_constant(binder->arena, value_boolean(clause->headers)));
+    if (!clause->headers)
+        map_entry(binder, options, "lists", expr_constant(binder->arena, value_boolean(true)));
     if (clause->delimiter == NULL) return NULL;
     TRY(bind(binder, clause->delimiter, &delimiter));
     map_entry(binder, options, "delimiter", delimiter);
@@ -227,14 +264,16 @@ static Error *csv_options(Binder *binder, const AstClause *clause, Expr **out)
 
 Error *plan_load(Binder *binder, const AstClause *clause)
 {
-    static const char *const known[] = {"format", "header", "delimiter", "quote", "null", "skip", "limit", "type", "dimensions", NULL};
+    static const char *const known[] = {"format", "header", "delimiter", "quote",      "null",
+                                        "skip",   "limit",  "type",      "dimensions", NULL};
     Expr *source, *options = NULL;
     TRY(bind(binder, clause->expr, &source));
     TRY(check_options(clause->options, known));
     if (clause->options != NULL) TRY(bind(binder, clause->options, &options));
     if (clause->csv) TRY(csv_options(binder, clause, &options));
     if (scope_find(&binder->scope, clause->name.text) != NULL)
-        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, clause->name.offset, clause->name.length, "`%.*s` is there already", STR_ARG(clause->name.text));
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, clause->name.offset, clause->name.length,
+                       "`%.*s` is there already", STR_ARG(clause->name.text));
     PlanNode *plan = plan_node(binder, PLAN_LOAD, clause->offset, clause->length);
     plan->expr = source;
     plan->options = options;

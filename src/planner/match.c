@@ -1,20 +1,21 @@
 /*
  * match.c - patterns become chains of scans and expansions.
  *
- * The patterns of one clause make a graph of nodes and relationships. Planning starts from what is bound, else from the
- * cheapest node (an index, an id, the rarest label, any), and goes on over relationships that touch what is bound, those
- * between two bound nodes first. A filter is put on the chain as soon as every variable it names is bound; conditions that
- * hold sub-queries come last, because they are planned on the chain themselves.
+ * The patterns of one clause make a graph of nodes and relationships. Planning starts from what is
+ * bound, else from the cheapest node (an index, an id, the rarest label, any), and goes on over
+ * relationships that touch what is bound, those between two bound nodes first. A filter is put on
+ * the chain as soon as every variable it names is bound; conditions that hold sub-queries come
+ * last, because they are planned on the chain themselves.
  *
- * Relationships of one clause are different from one another: each expansion is told the slots of those planned before it
- * that could be the same.
+ * Relationships of one clause are different from one another: each expansion is told the slots of
+ * those planned before it that could be the same.
  */
 #include "config.h"
 
 #include "planner/planner_internal.h"
 
 typedef struct PatternNode {
-    Str name;           /* empty: anonymous */
+    Str name; /* empty: anonymous */
     uint32_t slot;
     bool bound;
     const AstNode *ast; /* the first that names labels or properties */
@@ -24,9 +25,9 @@ typedef struct PatternNode {
 
 typedef struct PatternRelationship {
     const AstRelationship *ast;
-    uint32_t from, to;  /* pattern nodes */
+    uint32_t from, to; /* pattern nodes */
     uint32_t slot;
-    bool bound;         /* in an earlier clause */
+    bool bound; /* in an earlier clause */
     bool done;
     NameRef *types;
     Expr *step;
@@ -47,7 +48,7 @@ typedef struct Pattern {
     size_t relationship_count, relationship_capacity;
     Filter *filters;
     size_t filter_count, filter_capacity;
-    uint32_t *slots;    /* bound now, by slot */
+    uint32_t *slots; /* bound now, by slot */
     size_t slot_count, slot_capacity;
     size_t scope_before; /* variables up to here existed before the clause */
 } Pattern;
@@ -56,12 +57,14 @@ typedef struct Pattern {
 
 static Error *conflict(const AstName *name, const char *is, const char *wanted)
 {
-    return fail_at(ERROR_VARIABLE_TYPE_CONFLICT, name->offset, name->length, "`%.*s` is a %s, not a %s", STR_ARG(name->text), is, wanted);
+    return fail_at(ERROR_VARIABLE_TYPE_CONFLICT, name->offset, name->length,
+                   "`%.*s` is a %s, not a %s", STR_ARG(name->text), is, wanted);
 }
 
 static const char *kind_name(const Variable *variable)
 {
-    static const char *const names[] = {"value", "node", "relationship", "list of relationships", "path"};
+    static const char *const names[] = {"value", "node", "relationship", "list of relationships",
+                                        "path"};
     return names[variable->kind];
 }
 
@@ -83,7 +86,8 @@ static Error *refuse_local(const Binder *binder, const AstName *name)
 {
     for (uint32_t i = 0; i < binder->local_count && name->text.bytes > 0; i++)
         if (str_equal(binder->locals[i].name, name->text))
-            return not_executed("a pattern over the variable of a comprehension", name->offset, name->length);
+            return not_executed("a pattern over the variable of a comprehension", name->offset,
+                                name->length);
     return NULL;
 }
 
@@ -96,12 +100,14 @@ static Error *find_node(Binder *binder, Pattern *pattern, const AstNode *ast, ui
     PatternNode node = {.name = name};
     Variable *known = name.bytes == 0 ? NULL : scope_find(&binder->scope, name);
     if (known != NULL) {
-        bool fits = known->kind == VARIABLE_NODE || (known->kind == VARIABLE_VALUE && known->type == EXPR_TYPE_ANY);
+        bool fits = known->kind == VARIABLE_NODE ||
+                    (known->kind == VARIABLE_VALUE && known->type == EXPR_TYPE_ANY);
         if (!fits) return conflict(&ast->variable, kind_name(known), "node");
         node.slot = known->slot;
         node.bound = true;
     } else {
-        node.slot = name.bytes == 0 ? new_slot(binder, name) : scope_add(binder, name, VARIABLE_NODE, VALUE_NODE)->slot;
+        node.slot = name.bytes == 0 ? new_slot(binder, name)
+                                    : scope_add(binder, name, VARIABLE_NODE, VALUE_NODE)->slot;
     }
     mem_reserve(pattern->nodes, pattern->node_capacity, pattern->node_count + 1);
     *out = (uint32_t)pattern->node_count;
@@ -118,7 +124,8 @@ static void add_filter(Pattern *pattern, Expr *expr)
 static Error *refuse_parameter(const AstExpr *properties, bool merge)
 {
     if (properties == NULL || properties->kind != AST_PARAMETER) return NULL;
-    return error_hint(fail_at(ERROR_INVALID_PARAMETER_USE, properties->offset, properties->length, "a parameter cannot stand for all properties in %s",
+    return error_hint(fail_at(ERROR_INVALID_PARAMETER_USE, properties->offset, properties->length,
+                              "a parameter cannot stand for all properties in %s",
                               merge ? "MERGE" : "MATCH"),
                       "name the properties: {key: $%.*s.key}", STR_ARG(properties->text));
 }
@@ -131,14 +138,16 @@ static void add_labels(Binder *binder, Pattern *pattern, uint32_t index, const A
         if (node->label_count == node->label_capacity) {
             uint32_t capacity = node->label_capacity < 4 ? 4 : node->label_capacity * 2;
             NameRef *larger = arena_array(binder->arena, NameRef, capacity);
-            if (node->label_count > 0) memcpy(larger, node->labels, node->label_count * sizeof *larger);
+            if (node->label_count > 0)
+                memcpy(larger, node->labels, node->label_count * sizeof *larger);
             node->labels = larger;
             node->label_capacity = capacity;
         }
         node->labels[node->label_count++] = refs[i];
     }
     Variable *variable = node->name.bytes == 0 ? NULL : scope_find(&binder->scope, node->name);
-    if (variable != NULL && node->label_count > 0) variable->labels = node->labels, variable->label_count = node->label_count;
+    if (variable != NULL && node->label_count > 0)
+        variable->labels = node->labels, variable->label_count = node->label_count;
     if (!node->bound || ast->labels.count == 0) return;
     Expr *has = expr_new(binder->arena, EXPR_HAS_LABELS, 1);
     has->args[0] = expr_slot(binder->arena, node->slot, VALUE_NODE, true);
@@ -149,7 +158,8 @@ static void add_labels(Binder *binder, Pattern *pattern, uint32_t index, const A
     add_filter(pattern, has);
 }
 
-static Expr *property_equals(Binder *binder, Expr *entity, const AstName *key, Expr *value, NameKind kind, bool entity_known)
+static Expr *property_equals(Binder *binder, Expr *entity, const AstName *key, Expr *value,
+                             NameKind kind, bool entity_known)
 {
     (void)kind;
     Expr *property = expr_new(binder->arena, EXPR_PROPERTY, 1);
@@ -159,18 +169,21 @@ static Expr *property_equals(Binder *binder, Expr *entity, const AstName *key, E
     return expr_binary(binder, EXPR_EQUAL, property, value);
 }
 
-static Error *add_node_properties(Binder *binder, Pattern *pattern, uint32_t slot, const AstExpr *map)
+static Error *add_node_properties(Binder *binder, Pattern *pattern, uint32_t slot,
+                                  const AstExpr *map)
 {
     for (size_t i = 0; map != NULL && i < map->list.count; i++) {
         Expr *value;
         TRY(bind(binder, map->list.items[i], &value));
         Expr *entity = expr_slot(binder->arena, slot, VALUE_NODE, true);
-        add_filter(pattern, property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
+        add_filter(pattern,
+                   property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
     }
     return NULL;
 }
 
-static Error *add_relationship_properties(Binder *binder, Pattern *pattern, PatternRelationship *relationship, bool variable)
+static Error *add_relationship_properties(Binder *binder, Pattern *pattern,
+                                          PatternRelationship *relationship, bool variable)
 {
     const AstExpr *map = relationship->ast->properties;
     if (variable && map != NULL && map->list.count > 0) {
@@ -184,16 +197,20 @@ static Error *add_relationship_properties(Binder *binder, Pattern *pattern, Patt
             entity = expr_new(binder->arena, EXPR_LOCAL, 0);
             entity->index = relationship->step_local;
             entity->type = VALUE_RELATIONSHIP;
-            relationship->step = expr_and(binder, relationship->step, property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
+            relationship->step = expr_and(
+                binder, relationship->step,
+                property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
         } else {
             entity = expr_slot(binder->arena, relationship->slot, VALUE_RELATIONSHIP, true);
-            add_filter(pattern, property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
+            add_filter(pattern, property_equals(binder, entity, &map->names.items[i], value,
+                                                NAME_KEY, true));
         }
     }
     return NULL;
 }
 
-static Error *relationship_variable(Binder *binder, Pattern *pattern, PatternRelationship *relationship)
+static Error *relationship_variable(Binder *binder, Pattern *pattern,
+                                    PatternRelationship *relationship)
 {
     const AstName *name = &relationship->ast->variable;
     bool many = relationship->ast->variable_length;
@@ -201,26 +218,34 @@ static Error *relationship_variable(Binder *binder, Pattern *pattern, PatternRel
     if (name->text.bytes == 0) return relationship->slot = new_slot(binder, name->text), NULL;
     for (size_t i = 0; i < pattern->relationship_count; i++)
         if (str_equal(pattern->relationships[i].ast->variable.text, name->text))
-            return fail_at(ERROR_RELATIONSHIP_UNIQUENESS, name->offset, name->length, "relationship `%.*s` stands twice in the pattern", STR_ARG(name->text));
+            return fail_at(ERROR_RELATIONSHIP_UNIQUENESS, name->offset, name->length,
+                           "relationship `%.*s` stands twice in the pattern", STR_ARG(name->text));
     Variable *known = scope_find(&binder->scope, name->text);
-    if (known == NULL) return relationship->slot = scope_add(binder, name->text, kind, EXPR_TYPE_ANY)->slot, NULL;
-    bool fits = known->kind == kind || (known->kind == VARIABLE_VALUE && (known->type == EXPR_TYPE_ANY || (many && known->type == VALUE_LIST)));
-    if (!fits) return conflict(name, kind_name(known), many ? "list of relationships" : "relationship");
+    if (known == NULL)
+        return relationship->slot = scope_add(binder, name->text, kind, EXPR_TYPE_ANY)->slot, NULL;
+    bool fits = known->kind == kind ||
+                (known->kind == VARIABLE_VALUE &&
+                 (known->type == EXPR_TYPE_ANY || (many && known->type == VALUE_LIST)));
+    if (!fits)
+        return conflict(name, kind_name(known), many ? "list of relationships" : "relationship");
     relationship->slot = known->slot;
     relationship->bound = true;
     return NULL;
 }
 
-static Error *add_relationship(Binder *binder, Pattern *pattern, const AstPath *path, size_t i, uint32_t from, uint32_t to, bool merge)
+static Error *add_relationship(Binder *binder, Pattern *pattern, const AstPath *path, size_t i,
+                               uint32_t from, uint32_t to, bool merge)
 {
     const AstRelationship *ast = &path->relationships[i];
-    PatternRelationship relationship = {.ast = ast, .from = from, .to = to, .shortest = path->shortest, .path_slot = SLOT_NONE};
+    PatternRelationship relationship = {
+        .ast = ast, .from = from, .to = to, .shortest = path->shortest, .path_slot = SLOT_NONE};
     TRY(refuse_parameter(ast->properties, merge));
     relationship.types = name_refs(binder, NAME_TYPE, &ast->types, true);
     TRY(relationship_variable(binder, pattern, &relationship));
     bool many = ast->variable_length || path->shortest != AST_ANY_PATH;
     TRY(add_relationship_properties(binder, pattern, &relationship, many));
-    mem_reserve(pattern->relationships, pattern->relationship_capacity, pattern->relationship_count + 1);
+    mem_reserve(pattern->relationships, pattern->relationship_capacity,
+                pattern->relationship_count + 1);
     pattern->relationships[pattern->relationship_count++] = relationship;
     return NULL;
 }
@@ -230,7 +255,8 @@ static Error *check_path_name(Binder *binder, const Pattern *pattern, const AstP
     Str name = path->variable.text;
     for (size_t i = 0; i < pattern->scope_before; i++)
         if (str_equal(binder->scope.items[i].name, name))
-            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length, "`%.*s` is there already", STR_ARG(name));
+            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset,
+                           path->variable.length, "`%.*s` is there already", STR_ARG(name));
     return NULL;
 }
 
@@ -259,7 +285,8 @@ static Error *collect_properties(Binder *binder, Pattern *pattern, const AstPath
             if (node->properties == NULL) continue;
             if (node->variable.text.bytes > 0) {
                 TRY(find_node(binder, pattern, node, &index));
-                TRY(add_node_properties(binder, pattern, pattern->nodes[index].slot, node->properties));
+                TRY(add_node_properties(binder, pattern, pattern->nodes[index].slot,
+                                        node->properties));
             }
         }
     return NULL;
@@ -300,7 +327,9 @@ static double label_rows(Binder *binder, const PatternNode *node)
 {
     double rows = (double)graph_node_count(binder->view);
     for (uint32_t i = 0; i < node->label_count; i++) {
-        double own = node->labels[i].id == GRAPH_NAME_UNKNOWN ? 0 : (double)graph_label_count(binder->view, node->labels[i].id);
+        double own = node->labels[i].id == GRAPH_NAME_UNKNOWN
+                         ? 0
+                         : (double)graph_label_count(binder->view, node->labels[i].id);
         if (own < rows) rows = own;
     }
     return rows;
@@ -308,22 +337,27 @@ static double label_rows(Binder *binder, const PatternNode *node)
 
 static bool is_property_of(const Expr *expr, uint32_t slot)
 {
-    return expr->kind == EXPR_PROPERTY && expr->args[0]->kind == EXPR_SLOT && expr->args[0]->index == slot;
+    return expr->kind == EXPR_PROPERTY && expr->args[0]->kind == EXPR_SLOT &&
+           expr->args[0]->index == slot;
 }
 
 static bool is_id_of(const Expr *expr, uint32_t slot)
 {
-    return expr->kind == EXPR_CALL && str_equal(expr->function->name, STR("id")) && expr->args[0]->kind == EXPR_SLOT && expr->args[0]->index == slot;
+    return expr->kind == EXPR_CALL && str_equal(expr->function->name, STR("id")) &&
+           expr->args[0]->kind == EXPR_SLOT && expr->args[0]->index == slot;
 }
 
-static void consider(Binder *binder, const Pattern *pattern, const PatternNode *node, const Expr *a, const Expr *b, Start *best)
+static void consider(Binder *binder, const Pattern *pattern, const PatternNode *node, const Expr *a,
+                     const Expr *b, Start *best)
 {
     if (!expr_bound(pattern, b)) return;
-    if (is_id_of(a, node->slot) && best->cost > 0.5) *best = (Start){PLAN_NODE_BY_ID, 0.5, 0, b, {{"", 0}, 0}};
+    if (is_id_of(a, node->slot) && best->cost > 0.5)
+        *best = (Start){PLAN_NODE_BY_ID, 0.5, 0, b, {{"", 0}, 0}};
     if (!is_property_of(a, node->slot) || a->name.id == GRAPH_NAME_UNKNOWN) return;
     for (uint32_t l = 0; l < node->label_count; l++) {
         if (node->labels[l].id == GRAPH_NAME_UNKNOWN) continue;
-        if (graph_index_on(binder->view->graph, node->labels[l].id, a->name.id, false) == NULL) continue;
+        if (graph_index_on(binder->view->graph, node->labels[l].id, a->name.id, false) == NULL)
+            continue;
         if (best->cost > 1) *best = (Start){PLAN_NODE_SEEK, 1, l, b, a->name};
     }
 }
@@ -346,7 +380,8 @@ static void bind_node(Pattern *pattern, PatternNode *node)
     mark_bound(pattern, node->slot);
 }
 
-static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size_t offset, size_t length)
+static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size_t offset,
+                       size_t length)
 {
     Start start = best_start(binder, pattern, node);
     PlanNode *plan = plan_node(binder, start.kind, offset, length);
@@ -376,7 +411,8 @@ static bool types_overlap(const PatternRelationship *a, const PatternRelationshi
     return false;
 }
 
-static void set_different(Binder *binder, const Pattern *pattern, const PatternRelationship *relationship, PlanNode *plan)
+static void set_different(Binder *binder, const Pattern *pattern,
+                          const PatternRelationship *relationship, PlanNode *plan)
 {
     plan->different = arena_array(binder->arena, uint32_t, pattern->relationship_count);
     for (size_t i = 0; i < pattern->relationship_count; i++) {
@@ -392,7 +428,8 @@ static PlanDirection direction_of(const AstRelationship *ast, bool reversed)
     return (ast->direction == AST_OUT) != reversed ? PLAN_OUT : PLAN_IN;
 }
 
-/* Labels of a node that an expansion reached are a filter; those of a scan were looked at by the scan. */
+/* Labels of a node that an expansion reached are a filter; those of a scan were looked at by the
+ * scan. */
 static void filter_labels(Binder *binder, Pattern *pattern, const PatternNode *node)
 {
     if (node->label_count == 0) return;
@@ -413,15 +450,19 @@ static void set_hops(const AstRelationship *ast, PlanNode *plan)
 static Error *plan_relationship(Binder *binder, Pattern *pattern, PatternRelationship *relationship)
 {
     const AstRelationship *ast = relationship->ast;
-    PatternNode *from = &pattern->nodes[relationship->from], *to = &pattern->nodes[relationship->to];
+    PatternNode *from = &pattern->nodes[relationship->from],
+                *to = &pattern->nodes[relationship->to];
     bool reversed = !from->bound && to->bound;
     if (reversed) {
         PatternNode *other = from;
         from = to, to = other;
     }
     bool shortest = relationship->shortest != AST_ANY_PATH;
-    PlanKind kind = shortest ? PLAN_SHORTEST : ast->variable_length ? PLAN_EXPAND_VARIABLE : PLAN_EXPAND;
-    if (relationship->bound && kind == PLAN_EXPAND_VARIABLE) return not_executed("a list of relationships bound before", ast->offset, ast->length);
+    PlanKind kind = shortest               ? PLAN_SHORTEST
+                    : ast->variable_length ? PLAN_EXPAND_VARIABLE
+                                           : PLAN_EXPAND;
+    if (relationship->bound && kind == PLAN_EXPAND_VARIABLE)
+        return not_executed("a list of relationships bound before", ast->offset, ast->length);
     if (relationship->bound && kind == PLAN_EXPAND) kind = PLAN_RELATIONSHIP_ENDS;
     PlanNode *plan = plan_node(binder, kind, ast->offset, ast->length);
     plan->from_slot = from->slot;
@@ -452,13 +493,15 @@ static Error *plan_relationship(Binder *binder, Pattern *pattern, PatternRelatio
     return NULL;
 }
 
-/* The relationship to plan next: between bound nodes, else from one; NULL: none touches what is bound. */
+/* The relationship to plan next: between bound nodes, else from one; NULL: none touches what is
+ * bound. */
 static PatternRelationship *next_relationship(const Pattern *pattern)
 {
     PatternRelationship *best = NULL;
     for (size_t i = 0; i < pattern->relationship_count; i++) {
         PatternRelationship *relationship = &pattern->relationships[i];
-        bool from = pattern->nodes[relationship->from].bound, to = pattern->nodes[relationship->to].bound;
+        bool from = pattern->nodes[relationship->from].bound,
+             to = pattern->nodes[relationship->to].bound;
         if (relationship->done) continue;
         bool shortest = relationship->shortest != AST_ANY_PATH;
         if (from && to) return relationship;
@@ -498,16 +541,20 @@ static Error *plan_steps(Binder *binder, Pattern *pattern, size_t offset, size_t
 
 /* ---- paths ---- */
 
-static Expr *path_expr(Binder *binder, const Pattern *pattern, const AstPath *path, size_t first_relationship, uint32_t first_node)
+static Expr *path_expr(Binder *binder, const Pattern *pattern, const AstPath *path,
+                       size_t first_relationship, uint32_t first_node)
 {
     Expr *expr = expr_new(binder->arena, EXPR_PATH, (uint32_t)(2 * path->node_count - 1));
     expr->type = VALUE_PATH;
     expr->args[0] = expr_slot(binder->arena, pattern->nodes[first_node].slot, VALUE_NODE, true);
     for (size_t i = 0; i + 1 < path->node_count; i++) {
         const PatternRelationship *relationship = &pattern->relationships[first_relationship + i];
-        uint8_t type = relationship->ast->variable_length || path->shortest != AST_ANY_PATH ? VALUE_LIST : VALUE_RELATIONSHIP;
+        uint8_t type = relationship->ast->variable_length || path->shortest != AST_ANY_PATH
+                           ? VALUE_LIST
+                           : VALUE_RELATIONSHIP;
         expr->args[2 * i + 1] = expr_slot(binder->arena, relationship->slot, type, true);
-        expr->args[2 * i + 2] = expr_slot(binder->arena, pattern->nodes[relationship->to].slot, VALUE_NODE, true);
+        expr->args[2 * i + 2] =
+            expr_slot(binder->arena, pattern->nodes[relationship->to].slot, VALUE_NODE, true);
     }
     return expr;
 }
@@ -517,9 +564,12 @@ static bool named_before(const AstPaths *paths, const AstName *name)
 {
     for (size_t p = 0; p < paths->count; p++)
         for (size_t i = 0; i < paths->items[p]->node_count; i++) {
-            const AstName *node = &paths->items[p]->nodes[i].variable, *relationship = &paths->items[p]->relationships[i].variable;
+            const AstName *node = &paths->items[p]->nodes[i].variable,
+                          *relationship = &paths->items[p]->relationships[i].variable;
             if (str_equal(node->text, name->text) && node->offset < name->offset) return true;
-            if (i + 1 < paths->items[p]->node_count && str_equal(relationship->text, name->text) && relationship->offset < name->offset) return true;
+            if (i + 1 < paths->items[p]->node_count && str_equal(relationship->text, name->text) &&
+                relationship->offset < name->offset)
+                return true;
         }
     return false;
 }
@@ -534,17 +584,22 @@ static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths
         if (path->variable.text.bytes == 0) continue;
         for (size_t i = pattern->scope_before; i < binder->scope.count; i++)
             if (str_equal(binder->scope.items[i].name, path->variable.text))
-                return fail_at(named_before(paths, &path->variable) ? ERROR_VARIABLE_ALREADY_BOUND : ERROR_VARIABLE_TYPE_CONFLICT,
-                               path->variable.offset, path->variable.length, "`%.*s` stands for a %s in the same pattern",
+                return fail_at(named_before(paths, &path->variable) ? ERROR_VARIABLE_ALREADY_BOUND
+                                                                    : ERROR_VARIABLE_TYPE_CONFLICT,
+                               path->variable.offset, path->variable.length,
+                               "`%.*s` stands for a %s in the same pattern",
                                STR_ARG(path->variable.text), kind_name(&binder->scope.items[i]));
         uint32_t first_node = 0;
-        if (path->node_count > 1) first_node = pattern->relationships[first].from;
-        else TRY(find_node(binder, pattern, &path->nodes[0], &first_node));
+        if (path->node_count > 1)
+            first_node = pattern->relationships[first].from;
+        else
+            TRY(find_node(binder, pattern, &path->nodes[0], &first_node));
         PlanNode *project = plan_node(binder, PLAN_PROJECT, path->offset, path->length);
         project->items = arena_array(binder->arena, PlanItem, 1);
         project->item_count = 1;
         project->items[0].expr = path_expr(binder, pattern, path, first, first_node);
-        project->items[0].slot = scope_add(binder, path->variable.text, VARIABLE_PATH, VALUE_PATH)->slot;
+        project->items[0].slot =
+            scope_add(binder, path->variable.text, VARIABLE_PATH, VALUE_PATH)->slot;
     }
     return NULL;
 }
@@ -577,7 +632,8 @@ static Error *filter_rest(Binder *binder, const AstExpr *where, bool paths_named
     return NULL;
 }
 
-/* An anonymous node's properties are bound here: its slot is known by its place in the pattern only. */
+/* An anonymous node's properties are bound here: its slot is known by its place in the pattern
+ * only. */
 static Error *anonymous_properties(Binder *binder, Pattern *pattern, const AstPaths *paths)
 {
     size_t relationship = 0;
@@ -587,17 +643,21 @@ static Error *anonymous_properties(Binder *binder, Pattern *pattern, const AstPa
             const AstNode *node = &path->nodes[i];
             if (node->properties == NULL || node->variable.text.bytes > 0) continue;
             uint32_t index = 0;
-            if (i > 0) index = pattern->relationships[relationship + i - 1].to;
-            else if (path->node_count > 1) index = pattern->relationships[relationship].from;
+            if (i > 0)
+                index = pattern->relationships[relationship + i - 1].to;
+            else if (path->node_count > 1)
+                index = pattern->relationships[relationship].from;
             else {
                 /* a path of one anonymous node: the n-th such node in order */
                 size_t lone = 0;
                 for (size_t q = 0; q < p; q++)
-                    lone += paths->items[q]->node_count == 1 && paths->items[q]->nodes[0].variable.text.bytes == 0;
+                    lone += paths->items[q]->node_count == 1 &&
+                            paths->items[q]->nodes[0].variable.text.bytes == 0;
                 for (size_t n = 0; n < pattern->node_count; n++) {
                     bool used = pattern->nodes[n].name.bytes > 0;
                     for (size_t r = 0; r < pattern->relationship_count && !used; r++)
-                        used = pattern->relationships[r].from == n || pattern->relationships[r].to == n;
+                        used = pattern->relationships[r].from == n ||
+                               pattern->relationships[r].to == n;
                     if (!used && lone-- == 0) index = (uint32_t)n;
                     if (!used && lone == SIZE_MAX) break;
                 }
@@ -609,7 +669,8 @@ static Error *anonymous_properties(Binder *binder, Pattern *pattern, const AstPa
     return NULL;
 }
 
-static Error *plan_pattern(Binder *binder, Pattern *pattern, const AstPaths *paths, const AstExpr *where, bool merge)
+static Error *plan_pattern(Binder *binder, Pattern *pattern, const AstPaths *paths,
+                           const AstExpr *where, bool merge)
 {
     bool named = false;
     pattern->scope_before = binder->scope.count;
@@ -617,7 +678,8 @@ static Error *plan_pattern(Binder *binder, Pattern *pattern, const AstPaths *pat
         mark_bound(pattern, binder->scope.items[i].slot);
     uint32_t slots_before = binder->plan->slot_count;
     for (uint32_t slot = 0; slot < slots_before; slot++)
-        if (binder->plan->slot_names[slot] == NULL) mark_bound(pattern, slot); /* hidden ones filled earlier */
+        if (binder->plan->slot_names[slot] == NULL)
+            mark_bound(pattern, slot); /* hidden ones filled earlier */
     for (size_t p = 0; p < paths->count; p++) {
         TRY(collect_path(binder, pattern, paths->items[p], merge));
         named = named || paths->items[p]->variable.text.bytes > 0;

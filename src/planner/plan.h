@@ -1,16 +1,18 @@
 /*
- * plan.h - what the planner hands to execution: a read-only chain of operators over one frame of slots.
+ * plan.h - what the planner hands to execution: a read-only chain of operators over one frame of
+ * slots.
  *
- * Every node takes the rows of `input` and gives rows of the same frame: matching extends, filtering drops, projecting
- * fills slots. The chain begins at PLAN_UNIT (one empty row) or, in a sub-plan, at PLAN_ARGUMENT (the rows of the
- * PLAN_APPLY above it, a batch at a time, with their number in `row_slot`). So a cross product is a scan over input rows,
- * and sub-queries run batch-wise.
+ * Every node takes the rows of `input` and gives rows of the same frame: matching extends,
+ * filtering drops, projecting fills slots. The chain begins at PLAN_UNIT (one empty row) or, in a
+ * sub-plan, at PLAN_ARGUMENT (the rows of the PLAN_APPLY above it, a batch at a time, with their
+ * number in `row_slot`). So a cross product is a scan over input rows, and sub-queries run
+ * batch-wise.
  *
- * Expressions are bound (expression/expression.h). Names of labels, types and keys are NameRefs: what was unknown when
- * the plan was made is looked up again when the operator first runs.
+ * Expressions are bound (expression/expression.h). Names of labels, types and keys are NameRefs:
+ * what was unknown when the plan was made is looked up again when the operator first runs.
  *
- * A plan holds no state: execution keeps it beside (execution/execution.h). A plan may be run again and again, by several
- * sessions, until the catalog's version changes.
+ * A plan holds no state: execution keeps it beside (execution/execution.h). A plan may be run again
+ * and again, by several sessions, until the catalog's version changes.
  */
 #ifndef PLANNER_PLAN_H
 #define PLANNER_PLAN_H
@@ -19,37 +21,40 @@
 #define SLOT_NONE BATCH_SLOT_NONE
 
 typedef enum PlanKind {
-    PLAN_UNIT,             /* one empty row */
-    PLAN_ARGUMENT,         /* the rows of the Apply above */
-    PLAN_NODE_SCAN,        /* every node with all `labels`, for each input row: fills `slot` */
-    PLAN_NODE_SEEK,        /* nodes of label labels[0] whose property `key` equals `expr`, through the index on them */
-    PLAN_NODE_BY_ID,       /* node whose id is `expr` */
-    PLAN_EXPAND,           /* one hop */
-    PLAN_EXPAND_VARIABLE,  /* min..max hops, trails */
-    PLAN_RELATIONSHIP_SCAN, /* every relationship of `types`, both ends filled in: () -[r]-> () without a better start */
-    PLAN_RELATIONSHIP_ENDS, /* `relationship` is bound already: fills or checks its ends, type and direction */
-    PLAN_SHORTEST,         /* one or all shortest trails between two bound nodes */
-    PLAN_FILTER,           /* predicate */
-    PLAN_PROJECT,          /* fills slots from expressions */
-    PLAN_UNWIND,           /* one row an element of `expr`: a list; null gives none; another value itself */
-    PLAN_AGGREGATE,        /* group and aggregate; without keys exactly one row */
-    PLAN_DISTINCT,         /* over `slots` */
-    PLAN_SORT,             /* stable; with `limit` the first so many only */
+    PLAN_UNIT,       /* one empty row */
+    PLAN_ARGUMENT,   /* the rows of the Apply above */
+    PLAN_NODE_SCAN,  /* every node with all `labels`, for each input row: fills `slot` */
+    PLAN_NODE_SEEK,  /* nodes of label labels[0] whose property `key` equals `expr`, through the
+                        index on them */
+    PLAN_NODE_BY_ID, /* node whose id is `expr` */
+    PLAN_EXPAND,     /* one hop */
+    PLAN_EXPAND_VARIABLE,   /* min..max hops, trails */
+    PLAN_RELATIONSHIP_SCAN, /* every relationship of `types`, both ends filled in: () -[r]-> ()
+                               without a better start */
+    PLAN_RELATIONSHIP_ENDS, /* `relationship` is bound already: fills or checks its ends, type and
+                               direction */
+    PLAN_SHORTEST,          /* one or all shortest trails between two bound nodes */
+    PLAN_FILTER,            /* predicate */
+    PLAN_PROJECT,           /* fills slots from expressions */
+    PLAN_UNWIND, /* one row an element of `expr`: a list; null gives none; another value itself */
+    PLAN_AGGREGATE, /* group and aggregate; without keys exactly one row */
+    PLAN_DISTINCT,  /* over `slots` */
+    PLAN_SORT,      /* stable; with `limit` the first so many only */
     PLAN_SKIP,
     PLAN_LIMIT,
-    PLAN_UNION,            /* rows of each branch, in turn */
-    PLAN_APPLY,            /* a sub-plan for each input row */
+    PLAN_UNION, /* rows of each branch, in turn */
+    PLAN_APPLY, /* a sub-plan for each input row */
     PLAN_CREATE,
     PLAN_MERGE,
     PLAN_SET,
     PLAN_REMOVE,
     PLAN_DELETE,
     PLAN_FOREACH,
-    PLAN_LOAD,             /* LOAD FROM: one map a row */
-    PLAN_CALL,             /* a procedure, for each input row */
-    PLAN_SCORE,            /* VECTOR .. SIMILAR TO */
-    PLAN_RANK,             /* RANK BY */
-    PLAN_PRODUCE           /* root of a statement that gives rows: `slots` in the order of the columns */
+    PLAN_LOAD,   /* LOAD FROM: one map a row */
+    PLAN_CALL,   /* a procedure, for each input row */
+    PLAN_SCORE,  /* VECTOR .. SIMILAR TO */
+    PLAN_RANK,   /* RANK BY */
+    PLAN_PRODUCE /* root of a statement that gives rows: `slots` in the order of the columns */
 } PlanKind;
 
 typedef enum PlanDirection { PLAN_OUT, PLAN_IN, PLAN_BOTH } PlanDirection;
@@ -88,10 +93,10 @@ typedef struct PlanCreateRelationship {
 } PlanCreateRelationship;
 
 typedef enum PlanSetKind {
-    SET_PROPERTY,   /* target.key = expr; null removes */
-    SET_ADD_MAP,    /* target += expr */
+    SET_PROPERTY,    /* target.key = expr; null removes */
+    SET_ADD_MAP,     /* target += expr */
     SET_REPLACE_MAP, /* target = expr (a map, or an entity whose properties are copied) */
-    SET_LABELS,     /* target:labels */
+    SET_LABELS,      /* target:labels */
     REMOVE_PROPERTY,
     REMOVE_LABELS
 } PlanSetKind;
@@ -117,10 +122,10 @@ typedef enum PlanApplyKind {
 typedef enum PlanMetric { METRIC_COSINE, METRIC_DOT, METRIC_L2 } PlanMetric;
 
 typedef struct PlanScoreLeg { /* one argument of RANK BY */
-    bool vector;          /* VECTOR slot.key SIMILAR TO query; else `expr` gives a number a row */
+    bool vector; /* VECTOR slot.key SIMILAR TO query; else `expr` gives a number a row */
     uint32_t slot;
     NameRef key;
-    Expr *expr;           /* the query vector, or the number */
+    Expr *expr; /* the query vector, or the number */
     PlanMetric metric;
 } PlanScoreLeg;
 
@@ -130,82 +135,96 @@ struct PlanNode {
     PlanNode *input;       /* NULL for UNIT, ARGUMENT */
     size_t offset, length; /* clause in the statement */
     double estimated_rows; /* < 0: no estimate */
-    uint32_t id;           /* position in the plan, for PROFILE; unique in the plan, below Plan.node_count */
-    bool streaming;        /* a writing node that may write as rows come, because nobody before it can tell */
+    uint32_t id; /* position in the plan, for PROFILE; unique in the plan, below Plan.node_count */
+    bool streaming; /* a writing node that may write as rows come, because nobody before it can tell
+                     */
 
-    uint32_t slot;         /* what SCAN, SEEK, UNWIND, LOAD, SCORE (score), RANK (score) fill */
+    uint32_t slot; /* what SCAN, SEEK, UNWIND, LOAD, SCORE (score), RANK (score) fill */
     NameRef *labels;
     uint32_t label_count;
-    Expr *expr;            /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or NULL */
-    Expr *options;         /* USING map, or NULL */
-    NameRef key;           /* SEEK, SCORE: property */
+    Expr *expr; /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or
+                   NULL */
+    Expr *options; /* USING map, or NULL */
+    NameRef key;   /* SEEK, SCORE: property */
 
     /* EXPAND, EXPAND_VARIABLE, RELATIONSHIP_*, SHORTEST */
-    uint32_t from_slot, to_slot, relationship_slot; /* relationship_slot NONE: nobody asks; a list of them when variable */
-    bool to_bound;         /* to_slot has a value: check instead of fill (also RELATIONSHIP_ENDS: from_bound) */
+    uint32_t from_slot, to_slot,
+        relationship_slot; /* relationship_slot NONE: nobody asks; a list of them when variable */
+    bool to_bound;         /* to_slot has a value: check instead of fill (also RELATIONSHIP_ENDS:
+                              from_bound) */
     bool from_bound;
     PlanDirection direction;
-    NameRef *types;        /* none: all */
+    NameRef *types; /* none: all */
     uint32_t type_count;
-    uint32_t *different;   /* slots of relationships or lists of them that this one must not repeat (one pattern, one trail) */
+    uint32_t *different; /* slots of relationships or lists of them that this one must not repeat
+                            (one pattern, one trail) */
     uint32_t different_count;
     int64_t hops_min, hops_max; /* hops_max -1: no bound */
-    Expr *step;            /* VARIABLE, SHORTEST: predicate over EXPR_LOCAL `step_local` = each relationship; NULL: none */
+    Expr *step; /* VARIABLE, SHORTEST: predicate over EXPR_LOCAL `step_local` = each relationship;
+                   NULL: none */
     uint32_t step_local;
     bool all_shortest;
-    uint32_t path_slot;    /* SHORTEST: the path; NONE otherwise */
+    uint32_t path_slot; /* SHORTEST: the path; NONE otherwise */
 
-    PlanItem *items;       /* PROJECT, SORT, AGGREGATE keys */
+    PlanItem *items; /* PROJECT, SORT, AGGREGATE keys */
     uint32_t item_count;
     PlanAggregateItem *aggregates;
     uint32_t aggregate_count;
-    uint32_t *slots;       /* DISTINCT, PRODUCE, UNION (out); APPLY: null_slots */
+    uint32_t *slots; /* DISTINCT, PRODUCE, UNION (out); APPLY: null_slots */
     uint32_t slot_count;
 
-    PlanNode **branches;   /* UNION: roots; branch b's column c stands in branch_slots[b * slot_count + c] */
+    PlanNode **
+        branches; /* UNION: roots; branch b's column c stands in branch_slots[b * slot_count + c] */
     uint32_t branch_count;
     uint32_t *branch_slots;
 
-    PlanNode *inner;       /* APPLY, MERGE (the match), FOREACH (the updates): ends in ARGUMENT */
+    PlanNode *inner; /* APPLY, MERGE (the match), FOREACH (the updates): ends in ARGUMENT */
     PlanApplyKind apply;
-    uint32_t row_slot;     /* hidden: number of the outer row in its batch */
+    uint32_t row_slot; /* hidden: number of the outer row in its batch */
     uint32_t out_slot, collect_slot;
 
     PlanCreateNode *create_nodes; /* CREATE, MERGE */
     uint32_t create_node_count;
     PlanCreateRelationship *create_relationships;
     uint32_t create_relationship_count;
-    PlanSetItem *set_items;  /* SET, REMOVE; MERGE: ON CREATE */
+    PlanSetItem *set_items; /* SET, REMOVE; MERGE: ON CREATE */
     uint32_t set_item_count;
     PlanSetItem *match_items; /* MERGE: ON MATCH */
     uint32_t match_item_count;
-    PlanItem *path_items;    /* CREATE, MERGE: named paths, made after the entities */
+    PlanItem *path_items; /* CREATE, MERGE: named paths, made after the entities */
     uint32_t path_item_count;
 
-    Expr **exprs;          /* DELETE; CALL arguments */
+    Expr **exprs; /* DELETE; CALL arguments */
     uint32_t expr_count;
     bool detach;
 
-    Str procedure;         /* CALL */
-    Str *yields;           /* names of result columns taken, into `slots` */
+    Str procedure; /* CALL */
+    Str *yields;   /* names of result columns taken, into `slots` */
 
     /* SCORE, RANK */
-    Str strategy;          /* RANK; SCORE uses `metric` */
+    Str strategy; /* RANK; SCORE uses `metric` */
     PlanMetric metric;
-    PlanScoreLeg *legs;    /* SCORE: one */
+    PlanScoreLeg *legs; /* SCORE: one */
     uint32_t leg_count;
-    Expr *limit;           /* NULL: every row is scored and kept */
-    uint32_t per_slot;     /* LIMIT k PER v; NONE */
+    Expr *limit;       /* NULL: every row is scored and kept */
+    uint32_t per_slot; /* LIMIT k PER v; NONE */
 };
 
 typedef enum PlanStatement {
     STATEMENT_QUERY,
-    STATEMENT_CREATE_INDEX, STATEMENT_DROP_INDEX, STATEMENT_COPY_NODES, STATEMENT_COPY_RELATIONSHIPS, STATEMENT_COPY_TO,
-    STATEMENT_SHOW, STATEMENT_BEGIN, STATEMENT_COMMIT, STATEMENT_ROLLBACK
+    STATEMENT_CREATE_INDEX,
+    STATEMENT_DROP_INDEX,
+    STATEMENT_COPY_NODES,
+    STATEMENT_COPY_RELATIONSHIPS,
+    STATEMENT_COPY_TO,
+    STATEMENT_SHOW,
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK
 } PlanStatement;
 
-typedef struct PlanIndex { /* CREATE INDEX, DROP INDEX */
-    Str name;              /* empty: made from label and property */
+typedef struct PlanIndex {                  /* CREATE INDEX, DROP INDEX */
+    Str name;                               /* empty: made from label and property */
     bool vector, on_relationship, tolerant; /* IF NOT EXISTS, IF EXISTS */
     Str label, property;
     Expr *options;
@@ -220,26 +239,28 @@ typedef struct PlanWarning {
 typedef struct Plan {
     PlanStatement statement;
     bool explain, profile;
-    bool writes;           /* takes the writer token */
+    bool writes; /* takes the writer token */
     bool gives_rows;
-    PlanNode *root;        /* QUERY, COPY_TO */
+    PlanNode *root; /* QUERY, COPY_TO */
     uint32_t node_count;
     uint32_t slot_count;
     const char **slot_names; /* for EXPLAIN; NULL entries are hidden slots */
-    Str *columns;          /* names of the result's columns. EXPLAIN and PROFILE: one, "plan". COPY FROM: read, created, matched, skipped,
-                            * columns. COPY TO: written. SHOW: as execution/command.c gives them (names in planner/command.c) */
+    Str *columns; /* names of the result's columns. EXPLAIN and PROFILE: one, "plan". COPY FROM:
+                   * read, created, matched, skipped, columns. COPY TO: written. SHOW: as
+                   * execution/command.c gives them (names in planner/command.c) */
     uint32_t column_count;
-    Str *parameters;       /* by index of EXPR_PARAMETER */
+    Str *parameters; /* by index of EXPR_PARAMETER */
     uint32_t parameter_count;
     PlanWarning *warnings;
     uint32_t warning_count;
     PlanIndex index;
-    Str name;              /* SHOW what; COPY: label or type */
+    Str name;               /* SHOW what; COPY: label or type */
     Expr *source, *options; /* COPY: file; USING */
 } Plan;
 
-/* Binds and plans `text` (one statement) in `arena`. `names` looks up labels, types, keys and indexes of the present
- * version; procedures and registered functions come from `environment`. Errors have a place and are compile-time ones. */
+/* Binds and plans `text` (one statement) in `arena`. `names` looks up labels, types, keys and
+ * indexes of the present version; procedures and registered functions come from `environment`.
+ * Errors have a place and are compile-time ones. */
 struct GraphView;
 typedef struct PlanProcedure {
     Str name;
@@ -252,15 +273,18 @@ enum { PROCEDURE_NUMBER = EXPR_TYPE_ANY + 1 }; /* integer or float */
 typedef struct PlanEnvironment { /* what the session adds; every member may be NULL */
     void *state;
     const Function *(*function)(void *state, Str name);
-    /* A procedure's shape: false if there is none of that name. Arrays live as long as the session. */
+    /* A procedure's shape: false if there is none of that name. Arrays live as long as the session.
+     */
     bool (*procedure)(void *state, Str name, const PlanProcedure **out);
     bool (*strategy)(void *state, Str name);
     bool strict_names;
 } PlanEnvironment;
 
-Error *planner_plan(Arena *arena, Str text, const struct GraphView *view, const PlanEnvironment *environment, Plan **out) MUST_CHECK;
+Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
+                    const PlanEnvironment *environment, Plan **out) MUST_CHECK;
 
-/* The plan as a tree of lines, one row of text a line; `actual` (rows by node id, or NULL) and `elapsed_ns` (or NULL) stand
- * beside the estimates. `device` names where a SCORE runs. */
-void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual, const int64_t *elapsed_ns);
+/* The plan as a tree of lines, one row of text a line; `actual` (rows by node id, or NULL) and
+ * `elapsed_ns` (or NULL) stand beside the estimates. `device` names where a SCORE runs. */
+void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual,
+                     const int64_t *elapsed_ns);
 #endif

@@ -1,8 +1,9 @@
 /*
  * planner.c - from text to plan: parse, bind, plan, in one pass over the clauses.
  *
- * Binding and planning are one walk because a clause's plan depends only on what is bound before it: the chain grows as the
- * scope does. What could be reordered (the pattern of one MATCH) is, in match.c.
+ * Binding and planning are one walk because a clause's plan depends only on what is bound before
+ * it: the chain grows as the scope does. What could be reordered (the pattern of one MATCH) is, in
+ * match.c.
  */
 #include "config.h"
 
@@ -20,7 +21,8 @@ static Error *plan_statement_query(Binder *binder, const AstStatement *statement
 {
     Plan *plan = binder->plan;
     QueryResult result;
-    if (statement->time != AST_NOW) return not_executed("time travel", statement->offset, statement->length);
+    if (statement->time != AST_NOW)
+        return not_executed("time travel", statement->offset, statement->length);
     plan_node(binder, PLAN_UNIT, statement->offset, 0);
     TRY(plan_query(binder, statement->query, &result));
     plan->gives_rows = result.gives_rows;
@@ -39,18 +41,23 @@ static Error *plan_statement_query(Binder *binder, const AstStatement *statement
 static Error *strict(const Plan *plan)
 {
     const PlanWarning *warning = &plan->warnings[0];
-    Error *error = error_at(error_new(ERROR_NAME_UNKNOWN, "%s", warning->message), warning->offset, warning->length);
+    Error *error = error_at(error_new(ERROR_NAME_UNKNOWN, "%s", warning->message), warning->offset,
+                            warning->length);
     return warning->hint[0] == '\0' ? error : error_hint(error, "%s", warning->hint);
 }
 
-Error *planner_plan(Arena *arena, Str text, const struct GraphView *view, const PlanEnvironment *environment, Plan **out)
+Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
+                    const PlanEnvironment *environment, Plan **out)
 {
     AstStatement *statement;
     TRY(parser_parse(arena, text, &statement));
     Plan *plan = arena_new(arena, Plan);
-    Binder binder = {.arena = arena, .text = text, .view = view, .environment = environment, .plan = plan};
-    if (statement->kind == COMMAND_QUERY) TRY(plan_statement_query(&binder, statement));
-    else TRY(plan_command(&binder, statement));
+    Binder binder = {
+        .arena = arena, .text = text, .view = view, .environment = environment, .plan = plan};
+    if (statement->kind == COMMAND_QUERY)
+        TRY(plan_statement_query(&binder, statement));
+    else
+        TRY(plan_command(&binder, statement));
     if (environment->strict_names && plan->warning_count > 0) return strict(plan);
     *out = plan;
     return NULL;

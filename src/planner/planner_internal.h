@@ -5,13 +5,19 @@
 #include "parser/ast.h"
 #include "planner/plan.h"
 
-typedef enum VariableKind { VARIABLE_VALUE, VARIABLE_NODE, VARIABLE_RELATIONSHIP, VARIABLE_RELATIONSHIPS, VARIABLE_PATH } VariableKind;
+typedef enum VariableKind {
+    VARIABLE_VALUE,
+    VARIABLE_NODE,
+    VARIABLE_RELATIONSHIP,
+    VARIABLE_RELATIONSHIPS,
+    VARIABLE_PATH
+} VariableKind;
 
 typedef struct Variable {
     Str name;
     VariableKind kind;
     uint32_t slot;
-    uint8_t type;   /* ValueKind or EXPR_TYPE_ANY */
+    uint8_t type; /* ValueKind or EXPR_TYPE_ANY */
     bool nullable;
     NameRef *labels; /* of a node, where a pattern named them: for warnings and implied targets */
     uint32_t label_count;
@@ -37,36 +43,41 @@ typedef struct Binder {
     const PlanEnvironment *environment;
     Plan *plan;
     Scope scope;
-    PlanNode *chain;         /* what has been planned so far */
+    PlanNode *chain; /* what has been planned so far */
     Local locals[LOCALS_IN_SCOPE_MAX];
     uint32_t local_count, local_next;
-    uint32_t local_floor;    /* locals below belong to an expression around this sub-query */
+    uint32_t local_floor; /* locals below belong to an expression around this sub-query */
     bool aggregates_allowed, in_aggregate;
-    bool patterns_allowed;   /* pattern predicates: in conditions only */
+    bool patterns_allowed; /* pattern predicates: in conditions only */
     bool saw_aggregate;
-    bool writing;            /* inside something that writes: nothing to warn about */
+    bool writing; /* inside something that writes: nothing to warn about */
     size_t parameter_capacity, warning_capacity;
-    uint32_t depth;          /* of sub-queries */
+    uint32_t depth; /* of sub-queries */
 } Binder;
 
 /* ---- binder.c ---- */
-PlanNode *plan_node(Binder *binder, PlanKind kind, size_t offset, size_t length); /* on top of binder->chain, becomes it */
+PlanNode *plan_node(Binder *binder, PlanKind kind, size_t offset,
+                    size_t length);          /* on top of binder->chain, becomes it */
 uint32_t new_slot(Binder *binder, Str name); /* empty name: hidden */
 Variable *scope_find(Scope *scope, Str name);
 Variable *scope_add(Binder *binder, Str name, VariableKind kind, uint8_t type);
 Scope scope_copy(Binder *binder);
 uint32_t *scope_slots(Binder *binder, uint32_t *count);
-NameRef name_ref(Binder *binder, NameKind kind, AstName name, bool reading); /* warns of what nobody has, when reading */
+NameRef name_ref(Binder *binder, NameKind kind, AstName name,
+                 bool reading); /* warns of what nobody has, when reading */
 NameRef *name_refs(Binder *binder, NameKind kind, const AstNames *names, bool reading);
-Error *fail_at(ErrorCode code, size_t offset, size_t length, const char *format, ...) __attribute__((format(printf, 4, 5)));
+Error *fail_at(ErrorCode code, size_t offset, size_t length, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 Error *not_executed(const char *what, size_t offset, size_t length);
 Error *undefined_variable(Binder *binder, Str name, size_t offset, size_t length);
 
 /* ---- bind_expression.c ---- */
 Error *bind(Binder *binder, const AstExpr *ast, Expr **out);
-/* A condition: pattern predicates may stand in it, aggregates may not; certain non-booleans are refused. */
+/* A condition: pattern predicates may stand in it, aggregates may not; certain non-booleans are
+ * refused. */
 Error *bind_condition(Binder *binder, const AstExpr *ast, Expr **out);
-Error *bind_number(Binder *binder, const AstExpr *ast, const char *what, Expr **out); /* SKIP, LIMIT: constant, not negative */
+Error *bind_number(Binder *binder, const AstExpr *ast, const char *what,
+                   Expr **out); /* SKIP, LIMIT: constant, not negative */
 bool has_aggregate(const Expr *expr);
 bool ast_has_subquery(const AstExpr *ast);
 Expr *expr_and(Binder *binder, Expr *a, Expr *b); /* a may be NULL */
@@ -79,12 +90,15 @@ uint32_t push_local(Binder *binder, Str name, uint8_t type);
 void pop_local(Binder *binder, uint32_t count);
 
 /* ---- subquery.c ---- */
-/* Plans patterns (or a query) as an inner chain over the present scope and puts an APPLY of `kind` on the chain. */
-Error *plan_apply(Binder *binder, PlanApplyKind kind, const AstPaths *paths, const AstExpr *where, const AstQuery *query, const AstExpr *collect,
-                  size_t offset, size_t length, uint32_t *out_slot);
+/* Plans patterns (or a query) as an inner chain over the present scope and puts an APPLY of `kind`
+ * on the chain. */
+Error *plan_apply(Binder *binder, PlanApplyKind kind, const AstPaths *paths, const AstExpr *where,
+                  const AstQuery *query, const AstExpr *collect, size_t offset, size_t length,
+                  uint32_t *out_slot);
 
 /* ---- projection.c ---- */
-Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, uint32_t **slots, uint32_t *count);
+Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, uint32_t **slots,
+                       uint32_t *count);
 
 /* ---- write.c ---- */
 Error *plan_create(Binder *binder, const AstClause *clause);

@@ -1,11 +1,12 @@
 /*
  * projection.c - WITH and RETURN: projecting, grouping, sorting, cutting.
  *
- * With an aggregate among the items, the others are the grouping keys. An item that mixes both is computed after grouping:
- * inside it, what equals a key stands for the key; a variable that is no key has no one value there and is refused.
+ * With an aggregate among the items, the others are the grouping keys. An item that mixes both is
+ * computed after grouping: inside it, what equals a key stands for the key; a variable that is no
+ * key has no one value there and is refused.
  *
- * ORDER BY sees the new names and, where rows were neither grouped nor made distinct, the old ones too; an expression that
- * equals an item means that item.
+ * ORDER BY sees the new names and, where rows were neither grouped nor made distinct, the old ones
+ * too; an expression that equals an item means that item.
  */
 #include "config.h"
 
@@ -14,7 +15,7 @@
 
 typedef struct Item {
     Str name;
-    Expr *expr;      /* over the old scope */
+    Expr *expr; /* over the old scope */
     uint32_t slot;
     size_t offset, length;
     VariableKind kind;
@@ -59,13 +60,15 @@ static Error *star_items(Projection *projection)
     Binder *binder = projection->binder;
     const Variable **sorted = arena_array(binder->arena, const Variable *, binder->scope.count + 1);
     if (binder->scope.count == 0 && projection->clause->kind == CLAUSE_RETURN)
-        return fail_at(ERROR_NO_VARIABLES_IN_SCOPE, projection->clause->offset, projection->clause->length, "* stands for no variable here");
+        return fail_at(ERROR_NO_VARIABLES_IN_SCOPE, projection->clause->offset,
+                       projection->clause->length, "* stands for no variable here");
     for (size_t i = 0; i < binder->scope.count; i++)
         sorted[i] = &binder->scope.items[i];
     qsort(sorted, binder->scope.count, sizeof *sorted, by_name);
     for (size_t i = 0; i < binder->scope.count; i++) {
         Expr *expr = expr_slot(binder->arena, sorted[i]->slot, sorted[i]->type, true);
-        projection->items[projection->count++] = (Item){.name = sorted[i]->name, .expr = expr, .kind = sorted[i]->kind, .variable = sorted[i]};
+        projection->items[projection->count++] = (Item){
+            .name = sorted[i]->name, .expr = expr, .kind = sorted[i]->kind, .variable = sorted[i]};
     }
     return NULL;
 }
@@ -79,13 +82,15 @@ static Error *bind_items(Projection *projection)
     binder->aggregates_allowed = true;
     for (size_t i = 0; i < items->count; i++) {
         const AstExpr *ast = items->items[i].expr;
-        Item item = {.name = items->items[i].alias.text, .offset = ast->offset, .length = ast->length};
+        Item item = {
+            .name = items->items[i].alias.text, .offset = ast->offset, .length = ast->length};
         bool plain = ast->kind == AST_VARIABLE;
         TRY(bind(binder, ast, &item.expr));
         if (plain) item.variable = scope_find(&binder->scope, ast->text);
         if (item.name.bytes == 0 && projection->clause->kind == CLAUSE_WITH && !plain)
-            return error_hint(fail_at(ERROR_NO_EXPRESSION_ALIAS, ast->offset, ast->length, "WITH wants a name for an expression"), "write `%.*s AS name`",
-                              STR_ARG(verbatim(binder, ast)));
+            return error_hint(fail_at(ERROR_NO_EXPRESSION_ALIAS, ast->offset, ast->length,
+                                      "WITH wants a name for an expression"),
+                              "write `%.*s AS name`", STR_ARG(verbatim(binder, ast)));
         if (item.name.bytes == 0) item.name = plain ? ast->text : verbatim(binder, ast);
         item.kind = kind_of(item.expr, item.variable);
         projection->grouped = projection->grouped || has_aggregate(item.expr);
@@ -95,7 +100,8 @@ static Error *bind_items(Projection *projection)
     for (size_t i = 0; i < projection->count; i++)
         for (size_t j = 0; j < i; j++)
             if (str_equal(projection->items[i].name, projection->items[j].name))
-                return fail_at(ERROR_COLUMN_NAME_CONFLICT, projection->items[i].offset, projection->items[i].length, "two columns are named `%.*s`",
+                return fail_at(ERROR_COLUMN_NAME_CONFLICT, projection->items[i].offset,
+                               projection->items[i].length, "two columns are named `%.*s`",
                                STR_ARG(projection->items[i].name));
     return NULL;
 }
@@ -117,9 +123,12 @@ static uint32_t add_key(Projection *projection, Expr *expr, Str name)
 static uint32_t add_aggregate(Projection *projection, const Expr *expr)
 {
     PlanNode *node = projection->aggregate;
-    PlanAggregateItem *larger = arena_array(projection->binder->arena, PlanAggregateItem, node->aggregate_count + 1);
-    if (node->aggregate_count > 0) memcpy(larger, node->aggregates, node->aggregate_count * sizeof *larger);
-    larger[node->aggregate_count] = (PlanAggregateItem){.slot = new_slot(projection->binder, STR("")), .spec = *expr->aggregate};
+    PlanAggregateItem *larger =
+        arena_array(projection->binder->arena, PlanAggregateItem, node->aggregate_count + 1);
+    if (node->aggregate_count > 0)
+        memcpy(larger, node->aggregates, node->aggregate_count * sizeof *larger);
+    larger[node->aggregate_count] = (PlanAggregateItem){
+        .slot = new_slot(projection->binder, STR("")), .spec = *expr->aggregate};
     node->aggregates = larger;
     return node->aggregates[node->aggregate_count++].slot;
 }
@@ -133,14 +142,16 @@ static Error *over_groups(Projection *projection, const Expr *expr, Expr **out)
         *out = expr_slot(binder->arena, add_aggregate(projection, expr), expr->type, true);
         return NULL;
     }
-    bool simple = expr->kind == EXPR_SLOT || (expr->kind == EXPR_PROPERTY && expr->args[0]->kind == EXPR_SLOT);
+    bool simple = expr->kind == EXPR_SLOT ||
+                  (expr->kind == EXPR_PROPERTY && expr->args[0]->kind == EXPR_SLOT);
     for (uint32_t i = 0; simple && i < projection->aggregate->item_count; i++)
         if (expr_equal(projection->aggregate->items[i].expr, expr)) {
             *out = expr_slot(binder->arena, projection->aggregate->items[i].slot, expr->type, true);
             return NULL;
         }
     if (expr->kind == EXPR_SLOT)
-        return error_hint(fail_at(ERROR_AMBIGUOUS_AGGREGATION, expr->offset, expr->length, "this has no one value within a group"),
+        return error_hint(fail_at(ERROR_AMBIGUOUS_AGGREGATION, expr->offset, expr->length,
+                                  "this has no one value within a group"),
                           "make it a column of its own, or group by it in a WITH before");
     Expr *copy = arena_new(binder->arena, Expr);
     *copy = *expr;
@@ -157,7 +168,9 @@ static Error *plan_groups(Projection *projection)
     const AstClause *clause = projection->clause;
     projection->aggregate = plan_node(binder, PLAN_AGGREGATE, clause->offset, clause->length);
     for (size_t i = 0; i < projection->count; i++)
-        if (!has_aggregate(projection->items[i].expr)) projection->items[i].slot = add_key(projection, projection->items[i].expr, projection->items[i].name);
+        if (!has_aggregate(projection->items[i].expr))
+            projection->items[i].slot =
+                add_key(projection, projection->items[i].expr, projection->items[i].name);
     PlanItem *after = arena_array(binder->arena, PlanItem, projection->count + 1);
     uint32_t count = 0;
     for (size_t i = 0; i < projection->count; i++) {
@@ -166,8 +179,10 @@ static Error *plan_groups(Projection *projection)
         if (!has_aggregate(item->expr)) continue;
         TRY(over_groups(projection, item->expr, &expr));
         item->slot = expr->kind == EXPR_SLOT ? expr->index : new_slot(binder, item->name);
-        if (expr->kind == EXPR_SLOT) binder->plan->slot_names[item->slot] = str_copy(binder->arena, item->name).data;
-        else after[count++] = (PlanItem){.slot = item->slot, .expr = expr};
+        if (expr->kind == EXPR_SLOT)
+            binder->plan->slot_names[item->slot] = str_copy(binder->arena, item->name).data;
+        else
+            after[count++] = (PlanItem){.slot = item->slot, .expr = expr};
     }
     if (count == 0) return NULL;
     PlanNode *project = plan_node(binder, PLAN_PROJECT, clause->offset, clause->length);
@@ -209,7 +224,9 @@ static void new_scope(Projection *projection)
         const Item *item = &projection->items[i];
         Variable *added = scope_add(binder, item->name, item->kind, item->expr->type);
         added->slot = item->slot;
-        if (item->variable != NULL) added->labels = item->variable->labels, added->label_count = item->variable->label_count;
+        if (item->variable != NULL)
+            added->labels = item->variable->labels,
+            added->label_count = item->variable->label_count;
     }
 }
 
@@ -218,7 +235,9 @@ static Expr *over_items(Projection *projection, Expr *expr)
 {
     if (expr == NULL) return NULL;
     for (size_t i = 0; i < projection->count; i++)
-        if (expr_equal(projection->items[i].expr, expr)) return expr_slot(projection->binder->arena, projection->items[i].slot, expr->type, true);
+        if (expr_equal(projection->items[i].expr, expr))
+            return expr_slot(projection->binder->arena, projection->items[i].slot, expr->type,
+                             true);
     Expr *copy = arena_new(projection->binder->arena, Expr);
     *copy = *expr;
     copy->args = arena_array(projection->binder->arena, Expr *, expr->arg_count + 1);
@@ -233,7 +252,8 @@ static bool only_items(const Projection *projection, const Expr *expr, const Exp
     if (expr->kind == EXPR_SLOT) {
         for (size_t i = 0; i < projection->count; i++)
             if (projection->items[i].slot == expr->index) return true;
-        for (uint32_t i = 0; projection->aggregate != NULL && i < projection->aggregate->aggregate_count; i++)
+        for (uint32_t i = 0;
+             projection->aggregate != NULL && i < projection->aggregate->aggregate_count; i++)
             if (projection->aggregate->aggregates[i].slot == expr->index) return true;
         return *stranger = expr, false;
     }
@@ -251,7 +271,8 @@ static Scope both_scopes(Projection *projection, const Scope *old)
     both = scope_copy(binder);
     binder->scope = both;
     for (size_t i = 0; i < now.count; i++) {
-        Variable *added = scope_add(binder, now.items[i].name, now.items[i].kind, now.items[i].type);
+        Variable *added =
+            scope_add(binder, now.items[i].name, now.items[i].kind, now.items[i].type);
         added->slot = now.items[i].slot;
     }
     both = binder->scope;
@@ -259,7 +280,8 @@ static Scope both_scopes(Projection *projection, const Scope *old)
     return both;
 }
 
-static Error *order_key(Projection *projection, const AstItem *key, const Scope *both, PlanItem *out)
+static Error *order_key(Projection *projection, const AstItem *key, const Scope *both,
+                        PlanItem *out)
 {
     Binder *binder = projection->binder;
     Scope now = binder->scope;
@@ -275,11 +297,13 @@ static Error *order_key(Projection *projection, const AstItem *key, const Scope 
     const Expr *stranger = NULL;
     if (has_aggregate(out->expr)) {
         /* An aggregate that is no item: computed with the groups, if it is clear. */
-        return error_hint(fail_at(ERROR_UNDEFINED_VARIABLE, key->expr->offset, key->expr->length, "no column holds this aggregate"),
+        return error_hint(fail_at(ERROR_UNDEFINED_VARIABLE, key->expr->offset, key->expr->length,
+                                  "no column holds this aggregate"),
                           "make it a column, and sort by its name");
     }
     if (closed && !only_items(projection, out->expr, &stranger))
-        return error_hint(fail_at(ERROR_UNDEFINED_VARIABLE, stranger->offset, stranger->length, "this is not known any more after grouping or DISTINCT"),
+        return error_hint(fail_at(ERROR_UNDEFINED_VARIABLE, stranger->offset, stranger->length,
+                                  "this is not known any more after grouping or DISTINCT"),
                           "sort by one of the columns");
     return NULL;
 }
@@ -317,18 +341,23 @@ static Error *plan_cut(Projection *projection)
         sum->type = EXPR_TYPE_ANY;
         binder->chain->expr = sum;
     }
-    if (skip != NULL) plan_node(binder, PLAN_SKIP, clause->skip->offset, clause->skip->length)->expr = skip;
-    if (limit != NULL) plan_node(binder, PLAN_LIMIT, clause->limit->offset, clause->limit->length)->expr = limit;
+    if (skip != NULL)
+        plan_node(binder, PLAN_SKIP, clause->skip->offset, clause->skip->length)->expr = skip;
+    if (limit != NULL)
+        plan_node(binder, PLAN_LIMIT, clause->limit->offset, clause->limit->length)->expr = limit;
     return NULL;
 }
 
-Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, uint32_t **slots, uint32_t *count)
+Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, uint32_t **slots,
+                       uint32_t *count)
 {
     Projection projection = {.binder = binder, .clause = clause};
     Scope old = binder->scope;
     TRY(bind_items(&projection));
-    if (projection.grouped) TRY(plan_groups(&projection));
-    else plan_rows(&projection);
+    if (projection.grouped)
+        TRY(plan_groups(&projection));
+    else
+        plan_rows(&projection);
     new_scope(&projection);
     if (clause->distinct) {
         PlanNode *distinct = plan_node(binder, PLAN_DISTINCT, clause->offset, clause->length);
@@ -339,7 +368,8 @@ Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, u
     if (clause->where != NULL) {
         Expr *expr;
         Scope now = binder->scope;
-        if (!projection.grouped && !clause->distinct) binder->scope = both_scopes(&projection, &old);
+        if (!projection.grouped && !clause->distinct)
+            binder->scope = both_scopes(&projection, &old);
         Error *error = bind_condition(binder, clause->where, &expr);
         binder->scope = now;
         TRY(error);

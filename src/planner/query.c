@@ -26,7 +26,8 @@ static Error *plan_unwind(Binder *binder, const AstClause *clause)
     Expr *expr;
     TRY(bind(binder, clause->expr, &expr));
     if (scope_find(&binder->scope, clause->name.text) != NULL)
-        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, clause->name.offset, clause->name.length, "`%.*s` is there already", STR_ARG(clause->name.text));
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, clause->name.offset, clause->name.length,
+                       "`%.*s` is there already", STR_ARG(clause->name.text));
     PlanNode *plan = plan_node(binder, PLAN_UNWIND, clause->offset, clause->length);
     plan->expr = expr;
     uint8_t type = EXPR_TYPE_ANY;
@@ -35,7 +36,12 @@ static Error *plan_unwind(Binder *binder, const AstClause *clause)
         for (uint32_t i = 1; i < expr->arg_count; i++)
             if (expr->args[i]->type != type) type = EXPR_TYPE_ANY;
     }
-    plan->slot = scope_add(binder, clause->name.text, type == VALUE_NODE ? VARIABLE_NODE : type == VALUE_RELATIONSHIP ? VARIABLE_RELATIONSHIP : VARIABLE_VALUE, type)->slot;
+    plan->slot = scope_add(binder, clause->name.text,
+                           type == VALUE_NODE           ? VARIABLE_NODE
+                           : type == VALUE_RELATIONSHIP ? VARIABLE_RELATIONSHIP
+                                                        : VARIABLE_VALUE,
+                           type)
+                     ->slot;
     return NULL;
 }
 
@@ -54,49 +60,65 @@ static Str dotted(Binder *binder, const AstNames *names)
 static bool argument_fits(const Expr *expr, uint8_t wanted)
 {
     if (expr->type == EXPR_TYPE_ANY || wanted == EXPR_TYPE_ANY) return true;
-    if (wanted == PROCEDURE_NUMBER || wanted == VALUE_FLOAT) return expr->type == VALUE_INTEGER || expr->type == VALUE_FLOAT;
+    if (wanted == PROCEDURE_NUMBER || wanted == VALUE_FLOAT)
+        return expr->type == VALUE_INTEGER || expr->type == VALUE_FLOAT;
     return expr->type == wanted;
 }
 
-static Error *call_arguments(Binder *binder, const AstClause *clause, const PlanProcedure *procedure, bool alone, PlanNode *plan)
+static Error *call_arguments(Binder *binder, const AstClause *clause,
+                             const PlanProcedure *procedure, bool alone, PlanNode *plan)
 {
     plan->exprs = arena_array(binder->arena, Expr *, procedure->argument_count + 1);
     plan->expr_count = procedure->argument_count;
-    if (!clause->has_arguments) { /* standing alone, arguments come from parameters of the same names */
+    if (!clause->has_arguments) { /* standing alone, arguments come from parameters of the same
+                                     names */
         if (!alone)
-            return fail_at(ERROR_INVALID_ARGUMENT_PASSING_MODE, clause->offset, clause->length, "inside a query a procedure's arguments are written down");
+            return fail_at(ERROR_INVALID_ARGUMENT_PASSING_MODE, clause->offset, clause->length,
+                           "inside a query a procedure's arguments are written down");
         for (uint32_t i = 0; i < procedure->argument_count; i++) {
-            AstExpr parameter = {.kind = AST_PARAMETER, .text = procedure->argument_names[i], .offset = clause->offset, .length = clause->length};
+            AstExpr parameter = {.kind = AST_PARAMETER,
+                                 .text = procedure->argument_names[i],
+                                 .offset = clause->offset,
+                                 .length = clause->length};
             TRY(bind(binder, &parameter, &plan->exprs[i]));
         }
         return NULL;
     }
     if (clause->exprs.count != procedure->argument_count)
-        return fail_at(ERROR_INVALID_NUMBER_OF_ARGUMENTS, clause->offset, clause->length, "%.*s takes %u arguments, not %zu", STR_ARG(procedure->name),
+        return fail_at(ERROR_INVALID_NUMBER_OF_ARGUMENTS, clause->offset, clause->length,
+                       "%.*s takes %u arguments, not %zu", STR_ARG(procedure->name),
                        procedure->argument_count, clause->exprs.count);
     for (uint32_t i = 0; i < procedure->argument_count; i++) {
         const AstExpr *ast = clause->exprs.items[i];
         TRY(bind(binder, ast, &plan->exprs[i]));
-        if (has_aggregate(plan->exprs[i])) return fail_at(ERROR_INVALID_AGGREGATION, ast->offset, ast->length, "an aggregate cannot stand here");
+        if (has_aggregate(plan->exprs[i]))
+            return fail_at(ERROR_INVALID_AGGREGATION, ast->offset, ast->length,
+                           "an aggregate cannot stand here");
         if (!argument_fits(plan->exprs[i], procedure->argument_types[i]))
-            return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length, "%.*s cannot take %s here", STR_ARG(procedure->name),
+            return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length,
+                           "%.*s cannot take %s here", STR_ARG(procedure->name),
                            value_kind_name((ValueKind)plan->exprs[i]->type));
     }
     return NULL;
 }
 
-static Error *take_yield(Binder *binder, const PlanProcedure *procedure, Str column, AstName name, size_t offset, size_t length, PlanNode *plan)
+static Error *take_yield(Binder *binder, const PlanProcedure *procedure, Str column, AstName name,
+                         size_t offset, size_t length, PlanNode *plan)
 {
     uint32_t i = 0;
     while (i < procedure->yield_count && !str_equal(procedure->yield_names[i], column))
         i++;
     if (i == procedure->yield_count)
-        return fail_at(ERROR_UNDEFINED_VARIABLE, offset, length, "%.*s gives no column `%.*s`", STR_ARG(procedure->name), STR_ARG(column));
+        return fail_at(ERROR_UNDEFINED_VARIABLE, offset, length, "%.*s gives no column `%.*s`",
+                       STR_ARG(procedure->name), STR_ARG(column));
     if (scope_find(&binder->scope, name.text) != NULL)
-        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, offset, length, "`%.*s` is there already", STR_ARG(name.text));
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, offset, length, "`%.*s` is there already",
+                       STR_ARG(name.text));
     uint8_t type = procedure->yield_types[i];
     plan->yields[plan->slot_count] = procedure->yield_names[i];
-    plan->slots[plan->slot_count++] = scope_add(binder, name.text, VARIABLE_VALUE, type == PROCEDURE_NUMBER ? EXPR_TYPE_ANY : type)->slot;
+    plan->slots[plan->slot_count++] = scope_add(binder, name.text, VARIABLE_VALUE,
+                                                type == PROCEDURE_NUMBER ? EXPR_TYPE_ANY : type)
+                                          ->slot;
     return NULL;
 }
 
@@ -105,10 +127,13 @@ static Error *plan_call(Binder *binder, const AstClause *clause, bool alone, Que
     const PlanEnvironment *environment = binder->environment;
     const PlanProcedure *procedure = NULL;
     Str name = dotted(binder, &clause->names);
-    if (environment->procedure == NULL || !environment->procedure(environment->state, name, &procedure))
-        return fail_at(ERROR_PROCEDURE_NOT_FOUND, clause->names.items[0].offset, name.bytes, "no such procedure: %.*s", STR_ARG(name));
+    if (environment->procedure == NULL ||
+        !environment->procedure(environment->state, name, &procedure))
+        return fail_at(ERROR_PROCEDURE_NOT_FOUND, clause->names.items[0].offset, name.bytes,
+                       "no such procedure: %.*s", STR_ARG(name));
     if (clause->yield_star && !alone)
-        return fail_at(ERROR_UNEXPECTED_SYNTAX, clause->offset, clause->length, "YIELD * stands only where a procedure stands alone");
+        return fail_at(ERROR_UNEXPECTED_SYNTAX, clause->offset, clause->length,
+                       "YIELD * stands only where a procedure stands alone");
     PlanNode shape = {0};
     TRY(call_arguments(binder, clause, procedure, alone, &shape));
     PlanNode *plan = plan_node(binder, PLAN_CALL, clause->offset, clause->length);
@@ -120,16 +145,24 @@ static Error *plan_call(Binder *binder, const AstClause *clause, bool alone, Que
     plan->slots = arena_array(binder->arena, uint32_t, room);
     bool all = alone && (!clause->yield || clause->yield_star);
     for (uint32_t i = 0; all && i < procedure->yield_count; i++)
-        TRY(take_yield(binder, procedure, procedure->yield_names[i], (AstName){procedure->yield_names[i], 0, 0}, clause->offset, clause->length, plan));
+        TRY(take_yield(binder, procedure, procedure->yield_names[i],
+                       (AstName){procedure->yield_names[i], 0, 0}, clause->offset, clause->length,
+                       plan));
     if (!all && !clause->yield && procedure->yield_count > 0 && !alone)
-        return error_hint(fail_at(ERROR_UNDEFINED_VARIABLE, clause->offset, clause->length, "the columns of %.*s are not named", STR_ARG(name)), "add YIELD");
+        return error_hint(fail_at(ERROR_UNDEFINED_VARIABLE, clause->offset, clause->length,
+                                  "the columns of %.*s are not named", STR_ARG(name)),
+                          "add YIELD");
     for (size_t i = 0; i < clause->yields.count; i++) {
         const AstItem *item = &clause->yields.items[i];
-        AstName as = item->alias.text.bytes > 0 ? item->alias : (AstName){item->expr->text, item->expr->offset, item->expr->length};
-        TRY(take_yield(binder, procedure, item->expr->text, as, item->expr->offset, item->expr->length, plan));
+        AstName as = item->alias.text.bytes > 0
+                         ? item->alias
+                         : (AstName){item->expr->text, item->expr->offset, item->expr->length};
+        TRY(take_yield(binder, procedure, item->expr->text, as, item->expr->offset,
+                       item->expr->length, plan));
     }
     plan->item_count = procedure->yield_count; /* how many columns a row of the procedure has */
-    plan->branch_slots = arena_array(binder->arena, uint32_t, room); /* which of them each slot takes */
+    plan->branch_slots =
+        arena_array(binder->arena, uint32_t, room); /* which of them each slot takes */
     for (uint32_t i = 0; i < plan->slot_count; i++)
         for (uint32_t j = 0; j < procedure->yield_count; j++)
             if (str_equal(procedure->yield_names[j], plan->yields[i])) plan->branch_slots[i] = j;
@@ -159,13 +192,16 @@ static bool imports(const AstQuery *query)
 
 static Error *plan_call_query(Binder *binder, const AstClause *clause)
 {
-    if (clause->in_transactions) return not_executed("CALL { } IN TRANSACTIONS", clause->offset, clause->length);
+    if (clause->in_transactions)
+        return not_executed("CALL { } IN TRANSACTIONS", clause->offset, clause->length);
     PlanNode *outer = binder->chain;
     Scope saved = binder->scope;
     QueryResult result = {0};
     binder->chain = NULL;
-    if (imports(clause->query)) binder->scope = scope_copy(binder);
-    else binder->scope = (Scope){0};
+    if (imports(clause->query))
+        binder->scope = scope_copy(binder);
+    else
+        binder->scope = (Scope){0};
     PlanNode *argument = plan_node(binder, PLAN_ARGUMENT, clause->offset, clause->length);
     argument->row_slot = new_slot(binder, STR(""));
     TRY(plan_query(binder, clause->query, &result));
@@ -178,7 +214,8 @@ static Error *plan_call_query(Binder *binder, const AstClause *clause)
     apply->row_slot = argument->row_slot;
     for (uint32_t i = 0; i < result.count; i++) {
         if (scope_find(&binder->scope, result.columns[i]) != NULL)
-            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, clause->offset, clause->length, "`%.*s` is there already", STR_ARG(result.columns[i]));
+            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, clause->offset, clause->length,
+                           "`%.*s` is there already", STR_ARG(result.columns[i]));
         scope_add(binder, result.columns[i], VARIABLE_VALUE, EXPR_TYPE_ANY)->slot = result.slots[i];
     }
     return NULL;
@@ -192,12 +229,16 @@ static Error *plan_foreach(Binder *binder, const AstClause *clause)
     binder->chain = NULL;
     PlanNode *argument = plan_node(binder, PLAN_ARGUMENT, clause->offset, clause->length);
     argument->row_slot = new_slot(binder, STR(""));
-    AstClause unwind = {.kind = CLAUSE_UNWIND, .offset = clause->offset, .length = clause->length, .expr = clause->expr, .name = clause->name};
+    AstClause unwind = {.kind = CLAUSE_UNWIND,
+                        .offset = clause->offset,
+                        .length = clause->length,
+                        .expr = clause->expr,
+                        .name = clause->name};
     TRY(plan_unwind(binder, &unwind));
     for (size_t i = 0; i < clause->clauses->count; i++)
         if (!clause_writes(clause->clauses->items[i]))
-            return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clause->clauses->items[i]->offset, clause->clauses->items[i]->length,
-                           "FOREACH holds writing clauses only");
+            return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clause->clauses->items[i]->offset,
+                           clause->clauses->items[i]->length, "FOREACH holds writing clauses only");
     QueryResult result = {0};
     TRY(plan_clauses(binder, clause->clauses, &result));
     PlanNode *inner = binder->chain;
@@ -219,13 +260,20 @@ static Error *check_order(const AstClauses *clauses, size_t i)
     const AstClause *clause = clauses->items[i];
     bool last = i + 1 == clauses->count;
     if (clause->kind == CLAUSE_RETURN && !last)
-        return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clauses->items[i + 1]->offset, clauses->items[i + 1]->length, "nothing can follow RETURN");
-    if (last && (clause->kind == CLAUSE_WITH || clause->kind == CLAUSE_MATCH || clause->kind == CLAUSE_UNWIND || clause->kind == CLAUSE_LOAD ||
-                 clause->kind == CLAUSE_SCORE || clause->kind == CLAUSE_RANK || clause->kind == CLAUSE_SEARCH))
-        return error_hint(fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clause->offset, clause->length, "a query cannot end here"), "end it with RETURN, or write something");
+        return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clauses->items[i + 1]->offset,
+                       clauses->items[i + 1]->length, "nothing can follow RETURN");
+    if (last && (clause->kind == CLAUSE_WITH || clause->kind == CLAUSE_MATCH ||
+                 clause->kind == CLAUSE_UNWIND || clause->kind == CLAUSE_LOAD ||
+                 clause->kind == CLAUSE_SCORE || clause->kind == CLAUSE_RANK ||
+                 clause->kind == CLAUSE_SEARCH))
+        return error_hint(fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clause->offset, clause->length,
+                                  "a query cannot end here"),
+                          "end it with RETURN, or write something");
     bool reads = clause->kind == CLAUSE_MATCH && !clause->optional;
     if (reads && i > 0 && clause_writes(clauses->items[i - 1]))
-        return error_hint(fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clause->offset, clause->length, "a WITH is needed between writing and MATCH"), "add WITH *");
+        return error_hint(fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clause->offset, clause->length,
+                                  "a WITH is needed between writing and MATCH"),
+                          "add WITH *");
     return NULL;
 }
 
@@ -248,7 +296,8 @@ static Error *plan_clause(Binder *binder, const AstClauses *clauses, size_t i, Q
     case CLAUSE_SET:
     case CLAUSE_REMOVE: return plan_set(binder, clause);
     case CLAUSE_DELETE: return plan_delete(binder, clause);
-    case CLAUSE_CALL: return plan_call(binder, clause, clauses->count == 1 && binder->depth == 0, result);
+    case CLAUSE_CALL:
+        return plan_call(binder, clause, clauses->count == 1 && binder->depth == 0, result);
     case CLAUSE_CALL_QUERY: return plan_call_query(binder, clause);
     case CLAUSE_FOREACH: return plan_foreach(binder, clause);
     case CLAUSE_SCORE: return plan_score(binder, clause, before);
@@ -272,18 +321,20 @@ Error *plan_clauses(Binder *binder, const AstClauses *clauses, QueryResult *out)
 
 /* ---- UNION ---- */
 
-static Error *check_union(const AstQuery *query, const QueryResult *first, const QueryResult *part, size_t i)
+static Error *check_union(const AstQuery *query, const QueryResult *first, const QueryResult *part,
+                          size_t i)
 {
     const AstClause *clause = query->parts[i].items[0];
     for (size_t j = 2; j < query->count; j++)
         if (query->all[j] != query->all[1])
-            return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, query->parts[j].items[0]->offset, query->parts[j].items[0]->length,
-                           "UNION and UNION ALL cannot be mixed");
+            return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, query->parts[j].items[0]->offset,
+                           query->parts[j].items[0]->length, "UNION and UNION ALL cannot be mixed");
     bool same = first->count == part->count;
     for (uint32_t c = 0; same && c < first->count; c++)
         same = str_equal(first->columns[c], part->columns[c]);
     if (same) return NULL;
-    return error_hint(fail_at(ERROR_DIFFERENT_COLUMNS_IN_UNION, clause->offset, clause->length, "the parts of UNION have different columns"),
+    return error_hint(fail_at(ERROR_DIFFERENT_COLUMNS_IN_UNION, clause->offset, clause->length,
+                              "the parts of UNION have different columns"),
                       "name them alike with AS");
 }
 
@@ -304,11 +355,15 @@ Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out)
             binder->chain = NULL;
             plan_node(binder, PLAN_UNIT, query->offset, query->length);
         }
-        if (start->kind == PLAN_ARGUMENT && i > 0) return not_executed("UNION inside a sub-query", query->offset, query->length);
+        if (start->kind == PLAN_ARGUMENT && i > 0)
+            return not_executed("UNION inside a sub-query", query->offset, query->length);
         TRY(plan_clauses(binder, &query->parts[i], &part));
-        if (i == 0) *out = part;
-        else TRY(check_union(query, out, &part, i));
-        if (branch_slots == NULL) branch_slots = arena_array(binder->arena, uint32_t, query->count * (part.count + 1));
+        if (i == 0)
+            *out = part;
+        else
+            TRY(check_union(query, out, &part, i));
+        if (branch_slots == NULL)
+            branch_slots = arena_array(binder->arena, uint32_t, query->count * (part.count + 1));
         memcpy(branch_slots + i * part.count, part.slots, part.count * sizeof *branch_slots);
         branches[i] = binder->chain;
     }

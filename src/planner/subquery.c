@@ -1,18 +1,22 @@
 /*
- * subquery.c - patterns and queries inside expressions and CALL { }, planned as inner chains that see the outer rows.
+ * subquery.c - patterns and queries inside expressions and CALL { }, planned as inner chains that
+ * see the outer rows.
  */
 #include "config.h"
 
 #include "planner/planner_internal.h"
 
-static Error *plan_inner(Binder *binder, const AstPaths *paths, const AstExpr *where, const AstQuery *query, const AstExpr *collect, uint32_t *collect_slot)
+static Error *plan_inner(Binder *binder, const AstPaths *paths, const AstExpr *where,
+                         const AstQuery *query, const AstExpr *collect, uint32_t *collect_slot)
 {
     if (query != NULL) {
         QueryResult result;
         for (size_t i = 0; i < query->count; i++)
             for (size_t c = 0; c < query->parts[i].count; c++)
                 if (clause_writes(query->parts[i].items[c]))
-                    return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, query->parts[i].items[c]->offset, query->parts[i].items[c]->length,
+                    return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION,
+                                   query->parts[i].items[c]->offset,
+                                   query->parts[i].items[c]->length,
                                    "a sub-query inside an expression cannot write");
         return plan_query(binder, query, &result);
     }
@@ -28,13 +32,15 @@ static Error *plan_inner(Binder *binder, const AstPaths *paths, const AstExpr *w
     return NULL;
 }
 
-Error *plan_apply(Binder *binder, PlanApplyKind kind, const AstPaths *paths, const AstExpr *where, const AstQuery *query, const AstExpr *collect,
-                  size_t offset, size_t length, uint32_t *out_slot)
+Error *plan_apply(Binder *binder, PlanApplyKind kind, const AstPaths *paths, const AstExpr *where,
+                  const AstQuery *query, const AstExpr *collect, size_t offset, size_t length,
+                  uint32_t *out_slot)
 {
     PlanNode *outer = binder->chain;
     Scope scope = scope_copy(binder), saved = binder->scope;
     uint32_t floor = binder->local_floor, collect_slot = SLOT_NONE;
-    bool aggregates = binder->aggregates_allowed, patterns = binder->patterns_allowed, inside = binder->in_aggregate;
+    bool aggregates = binder->aggregates_allowed, patterns = binder->patterns_allowed,
+         inside = binder->in_aggregate;
     binder->scope = scope;
     binder->chain = NULL;
     binder->local_floor = binder->local_count;

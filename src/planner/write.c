@@ -1,4 +1,5 @@
-/* write.c - CREATE, MERGE, SET, REMOVE, DELETE. A writing operator keeps every variable in scope (`slots`). */
+/* write.c - CREATE, MERGE, SET, REMOVE, DELETE. A writing operator keeps every variable in scope
+ * (`slots`). */
 #include "config.h"
 
 #include "planner/planner_internal.h"
@@ -24,7 +25,8 @@ static size_t parts(const AstPaths *paths)
     return count;
 }
 
-static Error *bind_properties(Binder *binder, const AstExpr *ast, PlanProperty **properties, uint32_t *count, Expr **map)
+static Error *bind_properties(Binder *binder, const AstExpr *ast, PlanProperty **properties,
+                              uint32_t *count, Expr **map)
 {
     if (ast == NULL) return NULL;
     if (ast->kind == AST_PARAMETER) return bind(binder, ast, map);
@@ -45,19 +47,25 @@ static Error *write_node(Writing *writing, const AstNode *ast, bool alone, uint3
     if (known != NULL) {
         bool described = ast->labels.count > 0 || ast->properties != NULL || alone;
         if (described)
-            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, ast->variable.offset, ast->variable.length, "`%.*s` is there already", STR_ARG(name));
-        bool fits = known->kind == VARIABLE_NODE || (known->kind == VARIABLE_VALUE && known->type == EXPR_TYPE_ANY);
+            return fail_at(ERROR_VARIABLE_ALREADY_BOUND, ast->variable.offset, ast->variable.length,
+                           "`%.*s` is there already", STR_ARG(name));
+        bool fits = known->kind == VARIABLE_NODE ||
+                    (known->kind == VARIABLE_VALUE && known->type == EXPR_TYPE_ANY);
         if (!fits)
-            return fail_at(ERROR_VARIABLE_TYPE_CONFLICT, ast->variable.offset, ast->variable.length, "`%.*s` is not a node", STR_ARG(name));
+            return fail_at(ERROR_VARIABLE_TYPE_CONFLICT, ast->variable.offset, ast->variable.length,
+                           "`%.*s` is not a node", STR_ARG(name));
         *slot = known->slot;
         return NULL;
     }
     PlanCreateNode *node = &writing->nodes[writing->node_count++];
-    TRY(bind_properties(binder, ast->properties, &node->properties, &node->property_count, &node->map));
+    TRY(bind_properties(binder, ast->properties, &node->properties, &node->property_count,
+                        &node->map));
     node->labels = name_refs(binder, NAME_LABEL, &ast->labels, false);
     node->label_count = (uint32_t)ast->labels.count;
-    if (name.bytes == 0) node->slot = new_slot(binder, name);
-    else node->slot = scope_add(binder, name, VARIABLE_NODE, VALUE_NODE)->slot;
+    if (name.bytes == 0)
+        node->slot = new_slot(binder, name);
+    else
+        node->slot = scope_add(binder, name, VARIABLE_NODE, VALUE_NODE)->slot;
     *slot = node->slot;
     return NULL;
 }
@@ -65,29 +73,39 @@ static Error *write_node(Writing *writing, const AstNode *ast, bool alone, uint3
 static Error *check_relationship(const AstRelationship *ast, bool merge)
 {
     if (ast->variable_length)
-        return fail_at(ERROR_CREATING_VAR_LENGTH, ast->offset, ast->length, "a written relationship has no variable length");
+        return fail_at(ERROR_CREATING_VAR_LENGTH, ast->offset, ast->length,
+                       "a written relationship has no variable length");
     if (ast->types.count != 1)
-        return fail_at(ERROR_NO_SINGLE_RELATIONSHIP_TYPE, ast->offset, ast->length, "a written relationship has exactly one type");
+        return fail_at(ERROR_NO_SINGLE_RELATIONSHIP_TYPE, ast->offset, ast->length,
+                       "a written relationship has exactly one type");
     if (ast->direction == AST_BOTH && !merge)
-        return error_hint(fail_at(ERROR_REQUIRES_DIRECTED_RELATIONSHIP, ast->offset, ast->length, "a written relationship has a direction"), "write --> or <--");
+        return error_hint(fail_at(ERROR_REQUIRES_DIRECTED_RELATIONSHIP, ast->offset, ast->length,
+                                  "a written relationship has a direction"),
+                          "write --> or <--");
     return NULL;
 }
 
-static Error *write_relationship(Writing *writing, const AstRelationship *ast, uint32_t from, uint32_t to, uint32_t *slot)
+static Error *write_relationship(Writing *writing, const AstRelationship *ast, uint32_t from,
+                                 uint32_t to, uint32_t *slot)
 {
     Binder *binder = writing->binder;
     Str name = ast->variable.text;
     if (name.bytes > 0 && scope_find(&binder->scope, name) != NULL)
-        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, ast->variable.offset, ast->variable.length, "`%.*s` is there already", STR_ARG(name));
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, ast->variable.offset, ast->variable.length,
+                       "`%.*s` is there already", STR_ARG(name));
     TRY(check_relationship(ast, writing->merge));
     PlanCreateRelationship *relationship = &writing->relationships[writing->relationship_count++];
-    TRY(bind_properties(binder, ast->properties, &relationship->properties, &relationship->property_count, &relationship->map));
+    TRY(bind_properties(binder, ast->properties, &relationship->properties,
+                        &relationship->property_count, &relationship->map));
     relationship->type = name_ref(binder, NAME_TYPE, ast->types.items[0], false);
     bool in = ast->direction == AST_IN_DIRECTION;
     relationship->from_slot = in ? to : from;
     relationship->to_slot = in ? from : to;
-    if (name.bytes == 0) relationship->slot = new_slot(binder, name);
-    else relationship->slot = scope_add(binder, name, VARIABLE_RELATIONSHIP, VALUE_RELATIONSHIP)->slot;
+    if (name.bytes == 0)
+        relationship->slot = new_slot(binder, name);
+    else
+        relationship->slot =
+            scope_add(binder, name, VARIABLE_RELATIONSHIP, VALUE_RELATIONSHIP)->slot;
     *slot = relationship->slot;
     return NULL;
 }
@@ -97,10 +115,12 @@ static Error *write_path(Writing *writing, const AstPath *path)
     Binder *binder = writing->binder;
     uint32_t from, to = 0, relationship = 0;
     if (path->shortest != AST_ANY_PATH)
-        return fail_at(ERROR_UNEXPECTED_SYNTAX, path->offset, path->length, "a shortest path is found, not written");
+        return fail_at(ERROR_UNEXPECTED_SYNTAX, path->offset, path->length,
+                       "a shortest path is found, not written");
     Str name = path->variable.text;
     if (name.bytes > 0 && scope_find(&binder->scope, name) != NULL)
-        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length, "`%.*s` is there already", STR_ARG(name));
+        return fail_at(ERROR_VARIABLE_ALREADY_BOUND, path->variable.offset, path->variable.length,
+                       "`%.*s` is there already", STR_ARG(name));
     Expr *value = expr_new(binder->arena, EXPR_PATH, (uint32_t)(2 * path->node_count - 1));
     value->type = VALUE_PATH;
     TRY(write_node(writing, &path->nodes[0], path->node_count == 1, &from));
@@ -158,20 +178,28 @@ Error *plan_create(Binder *binder, const AstClause *clause)
 
 static Error *bind_set(Binder *binder, const AstSet *ast, PlanSetItem *item)
 {
-    static const PlanSetKind kinds[] = {[AST_SET_PROPERTY] = SET_PROPERTY, [AST_SET_REPLACE] = SET_REPLACE_MAP, [AST_SET_ADD] = SET_ADD_MAP,
-                                        [AST_SET_LABELS] = SET_LABELS, [AST_REMOVE_PROPERTY] = REMOVE_PROPERTY, [AST_REMOVE_LABELS] = REMOVE_LABELS};
+    static const PlanSetKind kinds[] = {[AST_SET_PROPERTY] = SET_PROPERTY,
+                                        [AST_SET_REPLACE] = SET_REPLACE_MAP,
+                                        [AST_SET_ADD] = SET_ADD_MAP,
+                                        [AST_SET_LABELS] = SET_LABELS,
+                                        [AST_REMOVE_PROPERTY] = REMOVE_PROPERTY,
+                                        [AST_REMOVE_LABELS] = REMOVE_LABELS};
     bool property = ast->kind == AST_SET_PROPERTY || ast->kind == AST_REMOVE_PROPERTY;
     const AstExpr *target = property ? ast->target->a : ast->target;
     item->kind = kinds[ast->kind];
     TRY(bind(binder, target, &item->target));
-    if (property) item->key = name_ref(binder, NAME_KEY, (AstName){ast->target->text, ast->target->offset, ast->target->length}, false);
+    if (property)
+        item->key =
+            name_ref(binder, NAME_KEY,
+                     (AstName){ast->target->text, ast->target->offset, ast->target->length}, false);
     item->labels = name_refs(binder, NAME_LABEL, &ast->labels, false);
     item->label_count = (uint32_t)ast->labels.count;
     if (ast->value != NULL) TRY(bind(binder, ast->value, &item->expr));
     uint8_t type = item->target->type;
     bool entity = type == VALUE_NODE || type == VALUE_RELATIONSHIP || type == EXPR_TYPE_ANY;
     if (!entity)
-        return fail_at(ERROR_INVALID_ARGUMENT_TYPE, target->offset, target->length, "only nodes and relationships can be changed, not %s",
+        return fail_at(ERROR_INVALID_ARGUMENT_TYPE, target->offset, target->length,
+                       "only nodes and relationships can be changed, not %s",
                        value_kind_name((ValueKind)type));
     return NULL;
 }
@@ -190,7 +218,8 @@ Error *plan_set(Binder *binder, const AstClause *clause)
     PlanSetItem *items;
     uint32_t count;
     TRY(bind_sets(binder, &clause->sets, &items, &count));
-    PlanNode *plan = plan_node(binder, clause->kind == CLAUSE_SET ? PLAN_SET : PLAN_REMOVE, clause->offset, clause->length);
+    PlanNode *plan = plan_node(binder, clause->kind == CLAUSE_SET ? PLAN_SET : PLAN_REMOVE,
+                               clause->offset, clause->length);
     plan->set_items = items;
     plan->set_item_count = count;
     plan->slots = scope_slots(binder, &plan->slot_count);
@@ -210,7 +239,8 @@ Error *plan_merge(Binder *binder, const AstClause *clause)
     const AstPath *path = clause->patterns.items[0];
     for (size_t i = 0; i < path->node_count; i++)
         if (path->nodes[i].properties != NULL && path->nodes[i].properties->kind == AST_PARAMETER)
-            return fail_at(ERROR_INVALID_PARAMETER_USE, path->nodes[i].properties->offset, path->nodes[i].properties->length,
+            return fail_at(ERROR_INVALID_PARAMETER_USE, path->nodes[i].properties->offset,
+                           path->nodes[i].properties->length,
                            "a parameter cannot stand for all properties in MERGE");
     TRY(write_paths(binder, &clause->patterns, true, &writing));
     after = binder->scope;
@@ -232,13 +262,15 @@ Error *plan_merge(Binder *binder, const AstClause *clause)
     plan->row_slot = argument->row_slot;
     plan->slots = slots;
     plan->slot_count = count;
-    /* What the match found goes to the slots of what would have been created: items[i].slot from expr's slot. */
+    /* What the match found goes to the slots of what would have been created: items[i].slot from
+     * expr's slot. */
     plan->items = arena_array(binder->arena, PlanItem, matched.count + 1);
     for (size_t i = before.count; i < matched.count; i++) {
         const Variable *variable = scope_find(&binder->scope, matched.items[i].name);
         if (variable == NULL) continue;
-        plan->items[plan->item_count++] =
-            (PlanItem){.slot = variable->slot, .expr = expr_slot(binder->arena, matched.items[i].slot, variable->type, true)};
+        plan->items[plan->item_count++] = (PlanItem){
+            .slot = variable->slot,
+            .expr = expr_slot(binder->arena, matched.items[i].slot, variable->type, true)};
     }
     TRY(bind_sets(binder, &clause->sets, &plan->set_items, &plan->set_item_count));
     TRY(bind_sets(binder, &clause->match_sets, &plan->match_items, &plan->match_item_count));
@@ -254,12 +286,16 @@ Error *plan_delete(Binder *binder, const AstClause *clause)
     for (size_t i = 0; i < clause->exprs.count; i++) {
         const AstExpr *ast = clause->exprs.items[i];
         if (ast->kind == AST_LABELS)
-            return error_hint(fail_at(ERROR_INVALID_DELETE, ast->offset, ast->length, "labels cannot be deleted"), "REMOVE takes labels away");
+            return error_hint(
+                fail_at(ERROR_INVALID_DELETE, ast->offset, ast->length, "labels cannot be deleted"),
+                "REMOVE takes labels away");
         TRY(bind(binder, ast, &exprs[i]));
         uint8_t type = exprs[i]->type;
-        bool entity = type == VALUE_NODE || type == VALUE_RELATIONSHIP || type == VALUE_PATH || type == EXPR_TYPE_ANY;
+        bool entity = type == VALUE_NODE || type == VALUE_RELATIONSHIP || type == VALUE_PATH ||
+                      type == EXPR_TYPE_ANY;
         if (!entity)
-            return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length, "only nodes, relationships and paths can be deleted, not %s",
+            return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length,
+                           "only nodes, relationships and paths can be deleted, not %s",
                            value_kind_name((ValueKind)type));
     }
     PlanNode *plan = plan_node(binder, PLAN_DELETE, clause->offset, clause->length);

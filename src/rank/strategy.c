@@ -2,9 +2,9 @@
  * strategy.c - the registry and the built-in strategies.
  *
  *     cosine, dot, l2   the first source's score as it is
- *     linear            sum of weight * score; a text score is divided by the greatest; weights are equal unless given, or
- *                       0.7 and 0.3 for one text and one vector source
- *     rrf               sum of weight / (k + rank): Cormack, Clarke, Buettcher, "Reciprocal rank fusion outperforms Condorcet
+ *     linear            sum of weight * score; a text score is divided by the greatest; weights are
+ * equal unless given, or 0.7 and 0.3 for one text and one vector source rrf               sum of
+ * weight / (k + rank): Cormack, Clarke, Buettcher, "Reciprocal rank fusion outperforms Condorcet
  *                       and individual rank learning methods", SIGIR 2009; k = 60 unless given
  */
 #include "config.h"
@@ -22,14 +22,17 @@ struct StrategyRegistry {
 static Error *weights_of(Value options, const Candidates *candidates, double *weights)
 {
     const Value *given = options.kind == VALUE_MAP ? value_map_get(options, STR("weights")) : NULL;
-    bool mixed = candidates->sources == 2 && candidates->text != NULL && candidates->text[0] != candidates->text[1];
+    bool mixed = candidates->sources == 2 && candidates->text != NULL &&
+                 candidates->text[0] != candidates->text[1];
     for (size_t s = 0; s < candidates->sources; s++)
         weights[s] = !mixed ? 1.0 : candidates->text[s] ? 0.7 : 0.3;
     if (given == NULL) return NULL;
     if (given->kind != VALUE_LIST || given->aux != candidates->sources)
-        return error_new(ERROR_ARGUMENT_VALUE, "weights is a list of %zu numbers, one a source", candidates->sources);
+        return error_new(ERROR_ARGUMENT_VALUE, "weights is a list of %zu numbers, one a source",
+                         candidates->sources);
     for (size_t s = 0; s < candidates->sources; s++) {
-        if (!value_is_number(given->as.items[s])) return error_new(ERROR_ARGUMENT_TYPE, "a weight is a number");
+        if (!value_is_number(given->as.items[s]))
+            return error_new(ERROR_ARGUMENT_TYPE, "a weight is a number");
         weights[s] = value_as_double(given->as.items[s]);
     }
     return NULL;
@@ -39,8 +42,11 @@ enum { SOURCES_MAX = 64 }; /* the grammar's list of legs is as long as anybody t
 
 static Error *check_sources(const Candidates *candidates)
 {
-    if (candidates->sources == 0) return error_new(ERROR_ARGUMENT_VALUE, "the strategy wants at least one source");
-    return candidates->sources > SOURCES_MAX ? error_new(ERROR_LIMIT, "a strategy takes at most %d sources", SOURCES_MAX) : NULL;
+    if (candidates->sources == 0)
+        return error_new(ERROR_ARGUMENT_VALUE, "the strategy wants at least one source");
+    return candidates->sources > SOURCES_MAX
+               ? error_new(ERROR_LIMIT, "a strategy takes at most %d sources", SOURCES_MAX)
+               : NULL;
 }
 
 static Error *single(void *user, Value options, const Candidates *candidates, double *out)
@@ -70,7 +76,9 @@ static Error *linear(void *user, Value options, const Candidates *candidates, do
         out[i] = 0;
     for (size_t s = 0; s < candidates->sources; s++) {
         const double *scores = candidates->scores[s];
-        double most = candidates->text != NULL && candidates->text[s] ? greatest(scores, candidates->count) : 1;
+        double most = candidates->text != NULL && candidates->text[s]
+                          ? greatest(scores, candidates->count)
+                          : 1;
         for (size_t i = 0; i < candidates->count && most > 0; i++)
             if (!isnan(scores[i])) out[i] += weights[s] * (scores[i] / most);
     }
@@ -97,7 +105,8 @@ static Error *rrf(void *user, Value options, const Candidates *candidates, doubl
     TRY(check_sources(candidates));
     TRY(weights_of(options, candidates, weights));
     const Value *given = options.kind == VALUE_MAP ? value_map_get(options, STR("k")) : NULL;
-    if (given != NULL && !value_is_number(*given)) return error_new(ERROR_ARGUMENT_TYPE, "k is a number");
+    if (given != NULL && !value_is_number(*given))
+        return error_new(ERROR_ARGUMENT_TYPE, "k is a number");
     if (given != NULL) k = value_as_double(*given);
     Ranked *ranked = mem_alloc((candidates->count + 1) * sizeof *ranked);
     for (size_t i = 0; i < candidates->count; i++)
@@ -105,7 +114,8 @@ static Error *rrf(void *user, Value options, const Candidates *candidates, doubl
     for (size_t s = 0; s < candidates->sources; s++) {
         size_t found = 0;
         for (size_t i = 0; i < candidates->count; i++)
-            if (!isnan(candidates->scores[s][i])) ranked[found++] = (Ranked){candidates->scores[s][i], candidates->ids[i], i};
+            if (!isnan(candidates->scores[s][i]))
+                ranked[found++] = (Ranked){candidates->scores[s][i], candidates->ids[i], i};
         qsort(ranked, found, sizeof *ranked, by_score);
         for (size_t r = 0; r < found; r++)
             out[ranked[r].candidate] += weights[s] / (k + (double)(r + 1));
@@ -145,7 +155,8 @@ void strategy_register(StrategyRegistry *registry, Strategy strategy)
     strategy.name = arena_copy(registry->arena, strategy.name, strlen(strategy.name));
     strategy.summary = arena_copy(registry->arena, strategy.summary, strlen(strategy.summary));
     for (size_t i = 0; i < registry->count; i++) {
-        if (!str_equal_ignore_case(str_from(registry->items[i].name), str_from(strategy.name))) continue;
+        if (!str_equal_ignore_case(str_from(registry->items[i].name), str_from(strategy.name)))
+            continue;
         if (registry->items[i].drop != NULL) registry->items[i].drop(registry->items[i].user);
         registry->items[i] = strategy;
         return;
@@ -157,7 +168,8 @@ void strategy_register(StrategyRegistry *registry, Strategy strategy)
 const Strategy *strategy_find(const StrategyRegistry *registry, Str name)
 {
     for (size_t i = 0; i < registry->count; i++)
-        if (str_equal_ignore_case(str_from(registry->items[i].name), name)) return &registry->items[i];
+        if (str_equal_ignore_case(str_from(registry->items[i].name), name))
+            return &registry->items[i];
     return NULL;
 }
 

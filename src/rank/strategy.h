@@ -1,9 +1,9 @@
 /*
  * strategy.h - how candidates are scored: the plug that RANK BY calls.
  *
- * A strategy sees all candidates of a statement at once: for each of its sources (legs) one score a candidate, NaN where the
- * source did not find it. It gives one score a candidate, higher is better. Registered strategies (Lua, C) take the place of
- * built-in ones of the same name.
+ * A strategy sees all candidates of a statement at once: for each of its sources (legs) one score a
+ * candidate, NaN where the source did not find it. It gives one score a candidate, higher is
+ * better. Registered strategies (Lua, C) take the place of built-in ones of the same name.
  */
 #ifndef RANK_STRATEGY_H
 #define RANK_STRATEGY_H
@@ -27,7 +27,8 @@ typedef struct Strategy {
 typedef struct StrategyRegistry StrategyRegistry;
 StrategyRegistry *strategy_registry_create(void); /* with the built-in ones */
 void strategy_registry_destroy(StrategyRegistry *registry);
-void strategy_register(StrategyRegistry *registry, Strategy strategy); /* name and summary are copied */
+void strategy_register(StrategyRegistry *registry,
+                       Strategy strategy); /* name and summary are copied */
 const Strategy *strategy_find(const StrategyRegistry *registry, Str name);
 size_t strategy_count(const StrategyRegistry *registry);
 const Strategy *strategy_at(const StrategyRegistry *registry, size_t i);

@@ -1,7 +1,8 @@
 /*
  * format.c - results as tables, separated values, JSON; errors with their place.
  *
- * Only the table needs to know all rows before it writes the first: its columns are as wide as their widest cell.
+ * Only the table needs to know all rows before it writes the first: its columns are as wide as
+ * their widest cell.
  */
 #include "config.h"
 
@@ -9,7 +10,8 @@
 #include "shell/format.h"
 #include "shell/records.h"
 
-static const char *const names[FORMAT_COUNT] = {"table", "markdown", "csv", "tsv", "json", "jsonl", "records", "line"};
+static const char *const names[FORMAT_COUNT] = {"table", "markdown", "csv",     "tsv",
+                                                "json",  "jsonl",    "records", "line"};
 
 bool format_find(const char *name, Format *out)
 {
@@ -75,7 +77,8 @@ static void put_path(Buffer *out, const contextql_value *path)
             put_node(out, part);
             continue;
         }
-        bool out_of = contextql_value_start_id(part) == contextql_value_id(contextql_value_at(path, i - 1, NULL));
+        bool out_of = contextql_value_start_id(part) ==
+                      contextql_value_id(contextql_value_at(path, i - 1, NULL));
         buffer_text(out, out_of ? "-" : "<-");
         put_relationship(out, part);
         buffer_text(out, out_of ? "->" : "-");
@@ -115,8 +118,10 @@ void format_value(Buffer *out, const contextql_value *value, bool quote)
 {
     switch (contextql_value_type(value)) {
     case CONTEXTQL_STRING:
-        if (quote) put_quoted(out, contextql_value_string(value));
-        else put_text(out, contextql_value_string(value));
+        if (quote)
+            put_quoted(out, contextql_value_string(value));
+        else
+            put_text(out, contextql_value_string(value));
         break;
     case CONTEXTQL_LIST: put_list(out, value); break;
     case CONTEXTQL_MAP: put_members(out, value); break;
@@ -130,10 +135,10 @@ void format_value(Buffer *out, const contextql_value *value, bool quote)
 /* ---- tables ---- */
 
 typedef struct Table {
-    Buffer text;             /* cells, one behind the other */
+    Buffer text; /* cells, one behind the other */
     size_t *ends, end_count, end_capacity;
     size_t *widths;
-    bool *numbers;           /* columns that hold numbers only: set to the right */
+    bool *numbers; /* columns that hold numbers only: set to the right */
     size_t columns;
 } Table;
 
@@ -141,10 +146,13 @@ typedef struct Table {
 static void add_cell(Table *table, size_t column, size_t from)
 {
     for (size_t i = from; i < table->text.bytes; i++)
-        if (table->text.data[i] == '\n' || table->text.data[i] == '\t' || table->text.data[i] == '\r') table->text.data[i] = ' ';
+        if (table->text.data[i] == '\n' || table->text.data[i] == '\t' ||
+            table->text.data[i] == '\r')
+            table->text.data[i] = ' ';
     mem_reserve(table->ends, table->end_capacity, table->end_count + 1);
     table->ends[table->end_count++] = table->text.bytes;
-    size_t width = utf8_count((Str){table->text.data == NULL ? "" : table->text.data + from, table->text.bytes - from});
+    size_t width = utf8_count(
+        (Str){table->text.data == NULL ? "" : table->text.data + from, table->text.bytes - from});
     if (width > table->widths[column]) table->widths[column] = width;
 }
 
@@ -167,7 +175,9 @@ static void add_row(Table *table, contextql_statement *statement)
         size_t from = table->text.bytes;
         const contextql_value *value = contextql_column(statement, (int)c);
         contextql_type type = contextql_value_type(value);
-        table->numbers[c] = table->numbers[c] && (type == CONTEXTQL_INTEGER || type == CONTEXTQL_FLOAT || type == CONTEXTQL_NULL);
+        table->numbers[c] =
+            table->numbers[c] &&
+            (type == CONTEXTQL_INTEGER || type == CONTEXTQL_FLOAT || type == CONTEXTQL_NULL);
         format_value(&table->text, value, false);
         add_cell(table, c, from);
     }
@@ -175,7 +185,8 @@ static void add_row(Table *table, contextql_statement *statement)
 
 static void put_cell(const Table *table, size_t cell, bool header, bool last, FILE *file)
 {
-    size_t from = cell == 0 ? 0 : table->ends[cell - 1], bytes = table->ends[cell] - from, column = cell % table->columns;
+    size_t from = cell == 0 ? 0 : table->ends[cell - 1], bytes = table->ends[cell] - from,
+           column = cell % table->columns;
     Str text = {table->text.data + from, bytes};
     size_t blanks = table->widths[column] - utf8_count(text);
     bool right = table->numbers[column] && !header;
@@ -222,8 +233,8 @@ static void table_free(Table *table)
 
 static bool is_simple(contextql_type type)
 {
-    return type != CONTEXTQL_LIST && type != CONTEXTQL_MAP && type != CONTEXTQL_VECTOR && type != CONTEXTQL_NODE && type != CONTEXTQL_RELATIONSHIP &&
-           type != CONTEXTQL_PATH;
+    return type != CONTEXTQL_LIST && type != CONTEXTQL_MAP && type != CONTEXTQL_VECTOR &&
+           type != CONTEXTQL_NODE && type != CONTEXTQL_RELATIONSHIP && type != CONTEXTQL_PATH;
 }
 
 static void put_field(Buffer *out, Str text, Format format)
@@ -231,10 +242,14 @@ static void put_field(Buffer *out, Str text, Format format)
     if (format == FORMAT_TSV) {
         for (size_t i = 0; i < text.bytes; i++) {
             char c = text.data[i];
-            if (c == '\t') buffer_text(out, "\\t");
-            else if (c == '\n') buffer_text(out, "\\n");
-            else if (c == '\\') buffer_text(out, "\\\\");
-            else buffer_char(out, c);
+            if (c == '\t')
+                buffer_text(out, "\\t");
+            else if (c == '\n')
+                buffer_text(out, "\\n");
+            else if (c == '\\')
+                buffer_text(out, "\\\\");
+            else
+                buffer_char(out, c);
         }
         return;
     }
@@ -262,8 +277,10 @@ static void separated_row(Buffer *out, contextql_statement *statement, Format fo
         Buffer text = {0};
         if (c > 0) buffer_char(out, format == FORMAT_TSV ? '\t' : ',');
         if (contextql_value_type(value) == CONTEXTQL_NULL) continue;
-        if (is_simple(contextql_value_type(value))) format_value(&text, value, false);
-        else records_value(&text, value);
+        if (is_simple(contextql_value_type(value)))
+            format_value(&text, value, false);
+        else
+            records_value(&text, value);
         put_field(out, buffer_view(&text), format);
         buffer_free(&text);
     }
@@ -310,8 +327,10 @@ static void markdown_row(Buffer *out, contextql_statement *statement, bool heade
     for (int c = 0; c < columns; c++) {
         Buffer text = {0};
         buffer_text(out, c == 0 ? "| " : " | ");
-        if (header) buffer_text(&text, contextql_column_name(statement, c));
-        else format_value(&text, contextql_column(statement, c), false);
+        if (header)
+            buffer_text(&text, contextql_column_name(statement, c));
+        else
+            format_value(&text, contextql_column(statement, c), false);
         for (size_t i = 0; i < text.bytes; i++) {
             if (text.data[i] == '|') buffer_char(out, '\\');
             buffer_char(out, text.data[i] == '\n' ? ' ' : text.data[i]);
@@ -341,7 +360,8 @@ static void put_begin(Buffer *out, contextql_statement *statement, Format format
     if (format == FORMAT_JSON) buffer_char(out, '[');
 }
 
-int format_run(contextql *session, contextql_statement *statement, Str text, Format format, FILE *file, uint64_t *rows)
+int format_run(contextql *session, contextql_statement *statement, Str text, Format format,
+               FILE *file, uint64_t *rows)
 {
     Buffer out = {0};
     Table table = {0};
@@ -375,23 +395,28 @@ int format_run(contextql *session, contextql_statement *statement, Str text, For
 
 /* ---- errors ---- */
 
-void format_error(FILE *file, const contextql_error_info *info, const char *kind, const char *name, Str text, size_t first_line)
+void format_error(FILE *file, const contextql_error_info *info, const char *kind, const char *name,
+                  Str text, size_t first_line)
 {
     size_t line = first_line, start = 0;
     bool placed = info->offset != SIZE_MAX && info->offset <= text.bytes;
     for (size_t i = 0; placed && i < info->offset; i++)
         if (text.data[i] == '\n') line++, start = i + 1;
     size_t column = placed ? utf8_count((Str){text.data + start, info->offset - start}) : 0;
-    if (name[0] != '\0' && placed) fprintf(file, "%s:%zu:%zu: ", name, line, column + 1);
-    else if (name[0] != '\0') fprintf(file, "%s: ", name);
+    if (name[0] != '\0' && placed)
+        fprintf(file, "%s:%zu:%zu: ", name, line, column + 1);
+    else if (name[0] != '\0')
+        fprintf(file, "%s: ", name);
     fprintf(file, "%s[CQL%04d]: %s\n", kind, info->code, info->message);
     if (placed) {
         size_t end = start;
         while (end < text.bytes && text.data[end] != '\n')
             end++;
-        size_t left = end > info->offset ? end - info->offset : 0, length = info->length < left ? info->length : left;
+        size_t left = end > info->offset ? end - info->offset : 0,
+               length = info->length < left ? info->length : left;
         size_t marks = length == 0 ? 1 : utf8_count((Str){text.data + info->offset, length});
-        fprintf(file, "%5zu | %.*s\n      | %*s^", line, (int)(end - start), text.data + start, (int)column, "");
+        fprintf(file, "%5zu | %.*s\n      | %*s^", line, (int)(end - start), text.data + start,
+                (int)column, "");
         for (size_t i = 1; i < marks; i++)
             fputc('~', file);
         fputc('\n', file);

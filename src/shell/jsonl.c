@@ -3,10 +3,11 @@
  *
  *     {"id": 7, "query": "MATCH (n) RETURN n", "params": {"x": 1}}     run one statement
  *     {"id": 8, "lua": "contextql.procedure{...}"}                     run Lua source
- *     {"id": 9, "op": "reset"}                                         forget everything (scratch databases only)
+ *     {"id": 9, "op": "reset"}                                         forget everything (scratch
+ * databases only)
  *
- * Answers are those of records.c, flushed after the last record. A line that is no request is answered with an error
- * record and changes nothing.
+ * Answers are those of records.c, flushed after the last record. A line that is no request is
+ * answered with an error record and changes nothing.
  */
 #include "config.h"
 
@@ -43,7 +44,8 @@ static contextql_value *vector_from(const Json *list)
     bool good = true;
     for (size_t i = 0; i < list->count; i++) {
         double number;
-        good = good && list->items[i].kind == JSON_NUMBER && float_parse(list->items[i].text, &number);
+        good =
+            good && list->items[i].kind == JSON_NUMBER && float_parse(list->items[i].text, &number);
         if (good) components[i] = (float)number;
     }
     contextql_value *vector = good ? contextql_value_new_vector(components, list->count) : NULL;
@@ -91,10 +93,13 @@ static contextql_value *list_from(const Json *json)
 
 static contextql_value *object_from(const Json *object)
 {
-    if (object->count == 1 && object->items[0].key.bytes > 0 && object->items[0].key.data[0] == '$') {
+    if (object->count == 1 && object->items[0].key.bytes > 0 &&
+        object->items[0].key.data[0] == '$') {
         const Json *inside = &object->items[0];
-        if (str_equal(inside->key, STR("$map")) && inside->kind == JSON_OBJECT) return map_from(inside);
-        if (str_equal(inside->key, STR("$vector")) && inside->kind == JSON_LIST) return vector_from(inside);
+        if (str_equal(inside->key, STR("$map")) && inside->kind == JSON_OBJECT)
+            return map_from(inside);
+        if (str_equal(inside->key, STR("$vector")) && inside->kind == JSON_LIST)
+            return vector_from(inside);
         if (str_equal(inside->key, STR("$float")) && inside->kind == JSON_STRING)
             return special_float(inside->text);
         return NULL;
@@ -122,10 +127,14 @@ static contextql_value *value_from(const Json *json)
 static void answer_error(Conversation *talk, const char *type, const char *detail, Str message)
 {
     Buffer out = {0};
-    if (talk->id.bytes > 0) buffer_printf(&out, "{\"id\": %.*s, ", STR_ARG(talk->id));
-    else buffer_char(&out, '{');
-    buffer_printf(&out, "\"error\": {\"type\": \"%s\", \"phase\": \"runtime\", \"detail\": \"%s\", \"code\": \"CQL4013\", "
-                        "\"gqlstatus\": \"0A000\", \"message\": ",
+    if (talk->id.bytes > 0)
+        buffer_printf(&out, "{\"id\": %.*s, ", STR_ARG(talk->id));
+    else
+        buffer_char(&out, '{');
+    buffer_printf(&out,
+                  "\"error\": {\"type\": \"%s\", \"phase\": \"runtime\", \"detail\": \"%s\", "
+                  "\"code\": \"CQL4013\", "
+                  "\"gqlstatus\": \"0A000\", \"message\": ",
                   type, detail);
     json_put_string(&out, message);
     buffer_text(&out, "}}\n");
@@ -135,8 +144,10 @@ static void answer_error(Conversation *talk, const char *type, const char *detai
 
 static void answer_done(Conversation *talk)
 {
-    if (talk->id.bytes > 0) fprintf(talk->out, "{\"id\": %.*s, ", STR_ARG(talk->id));
-    else fputc('{', talk->out);
+    if (talk->id.bytes > 0)
+        fprintf(talk->out, "{\"id\": %.*s, ", STR_ARG(talk->id));
+    else
+        fputc('{', talk->out);
     fputs("\"done\": {\"rows\": 0, \"ms\": 0.000, \"stats\": {}}}\n", talk->out);
 }
 
@@ -144,12 +155,15 @@ static bool bind_all(Conversation *talk, contextql_statement *statement, const J
 {
     for (size_t i = 0; params != NULL && i < params->count; i++) {
         contextql_value *value = value_from(&params->items[i]);
-        const char *name = arena_copy(talk->arena, params->items[i].key.data, params->items[i].key.bytes);
+        const char *name =
+            arena_copy(talk->arena, params->items[i].key.data, params->items[i].key.bytes);
         if (value == NULL) {
-            answer_error(talk, "ClientError", "Misuse", str_from("a parameter is not a value of the protocol"));
+            answer_error(talk, "ClientError", "Misuse",
+                         str_from("a parameter is not a value of the protocol"));
             return false;
         }
-        contextql_bind(statement, name, value); /* one that the statement does not use is no error */
+        contextql_bind(statement, name,
+                       value); /* one that the statement does not use is no error */
         contextql_value_free(value);
     }
     return true;
@@ -159,7 +173,8 @@ static void run_query(Conversation *talk, Str text, const Json *params)
 {
     contextql_statement *statement = NULL;
     const char *rest = NULL;
-    if (contextql_prepare(talk->session, text.data, text.bytes, &statement, &rest) != CONTEXTQL_OK) {
+    if (contextql_prepare(talk->session, text.data, text.bytes, &statement, &rest) !=
+        CONTEXTQL_OK) {
         records_failed(talk->session, text, talk->id, talk->out);
         return;
     }
@@ -174,7 +189,8 @@ static void run_lua(Conversation *talk, Str source)
 {
     const ScriptHost *script = talk->options->script;
     if (script == NULL || script->run == NULL) {
-        answer_error(talk, "ClientError", "ScriptError", str_from("no script language is built in"));
+        answer_error(talk, "ClientError", "ScriptError",
+                     str_from("no script language is built in"));
         return;
     }
     Error *error = script->run(script->state, source, "=request", false);
@@ -207,7 +223,8 @@ static void close_session(Conversation *talk)
 static bool reset(Conversation *talk)
 {
     if (strcmp(talk->options->database, ":memory:") != 0) {
-        answer_error(talk, "ClientError", "Misuse", str_from("only a scratch database (--memory) can be reset"));
+        answer_error(talk, "ClientError", "Misuse",
+                     str_from("only a scratch database (--memory) can be reset"));
         return true;
     }
     close_session(talk);
@@ -223,12 +240,14 @@ static bool answer(Conversation *talk, Str line)
     talk->id = (Str){"", 0};
     if (error != NULL || request->kind != JSON_OBJECT) {
         answer_error(talk, "ClientError", "Misuse",
-                     error != NULL ? str_from(error_message(error)) : str_from("a request is a JSON object"));
+                     error != NULL ? str_from(error_message(error))
+                                   : str_from("a request is a JSON object"));
         error_drop(error);
         return true;
     }
-    const Json *id = json_get(request, "id"), *query = json_get(request, "query"), *lua = json_get(request, "lua"),
-               *op = json_get(request, "op"), *params = json_get(request, "params");
+    const Json *id = json_get(request, "id"), *query = json_get(request, "query"),
+               *lua = json_get(request, "lua"), *op = json_get(request, "op"),
+               *params = json_get(request, "params");
     if (id != NULL && id->kind == JSON_NUMBER) talk->id = id->text;
     if (id != NULL && id->kind == JSON_STRING) {
         Buffer quoted = {0};
@@ -243,7 +262,8 @@ static bool answer(Conversation *talk, Str line)
     else if (op != NULL && op->kind == JSON_STRING && str_equal(op->text, STR("reset")))
         return reset(talk);
     else
-        answer_error(talk, "ClientError", "Misuse", str_from("a request has \"query\", \"lua\" or \"op\": \"reset\""));
+        answer_error(talk, "ClientError", "Misuse",
+                     str_from("a request has \"query\", \"lua\" or \"op\": \"reset\""));
     return true;
 }
 
@@ -271,7 +291,8 @@ int jsonl_run(const JsonlOptions *options, FILE *in, FILE *out)
             bytes--;
         if (bytes == 0) continue;
         if (bytes > JSONL_LINE_BYTES_MAX)
-            answer_error(&talk, "ClientError", "LimitExceeded", str_from("a request has at most 256 MiB"));
+            answer_error(&talk, "ClientError", "LimitExceeded",
+                         str_from("a request has at most 256 MiB"));
         else if (!answer(&talk, (Str){line, (size_t)bytes}))
             status = 3;
         arena_reset(talk.arena);

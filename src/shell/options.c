@@ -26,26 +26,31 @@ static void help(void)
          "A property graph and vectors, answered by one openCypher-compatible language.\n");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char left[64];
-        snprintf(left, sizeof left, "%s%c%s --%s%s%s", rows[i].letter ? "-" : "  ", rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ",
-                 rows[i].name, rows[i].argument[0] ? "=" : "", rows[i].argument);
+        snprintf(left, sizeof left, "%s%c%s --%s%s%s", rows[i].letter ? "-" : "  ",
+                 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
+                 rows[i].argument[0] ? "=" : "", rows[i].argument);
         printf("  %-28s %s\n", left, rows[i].meaning);
     }
-    puts("\nDATABASE is a directory, made if it is not there; without one, a scratch database in memory. A SCRIPT (*.cql or *.lua) is run like -f;\n"
+    puts("\nDATABASE is a directory, made if it is not there; without one, a scratch database in "
+         "memory. A SCRIPT (*.cql or *.lua) is run like -f;\n"
          "what stands behind a *.lua script is its own, in `arg`.\n"
          "Without -c, -f and script, statements are read from standard input; each ends with `;`.\n"
-         "Exit status: 0 good, 1 a statement failed, 2 usage, 3 the database cannot be opened, 4 output failed, 124 time-out, 130 interrupted.");
+         "Exit status: 0 good, 1 a statement failed, 2 usage, 3 the database cannot be opened, 4 "
+         "output failed, 124 time-out, 130 interrupted.");
 }
 
 static int usage(const char *what, const char *argument)
 {
-    fprintf(stderr, "contextql: %s: %s\nhint: contextql --help lists the options\n", what, argument);
+    fprintf(stderr, "contextql: %s: %s\nhint: contextql --help lists the options\n", what,
+            argument);
     return EXIT_USAGE;
 }
 
 static const OptionRow *find_long(const char *name, size_t bytes)
 {
     for (size_t i = 0; i < ROW_COUNT; i++)
-        if (strlen(rows[i].name) == bytes && memcmp(rows[i].name, name, bytes) == 0) return &rows[i];
+        if (strlen(rows[i].name) == bytes && memcmp(rows[i].name, name, bytes) == 0)
+            return &rows[i];
     return NULL;
 }
 
@@ -58,7 +63,8 @@ static const OptionRow *find_letter(char letter)
 
 static void add_input(Options *options, bool file, bool lua, const char *text)
 {
-    options->inputs = mem_realloc(options->inputs, (options->input_count + 1) * sizeof *options->inputs);
+    options->inputs =
+        mem_realloc(options->inputs, (options->input_count + 1) * sizeof *options->inputs);
     options->inputs[options->input_count++] = (OptionInput){file, lua, text};
 }
 
@@ -73,23 +79,38 @@ static bool take(Options *options, const OptionRow *row, const char *value, int 
 {
     const char *name = row->name;
     if (strcmp(name, "help") == 0) return help(), *status = EXIT_GOOD, false;
-    if (strcmp(name, "version") == 0) return printf("contextql %s\n", contextql_version()), *status = EXIT_GOOD, false;
-    if (strcmp(name, "command") == 0) add_input(options, false, false, value);
-    else if (strcmp(name, "lua") == 0) add_input(options, false, true, value);
-    else if (strcmp(name, "file") == 0) add_input(options, true, ends_with(value, ".lua"), value);
-    else if (strcmp(name, "format") == 0) options->format = value;
+    if (strcmp(name, "version") == 0)
+        return printf("contextql %s\n", contextql_version()), *status = EXIT_GOOD, false;
+    if (strcmp(name, "command") == 0)
+        add_input(options, false, false, value);
+    else if (strcmp(name, "lua") == 0)
+        add_input(options, false, true, value);
+    else if (strcmp(name, "file") == 0)
+        add_input(options, true, ends_with(value, ".lua"), value);
+    else if (strcmp(name, "format") == 0)
+        options->format = value;
     else if (strcmp(name, "param") == 0) {
-        options->params = mem_realloc(options->params, (options->param_count + 1) * sizeof *options->params);
+        options->params =
+            mem_realloc(options->params, (options->param_count + 1) * sizeof *options->params);
         options->params[options->param_count++] = value;
-    } else if (strcmp(name, "jsonl") == 0) options->jsonl = true;
-    else if (strcmp(name, "memory") == 0) options->database = ":memory:";
-    else if (strcmp(name, "read-only") == 0) options->read_only = true;
-    else if (strcmp(name, "batch") == 0) options->batch = true;
-    else if (strcmp(name, "keep-going") == 0) options->keep_going = true;
-    else if (strcmp(name, "quiet") == 0) options->quiet = true;
-    else if (strcmp(name, "timeout") == 0) options->timeout = value;
-    else if (strcmp(name, "memory-limit") == 0) options->memory_limit = value;
-    else if (strcmp(name, "strict-names") == 0) options->strict_names = true;
+    } else if (strcmp(name, "jsonl") == 0)
+        options->jsonl = true;
+    else if (strcmp(name, "memory") == 0)
+        options->database = ":memory:";
+    else if (strcmp(name, "read-only") == 0)
+        options->read_only = true;
+    else if (strcmp(name, "batch") == 0)
+        options->batch = true;
+    else if (strcmp(name, "keep-going") == 0)
+        options->keep_going = true;
+    else if (strcmp(name, "quiet") == 0)
+        options->quiet = true;
+    else if (strcmp(name, "timeout") == 0)
+        options->timeout = value;
+    else if (strcmp(name, "memory-limit") == 0)
+        options->memory_limit = value;
+    else if (strcmp(name, "strict-names") == 0)
+        options->strict_names = true;
     return true;
 }
 
@@ -97,8 +118,10 @@ static bool operand(Options *options, const char *argument, int *status)
 {
     struct stat file;
     bool lua = ends_with(argument, ".lua");
-    if ((lua || ends_with(argument, ".cql")) && stat(argument, &file) == 0 && S_ISREG(file.st_mode)) return add_input(options, true, lua, argument), true;
-    if (options->database != NULL) return *status = usage("one database is enough", argument), false;
+    if ((lua || ends_with(argument, ".cql")) && stat(argument, &file) == 0 && S_ISREG(file.st_mode))
+        return add_input(options, true, lua, argument), true;
+    if (options->database != NULL)
+        return *status = usage("one database is enough", argument), false;
     options->database = argument;
     return true;
 }
@@ -115,12 +138,15 @@ static bool read_one(int argc, char **argv, int *i, Options *options, int *statu
         value = equals == NULL ? NULL : equals + 1;
     } else {
         row = find_letter(argument[1]);
-        if (row != NULL && row->argument[0] != '\0' && argument[2] != '\0') value = argument + 2;
-        else if (argument[2] != '\0') return *status = usage("write options of one letter one by one", argument), false;
+        if (row != NULL && row->argument[0] != '\0' && argument[2] != '\0')
+            value = argument + 2;
+        else if (argument[2] != '\0')
+            return *status = usage("write options of one letter one by one", argument), false;
     }
     if (row == NULL) return *status = usage("no such option", argument), false;
     bool wants = row->argument[0] != '\0';
-    if (!wants && value != NULL) return *status = usage("this option takes no value", argument), false;
+    if (!wants && value != NULL)
+        return *status = usage("this option takes no value", argument), false;
     if (wants && value == NULL) {
         if (*i + 1 == argc) return *status = usage("this option wants a value", argument), false;
         value = argv[++*i];

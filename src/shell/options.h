@@ -4,7 +4,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_DATABASE = 3, EXIT_OUTPUT = 4, EXIT_TIMEOUT = 124, EXIT_INTERRUPTED = 130 };
+enum {
+    EXIT_GOOD = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_DATABASE = 3,
+    EXIT_OUTPUT = 4,
+    EXIT_TIMEOUT = 124,
+    EXIT_INTERRUPTED = 130
+};
 
 typedef struct OptionInput { /* -c, -f and -e in the order given */
     bool file, lua;
@@ -12,20 +20,22 @@ typedef struct OptionInput { /* -c, -f and -e in the order given */
 } OptionInput;
 
 typedef struct Options {
-    const char *database;       /* ":memory:" when none is given */
-    const char *format;         /* NULL: by where the output goes */
-    const char **params;        /* NAME=VALUE */
+    const char *database; /* ":memory:" when none is given */
+    const char *format;   /* NULL: by where the output goes */
+    const char **params;  /* NAME=VALUE */
     size_t param_count;
     OptionInput *inputs;
     size_t input_count;
     bool jsonl, read_only, batch, keep_going, quiet, strict_names;
     const char *timeout, *memory_limit;
-    int argument_count;         /* of a .lua script: all behind its name */
+    int argument_count; /* of a .lua script: all behind its name */
     char **arguments;
 } Options;
 
-/* Reads the arguments into `out` (freed by options_free). True: go on; false: end with *status (help was shown, or usage said). */
+/* Reads the arguments into `out` (freed by options_free). True: go on; false: end with *status
+ * (help was shown, or usage said). */
 bool options_read(int argc, char **argv, Options *out, int *status);
-bool options_want_script(const Options *options); /* is Lua needed: it costs a millisecond to start */
+bool options_want_script(
+    const Options *options); /* is Lua needed: it costs a millisecond to start */
 void options_free(Options *options);
 #endif

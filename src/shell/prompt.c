@@ -1,5 +1,6 @@
 /*
- * prompt.c - a line editor from libedit: emacs or vi keys as the user's editrc says, history of whole statements.
+ * prompt.c - a line editor from libedit: emacs or vi keys as the user's editrc says, history of
+ * whole statements.
  */
 #include "config.h"
 
@@ -31,7 +32,8 @@ Prompt *prompt_open(const char *database)
     Prompt *prompt = mem_calloc(1, sizeof *prompt);
     const char *slash = strrchr(database, '/'), *name = slash == NULL ? database : slash + 1;
     setlocale(LC_CTYPE, "");
-    snprintf(prompt->first, sizeof prompt->first, "%.40s> ", strcmp(database, ":memory:") == 0 ? "contextql" : name);
+    snprintf(prompt->first, sizeof prompt->first, "%.40s> ",
+             strcmp(database, ":memory:") == 0 ? "contextql" : name);
     snprintf(prompt->more, sizeof prompt->more, "%*s| ", (int)strlen(prompt->first) - 2, "");
     prompt->editor = el_init("contextql", stdin, stdout, stderr);
     prompt->history = history_init();

@@ -9,6 +9,7 @@ typedef enum PromptResult { PROMPT_LINE, PROMPT_INTERRUPTED, PROMPT_END } Prompt
 Prompt *prompt_open(const char *database);
 /* Appends a line to `out`; `more`: the statement began on a line before. */
 PromptResult prompt_read(Prompt *prompt, bool more, Buffer *out);
-void prompt_remember(Prompt *prompt, Str statement); /* a whole statement is one entry of the history */
+void prompt_remember(Prompt *prompt,
+                     Str statement); /* a whole statement is one entry of the history */
 void prompt_close(Prompt *prompt);
 #endif

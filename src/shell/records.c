@@ -6,8 +6,9 @@
  *     {"id": 7, "done": {"rows": 1, "ms": 0.12, "stats": {"nodes_created": 1}}}
  *     {"id": 7, "error": {"type": .., "phase": .., "detail": .., "code": "CQL2101", ..}}
  *
- * The last record is always done or error. Plain JSON where JSON can say it; what it cannot say (nodes, dates, NaN) is an
- * object whose only key begins with '$', and a map with such a key is wrapped in {"$map": ..}.
+ * The last record is always done or error. Plain JSON where JSON can say it; what it cannot say
+ * (nodes, dates, NaN) is an object whose only key begins with '$', and a map with such a key is
+ * wrapped in {"$map": ..}.
  */
 #include "config.h"
 
@@ -96,7 +97,8 @@ static void put_vector(Buffer *out, const contextql_value *value)
 
 static void put_node(Buffer *out, const contextql_value *node)
 {
-    buffer_printf(out, "{\"$node\": {\"id\": %llu, \"labels\": [", (unsigned long long)contextql_value_id(node));
+    buffer_printf(out, "{\"$node\": {\"id\": %llu, \"labels\": [",
+                  (unsigned long long)contextql_value_id(node));
     size_t labels = contextql_value_label_count(node);
     for (size_t i = 0; i < labels; i++) {
         if (i > 0) buffer_text(out, ", ");
@@ -109,7 +111,8 @@ static void put_node(Buffer *out, const contextql_value *node)
 
 static void put_relationship(Buffer *out, const contextql_value *relationship)
 {
-    buffer_printf(out, "{\"$rel\": {\"id\": %llu, \"type\": ", (unsigned long long)contextql_value_id(relationship));
+    buffer_printf(out, "{\"$rel\": {\"id\": %llu, \"type\": ",
+                  (unsigned long long)contextql_value_id(relationship));
     json_put_string(out, text_of(contextql_value_relationship_type(relationship)));
     buffer_printf(out, ", \"start\": %llu, \"end\": %llu, \"properties\": ",
                   (unsigned long long)contextql_value_start_id(relationship),
@@ -134,12 +137,10 @@ static void put_printed(Buffer *out, const contextql_value *value)
 
 static void put_temporal(Buffer *out, const contextql_value *value)
 {
-    static const char *const tags[] = {[CONTEXTQL_DATE] = "$date",
-                                       [CONTEXTQL_LOCAL_TIME] = "$localtime",
-                                       [CONTEXTQL_TIME] = "$time",
-                                       [CONTEXTQL_LOCAL_DATETIME] = "$localdatetime",
-                                       [CONTEXTQL_DATETIME] = "$datetime",
-                                       [CONTEXTQL_DURATION] = "$duration"};
+    static const char *const tags[] = {
+        [CONTEXTQL_DATE] = "$date",         [CONTEXTQL_LOCAL_TIME] = "$localtime",
+        [CONTEXTQL_TIME] = "$time",         [CONTEXTQL_LOCAL_DATETIME] = "$localdatetime",
+        [CONTEXTQL_DATETIME] = "$datetime", [CONTEXTQL_DURATION] = "$duration"};
     contextql_temporal temporal;
     contextql_value_temporal(value, &temporal);
     buffer_printf(out, "{\"%s\": ", tags[temporal.kind]);
@@ -151,8 +152,12 @@ void records_value(Buffer *out, const contextql_value *value)
 {
     switch (contextql_value_type(value)) {
     case CONTEXTQL_NULL: buffer_text(out, "null"); break;
-    case CONTEXTQL_BOOLEAN: buffer_text(out, contextql_value_boolean(value) ? "true" : "false"); break;
-    case CONTEXTQL_INTEGER: buffer_printf(out, "%lld", (long long)contextql_value_integer(value)); break;
+    case CONTEXTQL_BOOLEAN:
+        buffer_text(out, contextql_value_boolean(value) ? "true" : "false");
+        break;
+    case CONTEXTQL_INTEGER:
+        buffer_printf(out, "%lld", (long long)contextql_value_integer(value));
+        break;
     case CONTEXTQL_FLOAT: put_float(out, contextql_value_float(value)); break;
     case CONTEXTQL_STRING: json_put_string(out, text_of(contextql_value_string(value))); break;
     case CONTEXTQL_BYTES: put_printed(out, value); break;
@@ -177,7 +182,8 @@ static void put_place(Buffer *out, const contextql_error_info *info, Str text)
     for (size_t i = 0; i < info->offset && i < text.bytes; i++)
         if (text.data[i] == '\n') line++, start = i + 1;
     Str before = {text.data + start, info->offset > start ? info->offset - start : 0};
-    buffer_printf(out, ", \"line\": %zu, \"column\": %zu, \"length\": %zu", line, utf8_count(before) + 1, info->length);
+    buffer_printf(out, ", \"line\": %zu, \"column\": %zu, \"length\": %zu", line,
+                  utf8_count(before) + 1, info->length);
 }
 
 static void put_member(Buffer *out, const char *name, const char *text)
@@ -216,8 +222,10 @@ void records_error(Buffer *out, const contextql_error_info *info, Str text)
 static void begin(Buffer *out, Str id, const char *member)
 {
     buffer_clear(out);
-    if (id.bytes > 0) buffer_printf(out, "{\"id\": %.*s, \"%s\": ", STR_ARG(id), member);
-    else buffer_printf(out, "{\"%s\": ", member);
+    if (id.bytes > 0)
+        buffer_printf(out, "{\"id\": %.*s, \"%s\": ", STR_ARG(id), member);
+    else
+        buffer_printf(out, "{\"%s\": ", member);
 }
 
 static void finish(Buffer *out, FILE *file)
@@ -280,11 +288,12 @@ static void put_stats(Buffer *out, const contextql_stats *stats)
         {"labels_removed", stats->labels_removed},
     };
     const char *separator = "";
-    buffer_printf(out, "{\"rows\": %llu, \"ms\": %.3f, \"stats\": {", (unsigned long long)stats->rows,
-                  (double)stats->elapsed_ns / 1e6);
+    buffer_printf(out, "{\"rows\": %llu, \"ms\": %.3f, \"stats\": {",
+                  (unsigned long long)stats->rows, (double)stats->elapsed_ns / 1e6);
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
         if (counters[i].count == 0) continue;
-        buffer_printf(out, "%s\"%s\": %llu", separator, counters[i].name, (unsigned long long)counters[i].count);
+        buffer_printf(out, "%s\"%s\": %llu", separator, counters[i].name,
+                      (unsigned long long)counters[i].count);
         separator = ", ";
     }
     buffer_char(out, '}');

@@ -1,9 +1,10 @@
 /*
  * shell.c - runs statements one after another.
  *
- * A text is cut into statements by the engine's own lexer, so that a `;` inside a text or comment cuts nothing. In batch the
- * first error ends the run (--keep-going goes on); at a terminal nothing does. Ctrl-C stops the statement that runs, not the
- * session; at the prompt it drops what was typed.
+ * A text is cut into statements by the engine's own lexer, so that a `;` inside a text or comment
+ * cuts nothing. In batch the first error ends the run (--keep-going goes on); at a terminal nothing
+ * does. Ctrl-C stops the statement that runs, not the session; at the prompt it drops what was
+ * typed.
  */
 #include "config.h"
 
@@ -27,7 +28,8 @@ typedef struct Shell {
 
 /* ---- Ctrl-C ---- */
 
-static contextql *volatile running; /* what a signal stops; a signal handler can know nothing else */
+static contextql
+    *volatile running; /* what a signal stops; a signal handler can know nothing else */
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal)
@@ -52,7 +54,8 @@ static contextql_value *value_of(Str text)
     double number;
     if (integer_parse(text, &integer)) return contextql_value_new_integer(integer);
     if (float_parse(text, &number)) return contextql_value_new_float(number);
-    if (str_equal(text, STR("true")) || str_equal(text, STR("false"))) return contextql_value_new_boolean(text.data[0] == 't');
+    if (str_equal(text, STR("true")) || str_equal(text, STR("false")))
+        return contextql_value_new_boolean(text.data[0] == 't');
     if (str_equal(text, STR("null"))) return contextql_value_new_null();
     return contextql_value_new_string(text.data, text.bytes);
 }
@@ -78,7 +81,9 @@ static void show_error(Shell *shell, const char *name, Str text, size_t line)
     contextql_error_info info;
     contextql_error(shell->session, &info);
     format_error(stderr, &info, "error", name, text, line);
-    shell->status = info.code == CONTEXTQL_TIMEOUT ? EXIT_TIMEOUT : info.code == CONTEXTQL_CANCELLED ? EXIT_INTERRUPTED : EXIT_FAILED;
+    shell->status = info.code == CONTEXTQL_TIMEOUT     ? EXIT_TIMEOUT
+                    : info.code == CONTEXTQL_CANCELLED ? EXIT_INTERRUPTED
+                                                       : EXIT_FAILED;
 }
 
 static void show_warnings(contextql_statement *statement, const char *name, Str text, size_t line)
@@ -87,7 +92,8 @@ static void show_warnings(contextql_statement *statement, const char *name, Str 
     contextql_statement_stats(statement, &stats);
     for (size_t i = 0; i < stats.warning_count; i++) {
         contextql_error_info warning;
-        if (contextql_statement_warning(statement, i, &warning) == CONTEXTQL_OK) format_error(stderr, &warning, "warning", name, text, line);
+        if (contextql_statement_warning(statement, i, &warning) == CONTEXTQL_OK)
+            format_error(stderr, &warning, "warning", name, text, line);
     }
 }
 
@@ -118,7 +124,8 @@ static bool run_statement(Shell *shell, Str text, const char *name, size_t line)
 {
     contextql_statement *statement = NULL;
     uint64_t rows;
-    if (contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL) != CONTEXTQL_OK) return show_error(shell, name, text, line), false;
+    if (contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL) != CONTEXTQL_OK)
+        return show_error(shell, name, text, line), false;
     if (statement == NULL) return true;
     bind_params(shell->options, statement);
     running = shell->session;
@@ -142,7 +149,9 @@ static bool run_text(Shell *shell, Str text, const char *name)
         size_t end;
         contextql_is_complete(text.data, text.bytes, &end);
         bool good = run_statement(shell, (Str){text.data, end}, name, line);
-        if (!good && (!shell->options->keep_going || shell->status == EXIT_OUTPUT || shell->status == EXIT_INTERRUPTED)) return false;
+        if (!good && (!shell->options->keep_going || shell->status == EXIT_OUTPUT ||
+                      shell->status == EXIT_INTERRUPTED))
+            return false;
         for (size_t i = 0; i < end; i++)
             line += text.data[i] == '\n';
         text.data += end;
@@ -184,8 +193,10 @@ static bool run_lua(Shell *shell, const OptionInput *input)
     const ScriptHost *script = shell->script;
     if (script == NULL) return shell->status = EXIT_FAILED, false;
     running = shell->session;
-    Error *error = input->file ? script->run_file(script->state, input->text, shell->options->argument_count, shell->options->arguments)
-                               : script->run(script->state, str_from(input->text), "=<lua>", true);
+    Error *error = input->file
+                       ? script->run_file(script->state, input->text,
+                                          shell->options->argument_count, shell->options->arguments)
+                       : script->run(script->state, str_from(input->text), "=<lua>", true);
     running = NULL;
     if (error == NULL) return true;
     fprintf(stderr, "contextql: %s\n", error_message(error));
@@ -197,7 +208,8 @@ static void run_prompt(Shell *shell)
 {
     Prompt *prompt = prompt_open(shell->options->database);
     Buffer text = {0};
-    printf("ContextQL %s. A statement ends with `;`. Ctrl-D ends the session.\n", contextql_version());
+    printf("ContextQL %s. A statement ends with `;`. Ctrl-D ends the session.\n",
+           contextql_version());
     for (;;) {
         interrupted = 0;
         PromptResult result = prompt_read(prompt, text.bytes > 0, &text);
@@ -223,8 +235,10 @@ static int configure(contextql *session, void *user)
     const Options *options = user;
     int result = CONTEXTQL_OK;
     if (options->timeout != NULL) result = contextql_set(session, "timeout", options->timeout);
-    if (result == CONTEXTQL_OK && options->memory_limit != NULL) result = contextql_set(session, "memory_limit", options->memory_limit);
-    if (result == CONTEXTQL_OK && options->strict_names) result = contextql_set(session, "strict_names", "true");
+    if (result == CONTEXTQL_OK && options->memory_limit != NULL)
+        result = contextql_set(session, "memory_limit", options->memory_limit);
+    if (result == CONTEXTQL_OK && options->strict_names)
+        result = contextql_set(session, "strict_names", "true");
     const char *simd = getenv("CONTEXTQL_SIMD");
     if (result == CONTEXTQL_OK && simd != NULL) result = contextql_set(session, "simd", simd);
     return result;
@@ -242,7 +256,11 @@ static int fail_open(contextql *session, int status)
 
 static int run_jsonl(const Options *options, const contextql_options *how, const ScriptHost *script)
 {
-    JsonlOptions jsonl = {.database = options->database, .options = how, .script = script, .prepare_session = configure, .state = (void *)options};
+    JsonlOptions jsonl = {.database = options->database,
+                          .options = how,
+                          .script = script,
+                          .prepare_session = configure,
+                          .state = (void *)options};
     return jsonl_run(&jsonl, stdin, stdout);
 }
 
@@ -254,11 +272,14 @@ int shell_run(const Options *options, const ScriptHost *script)
     if (options->jsonl) return run_jsonl(options, &how, script);
     shell.format = terminal ? FORMAT_TABLE : FORMAT_CSV;
     if (options->format != NULL && !format_find(options->format, &shell.format)) {
-        fprintf(stderr, "contextql: no such format: %s\nhint: contextql --help lists them\n", options->format);
+        fprintf(stderr, "contextql: no such format: %s\nhint: contextql --help lists them\n",
+                options->format);
         return EXIT_USAGE;
     }
-    if (contextql_open(options->database, &how, &shell.session) != CONTEXTQL_OK) return fail_open(shell.session, EXIT_DATABASE);
-    if (configure(shell.session, (void *)options) != CONTEXTQL_OK) return fail_open(shell.session, EXIT_USAGE);
+    if (contextql_open(options->database, &how, &shell.session) != CONTEXTQL_OK)
+        return fail_open(shell.session, EXIT_DATABASE);
+    if (configure(shell.session, (void *)options) != CONTEXTQL_OK)
+        return fail_open(shell.session, EXIT_USAGE);
     catch_interrupts();
     if (script != NULL) script->attach(script->state, shell.session);
     bool good = true;
@@ -268,14 +289,18 @@ int shell_run(const Options *options, const ScriptHost *script)
             good = run_lua(&shell, input);
             continue;
         }
-        good = input->file ? run_file(&shell, input->text) : run_text(&shell, str_from(input->text), "<command>");
+        good = input->file ? run_file(&shell, input->text)
+                           : run_text(&shell, str_from(input->text), "<command>");
     }
     if (options->input_count == 0) {
         shell.interactive = isatty(STDIN_FILENO) && terminal && !options->batch;
-        if (shell.interactive) run_prompt(&shell);
-        else run_file(&shell, "-");
+        if (shell.interactive)
+            run_prompt(&shell);
+        else
+            run_file(&shell, "-");
     }
     if (script != NULL) script->attach(script->state, NULL);
-    if (contextql_close(shell.session) != CONTEXTQL_OK && shell.status == EXIT_GOOD) shell.status = EXIT_DATABASE;
+    if (contextql_close(shell.session) != CONTEXTQL_OK && shell.status == EXIT_GOOD)
+        shell.status = EXIT_DATABASE;
     return shell.status;
 }

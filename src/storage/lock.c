@@ -1,11 +1,12 @@
-/* lock.c - the right to write, by an open-file-description lock: it vanishes with its descriptor, never before. */
+/* lock.c - the right to write, by an open-file-description lock: it vanishes with its descriptor,
+ * never before. */
 #include "config.h"
 
 #include "storage/lock.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -32,8 +33,10 @@ static Error *open_page(const char *path, bool write, DirectoryLock *lock)
 {
     lock->file = open(path, (write ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0644);
     if (lock->file < 0) return error_errno(ERROR_IO, errno, "%s cannot be opened", path);
-    if (write && ftruncate(lock->file, PAGE_BYTES * 2) != 0) return error_errno(ERROR_IO, errno, "%s cannot be written", path);
-    void *page = mmap(NULL, PAGE_BYTES, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, lock->file, 0);
+    if (write && ftruncate(lock->file, PAGE_BYTES * 2) != 0)
+        return error_errno(ERROR_IO, errno, "%s cannot be written", path);
+    void *page = mmap(NULL, PAGE_BYTES, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+                      lock->file, 0);
     if (page == MAP_FAILED) return error_errno(ERROR_IO, errno, "%s cannot be mapped", path);
     lock->page = page;
     return NULL;
@@ -47,7 +50,8 @@ Error *lock_open(const char *directory, bool write, DirectoryLock **out)
     lock->write = write;
     Error *error = open_page(path, write, lock);
     if (error == NULL && write && !try_lock(lock->file, F_WRLCK, false))
-        error = error_hint(error_new(ERROR_LOCKED, "%s is locked for writing by pid %llu", directory, (unsigned long long)atomic_load(&lock->page->pid)),
+        error = error_hint(error_new(ERROR_LOCKED, "%s is locked for writing by pid %llu",
+                                     directory, (unsigned long long)atomic_load(&lock->page->pid)),
                            "end that program, or open read-only");
     if (error != NULL) {
         lock->write = false;

@@ -1,9 +1,10 @@
 /*
  * wal.c - appending, syncing and replaying the log.
  *
- * Replay walks the segments in order. The first record that does not check out ends it: if any later record of the database
- * says that this place was durable, the middle is damaged and nothing is opened; else it is a tail that a crash tore, and it is
- * zeroed and synced before anything is appended behind it.
+ * Replay walks the segments in order. The first record that does not check out ends it: if any
+ * later record of the database says that this place was durable, the middle is damaged and nothing
+ * is opened; else it is a tail that a crash tore, and it is zeroed and synced before anything is
+ * appended behind it.
  */
 #include "config.h"
 
@@ -19,20 +20,27 @@
 
 #define SEGMENT_MAGIC 0x57585443u /* "CTXW" */
 #define RECORD_MAGIC  0x43455257u /* "WREC" */
-enum { WAL_VERSION = 1, HEADER_BYTES = 4096, HEADER_USED_BYTES = 52, RECORD_HEADER_BYTES = 40, CHUNK_BYTES = 1 << 20, PATH_BYTES_MAX = 4352 };
+enum {
+    WAL_VERSION = 1,
+    HEADER_BYTES = 4096,
+    HEADER_USED_BYTES = 52,
+    RECORD_HEADER_BYTES = 40,
+    CHUNK_BYTES = 1 << 20,
+    PATH_BYTES_MAX = 4352
+};
 
 typedef struct Records { /* whole records, one behind the other */
     Buffer bytes;
-    size_t *ends;           /* of each: a record never spans segments */
+    size_t *ends; /* of each: a record never spans segments */
     size_t count, capacity;
 } Records;
 
 struct Wal {
     char *directory;
     uint8_t uuid[WAL_UUID_BYTES];
-    int file;               /* the segment that is appended to; -1: none yet */
-    uint64_t number;        /* of that segment */
-    uint64_t offset;        /* where the next flush writes */
+    int file;        /* the segment that is appended to; -1: none yet */
+    uint64_t number; /* of that segment */
+    uint64_t offset; /* where the next flush writes */
     uint64_t epoch, next_lsn, durable_lsn, appended_lsn, syncs;
     Records pending, writing; /* appended; being written */
     uint64_t writing_lsn;
@@ -50,7 +58,9 @@ static Error *write_all(int file, const void *data, size_t bytes, uint64_t offse
     while (bytes > 0) {
         ssize_t written = pwrite(file, at, bytes, (off_t)offset);
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return error_errno(errno == ENOSPC ? ERROR_FULL : ERROR_IO, errno, "the log cannot be written");
+        if (written < 0)
+            return error_errno(errno == ENOSPC ? ERROR_FULL : ERROR_IO, errno,
+                               "the log cannot be written");
         at += written, bytes -= (size_t)written, offset += (uint64_t)written;
     }
     return NULL;
@@ -66,7 +76,8 @@ static Error *sync_directory(const char *path)
 {
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     Error *error = NULL;
-    if (directory < 0 || fsync(directory) != 0) error = error_errno(ERROR_IO, errno, "%s cannot be synced", path);
+    if (directory < 0 || fsync(directory) != 0)
+        error = error_errno(ERROR_IO, errno, "%s cannot be synced", path);
     if (directory >= 0) close(directory);
     return error;
 }
@@ -152,7 +163,8 @@ static bool read_record(Str segment, size_t at, Record *out)
     Reader reader = reader_of(segment.data + at, segment.bytes - at);
     if (get_u32(&reader) != RECORD_MAGIC) return false;
     uint32_t crc = get_u32(&reader), bytes = get_u32(&reader);
-    if (bytes > WAL_RECORD_BYTES_MAX || bytes > segment.bytes - at - RECORD_HEADER_BYTES) return false;
+    if (bytes > WAL_RECORD_BYTES_MAX || bytes > segment.bytes - at - RECORD_HEADER_BYTES)
+        return false;
     if (crc32c(0, segment.data + at + 8, RECORD_HEADER_BYTES - 8 + bytes) != crc) return false;
     out->type = get_u16(&reader);
     get_u16(&reader);
@@ -170,16 +182,18 @@ typedef struct Replay {
     void *user;
     WalReport *report;
     uint64_t limit_lsn;
-    Buffer transaction;      /* payloads of the transaction at hand */
+    Buffer transaction; /* payloads of the transaction at hand */
     uint32_t records, crc;
-    bool ended;              /* a bad record was met */
+    bool ended; /* a bad record was met */
     uint64_t hole_lsn, hole_segment, hole_offset;
     uint64_t begun_segment, begun_offset; /* where the transaction at hand begins */
 } Replay;
 
 static Error *corrupt(const Replay *replay, uint64_t segment, size_t at)
 {
-    return error_hint(error_new(ERROR_CORRUPT, "the log %s is damaged in segment %llu at byte %zu: commits behind it were acknowledged",
+    return error_hint(error_new(ERROR_CORRUPT,
+                                "the log %s is damaged in segment %llu at byte %zu: commits behind "
+                                "it were acknowledged",
                                 replay->wal->directory, (unsigned long long)segment, at),
                       "restore a copy of the directory; nothing was changed");
 }
@@ -188,7 +202,8 @@ static Error *commit_record(Replay *replay, const Record *record, uint64_t segme
 {
     Reader reader = reader_of(record->payload.data, record->payload.bytes);
     uint32_t records = get_u32(&reader), crc = get_u32(&reader);
-    if (reader.failed || records != replay->records || crc != replay->crc) return corrupt(replay, segment, at);
+    if (reader.failed || records != replay->records || crc != replay->crc)
+        return corrupt(replay, segment, at);
     if (record->lsn <= replay->limit_lsn) {
         TRY(replay->apply(replay->user, buffer_view(&replay->transaction)));
         replay->report->commits++;
@@ -217,8 +232,10 @@ static Error *look_beyond(Replay *replay, Str segment, uint64_t number, size_t f
 {
     Record record;
     for (size_t at = (from + 7) / 8 * 8; at + RECORD_HEADER_BYTES <= segment.bytes; at += 8) {
-        if (memcmp(segment.data + at, "WREC", 4) != 0 || !read_record(segment, at, &record)) continue;
-        if (record.durable_lsn >= replay->hole_lsn) return corrupt(replay, replay->hole_segment, replay->hole_offset);
+        if (memcmp(segment.data + at, "WREC", 4) != 0 || !read_record(segment, at, &record))
+            continue;
+        if (record.durable_lsn >= replay->hole_lsn)
+            return corrupt(replay, replay->hole_segment, replay->hole_offset);
     }
     (void)number;
     return NULL;
@@ -242,10 +259,15 @@ static Error *replay_segment(Replay *replay, Str segment, uint64_t number, bool 
         reader.at = (const uint8_t *)segment.data + HEADER_USED_BYTES - 4;
         sound = get_u32(&reader) == crc32c(0, segment.data, HEADER_USED_BYTES - 4);
     }
-    if (!sound && last && only_zeros(segment, segment.bytes < HEADER_BYTES ? 0 : HEADER_BYTES)) return replay->ended = true, NULL; /* made, not yet begun */
-    if (!sound) return error_hint(error_new(ERROR_CORRUPT, "segment %llu of the log is not of this database, or damaged", (unsigned long long)number),
-                                  "restore a copy of the directory; nothing was changed");
-    if (version > WAL_VERSION) return error_new(ERROR_VERSION, "the log was written by a newer version");
+    if (!sound && last && only_zeros(segment, segment.bytes < HEADER_BYTES ? 0 : HEADER_BYTES))
+        return replay->ended = true, NULL; /* made, not yet begun */
+    if (!sound)
+        return error_hint(error_new(ERROR_CORRUPT,
+                                    "segment %llu of the log is not of this database, or damaged",
+                                    (unsigned long long)number),
+                          "restore a copy of the directory; nothing was changed");
+    if (version > WAL_VERSION)
+        return error_new(ERROR_VERSION, "the log was written by a newer version");
     if (replay->ended) return look_beyond(replay, segment, number, HEADER_BYTES);
     size_t at = HEADER_BYTES;
     Record record;
@@ -255,9 +277,11 @@ static Error *replay_segment(Replay *replay, Str segment, uint64_t number, bool 
     }
     wal->offset = at;
     wal->number = number;
-    if (at >= segment.bytes || (only_zeros(segment, at) && !last && replay->records == 0)) return NULL;
+    if (at >= segment.bytes || (only_zeros(segment, at) && !last && replay->records == 0))
+        return NULL;
     if (only_zeros(segment, at) && last && replay->records == 0) return NULL;
-    if (only_zeros(segment, at) && !last) return NULL; /* the transaction goes on in the next segment */
+    if (only_zeros(segment, at) && !last)
+        return NULL; /* the transaction goes on in the next segment */
     replay->ended = true;
     replay->hole_lsn = wal->next_lsn;
     replay->hole_segment = number;
@@ -275,7 +299,9 @@ static Error *read_segment(Replay *replay, uint64_t number, bool last)
         if (file >= 0) close(file);
         return error_errno(ERROR_IO, errno, "%s cannot be read", path);
     }
-    size_t bytes = (size_t)status.st_size < WAL_SEGMENT_BYTES * 8u ? (size_t)status.st_size : WAL_SEGMENT_BYTES * 8u, done = 0;
+    size_t bytes = (size_t)status.st_size < WAL_SEGMENT_BYTES * 8u ? (size_t)status.st_size
+                                                                   : WAL_SEGMENT_BYTES * 8u,
+           done = 0;
     char *data = mem_alloc(bytes + 8);
     while (done < bytes) {
         ssize_t got = pread(file, data + done, bytes - done, (off_t)done);
@@ -295,7 +321,8 @@ static Error *cut_tail(Replay *replay)
     Wal *wal = replay->wal;
     char path[PATH_BYTES_MAX];
     bool unfinished = replay->records > 0;
-    uint64_t number = unfinished ? replay->begun_segment : wal->number, offset = unfinished ? replay->begun_offset : wal->offset;
+    uint64_t number = unfinished ? replay->begun_segment : wal->number,
+             offset = unfinished ? replay->begun_offset : wal->offset;
     uint64_t *numbers;
     size_t count;
     TRY(list_segments(wal->directory, &numbers, &count));
@@ -304,7 +331,8 @@ static Error *cut_tail(Replay *replay)
         if (numbers[i] < number) continue;
         segment_path(wal->directory, numbers[i], path);
         if (numbers[i] > number) { /* nothing in it is committed */
-            if (unlink(path) != 0) error = error_errno(ERROR_IO, errno, "%s cannot be removed", path);
+            if (unlink(path) != 0)
+                error = error_errno(ERROR_IO, errno, "%s cannot be removed", path);
             continue;
         }
         int file = open(path, O_RDWR | O_CLOEXEC);
@@ -313,15 +341,19 @@ static Error *cut_tail(Replay *replay)
             continue;
         }
         struct stat status;
-        size_t bytes = fstat(file, &status) == 0 && (uint64_t)status.st_size > offset ? (size_t)status.st_size - offset : 0;
+        size_t bytes = fstat(file, &status) == 0 && (uint64_t)status.st_size > offset
+                           ? (size_t)status.st_size - offset
+                           : 0;
         size_t wanted = WAL_SEGMENT_BYTES > offset ? WAL_SEGMENT_BYTES - offset : 0;
         if (wanted > bytes) bytes = wanted;
         char *zeros = mem_calloc(1, bytes + 1);
         error = write_all(file, zeros, bytes, offset);
         mem_free(zeros);
         if (error == NULL) error = sync_file(wal, file);
-        if (error == NULL) wal->file = file, wal->number = number, wal->offset = offset;
-        else close(file);
+        if (error == NULL)
+            wal->file = file, wal->number = number, wal->offset = offset;
+        else
+            close(file);
     }
     mem_free(numbers);
     return error == NULL ? sync_directory(wal->directory) : error;
@@ -335,25 +367,30 @@ static Error *replay_all(Replay *replay)
     Error *error = NULL;
     for (size_t i = 0; i < count && error == NULL; i++) {
         if (i > 0 && numbers[i] != numbers[i - 1] + 1)
-            error = error_hint(error_new(ERROR_CORRUPT, "segment %llu of the log is missing", (unsigned long long)numbers[i - 1] + 1), "restore a copy of the directory");
-        else error = read_segment(replay, numbers[i], i + 1 == count);
+            error = error_hint(error_new(ERROR_CORRUPT, "segment %llu of the log is missing",
+                                         (unsigned long long)numbers[i - 1] + 1),
+                               "restore a copy of the directory");
+        else
+            error = read_segment(replay, numbers[i], i + 1 == count);
     }
     mem_free(numbers);
     return error;
 }
 
-Error *wal_open(const char *directory, const uint8_t uuid[WAL_UUID_BYTES], bool write, uint64_t limit_lsn, WalApply *apply, void *user, WalReport *report,
-                Wal **out)
+Error *wal_open(const char *directory, const uint8_t uuid[WAL_UUID_BYTES], bool write,
+                uint64_t limit_lsn, WalApply *apply, void *user, WalReport *report, Wal **out)
 {
     Wal *wal = mem_calloc(1, sizeof *wal);
-    Replay replay = {.wal = wal, .apply = apply, .user = user, .report = report, .limit_lsn = limit_lsn};
+    Replay replay = {
+        .wal = wal, .apply = apply, .user = user, .report = report, .limit_lsn = limit_lsn};
     wal->directory = mem_strdup(directory);
     memcpy(wal->uuid, uuid, WAL_UUID_BYTES);
     wal->file = -1;
     wal->next_lsn = 1;
     *report = (WalReport){0};
     Error *error = NULL;
-    if (write && mkdir(directory, 0755) != 0 && errno != EEXIST) error = error_errno(ERROR_IO, errno, "%s cannot be made", directory);
+    if (write && mkdir(directory, 0755) != 0 && errno != EEXIST)
+        error = error_errno(ERROR_IO, errno, "%s cannot be made", directory);
     if (error == NULL) error = replay_all(&replay);
     report->discarded_bytes = replay.transaction.bytes;
     if (replay.records > 0) wal->next_lsn -= replay.records; /* those lsns were never committed */
@@ -394,7 +431,9 @@ static void put_record(Wal *wal, WalType type, Str payload)
 
 Error *wal_append(Wal *wal, Str payload, uint64_t *lsn)
 {
-    if (wal->failed) return error_hint(error_new(ERROR_READ_ONLY, "writing to the log failed before"), "close and open the database again");
+    if (wal->failed)
+        return error_hint(error_new(ERROR_READ_ONLY, "writing to the log failed before"),
+                          "close and open the database again");
     uint32_t records = 0, crc = 0;
     for (size_t at = 0; at < payload.bytes; at += CHUNK_BYTES, records++) {
         size_t left = payload.bytes - at;
@@ -418,7 +457,8 @@ static Error *write_records(Wal *wal, const Records *records)
     if (wal->file < 0) TRY(create_segment(wal, wal->number + 1));
     while (done < records->bytes.bytes) {
         size_t until = done;
-        while (record < records->count && wal->offset + (records->ends[record] - done) <= WAL_SEGMENT_BYTES)
+        while (record < records->count &&
+               wal->offset + (records->ends[record] - done) <= WAL_SEGMENT_BYTES)
             until = records->ends[record++];
         if (until == done) { /* full */
             TRY(sync_file(wal, wal->file));
@@ -448,7 +488,9 @@ Error *wal_flush(Wal *wal)
     Error *error = wal->writing.bytes.bytes == 0 ? NULL : write_records(wal, &wal->writing);
     if (error == NULL) return NULL;
     wal->failed = true;
-    return error_hint(error, "nothing more is written; free space or check the disk, then open the database again");
+    return error_hint(
+        error,
+        "nothing more is written; free space or check the disk, then open the database again");
 }
 
 void wal_end_flush(Wal *wal)

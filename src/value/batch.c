@@ -1,9 +1,9 @@
 /*
  * batch.c - columns, batches, and rows kept beyond a batch's life.
  *
- * A column starts out typed and becomes COLUMN_ANY when a value of another kind comes: from then on nulls are values and
- * `valid` is gone. Rows in a RowBuffer are plain 16-byte values, row by row: what sorts, groups and writes looks at whole
- * rows.
+ * A column starts out typed and becomes COLUMN_ANY when a value of another kind comes: from then on
+ * nulls are values and `valid` is gone. Rows in a RowBuffer are plain 16-byte values, row by row:
+ * what sorts, groups and writes looks at whole rows.
  */
 #include "config.h"
 
@@ -105,8 +105,10 @@ static uint64_t *validity(Arena *arena, Column *column, uint32_t rows)
 
 void column_set_null(Arena *arena, Column *column, uint32_t position, uint32_t rows)
 {
-    if (column->type == COLUMN_ANY) column->values[position] = value_null();
-    else validity(arena, column, rows)[position / 64] &= ~(UINT64_C(1) << position % 64);
+    if (column->type == COLUMN_ANY)
+        column->values[position] = value_null();
+    else
+        validity(arena, column, rows)[position / 64] &= ~(UINT64_C(1) << position % 64);
 }
 
 static void store(Column *column, uint32_t position, Value value)
@@ -141,11 +143,13 @@ void column_set(Arena *arena, Column *column, uint32_t position, Value value, ui
     if (column->valid != NULL) column->valid[position / 64] |= UINT64_C(1) << position % 64;
 }
 
-static void gather_valid(Arena *arena, Column *out, const Column *in, const uint16_t *positions, uint32_t count)
+static void gather_valid(Arena *arena, Column *out, const Column *in, const uint16_t *positions,
+                         uint32_t count)
 {
     out->valid = arena_calloc(arena, (count + 63) / 64, sizeof(uint64_t));
     for (uint32_t i = 0; i < count; i++)
-        if (in->valid[positions[i] / 64] >> positions[i] % 64 & 1) out->valid[i / 64] |= UINT64_C(1) << i % 64;
+        if (in->valid[positions[i] / 64] >> positions[i] % 64 & 1)
+            out->valid[i / 64] |= UINT64_C(1) << i % 64;
 }
 
 #define GATHER(member)                                                                             \
@@ -153,7 +157,8 @@ static void gather_valid(Arena *arena, Column *out, const Column *in, const uint
         out->member[i] = in->member[positions[i]];                                                 \
     break
 
-void column_gather(Arena *arena, Column *out, const Column *in, const uint16_t *positions, uint32_t count)
+void column_gather(Arena *arena, Column *out, const Column *in, const uint16_t *positions,
+                   uint32_t count)
 {
     *out = *in;
     if (in->constant || in->type == COLUMN_UNSET) return;
@@ -216,7 +221,8 @@ void rows_append(RowBuffer *rows, const Batch *batch)
         uint32_t position = batch_position(batch, i);
         Value *row = rows->values + (rows->row_count + i) * rows->column_count;
         for (uint32_t c = 0; c < rows->column_count; c++)
-            row[c] = value_copy(rows->arena, column_value(&batch->columns[rows->slots[c]], position));
+            row[c] =
+                value_copy(rows->arena, column_value(&batch->columns[rows->slots[c]], position));
         rows->multiplicity[rows->row_count + i] = batch_multiplicity(batch, position);
     }
     rows->row_count += batch->selected_count;
@@ -247,7 +253,8 @@ Batch *rows_batch(const RowBuffer *rows, Arena *arena, uint32_t frame, size_t fr
         many = many || rows->multiplicity[from + i] != 1;
     if (many) batch->multiplicity = rows->multiplicity + from;
     for (uint32_t c = 0; c < rows->column_count; c++) {
-        Column *column = batch_column(arena, batch, rows->slots[c], common_type(rows, from, count, c));
+        Column *column =
+            batch_column(arena, batch, rows->slots[c], common_type(rows, from, count, c));
         for (uint32_t i = 0; i < count; i++)
             column_set(arena, column, i, rows->values[(from + i) * rows->column_count + c], count);
     }

@@ -1,9 +1,9 @@
 /*
  * compare.c - the one equality, the one equivalence, the one order.
  *
- * Equality is openCypher's: null where a null decides, numbers by value, NaN equal to nothing. Equivalence is what
- * grouping wants: total. value_order is the total order of ORDER BY. Integers meet floats exactly, never through a
- * rounding conversion.
+ * Equality is openCypher's: null where a null decides, numbers by value, NaN equal to nothing.
+ * Equivalence is what grouping wants: total. value_order is the total order of ORDER BY. Integers
+ * meet floats exactly, never through a rounding conversion.
  */
 #include "config.h"
 
@@ -31,7 +31,9 @@ static int compare_integer_float(int64_t a, double b)
 static int compare_numbers(Value a, Value b)
 {
     if (a.kind == VALUE_INTEGER && b.kind == VALUE_INTEGER) return sign(a.as.integer, b.as.integer);
-    if ((a.kind == VALUE_FLOAT && isnan(a.as.number)) || (b.kind == VALUE_FLOAT && isnan(b.as.number))) return 2;
+    if ((a.kind == VALUE_FLOAT && isnan(a.as.number)) ||
+        (b.kind == VALUE_FLOAT && isnan(b.as.number)))
+        return 2;
     if (a.kind == VALUE_INTEGER) return compare_integer_float(a.as.integer, b.as.number);
     if (b.kind == VALUE_INTEGER) return -compare_integer_float(b.as.integer, a.as.number);
     return a.as.number < b.as.number ? -1 : a.as.number > b.as.number;
@@ -39,7 +41,8 @@ static int compare_numbers(Value a, Value b)
 
 static bool same_duration(const Duration *a, const Duration *b)
 {
-    return a->months == b->months && a->days == b->days && a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
+    return a->months == b->months && a->days == b->days && a->seconds == b->seconds &&
+           a->nanoseconds == b->nanoseconds;
 }
 
 /* Kinds without elements, of one kind and not numbers. */
@@ -51,7 +54,8 @@ static bool same_simple(Value a, Value b)
     case VALUE_BYTES: return str_equal(value_text(a), value_text(b));
     case VALUE_NODE:
     case VALUE_RELATIONSHIP: return a.as.id == b.as.id;
-    case VALUE_PATH: return a.aux == b.aux && memcmp(a.as.path, b.as.path, a.aux * sizeof *a.as.path) == 0;
+    case VALUE_PATH:
+        return a.aux == b.aux && memcmp(a.as.path, b.as.path, a.aux * sizeof *a.as.path) == 0;
     case VALUE_DATE:
     case VALUE_LOCAL_TIME:
     case VALUE_TIME:
@@ -102,7 +106,8 @@ static Truth equal_maps(Value a, Value b)
 Truth value_equal(Value a, Value b)
 {
     if (a.kind == VALUE_NULL || b.kind == VALUE_NULL) return TRUTH_NULL;
-    if (value_is_number(a) && value_is_number(b)) return compare_numbers(a, b) == 0 ? TRUTH_TRUE : TRUTH_FALSE;
+    if (value_is_number(a) && value_is_number(b))
+        return compare_numbers(a, b) == 0 ? TRUTH_TRUE : TRUTH_FALSE;
     if (a.kind != b.kind) return TRUTH_FALSE;
     if (a.kind == VALUE_LIST) return equal_lists(a, b);
     if (a.kind == VALUE_MAP) return equal_maps(a, b);
@@ -121,8 +126,9 @@ bool value_equivalent(Value a, Value b)
     if (a.aux != b.aux) return false;
     for (uint32_t i = 0; i < a.aux; i++) {
         if (a.kind == VALUE_LIST && !value_equivalent(a.as.items[i], b.as.items[i])) return false;
-        if (a.kind == VALUE_MAP && (!str_equal(a.as.entries[i].key, b.as.entries[i].key) ||
-                                    !value_equivalent(a.as.entries[i].value, b.as.entries[i].value)))
+        if (a.kind == VALUE_MAP &&
+            (!str_equal(a.as.entries[i].key, b.as.entries[i].key) ||
+             !value_equivalent(a.as.entries[i].value, b.as.entries[i].value)))
             return false;
     }
     return true;
@@ -173,11 +179,12 @@ int value_compare(Value a, Value b)
 static int rank_of(Value v)
 {
     static const uint8_t ranks[VALUE_KIND_COUNT] = {
-        [VALUE_BYTES] = 0,        [VALUE_VECTOR] = 1,     [VALUE_MAP] = 2,      [VALUE_NODE] = 3,
-        [VALUE_RELATIONSHIP] = 4, [VALUE_LIST] = 5,       [VALUE_PATH] = 6,     [VALUE_DATETIME] = 7,
-        [VALUE_LOCAL_DATETIME] = 8, [VALUE_DATE] = 9,     [VALUE_TIME] = 10,    [VALUE_LOCAL_TIME] = 11,
-        [VALUE_DURATION] = 12,    [VALUE_STRING] = 13,    [VALUE_BOOLEAN] = 14, [VALUE_INTEGER] = 15,
-        [VALUE_FLOAT] = 15,       [VALUE_NULL] = 16,
+        [VALUE_BYTES] = 0,     [VALUE_VECTOR] = 1,       [VALUE_MAP] = 2,
+        [VALUE_NODE] = 3,      [VALUE_RELATIONSHIP] = 4, [VALUE_LIST] = 5,
+        [VALUE_PATH] = 6,      [VALUE_DATETIME] = 7,     [VALUE_LOCAL_DATETIME] = 8,
+        [VALUE_DATE] = 9,      [VALUE_TIME] = 10,        [VALUE_LOCAL_TIME] = 11,
+        [VALUE_DURATION] = 12, [VALUE_STRING] = 13,      [VALUE_BOOLEAN] = 14,
+        [VALUE_INTEGER] = 15,  [VALUE_FLOAT] = 15,       [VALUE_NULL] = 16,
     };
     return ranks[v.kind];
 }
@@ -186,7 +193,8 @@ static int order_numbers(Value a, Value b)
 {
     int order = compare_numbers(a, b);
     if (order != 2) return order;
-    bool left = a.kind == VALUE_FLOAT && isnan(a.as.number), right = b.kind == VALUE_FLOAT && isnan(b.as.number);
+    bool left = a.kind == VALUE_FLOAT && isnan(a.as.number),
+         right = b.kind == VALUE_FLOAT && isnan(b.as.number);
     return left - right;
 }
 

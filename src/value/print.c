@@ -11,11 +11,16 @@ static void print_quoted(Buffer *out, Str text)
     buffer_char(out, '\'');
     for (size_t i = 0; i < text.bytes; i++) {
         char c = text.data[i];
-        if (c == '\'' || c == '\\') buffer_char(out, '\\'), buffer_char(out, c);
-        else if (c == '\n') buffer_text(out, "\\n");
-        else if (c == '\t') buffer_text(out, "\\t");
-        else if (c == '\r') buffer_text(out, "\\r");
-        else buffer_char(out, c);
+        if (c == '\'' || c == '\\')
+            buffer_char(out, '\\'), buffer_char(out, c);
+        else if (c == '\n')
+            buffer_text(out, "\\n");
+        else if (c == '\t')
+            buffer_text(out, "\\t");
+        else if (c == '\r')
+            buffer_text(out, "\\r");
+        else
+            buffer_char(out, c);
     }
     buffer_char(out, '\'');
 }
@@ -44,8 +49,10 @@ static void print_list(Buffer *out, Value list)
     buffer_char(out, '[');
     for (uint32_t i = 0; i < list.aux; i++) {
         if (i > 0) buffer_text(out, ", ");
-        if (list.kind == VALUE_LIST) value_print(out, list.as.items[i], true);
-        else print_component(out, list.as.vector[i]);
+        if (list.kind == VALUE_LIST)
+            value_print(out, list.as.items[i], true);
+        else
+            print_component(out, list.as.vector[i]);
     }
     buffer_char(out, ']');
 }
@@ -80,8 +87,10 @@ void value_print(Buffer *out, Value value, bool quote)
         buffer_text(out, number);
         break;
     case VALUE_STRING:
-        if (quote) print_quoted(out, value_text(value));
-        else buffer_str(out, value_text(value));
+        if (quote)
+            print_quoted(out, value_text(value));
+        else
+            buffer_str(out, value_text(value));
         break;
     case VALUE_BYTES: print_bytes(out, value_text(value)); break;
     case VALUE_LIST:

@@ -1,8 +1,9 @@
 /*
  * temporal.c - comparing temporal values and writing them as ISO 8601.
  *
- * Days are civil days of the proleptic Gregorian calendar; the conversion is Howard Hinnant's "chrono-compatible low-level
- * date algorithms" (days_from_civil and back), exact for all years an int64_t of days can name.
+ * Days are civil days of the proleptic Gregorian calendar; the conversion is Howard Hinnant's
+ * "chrono-compatible low-level date algorithms" (days_from_civil and back), exact for all years an
+ * int64_t of days can name.
  */
 #include "config.h"
 
@@ -34,8 +35,10 @@ int temporal_compare(Value a, Value b)
 
 int duration_order(const Duration *a, const Duration *b)
 {
-    __int128 left = (__int128)a->months * SECONDS_A_MONTH + (__int128)a->days * SECONDS_A_DAY + a->seconds;
-    __int128 right = (__int128)b->months * SECONDS_A_MONTH + (__int128)b->days * SECONDS_A_DAY + b->seconds;
+    __int128 left =
+        (__int128)a->months * SECONDS_A_MONTH + (__int128)a->days * SECONDS_A_DAY + a->seconds;
+    __int128 right =
+        (__int128)b->months * SECONDS_A_MONTH + (__int128)b->days * SECONDS_A_DAY + b->seconds;
     if (left != right) return left < right ? -1 : 1;
     if (a->nanoseconds != b->nanoseconds) return sign(a->nanoseconds, b->nanoseconds);
     if (a->months != b->months) return sign(a->months, b->months);
@@ -65,8 +68,10 @@ static void print_date(Buffer *out, int64_t days)
     int64_t year;
     int month, day;
     civil_from_days(days, &year, &month, &day);
-    if (year >= 0 && year <= 9999) buffer_printf(out, "%04lld-%02d-%02d", (long long)year, month, day);
-    else buffer_printf(out, "%+05lld-%02d-%02d", (long long)year, month, day);
+    if (year >= 0 && year <= 9999)
+        buffer_printf(out, "%04lld-%02d-%02d", (long long)year, month, day);
+    else
+        buffer_printf(out, "%+05lld-%02d-%02d", (long long)year, month, day);
 }
 
 /* Digits of a fraction without trailing zeros, with its point; nothing for 0. */
@@ -130,7 +135,8 @@ static void print_duration(Buffer *out, const Duration *d)
         const char *minus = negative ? "-" : "";
         buffer_char(out, 'T');
         if (seconds / 3600 != 0) buffer_printf(out, "%s%lldH", minus, (long long)(seconds / 3600));
-        if (seconds / 60 % 60 != 0) buffer_printf(out, "%s%lldM", minus, (long long)(seconds / 60 % 60));
+        if (seconds / 60 % 60 != 0)
+            buffer_printf(out, "%s%lldM", minus, (long long)(seconds / 60 % 60));
         if (seconds % 60 != 0 || rest != 0) {
             buffer_printf(out, "%s%lld", minus, (long long)(seconds % 60));
             print_fraction(out, rest);

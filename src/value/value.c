@@ -49,8 +49,10 @@ const Value *value_map_get(Value map, Str key)
         size_t middle = (low + high) / 2;
         int order = str_compare(map.as.entries[middle].key, key);
         if (order == 0) return &map.as.entries[middle].value;
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return NULL;
 }
@@ -94,9 +96,15 @@ Value value_copy(Arena *arena, Value value)
     switch ((ValueKind)value.kind) {
     case VALUE_STRING:
     case VALUE_BYTES: value.as.text = copied(arena, value.as.text, value.aux); break;
-    case VALUE_VECTOR: value.as.vector = copied(arena, value.as.vector, value.aux * sizeof(float)); break;
-    case VALUE_PATH: value.as.path = copied(arena, value.as.path, value.aux * sizeof(uint64_t)); break;
-    case VALUE_DURATION: value.as.duration = copied(arena, value.as.duration, sizeof(Duration)); break;
+    case VALUE_VECTOR:
+        value.as.vector = copied(arena, value.as.vector, value.aux * sizeof(float));
+        break;
+    case VALUE_PATH:
+        value.as.path = copied(arena, value.as.path, value.aux * sizeof(uint64_t));
+        break;
+    case VALUE_DURATION:
+        value.as.duration = copied(arena, value.as.duration, sizeof(Duration));
+        break;
     case VALUE_LIST: return copy_list(arena, value);
     case VALUE_MAP: return copy_map(arena, value);
     case VALUE_DATETIME: return copy_moment(arena, value);
@@ -121,7 +129,8 @@ static uint64_t hash_number(Value value)
     if (value.kind == VALUE_INTEGER) return hash_u64((uint64_t)value.as.integer + 1);
     double number = value.as.number;
     if (isnan(number)) return UINT64_C(0x7ff8dead);
-    if (number >= -9223372036854775808.0 && number < 9223372036854775808.0 && number == floor(number))
+    if (number >= -9223372036854775808.0 && number < 9223372036854775808.0 &&
+        number == floor(number))
         return hash_u64((uint64_t)(int64_t)number + 1);
     uint64_t bits;
     memcpy(&bits, &number, sizeof bits);
@@ -149,17 +158,22 @@ uint64_t value_hash(Value value)
     case VALUE_MAP:
         for (uint32_t i = 0; i < value.aux; i++) {
             Str key = value.as.entries[i].key;
-            hash = mix(mix(hash, hash_bytes(key.data, key.bytes, 0)), value_hash(value.as.entries[i].value));
+            hash = mix(mix(hash, hash_bytes(key.data, key.bytes, 0)),
+                       value_hash(value.as.entries[i].value));
         }
         return hash;
     case VALUE_VECTOR: return hash_bytes(value.as.vector, value.aux * sizeof(float), hash);
     case VALUE_PATH: return hash_bytes(value.as.path, value.aux * sizeof(uint64_t), hash);
-    case VALUE_TIME: return mix(hash, (uint64_t)(value.as.integer - (int64_t)(int32_t)value.aux * 1000000000));
+    case VALUE_TIME:
+        return mix(hash, (uint64_t)(value.as.integer - (int64_t)(int32_t)value.aux * 1000000000));
     case VALUE_LOCAL_DATETIME: return mix(mix(hash, (uint64_t)value.as.integer), value.aux);
-    case VALUE_DATETIME: return mix(mix(hash, (uint64_t)value.as.moment->seconds), value.as.moment->nanoseconds);
+    case VALUE_DATETIME:
+        return mix(mix(hash, (uint64_t)value.as.moment->seconds), value.as.moment->nanoseconds);
     case VALUE_DURATION: {
         const Duration *d = value.as.duration;
-        return mix(mix(mix(mix(hash, (uint64_t)d->months), (uint64_t)d->days), (uint64_t)d->seconds), (uint64_t)d->nanoseconds);
+        return mix(
+            mix(mix(mix(hash, (uint64_t)d->months), (uint64_t)d->days), (uint64_t)d->seconds),
+            (uint64_t)d->nanoseconds);
     }
     case VALUE_DATE:
     case VALUE_LOCAL_TIME: return mix(hash, (uint64_t)value.as.integer);

@@ -1,12 +1,13 @@
 /*
  * value.h - what a cell can hold: 16 bytes, a kind and a payload.
  *
- * Values are plain data, copied by assignment; what they point to (text, elements) belongs to an arena, a batch or the
- * store. value_copy takes a deep copy into an arena. There is one order, one equality and one equivalence, and they are
- * here and nowhere else.
+ * Values are plain data, copied by assignment; what they point to (text, elements) belongs to an
+ * arena, a batch or the store. value_copy takes a deep copy into an arena. There is one order, one
+ * equality and one equivalence, and they are here and nowhere else.
  *
- * Entities are ids only: a node is its dense id; a relationship's id holds its type above bit 40 and its number within
- * the type below. Everything else about them is read through the plug EntityReader (expression/reader.h).
+ * Entities are ids only: a node is its dense id; a relationship's id holds its type above bit 40
+ * and its number within the type below. Everything else about them is read through the plug
+ * EntityReader (expression/reader.h).
  */
 #ifndef VALUE_VALUE_H
 #define VALUE_VALUE_H
@@ -23,9 +24,10 @@ typedef enum ValueKind {
     VALUE_LIST,
     VALUE_MAP,
     VALUE_VECTOR,
-    VALUE_DATE,           /* integer: days since 1970-01-01 */
-    VALUE_LOCAL_TIME,     /* integer: nanoseconds since midnight */
-    VALUE_TIME,           /* integer: nanoseconds since midnight, local; aux: offset in seconds east (int32_t) */
+    VALUE_DATE,       /* integer: days since 1970-01-01 */
+    VALUE_LOCAL_TIME, /* integer: nanoseconds since midnight */
+    VALUE_TIME, /* integer: nanoseconds since midnight, local; aux: offset in seconds east (int32_t)
+                 */
     VALUE_LOCAL_DATETIME, /* integer: seconds since 1970-01-01T00:00 local; aux: nanoseconds */
     VALUE_DATETIME,       /* moment */
     VALUE_DURATION,       /* duration */
@@ -38,25 +40,27 @@ typedef enum ValueKind {
 typedef struct Moment { /* a datetime with zone */
     int64_t seconds;    /* UTC, since 1970-01-01 */
     uint32_t nanoseconds;
-    int32_t offset;     /* seconds east of UTC */
-    Str zone;           /* name of tzdata, or empty: only the offset is known */
+    int32_t offset; /* seconds east of UTC */
+    Str zone;       /* name of tzdata, or empty: only the offset is known */
 } Moment;
 
-typedef struct Duration { /* the four parts are independent, each may be negative; |nanoseconds| < 1e9, sign of seconds' sum */
+typedef struct Duration { /* the four parts are independent, each may be negative; |nanoseconds| <
+                             1e9, sign of seconds' sum */
     int64_t months, days, seconds;
-    int32_t nanoseconds;  /* 0 to 999,999,999; seconds are floored */
+    int32_t nanoseconds; /* 0 to 999,999,999; seconds are floored */
 } Duration;
 
 typedef struct Value {
     uint8_t kind; /* ValueKind */
     uint8_t spare[3];
-    uint32_t aux; /* string, bytes: bytes; list, path, vector: elements; map: entries; time: offset; local datetime: ns */
+    uint32_t aux; /* string, bytes: bytes; list, path, vector: elements; map: entries; time: offset;
+                     local datetime: ns */
     union {
         bool boolean;
         int64_t integer; /* and the temporal kinds that fit */
         double number;
         const char *text;
-        const struct Value *items;       /* list */
+        const struct Value *items;        /* list */
         const struct ValueEntry *entries; /* map: sorted by key, keys unique */
         const float *vector;
         const Moment *moment;
@@ -88,21 +92,61 @@ static inline uint64_t relationship_number(uint64_t id)
 }
 
 #define VALUE_NULL_INIT ((Value){.kind = VALUE_NULL})
-static inline Value value_null(void) { return VALUE_NULL_INIT; }
-static inline Value value_boolean(bool b) { return (Value){.kind = VALUE_BOOLEAN, .as.boolean = b}; }
-static inline Value value_integer(int64_t i) { return (Value){.kind = VALUE_INTEGER, .as.integer = i}; }
-static inline Value value_float(double d) { return (Value){.kind = VALUE_FLOAT, .as.number = d}; }
-static inline Value value_string(Str s) { return (Value){.kind = VALUE_STRING, .aux = (uint32_t)s.bytes, .as.text = s.data}; }
-static inline Value value_node(uint64_t id) { return (Value){.kind = VALUE_NODE, .as.id = id}; }
-static inline Value value_relationship(uint64_t id) { return (Value){.kind = VALUE_RELATIONSHIP, .as.id = id}; }
-static inline Value value_list(const Value *items, size_t count) { return (Value){.kind = VALUE_LIST, .aux = (uint32_t)count, .as.items = items}; }
-static inline Value value_vector(const float *data, size_t dimensions) { return (Value){.kind = VALUE_VECTOR, .aux = (uint32_t)dimensions, .as.vector = data}; }
-static inline bool value_is_null(Value v) { return v.kind == VALUE_NULL; }
-static inline bool value_is_number(Value v) { return v.kind == VALUE_INTEGER || v.kind == VALUE_FLOAT; }
-static inline double value_as_double(Value v) { return v.kind == VALUE_INTEGER ? (double)v.as.integer : v.as.number; }
-static inline Str value_text(Value v) { return (Str){v.as.text, v.aux}; } /* string, bytes */
+static inline Value value_null(void)
+{
+    return VALUE_NULL_INIT;
+}
+static inline Value value_boolean(bool b)
+{
+    return (Value){.kind = VALUE_BOOLEAN, .as.boolean = b};
+}
+static inline Value value_integer(int64_t i)
+{
+    return (Value){.kind = VALUE_INTEGER, .as.integer = i};
+}
+static inline Value value_float(double d)
+{
+    return (Value){.kind = VALUE_FLOAT, .as.number = d};
+}
+static inline Value value_string(Str s)
+{
+    return (Value){.kind = VALUE_STRING, .aux = (uint32_t)s.bytes, .as.text = s.data};
+}
+static inline Value value_node(uint64_t id)
+{
+    return (Value){.kind = VALUE_NODE, .as.id = id};
+}
+static inline Value value_relationship(uint64_t id)
+{
+    return (Value){.kind = VALUE_RELATIONSHIP, .as.id = id};
+}
+static inline Value value_list(const Value *items, size_t count)
+{
+    return (Value){.kind = VALUE_LIST, .aux = (uint32_t)count, .as.items = items};
+}
+static inline Value value_vector(const float *data, size_t dimensions)
+{
+    return (Value){.kind = VALUE_VECTOR, .aux = (uint32_t)dimensions, .as.vector = data};
+}
+static inline bool value_is_null(Value v)
+{
+    return v.kind == VALUE_NULL;
+}
+static inline bool value_is_number(Value v)
+{
+    return v.kind == VALUE_INTEGER || v.kind == VALUE_FLOAT;
+}
+static inline double value_as_double(Value v)
+{
+    return v.kind == VALUE_INTEGER ? (double)v.as.integer : v.as.number;
+}
+static inline Str value_text(Value v)
+{
+    return (Str){v.as.text, v.aux};
+} /* string, bytes */
 
-/* Sorts `entries` by key and drops all but the last of equal keys; they are then the map's (no copy). */
+/* Sorts `entries` by key and drops all but the last of equal keys; they are then the map's (no
+ * copy). */
 Value value_map(ValueEntry *entries, size_t count);
 /* NULL: the map has no such key. */
 const Value *value_map_get(Value map, Str key);
@@ -113,21 +157,23 @@ Value value_copy(Arena *arena, Value value);
 /* Three-valued logic, as openCypher 9 has it. */
 typedef enum Truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_NULL } Truth;
 
-/* a = b: null if either is null or undecided inside lists and maps; numbers compare by value whatever their kind; other
- * kinds are different from one another; NaN is equal to nothing. */
+/* a = b: null if either is null or undecided inside lists and maps; numbers compare by value
+ * whatever their kind; other kinds are different from one another; NaN is equal to nothing. */
 Truth value_equal(Value a, Value b);
 /* Equivalence, for DISTINCT, grouping, UNION, keys: null is null, NaN is NaN, 1 and 1.0 are one. */
 bool value_equivalent(Value a, Value b);
-uint64_t value_hash(Value value); /* equivalent values have the same hash; stable: indexes store it */
+uint64_t
+value_hash(Value value); /* equivalent values have the same hash; stable: indexes store it */
 /* a < b and its kin: -1, 0, 1, or 2 when not comparable (null: other kinds, NaN, null inside). */
 int value_compare(Value a, Value b);
-/* The total order of ORDER BY, min, max, ascending: map, node, relationship, list, path, datetime, local datetime, date,
- * time, local time, duration, string, boolean, number (NaN above all), vector and bytes before them by kind, null last. */
+/* The total order of ORDER BY, min, max, ascending: map, node, relationship, list, path, datetime,
+ * local datetime, date, time, local time, duration, string, boolean, number (NaN above all), vector
+ * and bytes before them by kind, null last. */
 int value_order(Value a, Value b);
 
 /* Kind by the language's name: "INTEGER", "LIST", "LOCAL DATETIME". */
 const char *value_kind_name(ValueKind kind);
-/* As the language writes it: 'text' quoted inside lists and maps, bare at the top when `quote` is false. Entities print as
- * (id) and [id]: faces that know more print more. */
+/* As the language writes it: 'text' quoted inside lists and maps, bare at the top when `quote` is
+ * false. Entities print as (id) and [id]: faces that know more print more. */
 void value_print(Buffer *out, Value value, bool quote);
 #endif

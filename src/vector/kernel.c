@@ -1,8 +1,9 @@
 /*
  * kernel.c - the canonical scores at each level of SIMD, and which level runs.
  *
- * The source of all levels is one template: the compiler vectorises it for each target, and because it may neither fuse nor
- * reorder (-ffp-contract=off, no -ffast-math), every level gives the same bits. Tests hold that.
+ * The source of all levels is one template: the compiler vectorises it for each target, and because
+ * it may neither fuse nor reorder (-ffp-contract=off, no -ffast-math), every level gives the same
+ * bits. Tests hold that.
  */
 #include "config.h"
 
@@ -18,7 +19,7 @@
 #define WIDE ""
 #endif
 
-#define LEVEL  scalar
+#define LEVEL scalar
 #define TARGET
 #include "vector/kernel_template.h"
 #undef LEVEL
@@ -38,13 +39,15 @@ static const VectorKernel scalar = {"scalar", dot_scalar, l2_scalar};
 #undef LEVEL
 #undef TARGET
 
-static const VectorKernel avx2 = {"avx2", dot_avx2, l2_avx2}, avx512 = {"avx512", dot_avx512, l2_avx512};
+static const VectorKernel avx2 = {"avx2", dot_avx2, l2_avx2},
+                          avx512 = {"avx512", dot_avx512, l2_avx512};
 
 const VectorKernel *vector_kernel(const char *highest)
 {
     bool bounded = highest != NULL && highest[0] != '\0';
     if (bounded && strcmp(highest, "scalar") == 0) return &scalar;
-    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512vl");
     if (wide && !(bounded && strcmp(highest, "avx2") == 0)) return &avx512;
     return __builtin_cpu_supports("avx2") ? &avx2 : &scalar;
 }

@@ -1,9 +1,10 @@
 /*
  * kernel.h - scores of vectors, the same bits on every machine.
  *
- * Canonical order (f32): 32 partial sums over blocks of 32 components, separate multiply and add, never fused; partial sums
- * 4i..4i+3 fold as (0+1)+(2+3) into lane i, lanes fold +4, +2, +1. Every level does exactly this, so levels are compared for
- * equality of bits. Rows are padded with zeros to `stride`, a multiple of 32.
+ * Canonical order (f32): 32 partial sums over blocks of 32 components, separate multiply and add,
+ * never fused; partial sums 4i..4i+3 fold as (0+1)+(2+3) into lane i, lanes fold +4, +2, +1. Every
+ * level does exactly this, so levels are compared for equality of bits. Rows are padded with zeros
+ * to `stride`, a multiple of 32.
  */
 #ifndef VECTOR_KERNEL_H
 #define VECTOR_KERNEL_H
@@ -15,10 +16,12 @@ enum { VECTOR_BLOCK_FLOATS = 32, VECTOR_DIMENSIONS_MAX = 16384 };
 typedef struct VectorKernel {
     const char *name; /* "scalar", "avx2", "avx512" */
     float (*dot)(const float *row, const float *query, size_t stride);
-    float (*l2)(const float *row, const float *query, size_t stride); /* -(squared distance): higher is nearer */
+    float (*l2)(const float *row, const float *query,
+                size_t stride); /* -(squared distance): higher is nearer */
 } VectorKernel;
 
-/* The best level this machine has, at most `highest` ("scalar", "avx2", "avx512"; NULL or "": no bound). */
+/* The best level this machine has, at most `highest` ("scalar", "avx2", "avx512"; NULL or "": no
+ * bound). */
 const VectorKernel *vector_kernel(const char *highest);
 static inline size_t vector_stride(size_t dimensions)
 {

@@ -1,5 +1,6 @@
-/* kernel_template.h - one level of kernel.c: LEVEL is its suffix, TARGET its attribute. The loops over 32 partial sums become
- * two (AVX-512), four (AVX2) or eight registers; the order of operations is the same in all. */
+/* kernel_template.h - one level of kernel.c: LEVEL is its suffix, TARGET its attribute. The loops
+ * over 32 partial sums become two (AVX-512), four (AVX2) or eight registers; the order of
+ * operations is the same in all. */
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 
@@ -7,7 +8,8 @@ TARGET static float JOIN(fold_, LEVEL)(const float *partial)
 {
     float lanes[8];
     for (size_t i = 0; i < 8; i++)
-        lanes[i] = (partial[4 * i] + partial[4 * i + 1]) + (partial[4 * i + 2] + partial[4 * i + 3]);
+        lanes[i] =
+            (partial[4 * i] + partial[4 * i + 1]) + (partial[4 * i + 2] + partial[4 * i + 3]);
     for (size_t half = 4; half > 0; half /= 2)
         for (size_t i = 0; i < half; i++)
             lanes[i] = lanes[i] + lanes[i + half];

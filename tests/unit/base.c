@@ -17,12 +17,16 @@ static void numbers(void)
 {
     int64_t integer;
     double number;
-    EXPECT(printed(1.0, "1.0") && printed(0.1, "0.1") && printed(1e300, "1e300") && printed(-0.0, "-0.0"));
-    EXPECT(printed(1.0 / 3, "0.3333333333333333") && printed(5e-324, "5e-324") && printed(123456789012345.0, "123456789012345.0"));
+    EXPECT(printed(1.0, "1.0") && printed(0.1, "0.1") && printed(1e300, "1e300") &&
+           printed(-0.0, "-0.0"));
+    EXPECT(printed(1.0 / 3, "0.3333333333333333") && printed(5e-324, "5e-324") &&
+           printed(123456789012345.0, "123456789012345.0"));
     EXPECT(integer_parse(STR("-9223372036854775808"), &integer) && integer == INT64_MIN);
-    EXPECT(!integer_parse(STR("9223372036854775808"), &integer) && !integer_parse(STR("1 "), &integer) && !integer_parse(STR(""), &integer));
+    EXPECT(!integer_parse(STR("9223372036854775808"), &integer) &&
+           !integer_parse(STR("1 "), &integer) && !integer_parse(STR(""), &integer));
     EXPECT(float_parse(STR("1e5"), &number) && number == 1e5);
-    EXPECT(!float_parse(STR("0x10"), &number) && !float_parse(STR("nan"), &number) && !float_parse(STR("."), &number));
+    EXPECT(!float_parse(STR("0x10"), &number) && !float_parse(STR("nan"), &number) &&
+           !float_parse(STR("."), &number));
 }
 
 static void texts(void)
@@ -32,7 +36,8 @@ static void texts(void)
     EXPECT(str_distance(STR("teh"), STR("the"), 3) == 1);
     EXPECT(str_distance(STR("abc"), STR("xyz"), 2) == 3);
     EXPECT(utf8_count(STR("a\xc3\xa4\xe2\x82\xac")) == 3 && utf8_valid(STR("\xf0\x9f\x98\x80")));
-    EXPECT(!utf8_valid(STR("\xc0\x80")) && !utf8_valid(STR("\xed\xa0\x80")) && !utf8_valid(STR("\xf5\x80\x80\x80")));
+    EXPECT(!utf8_valid(STR("\xc0\x80")) && !utf8_valid(STR("\xed\xa0\x80")) &&
+           !utf8_valid(STR("\xf5\x80\x80\x80")));
     EXPECT(utf8_next(STR("\xe2\x82\xac"), &at) == 0x20ac && at == 3);
 }
 
@@ -48,7 +53,8 @@ static void maps(void)
     for (uint64_t i = 0; i < MANY; i++)
         good = good && intmap_get(map, i * 7919, &value) && value == i;
     EXPECT(good && intmap_count(map) == MANY && !intmap_get(map, 3, NULL));
-    EXPECT(strmap_put(names, STR("a"), 1) && !strmap_put(names, STR("a"), 2) && strmap_get(names, STR("a"), &value) && value == 2);
+    EXPECT(strmap_put(names, STR("a"), 1) && !strmap_put(names, STR("a"), 2) &&
+           strmap_get(names, STR("a"), &value) && value == 2);
     EXPECT(str_equal(strmap_key(names, 0, NULL), STR("a")));
     intmap_destroy(map);
     strmap_destroy(names);
@@ -60,7 +66,8 @@ static void bytes(void)
     put_varint(&out, UINT64_MAX);
     put_str(&out, STR("hello"));
     Reader reader = reader_of(out.data, out.bytes);
-    EXPECT(get_varint(&reader) == UINT64_MAX && str_equal(get_str(&reader), STR("hello")) && !reader.failed);
+    EXPECT(get_varint(&reader) == UINT64_MAX && str_equal(get_str(&reader), STR("hello")) &&
+           !reader.failed);
     EXPECT(get_u32(&reader) == 0 && reader.failed);
     EXPECT(crc32c(0, "123456789", 9) == 0xe3069283u); /* RFC 3720, B.4 and the usual check value */
     EXPECT(crc32c(crc32c(0, "1234", 4), "56789", 5) == 0xe3069283u);
@@ -80,11 +87,13 @@ static void json(void)
 {
     Arena *arena = arena_create();
     const Json *value = NULL;
-    Error *error = json_parse(arena, STR("{\"a\": [1, -2.5e3, \"x\\u00e4\\n\", true, null]}"), &value);
+    Error *error =
+        json_parse(arena, STR("{\"a\": [1, -2.5e3, \"x\\u00e4\\n\", true, null]}"), &value);
     EXPECT(error == NULL && value->kind == JSON_OBJECT);
     const Json *list = json_get(value, "a");
     EXPECT(list != NULL && list->count == 5 && str_equal(list->items[2].text, STR("x\xc3\xa4\n")));
-    EXPECT(refused(arena, "{") && refused(arena, "[1,]") && refused(arena, "01") && refused(arena, "\"\\x\"") && refused(arena, "1 2"));
+    EXPECT(refused(arena, "{") && refused(arena, "[1,]") && refused(arena, "01") &&
+           refused(arena, "\"\\x\"") && refused(arena, "1 2"));
     char deep[JSON_DEPTH_MAX + 2];
     memset(deep, '[', sizeof deep - 1);
     deep[sizeof deep - 1] = '\0';

@@ -1,4 +1,5 @@
-/* Databases in a directory: what was committed is there again, what was not is not; sessions share syncs; damage is told. */
+/* Databases in a directory: what was committed is there again, what was not is not; sessions share
+ * syncs; damage is told. */
 #include "config.h"
 
 #include "database/database.h"
@@ -45,10 +46,14 @@ static int commit_pair(Database *database, int64_t number)
     Transaction *transaction;
     GraphWriter *writer;
     uint64_t a, b, relationship;
-    if (!good(transaction_begin(database, &transaction)) || !good(transaction_writer(transaction, &writer))) return 0;
-    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("Pair")), key = graph_name_intern(writer, NAME_KEY, STR("number"));
+    if (!good(transaction_begin(database, &transaction)) ||
+        !good(transaction_writer(transaction, &writer)))
+        return 0;
+    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("Pair")),
+             key = graph_name_intern(writer, NAME_KEY, STR("number"));
     uint32_t type = graph_name_intern(writer, NAME_TYPE, STR("WITH"));
-    int all = good(graph_create_node(writer, &label, 1, &a)) && good(graph_create_node(writer, &label, 1, &b));
+    int all = good(graph_create_node(writer, &label, 1, &a)) &&
+              good(graph_create_node(writer, &label, 1, &b));
     all = all && good(graph_create_relationship(writer, type, a, b, &relationship));
     graph_set_property(writer, VALUE_NODE, a, key, value_integer(number));
     graph_set_property(writer, VALUE_NODE, b, key, value_integer(number));
@@ -62,7 +67,8 @@ static int64_t whole_pairs(Database *database)
     Transaction *transaction;
     if (!good(transaction_begin(database, &transaction))) return -1;
     GraphView view = transaction_view(transaction);
-    uint32_t label = graph_name_find(view.graph, NAME_LABEL, STR("Pair")), key = graph_name_find(view.graph, NAME_KEY, STR("number"));
+    uint32_t label = graph_name_find(view.graph, NAME_LABEL, STR("Pair")),
+             key = graph_name_find(view.graph, NAME_KEY, STR("number"));
     uint32_t type = graph_name_find(view.graph, NAME_TYPE, STR("WITH"));
     uint64_t cursor = 0, id;
     int64_t nodes = 0, joined = 0;
@@ -72,7 +78,8 @@ static int64_t whole_pairs(Database *database)
         neighbors.count = 0;
         graph_expand(&view, type, GRAPH_OUT, id, &neighbors);
         if (neighbors.count != 1) continue;
-        Value own = graph_property(&view, VALUE_NODE, id, key), other = graph_property(&view, VALUE_NODE, neighbors.nodes[0], key);
+        Value own = graph_property(&view, VALUE_NODE, id, key),
+              other = graph_property(&view, VALUE_NODE, neighbors.nodes[0], key);
         Value seal = graph_property(&view, VALUE_RELATIONSHIP, neighbors.relationships[0], key);
         joined += value_equal(own, other) == TRUTH_TRUE && seal.kind == VALUE_STRING;
     }
@@ -88,7 +95,8 @@ static void reopen(const char *directory)
     GraphWriter *writer;
     uint64_t node;
     EXPECT(database != NULL && commit_pair(database, 1) && commit_pair(database, 2));
-    EXPECT(good(transaction_begin(database, &transaction)) && good(transaction_writer(transaction, &writer)));
+    EXPECT(good(transaction_begin(database, &transaction)) &&
+           good(transaction_writer(transaction, &writer)));
     EXPECT(good(graph_create_node(writer, NULL, 0, &node)));
     EXPECT(refused(directory, &writing) == ERROR_LOCKED);
     Database *beside = opened(directory, &reading);
@@ -98,7 +106,8 @@ static void reopen(const char *directory)
     error_drop(database_close(beside));
     error_drop(database_close(database));
     database = opened(directory, &writing);
-    EXPECT(database != NULL && whole_pairs(database) == 3 && database_counters(database).replayed == 3);
+    EXPECT(database != NULL && whole_pairs(database) == 3 &&
+           database_counters(database).replayed == 3);
     EXPECT(commit_pair(database, 4));
     error_drop(database_close(database));
     EXPECT(refused("/nonexistent/database", &reading) == ERROR_NO_FILE);
@@ -131,9 +140,11 @@ static void group_commit(const char *directory)
         failed += result != NULL;
     }
     DatabaseCounters end = database_counters(database);
-    printf("# %llu commits, %llu syncs\n", (unsigned long long)(end.commits - start.commits), (unsigned long long)(end.syncs - start.syncs));
+    printf("# %llu commits, %llu syncs\n", (unsigned long long)(end.commits - start.commits),
+           (unsigned long long)(end.syncs - start.syncs));
     EXPECT(failed == 0 && whole_pairs(database) == before + SESSIONS * COMMITS_EACH);
-    EXPECT(end.commits - start.commits == SESSIONS * COMMITS_EACH && end.syncs - start.syncs < end.commits - start.commits);
+    EXPECT(end.commits - start.commits == SESSIONS * COMMITS_EACH &&
+           end.syncs - start.syncs < end.commits - start.commits);
     error_drop(database_close(database));
 }
 
@@ -176,7 +187,9 @@ static void damage(const char *directory)
     log_path(directory, path, sizeof path);
     size_t used = used_bytes(path);
     int unnoticed = 0, looked = 0;
-    for (size_t at = 0; at < used; at += 37) { /* a flip in the middle is refused; in the last transaction it may be a torn tail */
+    for (size_t at = 0; at < used;
+         at +=
+         37) { /* a flip in the middle is refused; in the last transaction it may be a torn tail */
         flip(path, at);
         ErrorCode code = refused(directory, &reading);
         if (code == ERROR_NONE) {
@@ -191,7 +204,8 @@ static void damage(const char *directory)
     }
     printf("# %d flips\n", looked);
     EXPECT(unnoticed == 0 && looked > 50);
-    flip(path, used - 3); /* the last transaction is torn: it goes, and what is written then is kept */
+    flip(path,
+         used - 3); /* the last transaction is torn: it goes, and what is written then is kept */
     database = opened(directory, &writing);
     EXPECT(database != NULL && whole_pairs(database) == 19 && commit_pair(database, 99));
     error_drop(database_close(database));

@@ -1,4 +1,5 @@
-/* The store: a held view keeps its answers while a thousand versions pass; rolling back leaves nothing. */
+/* The store: a held view keeps its answers while a thousand versions pass; rolling back leaves
+ * nothing. */
 #include "config.h"
 
 #include "graph/graph.h"
@@ -25,7 +26,8 @@ static int sees_first_version(const Watch *watch)
     Neighbors neighbors = {0};
     Value value = graph_property(&watch->view, VALUE_NODE, watch->node, watch->key);
     int good = value.kind == VALUE_INTEGER && value.as.integer == 0;
-    good = good && graph_scan(&watch->view, &watch->label, 1, &cursor, ids, 8) == 1 && ids[0] == watch->node;
+    good = good && graph_scan(&watch->view, &watch->label, 1, &cursor, ids, 8) == 1 &&
+           ids[0] == watch->node;
     graph_expand(&watch->view, watch->type, GRAPH_OUT, watch->node, &neighbors);
     good = good && neighbors.count == 1;
     neighbors_free(&neighbors);
@@ -55,7 +57,8 @@ static void held_view(void)
     watch.type = graph_name_intern(writer, NAME_TYPE, STR("T"));
     expect_no_error(graph_create_node(writer, &watch.label, 1, &watch.node));
     graph_set_property(writer, VALUE_NODE, watch.node, watch.key, value_integer(0));
-    expect_no_error(graph_create_relationship(writer, watch.type, watch.node, watch.node, &relationship));
+    expect_no_error(
+        graph_create_relationship(writer, watch.type, watch.node, watch.node, &relationship));
     graph_writer_publish(writer);
     expect_no_error(graph_acquire(graph, &watch.view, &slot));
     pthread_t thread;
@@ -63,7 +66,8 @@ static void held_view(void)
     for (int i = 1; i <= COMMITS; i++) {
         uint64_t node, other;
         writer = graph_writer_begin(graph);
-        graph_set_property(writer, VALUE_NODE, watch.node, watch.key, i % 10 == 0 ? value_string(STR("text")) : value_integer(i));
+        graph_set_property(writer, VALUE_NODE, watch.node, watch.key,
+                           i % 10 == 0 ? value_string(STR("text")) : value_integer(i));
         if (graph_create_node(writer, &watch.label, 1, &node) == NULL) {
             Error *error = graph_create_relationship(writer, watch.type, watch.node, node, &other);
             error_drop(error);
@@ -91,8 +95,10 @@ static void rollback(void)
     Graph *graph = graph_create();
     uint64_t a, b, relationship;
     GraphWriter *writer = graph_writer_begin(graph);
-    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("A")), other = graph_name_intern(writer, NAME_LABEL, STR("B"));
-    uint32_t key = graph_name_intern(writer, NAME_KEY, STR("k")), type = graph_name_intern(writer, NAME_TYPE, STR("T"));
+    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("A")),
+             other = graph_name_intern(writer, NAME_LABEL, STR("B"));
+    uint32_t key = graph_name_intern(writer, NAME_KEY, STR("k")),
+             type = graph_name_intern(writer, NAME_TYPE, STR("T"));
     GraphIndex index = {.name = STR("a_k"), .label = label, .key = key};
     expect_no_error(graph_create_node(writer, &label, 1, &a));
     graph_set_property(writer, VALUE_NODE, a, key, value_string(STR("one")));
@@ -108,9 +114,11 @@ static void rollback(void)
     GraphView view = graph_writer_view(writer);
     Value value = graph_property(&view, VALUE_NODE, a, key);
     EXPECT(value.kind == VALUE_STRING && str_equal(value_text(value), STR("one")));
-    EXPECT(graph_node_visible(&view, a) && !graph_node_visible(&view, b) && graph_node_count(&view) == 1);
+    EXPECT(graph_node_visible(&view, a) && !graph_node_visible(&view, b) &&
+           graph_node_count(&view) == 1);
     EXPECT(graph_node_has_label(&view, a, label) && !graph_node_has_label(&view, a, other));
-    EXPECT(graph_label_count(&view, label) == 1 && graph_label_count(&view, other) == 0 && graph_relationship_count(&view, type) == 0);
+    EXPECT(graph_label_count(&view, label) == 1 && graph_label_count(&view, other) == 0 &&
+           graph_relationship_count(&view, type) == 0);
     Neighbors found = {0};
     graph_seek(&view, graph_index_named(graph, STR("a_k")), value_string(STR("one")), &found);
     EXPECT(found.count == 1 && found.nodes[0] == a);

@@ -40,8 +40,10 @@ static void nested(int depth, ErrorCode expected)
 int main(void)
 {
     for (size_t i = 1; i < parser_keyword_count(); i++)
-        if (strcmp(parser_keyword(i - 1, NULL), parser_keyword(i, NULL)) >= 0) EXPECT(!"keywords are sorted");
-    EXPECT(code_of("MATCH (user:User)-[:OWNS]->(doc:Document) VECTOR SIMILAR TO user.embedding LIMIT 10 RETURN doc.title, similarity_score") == ERROR_NONE);
+        if (strcmp(parser_keyword(i - 1, NULL), parser_keyword(i, NULL)) >= 0)
+            EXPECT(!"keywords are sorted");
+    EXPECT(code_of("MATCH (user:User)-[:OWNS]->(doc:Document) VECTOR SIMILAR TO user.embedding "
+                   "LIMIT 10 RETURN doc.title, similarity_score") == ERROR_NONE);
     EXPECT(code_of("MATCH (vector) RETURN vector.similar AS text") == ERROR_NONE);
     EXPECT(code_of("RETURN -9223372036854775808") == ERROR_NONE);
     EXPECT(code_of("RETURN -0x8000000000000000") == ERROR_NONE);
@@ -54,14 +56,17 @@ int main(void)
     EXPECT(code_of("") == ERROR_UNEXPECTED_SYNTAX);
     nested(QUERY_DEPTH_MAX, ERROR_NONE);
     nested(QUERY_DEPTH_MAX + 1, ERROR_TOO_DEEP);
-    EXPECT(expects("MATCH (n RETURN n", ")") == 0 && expects("MATCH (n", ")") && expects("MATCH (n:L) WHERE n.x STARTS ", "WITH"));
-    EXPECT(expects("MATCH (d:Doc) VECTOR ", "SIMILAR") && expects("", "MATCH") && !expects("", "SUBSCRIBE"));
+    EXPECT(expects("MATCH (n RETURN n", ")") == 0 && expects("MATCH (n", ")") &&
+           expects("MATCH (n:L) WHERE n.x STARTS ", "WITH"));
+    EXPECT(expects("MATCH (d:Doc) VECTOR ", "SIMILAR") && expects("", "MATCH") &&
+           !expects("", "SUBSCRIBE"));
     bool complete;
     EXPECT(parser_statement_end_of(STR("RETURN ';'; RETURN 2"), &complete) == 11 && complete);
     EXPECT(parser_statement_end_of(STR("RETURN 1"), &complete) == 8 && !complete);
     EXPECT(parser_is_blank(STR("  /* nothing */ ; ")) && !parser_is_blank(STR("RETURN 1")));
     TokenSpan spans[16];
     size_t count = parser_tokens(STR("MATCH (n:Paper) // end"), spans, 16);
-    EXPECT(count == 7 && spans[0].class == TOKEN_CLASS_KEYWORD && spans[4].class == TOKEN_CLASS_LABEL && spans[6].class == TOKEN_CLASS_COMMENT);
+    EXPECT(count == 7 && spans[0].class == TOKEN_CLASS_KEYWORD &&
+           spans[4].class == TOKEN_CLASS_LABEL && spans[6].class == TOKEN_CLASS_COMMENT);
     return DONE();
 }

@@ -28,7 +28,8 @@ static int levels_agree(const float *row, const float *query, size_t stride)
         const VectorKernel *level = vector_kernel(names[i]);
         good = good && same_bits(level->dot(row, query, stride), first->dot(row, query, stride));
         good = good && same_bits(level->l2(row, query, stride), first->l2(row, query, stride));
-        good = good && same_bits(vector_factor(level, row, stride), vector_factor(first, row, stride));
+        good =
+            good && same_bits(vector_factor(level, row, stride), vector_factor(first, row, stride));
     }
     return good;
 }
@@ -43,7 +44,8 @@ int main(void)
         memset(row, 0, sizeof row);
         memset(query, 0, sizeof query);
         for (size_t i = 0; i < dimensions; i++)
-            row[i] = random_float(), query[i] = random_float() * (i % 7 == 0 ? 1e-40f : 1.0f); /* denormals too */
+            row[i] = random_float(),
+            query[i] = random_float() * (i % 7 == 0 ? 1e-40f : 1.0f); /* denormals too */
         good = good && levels_agree(row, query, stride);
     }
     EXPECT(good);
@@ -53,6 +55,7 @@ int main(void)
     EXPECT(levels_agree(row, query, 64));
     memset(row, 0, sizeof row);
     EXPECT(vector_factor(vector_kernel(NULL), row, 64) == 0);
-    EXPECT(vector_orderable(NAN) == 0 && vector_orderable(-0.0f) == vector_orderable(0.0f) && vector_orderable(-1.0f) < vector_orderable(1.0f));
+    EXPECT(vector_orderable(NAN) == 0 && vector_orderable(-0.0f) == vector_orderable(0.0f) &&
+           vector_orderable(-1.0f) < vector_orderable(1.0f));
     return DONE();
 }
