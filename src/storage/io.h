@@ -1,0 +1,133 @@
+/*
+ * io.h - files, as a plug: everything the store does to a disk goes through here.
+ *
+ * io_posix() is the machine's own. Others (in memory, recording, failing on purpose) fill in the
+ * same table, so that a test can own every byte and every sync. Paths are plain text, '/' between
+ * folders. All calls are safe from several threads; one file may be read and written at once.
+ *
+ * Errors: ERROR_NO_FILE when a file that must exist does not, ERROR_FULL when no space is left,
+ * ERROR_IO for the rest, each naming the path.
+ */
+#ifndef STORAGE_IO_H
+#define STORAGE_IO_H
+#include "base/error.h"
+#include <stdbool.h>
+
+enum { IO_PATH_BYTES_MAX = 4096 }; /* PATH_MAX of the machines we know */
+
+typedef struct Io Io;
+typedef struct IoFile { /* an implementation puts its own behind this */
+    const Io *io;
+} IoFile;
+
+typedef enum IoMode {
+    IO_READ,          /* there must be one */
+    IO_WRITE,         /* there must be one; read and write */
+    IO_CREATE,        /* there must be none; read and write */
+    IO_OPEN_OR_CREATE /* read and write */
+} IoMode;
+typedef enum IoKind { IO_NOTHING, IO_FILE, IO_DIRECTORY } IoKind;
+
+struct Io {
+    void *state;
+    Error *(*open)(const Io *io, const char *path, IoMode mode, IoFile **out);
+    void (*close)(IoFile *file);
+    Error *(*bytes)(IoFile *file, uint64_t *out);
+    Error *(*read)(IoFile *file, uint64_t offset, void *into, size_t bytes, size_t *got);
+    Error *(*write)(IoFile *file, uint64_t offset, const void *data, size_t bytes);
+    Error *(*sync)(IoFile *file);
+    Error *(*map)(IoFile *file, size_t bytes, bool shared, void **out);
+    void (*unmap)(const Io *io, void *memory, size_t bytes);
+    bool (*lock)(IoFile *file, uint64_t byte);
+    bool (*is_locked)(IoFile *file, uint64_t byte);
+    Error *(*rename)(const Io *io, const char *from, const char *to);
+    Error *(*unlink)(const Io *io, const char *path);
+    Error *(*make_directory)(const Io *io, const char *path);
+    Error *(*sync_directory)(const Io *io, const char *path);
+    Error *(*list)(const Io *io, const char *path, void (*each)(void *user, const char *name),
+                   void *user);
+    IoKind (*kind)(const Io *io, const char *path);
+};
+
+const Io *io_posix(void);
+
+MUST_CHECK static inline Error *io_open(const Io *io, const char *path, IoMode mode, IoFile **out)
+{
+    return io->open(io, path, mode, out);
+}
+static inline void io_close(IoFile *file) /* lets its locks go; NULL is welcome */
+{
+    if (file != NULL) file->io->close(file);
+}
+MUST_CHECK static inline Error *io_bytes(IoFile *file, uint64_t *out)
+{
+    return file->io->bytes(file, out);
+}
+/* *got is less than `bytes` only at the end of the file. */
+MUST_CHECK static inline Error *io_read(IoFile *file, uint64_t offset, void *into, size_t bytes,
+                                        size_t *got)
+{
+    return file->io->read(file, offset, into, bytes, got);
+}
+/* All or an error; after an error any part may be written. */
+MUST_CHECK static inline Error *io_write(IoFile *file, uint64_t offset, const void *data,
+                                         size_t bytes)
+{
+    return file->io->write(file, offset, data, bytes);
+}
+/* Content and length are on disk. A failure is final: a later sync that succeeds proves nothing. */
+MUST_CHECK static inline Error *io_sync(IoFile *file)
+{
+    return file->io->sync(file);
+}
+/* The first `bytes` in memory. Shared: what is stored there is the file (open for writing) or what
+ * others store in it. Not shared: a private copy, made page by page as it is written to. Outlives
+ * the file's handle. */
+MUST_CHECK static inline Error *io_map(IoFile *file, size_t bytes, bool shared, void **out)
+{
+    return file->io->map(file, bytes, shared, out);
+}
+static inline void io_unmap(const Io *io, void *memory, size_t bytes)
+{
+    if (memory != NULL) io->unmap(io, memory, bytes);
+}
+/* Exclusive, on one byte, held until the handle is closed; false: somebody else has it. */
+static inline bool io_lock(IoFile *file, uint64_t byte)
+{
+    return file->io->lock(file, byte);
+}
+static inline bool io_is_locked(IoFile *file, uint64_t byte) /* by another handle */
+{
+    return file->io->is_locked(file, byte);
+}
+/* Replaces what stood at `to`. Durable after io_sync_directory of both folders. */
+MUST_CHECK static inline Error *io_rename(const Io *io, const char *from, const char *to)
+{
+    return io->rename(io, from, to);
+}
+MUST_CHECK static inline Error *io_unlink(const Io *io, const char *path) /* none there: no error */
+{
+    return io->unlink(io, path);
+}
+MUST_CHECK static inline Error *io_make_directory(const Io *io,
+                                                  const char *path) /* there already: no error */
+{
+    return io->make_directory(io, path);
+}
+MUST_CHECK static inline Error *io_sync_directory(const Io *io, const char *path)
+{
+    return io->sync_directory(io, path);
+}
+/* The names in a folder, without "." and "..", in no order; none there is ERROR_NO_FILE. */
+MUST_CHECK static inline Error *io_list(const Io *io, const char *path,
+                                        void (*each)(void *user, const char *name), void *user)
+{
+    return io->list(io, path, each, user);
+}
+static inline IoKind io_kind(const Io *io, const char *path)
+{
+    return io->kind(io, path);
+}
+/* Writes "folder/name" into `out`; ERROR_LIMIT if that is too long for a path. */
+Error *io_join(char out[IO_PATH_BYTES_MAX], const char *folder, const char *name) MUST_CHECK;
+#endif

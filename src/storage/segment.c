@@ -1,0 +1,262 @@
+/*
+ * segment.c - reading a segment: mapped, checked where it is touched.
+ *
+ * Opening looks at header, trailer, piece checksums and table: a few pages, whatever the file's
+ * length. The data itself is checked a piece at a time when somebody is about to use it; one bit a
+ * piece remembers that it was good. The mapping is private and may be written to: a store changes
+ * its arrays in place and the kernel copies the pages; a piece must be checked before that.
+ */
+#include "config.h"
+
+#include "storage/segment.h"
+#include "storage/segment_internal.h"
+#include <assert.h>
+#include <stdatomic.h>
+#include <string.h>
+
+struct Segment {
+    const Io *io;
+    SegmentFile named;
+    char *memory;
+    SegmentSection *sections;
+    size_t section_count;
+    uint64_t piece_count, data_end; /* pieces lie between header and here */
+    const char *pieces;             /* in the mapping */
+    _Atomic uint64_t *checked;      /* bit i: piece i agreed with its checksum */
+    atomic_bool damaged;
+};
+
+static Error *bad(const SegmentFile *file, const char *what)
+{
+    return error_hint(error_new(ERROR_CORRUPT, "%s is damaged: %s", file->name, what),
+                      "restore a copy of the directory; nothing was changed");
+}
+
+static Error *check_header(const Segment *segment, const uint8_t *uuid)
+{
+    Reader reader = reader_of(segment->memory, SEGMENT_HEADER_USED_BYTES);
+    uint32_t magic = get_u32(&reader), version = get_u32(&reader);
+    reader.at += SEGMENT_UUID_BYTES + 8;
+    uint64_t id = get_u64(&reader);
+    uint32_t crc = get_u32(&reader);
+    if (magic != SEGMENT_MAGIC) return bad(&segment->named, "it does not begin as a segment");
+    if (crc != crc32c(0, segment->memory, SEGMENT_HEADER_USED_BYTES - 4))
+        return bad(&segment->named, "its header");
+    if (version > SEGMENT_VERSION)
+        return error_hint(
+            error_new(ERROR_VERSION, "%s was written by a newer version", segment->named.name),
+            "use a newer contextql");
+    if (memcmp(segment->memory + 8, uuid, SEGMENT_UUID_BYTES) != 0)
+        return bad(&segment->named, "it belongs to another database");
+    return id == segment->named.id ? NULL : bad(&segment->named, "it is another file of this name");
+}
+
+typedef struct Trailer {
+    uint64_t pieces, piece_count, table, section_count, bytes;
+    uint32_t pieces_crc, table_crc;
+} Trailer;
+
+static Error *read_trailer(const Segment *segment, Trailer *out)
+{
+    const char *at = segment->memory + segment->named.bytes - SEGMENT_TRAILER_BYTES;
+    Reader reader = reader_of(at, SEGMENT_TRAILER_USED_BYTES);
+    uint32_t magic = get_u32(&reader);
+    reader.at += 4 + SEGMENT_UUID_BYTES + 8;
+    out->pieces = get_u64(&reader);
+    out->piece_count = get_u64(&reader);
+    out->table = get_u64(&reader);
+    out->section_count = get_u64(&reader);
+    out->bytes = get_u64(&reader);
+    out->pieces_crc = get_u32(&reader);
+    out->table_crc = get_u32(&reader);
+    uint32_t crc = get_u32(&reader);
+    bool sound = magic == SEGMENT_TRAILER_MAGIC &&
+                 crc == crc32c(0, at, SEGMENT_TRAILER_USED_BYTES - 4) &&
+                 crc == segment->named.crc && out->bytes == segment->named.bytes;
+    return sound ? NULL : bad(&segment->named, "its trailer");
+}
+
+/* Each part lies where it can lie: checked before anything is multiplied or read. */
+static bool trailer_fits(const Trailer *trailer)
+{
+    uint64_t end = trailer->bytes - SEGMENT_TRAILER_BYTES;
+    if (trailer->pieces < SEGMENT_HEADER_BYTES || trailer->pieces > end) return false;
+    uint64_t data = trailer->pieces - SEGMENT_HEADER_BYTES;
+    if (trailer->piece_count != (data + SEGMENT_PIECE_BYTES - 1) / SEGMENT_PIECE_BYTES)
+        return false;
+    if (trailer->table < trailer->pieces + 4 * trailer->piece_count || trailer->table > end)
+        return false;
+    return trailer->section_count <= SEGMENT_SECTIONS_MAX &&
+           trailer->section_count * SEGMENT_TABLE_ROW_BYTES <= end - trailer->table;
+}
+
+static Error *read_table(Segment *segment, const Trailer *trailer)
+{
+    const char *table = segment->memory + trailer->table;
+    size_t bytes = trailer->section_count * SEGMENT_TABLE_ROW_BYTES;
+    if (crc32c(0, table, bytes) != trailer->table_crc)
+        return bad(&segment->named, "its table of sections");
+    Reader reader = reader_of(table, bytes);
+    segment->section_count = trailer->section_count;
+    segment->sections = mem_calloc(segment->section_count + 1, sizeof *segment->sections);
+    for (size_t i = 0; i < segment->section_count; i++) {
+        SegmentSection *section = &segment->sections[i];
+        section->kind = get_u16(&reader);
+        section->flags = get_u16(&reader);
+        section->table = get_u32(&reader);
+        section->key = get_u32(&reader);
+        get_u32(&reader);
+        section->first = get_u64(&reader);
+        section->count = get_u64(&reader);
+        section->extra = get_u64(&reader);
+        section->offset = get_u64(&reader);
+        section->bytes = get_u64(&reader);
+        get_u64(&reader);
+        bool fits = section->offset % SEGMENT_ALIGN_BYTES == 0 &&
+                    section->offset >= SEGMENT_HEADER_BYTES &&
+                    section->offset <= segment->data_end &&
+                    section->bytes <= segment->data_end - section->offset;
+        if (!fits) return bad(&segment->named, "a section lies outside");
+    }
+    return NULL;
+}
+
+static Error *read_all(Segment *segment, const uint8_t *uuid)
+{
+    Trailer trailer;
+    TRY(check_header(segment, uuid));
+    TRY(read_trailer(segment, &trailer));
+    if (!trailer_fits(&trailer)) return bad(&segment->named, "its parts do not fit");
+    segment->data_end = trailer.pieces;
+    segment->piece_count = trailer.piece_count;
+    segment->pieces = segment->memory + trailer.pieces;
+    if (crc32c(0, segment->pieces, 4 * segment->piece_count) != trailer.pieces_crc)
+        return bad(&segment->named, "its checksums");
+    segment->checked = mem_calloc(segment->piece_count / 64 + 1, sizeof *segment->checked);
+    return read_table(segment, &trailer);
+}
+
+static Error *map_file(Segment *segment, const char *directory)
+{
+    char path[IO_PATH_BYTES_MAX];
+    IoFile *file;
+    uint64_t bytes = 0;
+    void *memory = NULL;
+    TRY(io_join(path, directory, segment->named.name));
+    TRY(io_open(segment->io, path, IO_READ, &file));
+    Error *error = io_bytes(file, &bytes);
+    if (error == NULL &&
+        (bytes != segment->named.bytes || bytes < SEGMENT_HEADER_BYTES + SEGMENT_TRAILER_BYTES))
+        error = bad(&segment->named, "it is not as long as it was");
+    if (error == NULL) error = io_map(file, bytes, false, &memory);
+    segment->memory = memory;
+    io_close(file);
+    return error;
+}
+
+Error *segment_open(const Io *io, const char *directory, const uint8_t uuid[SEGMENT_UUID_BYTES],
+                    const SegmentFile *file, Segment **out)
+{
+    Segment *segment = mem_calloc(1, sizeof *segment);
+    segment->io = io;
+    segment->named = *file;
+    Error *error = map_file(segment, directory);
+    if (error == NULL) error = read_all(segment, uuid);
+    if (error != NULL) {
+        segment_close(segment);
+        return error;
+    }
+    *out = segment;
+    return NULL;
+}
+
+void segment_close(Segment *segment)
+{
+    if (segment == NULL) return;
+    io_unmap(segment->io, segment->memory, segment->named.bytes);
+    mem_free(segment->sections);
+    mem_free((void *)segment->checked);
+    mem_free(segment);
+}
+
+const SegmentFile *segment_file(const Segment *segment)
+{
+    return &segment->named;
+}
+
+size_t segment_count(const Segment *segment)
+{
+    return segment->section_count;
+}
+
+const SegmentSection *segment_section(const Segment *segment, size_t i)
+{
+    assert(i < segment->section_count);
+    return &segment->sections[i];
+}
+
+void *segment_data(const Segment *segment, const SegmentSection *section)
+{
+    assert(section->offset + section->bytes <= segment->data_end);
+    return segment->memory + section->offset;
+}
+
+bool segment_holds(const Segment *segment, const void *memory)
+{
+    uintptr_t at = (uintptr_t)memory, begin = (uintptr_t)segment->memory;
+    return at >= begin && at - begin < segment->named.bytes;
+}
+
+/* ---- checksums ---- */
+
+static bool piece_good(Segment *segment, uint64_t piece)
+{
+    uint64_t bit = UINT64_C(1) << piece % 64;
+    if (atomic_load_explicit(&segment->checked[piece / 64], memory_order_acquire) & bit)
+        return true;
+    uint64_t begin = SEGMENT_HEADER_BYTES + piece * SEGMENT_PIECE_BYTES;
+    uint64_t left = segment->data_end - begin;
+    size_t bytes = left < SEGMENT_PIECE_BYTES ? left : SEGMENT_PIECE_BYTES;
+    Reader stored = reader_of(segment->pieces + 4 * piece, 4);
+    /* A piece that another thread has found good, and changed since, is good. */
+    if (crc32c(0, segment->memory + begin, bytes) != get_u32(&stored))
+        return atomic_load_explicit(&segment->checked[piece / 64], memory_order_acquire) & bit;
+    atomic_fetch_or_explicit(&segment->checked[piece / 64], bit, memory_order_release);
+    return true;
+}
+
+bool segment_touch(Segment *segment, const void *memory, size_t bytes)
+{
+    assert(segment_holds(segment, memory));
+    if (bytes == 0) return true;
+    uint64_t from = (uint64_t)((const char *)memory - segment->memory);
+    assert(from >= SEGMENT_HEADER_BYTES && from + bytes <= segment->data_end);
+    uint64_t piece = (from - SEGMENT_HEADER_BYTES) / SEGMENT_PIECE_BYTES,
+             last = (from + bytes - 1 - SEGMENT_HEADER_BYTES) / SEGMENT_PIECE_BYTES;
+    for (; piece <= last; piece++)
+        if (!piece_good(segment, piece)) {
+            atomic_store(&segment->damaged, true);
+            return false;
+        }
+    return true;
+}
+
+bool segment_damaged(const Segment *segment)
+{
+    return atomic_load_explicit(&segment->damaged, memory_order_relaxed);
+}
+
+Error *segment_verify(Segment *segment)
+{
+    for (uint64_t piece = 0; piece < segment->piece_count; piece++)
+        if (!piece_good(segment, piece)) {
+            atomic_store(&segment->damaged, true);
+            return error_hint(
+                error_new(
+                    ERROR_CORRUPT, "%s is damaged between byte %llu and %llu", segment->named.name,
+                    (unsigned long long)SEGMENT_HEADER_BYTES + piece * SEGMENT_PIECE_BYTES,
+                    (unsigned long long)SEGMENT_HEADER_BYTES + (piece + 1) * SEGMENT_PIECE_BYTES),
+                "restore a copy of the directory; nothing was changed");
+        }
+    return NULL;
+}

@@ -1,0 +1,275 @@
+/*
+ * segment_writer.c - making a segment: sections one behind the other, checksums beside them, and
+ * the name only when all of it is on disk.
+ *
+ * Bytes go through a buffer that is a whole number of pieces and begins where a piece begins, so
+ * that each piece's checksum is taken when the buffer is written. What comes behind the sections
+ * (pieces, table, trailer) is covered by checksums in the trailer, and the trailer's own checksum
+ * is what others note when they name the file: one number that stands for every byte.
+ */
+#include "config.h"
+
+#include "storage/segment.h"
+#include "storage/segment_internal.h"
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BUFFER_BYTES = 16 * SEGMENT_PIECE_BYTES }; /* one pwrite: large enough for any disk */
+
+struct SegmentWriter {
+    const Io *io;
+    IoFile *file;
+    char directory[IO_PATH_BYTES_MAX], temporary[IO_PATH_BYTES_MAX];
+    const char *folder;
+    uint8_t uuid[SEGMENT_UUID_BYTES];
+    SegmentFile named;
+    char *buffer;
+    size_t buffered;
+    uint64_t written; /* bytes of the file that the buffer comes behind */
+    uint32_t *pieces;
+    size_t piece_count, piece_capacity;
+    SegmentSection *sections;
+    size_t section_count, section_capacity;
+};
+
+static uint64_t position(const SegmentWriter *writer)
+{
+    return writer->written + writer->buffered;
+}
+
+static Error *flush(SegmentWriter *writer)
+{
+    for (size_t at = 0; at < writer->buffered; at += SEGMENT_PIECE_BYTES) {
+        size_t left = writer->buffered - at;
+        size_t bytes = left < SEGMENT_PIECE_BYTES ? left : SEGMENT_PIECE_BYTES;
+        mem_reserve(writer->pieces, writer->piece_capacity, writer->piece_count + 1);
+        writer->pieces[writer->piece_count++] = crc32c(0, writer->buffer + at, bytes);
+    }
+    TRY(io_write(writer->file, writer->written, writer->buffer, writer->buffered));
+    writer->written += writer->buffered;
+    writer->buffered = 0;
+    return NULL;
+}
+
+static Error *put(SegmentWriter *writer, const void *data, size_t bytes)
+{
+    const char *at = data;
+    while (bytes > 0) {
+        size_t room = BUFFER_BYTES - writer->buffered, some = bytes < room ? bytes : room;
+        if (at == NULL) {
+            memset(writer->buffer + writer->buffered, 0, some);
+        } else {
+            memcpy(writer->buffer + writer->buffered, at, some);
+            at += some;
+        }
+        writer->buffered += some;
+        bytes -= some;
+        if (writer->buffered == BUFFER_BYTES) TRY(flush(writer));
+    }
+    return NULL;
+}
+
+static Error *align_to(SegmentWriter *writer, uint64_t from, size_t alignment)
+{
+    uint64_t over = (position(writer) - from) % alignment;
+    return over == 0 ? NULL : put(writer, NULL, alignment - over);
+}
+
+/* ---- begin ---- */
+
+static Error *write_header(SegmentWriter *writer, uint32_t kind, uint64_t id)
+{
+    Buffer header = {0};
+    put_u32(&header, SEGMENT_MAGIC);
+    put_u32(&header, SEGMENT_VERSION);
+    buffer_append(&header, writer->uuid, SEGMENT_UUID_BYTES);
+    put_u32(&header, kind);
+    put_u32(&header, 0);
+    put_u64(&header, id);
+    put_u32(&header, crc32c(0, header.data, header.bytes));
+    assert(header.bytes == SEGMENT_HEADER_USED_BYTES);
+    memset(writer->buffer, 0, SEGMENT_HEADER_BYTES);
+    memcpy(writer->buffer, header.data, header.bytes);
+    buffer_free(&header);
+    writer->written = SEGMENT_HEADER_BYTES;
+    return io_write(writer->file, 0, writer->buffer, SEGMENT_HEADER_BYTES);
+}
+
+static Error *open_temporary(SegmentWriter *writer, const char *directory, uint64_t id)
+{
+    char name[SEGMENT_NAME_BYTES_MAX], path[IO_PATH_BYTES_MAX];
+    TRY(io_join(writer->directory, directory, ""));
+    writer->directory[strlen(writer->directory) - 1] = '\0';
+    TRY(io_join(path, directory, "tmp"));
+    TRY(io_make_directory(writer->io, path));
+    snprintf(name, sizeof name, "tmp/%08" PRIu64 ".ctxs", id);
+    TRY(io_join(writer->temporary, directory, name));
+    TRY(io_unlink(writer->io, writer->temporary)); /* left by a crash */
+    return io_open(writer->io, writer->temporary, IO_CREATE, &writer->file);
+}
+
+Error *segment_create(const Io *io, const char *directory, const char *folder,
+                      const uint8_t uuid[SEGMENT_UUID_BYTES], uint32_t kind, uint64_t id,
+                      SegmentWriter **out)
+{
+    SegmentWriter *writer = mem_calloc(1, sizeof *writer);
+    writer->io = io;
+    writer->folder = folder;
+    writer->buffer = mem_alloc_aligned(BUFFER_BYTES, SEGMENT_ALIGN_BYTES);
+    memcpy(writer->uuid, uuid, SEGMENT_UUID_BYTES);
+    writer->named.id = id;
+    snprintf(writer->named.name, sizeof writer->named.name, "%s/%08" PRIu64 ".ctxs", folder, id);
+    Error *error = open_temporary(writer, directory, id);
+    if (error == NULL) error = write_header(writer, kind, id);
+    if (error != NULL) {
+        segment_abandon(writer);
+        return error;
+    }
+    *out = writer;
+    return NULL;
+}
+
+/* ---- sections ---- */
+
+static void end_section(SegmentWriter *writer)
+{
+    if (writer->section_count == 0) return;
+    SegmentSection *last = &writer->sections[writer->section_count - 1];
+    last->bytes = position(writer) - last->offset;
+}
+
+Error *segment_begin(SegmentWriter *writer, const SegmentSection *section)
+{
+    assert(writer->section_count < SEGMENT_SECTIONS_MAX);
+    end_section(writer);
+    TRY(align_to(writer, 0, SEGMENT_ALIGN_BYTES));
+    mem_reserve(writer->sections, writer->section_capacity, writer->section_count + 1);
+    writer->sections[writer->section_count] = *section;
+    writer->sections[writer->section_count++].offset = position(writer);
+    return NULL;
+}
+
+Error *segment_put(SegmentWriter *writer, const void *data, size_t bytes)
+{
+    assert(writer->section_count > 0);
+    assert(data != NULL || bytes == 0);
+    return bytes == 0 ? NULL : put(writer, data, bytes);
+}
+
+Error *segment_pad(SegmentWriter *writer, size_t alignment)
+{
+    assert(alignment <= SEGMENT_ALIGN_BYTES && (alignment & (alignment - 1)) == 0);
+    assert(writer->section_count > 0);
+    return align_to(writer, writer->sections[writer->section_count - 1].offset, alignment);
+}
+
+uint64_t segment_put_bytes(const SegmentWriter *writer)
+{
+    assert(writer->section_count > 0);
+    return position(writer) - writer->sections[writer->section_count - 1].offset;
+}
+
+/* ---- end ---- */
+
+static void put_table(const SegmentWriter *writer, Buffer *out)
+{
+    for (size_t i = 0; i < writer->section_count; i++) {
+        const SegmentSection *section = &writer->sections[i];
+        put_u16(out, section->kind);
+        put_u16(out, section->flags);
+        put_u32(out, section->table);
+        put_u32(out, section->key);
+        put_u32(out, 0);
+        put_u64(out, section->first);
+        put_u64(out, section->count);
+        put_u64(out, section->extra);
+        put_u64(out, section->offset);
+        put_u64(out, section->bytes);
+        put_u64(out, 0);
+    }
+}
+
+/* Everything behind the sections, as one run of bytes that ends with the file. */
+static void put_tail(SegmentWriter *writer, Buffer *out)
+{
+    uint64_t begin = writer->written;
+    for (size_t i = 0; i < writer->piece_count; i++)
+        put_u32(out, writer->pieces[i]);
+    uint32_t pieces_crc = crc32c(0, out->data, out->bytes);
+    while (out->bytes % 8 != 0)
+        put_u8(out, 0);
+    size_t table = out->bytes;
+    put_table(writer, out);
+    uint32_t table_crc = crc32c(0, out->data + table, out->bytes - table);
+    while ((begin + out->bytes) % SEGMENT_ALIGN_BYTES != 0)
+        put_u8(out, 0);
+    size_t trailer = out->bytes;
+    writer->named.bytes = begin + trailer + SEGMENT_TRAILER_BYTES;
+    put_u32(out, SEGMENT_TRAILER_MAGIC);
+    put_u32(out, SEGMENT_VERSION);
+    buffer_append(out, writer->uuid, SEGMENT_UUID_BYTES);
+    put_u64(out, writer->named.id);
+    put_u64(out, begin);
+    put_u64(out, writer->piece_count);
+    put_u64(out, begin + table);
+    put_u64(out, writer->section_count);
+    put_u64(out, writer->named.bytes);
+    put_u32(out, pieces_crc);
+    put_u32(out, table_crc);
+    writer->named.crc = crc32c(0, out->data + trailer, out->bytes - trailer);
+    put_u32(out, writer->named.crc);
+    assert(out->bytes - trailer == SEGMENT_TRAILER_USED_BYTES);
+    while (out->bytes - trailer < SEGMENT_TRAILER_BYTES)
+        put_u8(out, 0);
+}
+
+static Error *write_end(SegmentWriter *writer)
+{
+    Buffer tail = {0};
+    end_section(writer);
+    Error *error = flush(writer);
+    if (error == NULL) {
+        put_tail(writer, &tail);
+        error = io_write(writer->file, writer->written, tail.data, tail.bytes);
+    }
+    buffer_free(&tail);
+    return error == NULL ? io_sync(writer->file) : error;
+}
+
+/* The name appears only now, and is on disk before anybody can refer to it. */
+static Error *give_name(SegmentWriter *writer)
+{
+    char folder[IO_PATH_BYTES_MAX], path[IO_PATH_BYTES_MAX];
+    TRY(io_join(folder, writer->directory, writer->folder));
+    if (io_kind(writer->io, folder) == IO_NOTHING) {
+        TRY(io_make_directory(writer->io, folder));
+        TRY(io_sync_directory(writer->io, writer->directory));
+    }
+    TRY(io_join(path, writer->directory, writer->named.name));
+    TRY(io_rename(writer->io, writer->temporary, path));
+    writer->temporary[0] = '\0';
+    return io_sync_directory(writer->io, folder);
+}
+
+Error *segment_finish(SegmentWriter *writer, SegmentFile *out)
+{
+    Error *error = write_end(writer);
+    if (error == NULL) error = give_name(writer);
+    if (error == NULL) *out = writer->named;
+    segment_abandon(writer);
+    return error;
+}
+
+void segment_abandon(SegmentWriter *writer)
+{
+    if (writer == NULL) return;
+    io_close(writer->file);
+    if (writer->file != NULL && writer->temporary[0] != '\0')
+        error_drop(io_unlink(writer->io, writer->temporary)); /* recovery empties tmp/ anyway */
+    mem_free(writer->buffer);
+    mem_free(writer->pieces);
+    mem_free(writer->sections);
+    mem_free(writer);
+}
