@@ -23,12 +23,12 @@ void pop_local(Binder *binder, uint32_t count)
     binder->local_count -= count;
 }
 
-static Error *room_for_locals(const Binder *binder, const AstExpr *ast)
+Error *room_for_locals(const Binder *binder, size_t offset, size_t length)
 {
     bool room =
         binder->local_count + 2 <= LOCALS_IN_SCOPE_MAX && binder->local_next + 2 <= EXPR_LOCALS_MAX;
     return room ? NULL
-                : fail_at(ERROR_TOO_DEEP, ast->offset, ast->length,
+                : fail_at(ERROR_TOO_DEEP, offset, length,
                           "too many comprehensions in one statement");
 }
 
@@ -399,8 +399,8 @@ static Error *no_aggregates(Binder *binder, const AstExpr *ast, Expr **out)
 static Error *bind_comprehension(Binder *binder, const AstExpr *ast, ExprKind kind, Expr **out)
 {
     Expr *expr = expr_new(binder->arena, kind, 3);
-    TRY(room_for_locals(binder, ast));
     TRY(bind(binder, ast->a, &expr->args[0]));
+    TRY(room_for_locals(binder, ast->offset, ast->length)); /* the list may have taken some */
     expr->index = push_local(binder, ast->text, element_type(expr->args[0]));
     Error *error = ast->b == NULL ? NULL : no_aggregates(binder, ast->b, &expr->args[1]);
     if (error == NULL && ast->c != NULL) error = no_aggregates(binder, ast->c, &expr->args[2]);
@@ -412,9 +412,9 @@ static Error *bind_comprehension(Binder *binder, const AstExpr *ast, ExprKind ki
 static Error *bind_reduce(Binder *binder, const AstExpr *ast, Expr **out)
 {
     Expr *expr = expr_new(binder->arena, EXPR_REDUCE, 3);
-    TRY(room_for_locals(binder, ast));
     TRY(bind(binder, ast->a, &expr->args[0]));
     TRY(bind(binder, ast->b, &expr->args[1]));
+    TRY(room_for_locals(binder, ast->offset, ast->length)); /* those two may have taken some */
     expr->index = push_local(binder, ast->text, EXPR_TYPE_ANY);
     push_local(binder, ast->text2, element_type(expr->args[1]));
     Error *error = no_aggregates(binder, ast->c, &expr->args[2]);

@@ -187,6 +187,7 @@ static Error *add_relationship_properties(Binder *binder, Pattern *pattern,
 {
     const AstExpr *map = relationship->ast->properties;
     if (variable && map != NULL && map->list.count > 0) {
+        TRY(room_for_locals(binder, relationship->ast->offset, relationship->ast->length));
         relationship->step_local = push_local(binder, STR(""), VALUE_RELATIONSHIP);
         pop_local(binder, 1);
     }

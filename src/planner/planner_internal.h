@@ -86,6 +86,8 @@ Expr *expr_binary(Binder *binder, ExprKind kind, Expr *a, Expr *b);
 /* ---- match.c ---- */
 Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where, bool merge);
 Error *plan_match(Binder *binder, const AstClause *clause);
+/* Is there a slot for two more? Asked before every push_local. */
+Error *room_for_locals(const Binder *binder, size_t offset, size_t length) MUST_CHECK;
 uint32_t push_local(Binder *binder, Str name, uint8_t type);
 void pop_local(Binder *binder, uint32_t count);
 
