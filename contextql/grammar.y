@@ -35,7 +35,7 @@
  * the action row of the top state alone is not (LALR merges states). Fallbacks are left out on purpose: only what the rules
  * name is expected, else every keyword would appear wherever a name may stand.
  */
-enum { VIABLE_STATES_MAX = 8192 };
+enum { VIABLE_STATES_MAX = GRAMMAR_STATES_MAX + 64 };
 static int grammar_viable(yyParser *p, int t)
 {
     int states[VIABLE_STATES_MAX], n = 0;
@@ -60,6 +60,11 @@ static int grammar_viable(yyParser *p, int t)
         states[n++] = go;
     }
     return 0;
+}
+size_t grammar_depth(const void *parser)
+{
+    const yyParser *p = parser;
+    return (size_t)(p->yytos - p->yystack);
 }
 size_t grammar_expected(void *parser, int *out)
 {
@@ -93,6 +98,7 @@ size_t grammar_expected(void *parser, int *out)
 %type any_name {AstName}
 %type name_opt {AstName}
 %type as_opt {AstName}
+%type topic {AstName}
 %type label {AstName}
 %type query {AstQuery *}
 %type aquery {AstQuery *}
@@ -255,9 +261,10 @@ clause(C) ::= REMOVE(T) removes(S).                       { C = ast_set_clause(p
 clause(C) ::= DELETE(T) exprs(E).                         { C = ast_delete(parse, T, 0, E); }
 clause(C) ::= DETACH(T) DELETE exprs(E).                  { C = ast_delete(parse, T, 1, E); }
 clause(C) ::= FOREACH(T) LPAREN name(N) IN expr(E) PIPE clauses(L) RPAREN. { C = ast_foreach(parse, T, N, E, L); }
-clause(C) ::= SUBSCRIBE(T) dotted(N) subscribe_from(E) AS name(V). { C = ast_subscribe(parse, T, N, E, V); }
-clause(C) ::= SUBSCRIBE(T) STRING subscribe_from(E) AS name(V).    { C = ast_subscribe(parse, T, (AstNames){0}, E, V); }
-clause(C) ::= PUBLISH(T) expr(E) TO dotted(N) using_opt(U). { C = ast_publish(parse, T, E, N, U); }
+clause(C) ::= SUBSCRIBE(T) topic(N) subscribe_from(E) AS name(V).  { C = ast_subscribe(parse, T, N, 0, E, V); }
+clause(C) ::= SUBSCRIBE(T) STRING(N) subscribe_from(E) AS name(V). { C = ast_subscribe(parse, T, ast_topic_pattern(parse, N), 1, E, V); }
+clause(C) ::= PUBLISH(T) expr(E) TO topic(N) using_opt(U). { C = ast_publish(parse, T, E, N, U); }
+topic(N) ::= dotted(L).                                   { N = ast_joined_name(parse, L); }
 subscribe_from(E) ::= .                                   { E = NULL; }
 subscribe_from(E) ::= FROM expr(F).                       { E = F; }
 merge_actions(A) ::= .                                    { A = (AstMergeActions){0}; }
@@ -445,7 +452,7 @@ projections(E) ::= projection(A).                         { E = ast_entry(parse,
 projections(E) ::= projections(M) COMMA projection(A).    { E = ast_entry(parse, M, A.name, A.expr); }
 %type projection {AstProjection}
 projection(P) ::= DOT any_name(N).                        { P = (AstProjection){N, NULL}; }
-projection(P) ::= DOT STAR(T).                            { P = (AstProjection){{0}, ast_word(parse, AST_STAR, T, 0)}; }
+projection(P) ::= DOT STAR(T).                            { P = (AstProjection){.expr = ast_word(parse, AST_STAR, T, 0)}; }
 projection(P) ::= name(N).                                { P = (AstProjection){N, ast_variable(parse, N)}; }
 projection(P) ::= any_name(N) COLON expr(E).              { P = (AstProjection){N, E}; }
 parameter(E) ::= DOLLAR(T) any_name(N).                   { E = ast_parameter(parse, T, N); }
@@ -463,8 +470,8 @@ command ::= CREATE CONSTRAINT name_opt(N) if_not_opt(I) FOR paren name label(L) 
 command ::= DROP CONSTRAINT name(N) if_opt(I).            { ast_command(parse, COMMAND_DROP_CONSTRAINT, N, I); }
 command ::= CREATE SNAPSHOT name_opt(N).                  { ast_command(parse, COMMAND_CREATE_SNAPSHOT, N, 0); }
 command ::= DROP SNAPSHOT name(N).                        { ast_command(parse, COMMAND_DROP_SNAPSHOT, N, 0); }
-command ::= CREATE TOPIC dotted(N) if_not_opt(I) options_opt. { ast_command(parse, COMMAND_CREATE_TOPIC, N.items[0], I); }
-command ::= DROP TOPIC dotted(N) if_opt(I).               { ast_command(parse, COMMAND_DROP_TOPIC, N.items[0], I); }
+command ::= CREATE TOPIC topic(N) if_not_opt(I) options_opt(O). { ast_create_topic(parse, N, I, O); }
+command ::= DROP TOPIC topic(N) if_opt(I).                { ast_command(parse, COMMAND_DROP_TOPIC, N, I); }
 command ::= COPY label(L) FROM expr(E) using_opt(U).      { ast_copy_from(parse, COMMAND_COPY_NODES, L, E, U); }
 command ::= COPY LBRACKET label(L) RBRACKET FROM expr(E) using_opt(U). { ast_copy_from(parse, COMMAND_COPY_RELATIONSHIPS, L, E, U); }
 command ::= COPY LPAREN query(Q) RPAREN TO expr(E) using_opt(U). { ast_copy_to(parse, Q, E, U); }

@@ -55,24 +55,50 @@ AstSets ast_sets(Parse *parse, const AstSets *list, AstSet set)
 
 /* ---- names ---- */
 
-/* `quoted ``names``` and dotted function names with blanks or quotes between the parts. */
+static void refuse(Parse *parse, size_t offset, size_t length, const char *what)
+{
+    if (parse->error == NULL)
+        parse->error = error_at(error_new(ERROR_UNEXPECTED_SYNTAX, "%s", what), offset, length);
+}
+
+/* Nothing between the parts, no quotes: what nearly every name is. */
+static bool is_as_written(Str text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c <= ' ' || c == '`' || c == '/' || c == 0xc2) return false; /* 0xc2 0xa0 is a blank */
+    }
+    return true;
+}
+
+static size_t unquote(Str quoted, char *out)
+{
+    size_t bytes = 0;
+    for (size_t i = 1; i + 1 < quoted.bytes; i++) {
+        out[bytes++] = quoted.data[i];
+        if (quoted.data[i] == '`') i++; /* written twice */
+    }
+    return bytes;
+}
+
+/* `quoted ``names```, and dotted names that may have quotes, blanks and comments between the parts:
+ * those are lexed once more. */
 static Str plain_name(Parse *parse, Token token)
 {
     Str text = {token.text, token.length};
-    if (memchr(text.data, '`', text.bytes) == NULL && memchr(text.data, ' ', text.bytes) == NULL)
-        return text;
+    if (is_as_written(text)) return text;
     char *out = arena_alloc(parse->arena, text.bytes);
-    size_t bytes = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < text.bytes; i++) {
-        char c = text.data[i];
-        if (c == '`' && quoted && i + 1 < text.bytes && text.data[i + 1] == '`')
-            out[bytes++] = text.data[i++];
-        else if (c == '`')
-            quoted = !quoted;
-        else if (quoted || c > ' ' || c < 0)
-            out[bytes++] = c;
+    size_t bytes = 0, at = 0;
+    for (Token part; (part = lexer_next(text, &at, false)).kind > 0;) {
+        if (part.kind != TOKEN_QUOTED_NAME) {
+            memcpy(out + bytes, part.text, part.length);
+            bytes += part.length;
+            continue;
+        }
+        bytes += unquote((Str){part.text, part.length}, out + bytes);
     }
+    if (!utf8_valid((Str){out, bytes}))
+        refuse(parse, token.offset, token.length, "the name is not UTF-8");
     return (Str){out, bytes};
 }
 
@@ -84,6 +110,28 @@ AstName ast_name(Parse *parse, Token token)
 AstName ast_token_name(Token token)
 {
     return (AstName){{token.text, token.length}, token.offset, token.length};
+}
+
+AstName ast_joined_name(Parse *parse, AstNames names)
+{
+    AstName first = names.items[0], last = names.items[names.count - 1];
+    size_t bytes = names.count - 1, at = 0;
+    for (size_t i = 0; i < names.count; i++)
+        bytes += names.items[i].text.bytes;
+    char *out = arena_alloc(parse->arena, bytes);
+    for (size_t i = 0; i < names.count; i++) {
+        Str part = names.items[i].text;
+        if (i > 0) out[at++] = '.';
+        memcpy(out + at, part.data, part.bytes);
+        at += part.bytes;
+    }
+    return (AstName){{out, bytes}, first.offset, last.offset + last.length - first.offset};
+}
+
+AstName ast_topic_pattern(Parse *parse, Token token)
+{
+    if (token.length == 2) refuse(parse, token.offset, token.length, "a name is never empty");
+    return (AstName){ast_string(parse, token)->text, token.offset, token.length};
 }
 
 /* ---- statements and clauses ---- */
@@ -326,20 +374,22 @@ AstClause *ast_foreach(Parse *parse, Token token, AstName name, AstExpr *expr, A
     return clause;
 }
 
-AstClause *ast_subscribe(Parse *parse, Token token, AstNames topic, AstExpr *from, AstName name)
+AstClause *ast_subscribe(Parse *parse, Token token, AstName topic, int pattern, AstExpr *from,
+                         AstName name)
 {
     AstClause *clause = clause_new(parse, CLAUSE_SUBSCRIBE, token);
-    clause->names = topic;
+    clause->name2 = topic;
+    clause->topic_pattern = pattern != 0;
     clause->expr = from;
     clause->name = name;
     return clause;
 }
 
-AstClause *ast_publish(Parse *parse, Token token, AstExpr *expr, AstNames topic, AstExpr *options)
+AstClause *ast_publish(Parse *parse, Token token, AstExpr *expr, AstName topic, AstExpr *options)
 {
     AstClause *clause = clause_new(parse, CLAUSE_PUBLISH, token);
     clause->expr = expr;
-    clause->names = topic;
+    clause->name2 = topic;
     clause->options = options;
     return clause;
 }
@@ -349,12 +399,6 @@ AstClause *ast_publish(Parse *parse, Token token, AstExpr *expr, AstNames topic,
 static size_t end_of(const AstExpr *expr)
 {
     return expr->offset + expr->length;
-}
-
-static void refuse(Parse *parse, size_t offset, size_t length, const char *what)
-{
-    if (parse->error == NULL)
-        parse->error = error_at(error_new(ERROR_UNEXPECTED_SYNTAX, "%s", what), offset, length);
 }
 
 AstSet ast_set_equal(Parse *parse, AstExpr *target, AstExpr *value)
@@ -485,7 +529,7 @@ static int64_t bound_of(Parse *parse, const Token *token)
     if (!integer_parse((Str){token->text, token->length}, &number)) {
         if (parse->error == NULL)
             parse->error = error_at(error_new(ERROR_INTEGER_OVERFLOW, "not a number of hops: %.*s",
-                                              (int)token->length, token->text),
+                                              token_shown_bytes(*token), token->text),
                                     token->offset, token->length);
     }
     return number;
@@ -645,7 +689,7 @@ AstExpr *ast_integer(Parse *parse, Token token)
     if (!good && parse->error == NULL)
         parse->error =
             error_at(error_hint(error_new(ERROR_INTEGER_OVERFLOW, "an integer beyond 64 bits: %.*s",
-                                          STR_ARG(text)),
+                                          token_shown_bytes(token), token.text),
                                 "write it with a decimal point to get a float"),
                      token.offset, token.length);
     expr->flag = number == (uint64_t)INT64_MAX + 1;
@@ -660,10 +704,10 @@ AstExpr *ast_float(Parse *parse, Token token)
     Str text = {token.text, token.length};
     bool good = float_parse(text, &expr->number) && isfinite(expr->number);
     if (!good && parse->error == NULL)
-        parse->error =
-            error_at(error_new(ERROR_FLOATING_POINT_OVERFLOW,
-                               "a number beyond the range of a float: %.*s", STR_ARG(text)),
-                     token.offset, token.length);
+        parse->error = error_at(error_new(ERROR_FLOATING_POINT_OVERFLOW,
+                                          "a number beyond the range of a float: %.*s",
+                                          token_shown_bytes(token), token.text),
+                                token.offset, token.length);
     return expr;
 }
 
@@ -927,6 +971,12 @@ void ast_command(Parse *parse, AstCommandKind kind, AstName name, int tolerant)
     parse->statement->kind = kind;
     parse->statement->name = name;
     parse->statement->tolerant = tolerant != 0;
+}
+
+void ast_create_topic(Parse *parse, AstName name, int tolerant, AstExpr *options)
+{
+    ast_command(parse, COMMAND_CREATE_TOPIC, name, tolerant);
+    parse->statement->options = options;
 }
 
 void ast_copy_from(Parse *parse, AstCommandKind kind, AstName label, AstExpr *file,

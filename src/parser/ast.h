@@ -14,7 +14,11 @@
 enum {
     QUERY_BYTES_MAX = 64 << 20, /* a statement is held in memory several times over; data belongs
                                    into files and parameters */
-    QUERY_DEPTH_MAX = 1000      /* brackets in brackets: the planner walks the tree by recursion */
+    QUERY_TOKENS_MAX = 4 << 20, /* a token costs about 200 bytes of tree */
+    QUERY_DEPTH_MAX = 1000,     /* brackets in brackets */
+    QUERY_LEVELS_MAX = 5000     /* operators in operators, clauses behind clauses, hops: what comes
+                                   after the parser walks by recursion, and 8 MiB of stack end
+                                   between 20,000 and 30,000 levels (src/parser/levels.c) */
 };
 
 typedef enum AstKind {
@@ -210,7 +214,7 @@ typedef enum AstClauseKind {
     CLAUSE_RANK,       /* name2 = strategy, legs, options, limit, per, name, where */
     CLAUSE_SEARCH,     /* per = variable, name2 = index, expr, where, limit, name = score column */
     CLAUSE_LOAD,       /* expr USING options AS name; csv: LOAD CSV, headers, delimiter */
-    CLAUSE_SUBSCRIBE,  /* name2 = topic, expr = from or NULL, name */
+    CLAUSE_SUBSCRIBE,  /* name2 = topic (topic_pattern: 'a.*'), expr = from or NULL, name */
     CLAUSE_PUBLISH     /* expr TO name2 USING options */
 } AstClauseKind;
 
@@ -218,7 +222,7 @@ typedef struct AstClause {
     AstClauseKind kind;
     size_t offset, length; /* of the clause's first word */
     bool optional, distinct, detach, has_arguments, yield_none, yield_star, yield, in_transactions,
-        csv, headers;
+        csv, headers, topic_pattern;
     AstTime time;
     AstExpr *at;
     AstPaths patterns;
@@ -255,7 +259,7 @@ typedef enum AstCommandKind {
     COMMAND_DROP_CONSTRAINT,
     COMMAND_CREATE_SNAPSHOT,
     COMMAND_DROP_SNAPSHOT,
-    COMMAND_CREATE_TOPIC,
+    COMMAND_CREATE_TOPIC, /* name (dots included), tolerant, options */
     COMMAND_DROP_TOPIC,
     COMMAND_COPY_NODES, /* label, expr (file), options */
     COMMAND_COPY_RELATIONSHIPS,

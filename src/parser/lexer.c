@@ -412,15 +412,23 @@ static void mark_calls(TokenArray *array)
 
 enum { SENTINELS = 8 }; /* so that t[m + 3] may be looked at */
 
-static Error *bad_token(Str text, Token token)
+int token_shown_bytes(Token token)
+{
+    enum { SHOWN_BYTES_MAX = 40 };
+    size_t bytes = 0;
+    Str text = {token.text, token.length};
+    while (bytes < text.bytes && bytes < SHOWN_BYTES_MAX) /* whole code points */
+        utf8_next(text, &bytes);
+    return (int)bytes;
+}
+
+static Error *bad_token(Token token)
 {
     unsigned char c = (unsigned char)token.text[0];
     Error *error;
     if (is_digit(c) || c == '.') {
-        bool symbol = false;
-        error = error_new(ERROR_INVALID_NUMBER_LITERAL, "not a number: %.*s", (int)token.length,
-                          token.text);
-        (void)symbol;
+        error = error_new(ERROR_INVALID_NUMBER_LITERAL, "not a number: %.*s",
+                          token_shown_bytes(token), token.text);
     } else if (c == '\'' || c == '"') {
         error = error_hint(error_new(ERROR_UNEXPECTED_SYNTAX, "a text without its closing %c", c),
                            "double a backslash, or close the text");
@@ -437,7 +445,6 @@ static Error *bad_token(Str text, Token token)
     } else {
         error = error_new(ERROR_UNEXPECTED_SYNTAX, "unexpected `%c`", c);
     }
-    (void)text;
     return error_at(error, token.offset, token.length);
 }
 
@@ -458,8 +465,12 @@ static Error *collect(Str text, TokenArray *out, bool prefix)
     for (;;) {
         mem_reserve(out->items, out->capacity, out->count + 1 + SENTINELS);
         Token token = lexer_next(text, &at, false);
-        if (token.kind == TOKEN_BAD && !prefix) return bad_token(text, token);
+        if (token.kind == TOKEN_BAD && !prefix) return bad_token(token);
         if (token.kind == TOKEN_BAD) token.kind = 0;
+        if (out->count == QUERY_TOKENS_MAX)
+            return error_at(error_new(ERROR_TOO_LONG, "a statement has at most %d words and signs",
+                                      QUERY_TOKENS_MAX),
+                            token.offset, token.length);
         if (opens(token.kind)) {
             if (depth == QUERY_DEPTH_MAX)
                 return error_at(error_new(ERROR_TOO_DEEP, "more than %d brackets within brackets",
@@ -494,7 +505,7 @@ void lexer_tokenize_prefix(Str text, TokenArray *out)
 {
     Error *error = collect(text, out, true);
     if (error == NULL) return;
-    error_drop(error); /* too deep: nothing can be expected there */
+    error_drop(error); /* too deep or too long: nothing can be expected there */
     out->count = 1;
     out->items[0] = (Token){.offset = text.bytes, .text = text.data + text.bytes};
 }

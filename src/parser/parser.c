@@ -108,7 +108,7 @@ void parse_refused(Parse *parse, void *parser)
     if (token.kind == 0)
         buffer_text(&message, "the statement ends too early");
     else
-        buffer_printf(&message, "unexpected `%.*s`", (int)token.length, token.text);
+        buffer_printf(&message, "unexpected `%.*s`", token_shown_bytes(token), token.text);
     enum { SHOWN_MAX = 6 }; /* a longer list helps nobody in a message; `expected` has them all */
     for (size_t i = 0; i < count && count <= SHOWN_MAX; i++)
         buffer_printf(&message, "%s%s",
@@ -121,6 +121,17 @@ void parse_refused(Parse *parse, void *parser)
     buffer_free(&message);
     error_expect(parse->error, expected, count);
     hint_at_keyword(parse->error, token, expected, count);
+}
+
+/* Feeds `count` tokens; stops at the first error, which parse->error then holds. */
+static void feed(Parse *parse, void *parser, const TokenArray *tokens, size_t count)
+{
+    for (size_t i = 0; i < count && parse->error == NULL; i++) {
+        parse->at = tokens->items[i];
+        grammar(parser, parse->at.kind, parse->at, parse);
+        if (grammar_depth(parser) <= GRAMMAR_STATES_MAX || parse->error != NULL) continue;
+        parse->error = levels_exceeded(parse->at.offset, parse->at.length);
+    }
 }
 
 Error *parser_parse(Arena *arena, Str text, AstStatement **out)
@@ -136,12 +147,10 @@ Error *parser_parse(Arena *arena, Str text, AstStatement **out)
     Parse parse = {.arena = arena, .text = text, .statement = arena_new(arena, AstStatement)};
     parse.statement->length = text.bytes;
     void *parser = grammarAlloc(mem_alloc);
-    for (size_t i = 0; i < tokens.count && parse.error == NULL; i++) {
-        parse.at = tokens.items[i];
-        grammar(parser, tokens.items[i].kind, tokens.items[i], &parse);
-    }
+    feed(&parse, parser, &tokens, tokens.count);
     grammarFree(parser, mem_free);
     mem_free(tokens.items);
+    if (parse.error == NULL) parse.error = levels_check(parse.statement);
     if (parse.error != NULL) return parse.error;
     *out = parse.statement;
     return NULL;
@@ -156,10 +165,7 @@ size_t parser_expected(Str text, size_t cursor, const char **out, size_t max)
     lexer_tokenize_prefix(before, &tokens);
     Parse parse = {.arena = arena, .text = before, .statement = arena_new(arena, AstStatement)};
     void *parser = grammarAlloc(mem_alloc);
-    for (size_t i = 0; i + 1 < tokens.count && parse.error == NULL; i++) {
-        parse.at = tokens.items[i];
-        grammar(parser, tokens.items[i].kind, tokens.items[i], &parse);
-    }
+    feed(&parse, parser, &tokens, tokens.count - 1);
     size_t count =
         parse.error == NULL ? name_all(kinds, grammar_expected(parser, kinds), out, max) : 0;
     error_drop(parse.error);

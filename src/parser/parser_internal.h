@@ -11,7 +11,12 @@ typedef struct Token {
     const char *text;
 } Token;
 
-enum { TOKEN_BAD = -1, TOKEN_COMMENT = -2 };
+enum {
+    TOKEN_BAD = -1,
+    TOKEN_COMMENT = -2,
+    GRAMMAR_STATES_MAX =
+        4 * QUERY_LEVELS_MAX /* a level takes four states at most: CASE WHEN e THEN */
+};
 
 typedef struct TokenArray { /* `count` tokens, the last one the end; readable some way beyond it */
     Token *items;
@@ -37,6 +42,13 @@ Error *lexer_tokenize(Str text, TokenArray *out);
 void lexer_tokenize_prefix(Str text, TokenArray *out);
 const char *lexer_keyword_of(int kind); /* NULL: not a keyword */
 bool lexer_is_word(const Token *token); /* a name, or a keyword that could be one */
+
+/* As much of a token as a message wants to repeat: for "%.*s". */
+int token_shown_bytes(Token token);
+
+/* ---- levels.c ---- */
+Error *levels_check(const AstStatement *statement); /* ERROR_TOO_DEEP beyond QUERY_LEVELS_MAX */
+Error *levels_exceeded(size_t offset, size_t length);
 
 /* ---- what grammar.y calls ---- */
 typedef struct AstMoment {
@@ -67,6 +79,8 @@ typedef struct AstProjection {
 void parse_refused(Parse *parse, void *parser);
 AstName ast_name(Parse *, Token); /* escapes of `quoted names` undone; a.b.c joined */
 AstName ast_token_name(Token);
+AstName ast_joined_name(Parse *, AstNames); /* a.b.c as one name */
+AstName ast_topic_pattern(Parse *, Token);
 AstNames ast_names(Parse *, const AstNames *, AstName);
 AstExprs ast_exprs(Parse *, const AstExprs *, AstExpr *);
 AstItems ast_items(Parse *, const AstItems *, AstItem);
@@ -99,8 +113,8 @@ AstMergeActions ast_merge_action(Parse *, AstMergeActions, int on_create, AstSet
 AstClause *ast_set_clause(Parse *, Token, AstClauseKind, AstSets);
 AstClause *ast_delete(Parse *, Token, int detach, AstExprs);
 AstClause *ast_foreach(Parse *, Token, AstName, AstExpr *, AstClauses *);
-AstClause *ast_subscribe(Parse *, Token, AstNames, AstExpr *, AstName);
-AstClause *ast_publish(Parse *, Token, AstExpr *, AstNames, AstExpr *options);
+AstClause *ast_subscribe(Parse *, Token, AstName topic, int pattern, AstExpr *from, AstName);
+AstClause *ast_publish(Parse *, Token, AstExpr *, AstName topic, AstExpr *options);
 AstSet ast_set_equal(Parse *, AstExpr *, AstExpr *);
 AstSet ast_set_add(Parse *, AstExpr *, AstExpr *);
 AstSet ast_set_labels(Parse *, AstExpr *, AstNames, AstSetKind);
@@ -149,6 +163,7 @@ void ast_create_index(Parse *, int kind, AstName, int tolerant, int on_relations
                       AstNames, AstExpr *options);
 void ast_create_constraint(Parse *, AstName, int tolerant, AstName label, AstNames, int not_null);
 void ast_command(Parse *, AstCommandKind, AstName, int tolerant);
+void ast_create_topic(Parse *, AstName, int tolerant, AstExpr *options);
 void ast_copy_from(Parse *, AstCommandKind, AstName, AstExpr *, AstExpr *options);
 void ast_copy_to(Parse *, AstQuery *, AstExpr *, AstExpr *options);
 
@@ -157,4 +172,5 @@ void *grammarAlloc(void *(*allocate)(size_t));
 void grammar(void *parser, int kind, Token token, Parse *parse);
 void grammarFree(void *parser, void (*release)(void *));
 size_t grammar_expected(void *parser, int *out);
+size_t grammar_depth(const void *parser); /* states on its stack */
 #endif
