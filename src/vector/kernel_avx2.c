@@ -20,19 +20,17 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define AVX2 __attribute__((target("avx2")))
-/* How far ahead of the reader the lines of a row are asked for. Found by trial: from 1 to 6 KiB
- * nothing changes; it helps most where a stream crosses a page, which the hardware does not. */
-enum { PREFETCH_BYTES = 2048 };
+#define AVX2   __attribute__((target("avx2")))
+#define INLINE inline __attribute__((always_inline))
 
-AVX2 static inline __m256 pair(__m256 a, __m256 b)
+AVX2 static INLINE __m256 pair(__m256 a, __m256 b)
 {
     return _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));
 }
 
-AVX2 static inline float fold(const __m256 partial[4])
+AVX2 static INLINE float fold(__m256 p0, __m256 p1, __m256 p2, __m256 p3)
 {
-    __m256 lanes = pair(pair(partial[0], partial[1]), pair(partial[2], partial[3]));
+    __m256 lanes = pair(pair(p0, p1), pair(p2, p3));
     __m128 even = _mm256_castps256_ps128(lanes), odd = _mm256_extractf128_ps(lanes, 1);
     /* +4: lane 0 + 4 and 2 + 6 in `even`, 1 + 5 and 3 + 7 in `odd`; +2 adds each one's two. */
     even = _mm_add_ps(even, _mm_movehl_ps(even, even));
@@ -42,49 +40,65 @@ AVX2 static inline float fold(const __m256 partial[4])
     return _mm_cvtss_f32(_mm_add_ss(even, odd));
 }
 
-AVX2 static inline float dot_one_avx2(const float *row, const float *query, size_t stride)
+AVX2 static INLINE __m256 add_product(__m256 sum, const float *row, const float *query)
 {
-    __m256 partial[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
-                         _mm256_setzero_ps()};
-    for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS) {
-        _mm_prefetch((const char *)(row + at) + PREFETCH_BYTES, _MM_HINT_T0);
-        _mm_prefetch((const char *)(row + at) + PREFETCH_BYTES + 64, _MM_HINT_T0);
-        for (size_t j = 0; j < 4; j++)
-            partial[j] =
-                _mm256_add_ps(partial[j], _mm256_mul_ps(_mm256_loadu_ps(row + at + 8 * j),
-                                                        _mm256_loadu_ps(query + at + 8 * j)));
-    }
-    return fold(partial);
+    return _mm256_add_ps(sum, _mm256_mul_ps(_mm256_loadu_ps(row), _mm256_loadu_ps(query)));
 }
 
-AVX2 static inline float l2_one_avx2(const float *row, const float *query, size_t stride)
+AVX2 static INLINE __m256 add_square(__m256 sum, const float *row, const float *query)
 {
-    __m256 partial[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
-                         _mm256_setzero_ps()};
-    for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS) {
-        _mm_prefetch((const char *)(row + at) + PREFETCH_BYTES, _MM_HINT_T0);
-        _mm_prefetch((const char *)(row + at) + PREFETCH_BYTES + 64, _MM_HINT_T0);
-        for (size_t j = 0; j < 4; j++) {
-            __m256 difference = _mm256_sub_ps(_mm256_loadu_ps(row + at + 8 * j),
-                                              _mm256_loadu_ps(query + at + 8 * j));
-            partial[j] = _mm256_add_ps(partial[j], _mm256_mul_ps(difference, difference));
-        }
-    }
-    return -fold(partial);
+    __m256 difference = _mm256_sub_ps(_mm256_loadu_ps(row), _mm256_loadu_ps(query));
+    return _mm256_add_ps(sum, _mm256_mul_ps(difference, difference));
 }
 
-AVX2 static inline __m128 dot_four_avx2(const float *r0, const float *r1, const float *r2,
+/* The loop over the blocks of a row; `add` is one of the two above. */
+#define SUM(name, add)                                                                             \
+    AVX2 static INLINE float name(const float *row, const float *query, size_t stride)             \
+    {                                                                                              \
+        __m256 p0 = _mm256_setzero_ps(), p1 = p0, p2 = p0, p3 = p0;                                \
+        for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS) {                              \
+            p0 = add(p0, row + at, query + at), p1 = add(p1, row + at + 8, query + at + 8);        \
+            p2 = add(p2, row + at + 16, query + at + 16);                                          \
+            p3 = add(p3, row + at + 24, query + at + 24);                                          \
+        }                                                                                          \
+        return fold(p0, p1, p2, p3);                                                               \
+    }
+SUM(product_sum, add_product)
+SUM(square_sum, add_square)
+
+AVX2 static float dot_one_avx2(const float *row, const float *query, size_t stride)
+{
+    return product_sum(row, query, stride);
+}
+
+AVX2 static float l2_one_avx2(const float *row, const float *query, size_t stride)
+{
+    return -square_sum(row, query, stride);
+}
+
+/* In order: the arguments of one call would be computed in any, and memory read backwards is slow.
+ */
+#define FOUR(name)                                                                                 \
+    AVX2 static INLINE __m128 name##_four(const float *r0, const float *r1, const float *r2,       \
+                                          const float *r3, const float *query, size_t stride)      \
+    {                                                                                              \
+        float s0 = name(r0, query, stride), s1 = name(r1, query, stride);                          \
+        float s2 = name(r2, query, stride), s3 = name(r3, query, stride);                          \
+        return _mm_setr_ps(s0, s1, s2, s3);                                                        \
+    }
+FOUR(product_sum)
+FOUR(square_sum)
+
+AVX2 static INLINE __m128 dot_four_avx2(const float *r0, const float *r1, const float *r2,
                                         const float *r3, const float *query, size_t stride)
 {
-    return _mm_setr_ps(dot_one_avx2(r0, query, stride), dot_one_avx2(r1, query, stride),
-                       dot_one_avx2(r2, query, stride), dot_one_avx2(r3, query, stride));
+    return product_sum_four(r0, r1, r2, r3, query, stride);
 }
 
-AVX2 static inline __m128 l2_four_avx2(const float *r0, const float *r1, const float *r2,
+AVX2 static INLINE __m128 l2_four_avx2(const float *r0, const float *r1, const float *r2,
                                        const float *r3, const float *query, size_t stride)
 {
-    return _mm_setr_ps(l2_one_avx2(r0, query, stride), l2_one_avx2(r1, query, stride),
-                       l2_one_avx2(r2, query, stride), l2_one_avx2(r3, query, stride));
+    return _mm_xor_ps(square_sum_four(r0, r1, r2, r3, query, stride), _mm_set1_ps(-0.0f));
 }
 
 KERNEL_FORMS(dot, avx2, AVX2)

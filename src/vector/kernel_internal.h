@@ -3,7 +3,12 @@
 #define VECTOR_KERNEL_INTERNAL_H
 #include "vector/kernel.h"
 
-enum { LANES = 8, ROWS_AT_ONCE = 4 };
+enum {
+    LANES = 8,
+    ROWS_AT_ONCE = 4,
+    LINE_FLOATS = 16,                  /* a cache line */
+    AHEAD_FLOATS_MAX = 8 * LINE_FLOATS /* the rest of a long row the hardware fetches by itself */
+};
 
 extern const VectorKernel vector_kernel_scalar;
 #if defined(__x86_64__)
@@ -13,7 +18,8 @@ extern const VectorKernel vector_kernel_avx2, vector_kernel_avx512;
 /* The forms of one level, from two functions of that level:
  *     float NAME_one(row, query, stride)
  *     __m128 NAME_four(r0, r1, r2, r3, query, stride)   scores of four rows, in order
- * A tail of one to three rows is scored one by one: the same bits. */
+ * Scattered rows are asked for one group ahead, because no hardware can guess them; rows in order
+ * are left to it. A tail of one to three rows is scored one by one: the same bits. */
 #define KERNEL_FORMS(name, level, target)                                                          \
     target static void name##_rows_##level(const float *rows, size_t count, size_t stride,         \
                                            const float *query, float *scores)                      \
@@ -28,10 +34,14 @@ extern const VectorKernel vector_kernel_avx2, vector_kernel_avx512;
     target static void name##_pointers_##level(const float *const *rows, size_t count,             \
                                                size_t stride, const float *query, float *scores)   \
     {                                                                                              \
-        size_t i = 0;                                                                              \
-        for (; i + ROWS_AT_ONCE <= count; i += ROWS_AT_ONCE)                                       \
+        size_t i = 0, ahead = stride < AHEAD_FLOATS_MAX ? stride : AHEAD_FLOATS_MAX;               \
+        for (; i + ROWS_AT_ONCE <= count; i += ROWS_AT_ONCE) {                                     \
+            for (size_t n = i + ROWS_AT_ONCE; n < i + 2 * ROWS_AT_ONCE && n < count; n++)          \
+                for (size_t at = 0; at < ahead; at += LINE_FLOATS)                                 \
+                    _mm_prefetch((const char *)(rows[n] + at), _MM_HINT_T0);                       \
             _mm_storeu_ps(scores + i, name##_four_##level(rows[i], rows[i + 1], rows[i + 2],       \
                                                           rows[i + 3], query, stride));            \
+        }                                                                                          \
         for (; i < count; i++)                                                                     \
             scores[i] = name##_one_##level(rows[i], query, stride);                                \
     }
