@@ -17,20 +17,33 @@ static int sign(int64_t a, int64_t b)
     return a < b ? -1 : a > b;
 }
 
+/* Of one instant the western clock comes first: it is earlier by its own hands. */
+static int compare_zones(int32_t offset_a, Str zone_a, int32_t offset_b, Str zone_b)
+{
+    return offset_a != offset_b ? sign(offset_a, offset_b) : str_compare(zone_a, zone_b);
+}
+
+static int compare_times(Value a, Value b)
+{
+    int32_t offset_a = (int32_t)a.aux, offset_b = (int32_t)b.aux;
+    int order = sign(a.as.integer - (int64_t)offset_a * NS_A_SECOND,
+                     b.as.integer - (int64_t)offset_b * NS_A_SECOND);
+    return order != 0 ? order : compare_zones(offset_a, STR(""), offset_b, STR(""));
+}
+
+static int compare_moments(const Moment *a, const Moment *b)
+{
+    if (a->seconds != b->seconds) return sign(a->seconds, b->seconds);
+    if (a->nanoseconds != b->nanoseconds) return sign(a->nanoseconds, b->nanoseconds);
+    return compare_zones(a->offset, a->zone, b->offset, b->zone);
+}
+
 int temporal_compare(Value a, Value b)
 {
-    if (a.kind == VALUE_TIME) {
-        int64_t left = a.as.integer - (int64_t)(int32_t)a.aux * NS_A_SECOND;
-        int64_t right = b.as.integer - (int64_t)(int32_t)b.aux * NS_A_SECOND;
-        return sign(left, right);
-    }
-    if (a.kind == VALUE_DATETIME) {
-        int order = sign(a.as.moment->seconds, b.as.moment->seconds);
-        return order != 0 ? order : sign(a.as.moment->nanoseconds, b.as.moment->nanoseconds);
-    }
+    if (a.kind == VALUE_TIME) return compare_times(a, b);
+    if (a.kind == VALUE_DATETIME) return compare_moments(a.as.moment, b.as.moment);
     int order = sign(a.as.integer, b.as.integer);
-    if (order == 0 && a.kind == VALUE_LOCAL_DATETIME) return sign(a.aux, b.aux);
-    return order;
+    return order == 0 && a.kind == VALUE_LOCAL_DATETIME ? sign(a.aux, b.aux) : order;
 }
 
 int duration_order(const Duration *a, const Duration *b)
