@@ -17,3 +17,21 @@ tests_kill9_LDADD = src/libengine.la $(ENGINE_LIBS)
 dist_check_SCRIPTS = tests/tidy tests/tck tests/manual repl-tests/run
 EXTRA_DIST += tests/tck.passing repl-tests examples
 TESTS = $(check_PROGRAMS) tests/tidy tests/tck tests/manual repl-tests/run
+
+# `make fuzz` runs each target for FUZZ_SECONDS; wants --enable-fuzzing with clang.
+FUZZ_SECONDS = 60
+if FUZZING
+EXTRA_PROGRAMS = tests/fuzz/statement tests/fuzz/file
+tests_fuzz_statement_SOURCES = tests/fuzz/statement.c
+tests_fuzz_statement_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_fuzz_statement_LDFLAGS = -fsanitize=fuzzer
+tests_fuzz_file_SOURCES = tests/fuzz/file.c
+tests_fuzz_file_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_fuzz_file_LDFLAGS = -fsanitize=fuzzer
+fuzz: tests/fuzz/statement tests/fuzz/file
+	$(MKDIR_P) fuzz-statement fuzz-file
+	tests/fuzz/statement -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-statement
+	tests/fuzz/file -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-file
+.PHONY: fuzz
+endif
+EXTRA_DIST += tests/fuzz
