@@ -4,6 +4,7 @@
 #include "execution/files.h"
 #include "execution/operator_internal.h"
 #include "vector/kernel.h"
+#include <stdio.h>
 
 /* ---- indexes ---- */
 
@@ -40,6 +41,35 @@ static Error *vector_options(const Plan *plan, Value options, GraphIndex *index)
     return error_new(ERROR_ARGUMENT_VALUE, "the metric is 'cosine', 'dot' or 'l2'");
 }
 
+/* Values that a vector index cannot take: no vector, another dimension, no direction under cosine. Counted when asked, over what the
+ * view shows, so that the number is never older than the data. */
+static uint64_t left_out(const GraphView *view, const GraphIndex *index)
+{
+    enum { CHUNK = 256, COSINE = 0 };
+    uint64_t cursor = 0, ids[CHUNK], count = 0;
+    uint32_t found;
+    while (index->vector && (found = graph_scan(view, &index->label, 1, &cursor, ids, CHUNK)) > 0)
+        for (uint32_t i = 0; i < found; i++) {
+            Value value = graph_property(view, VALUE_NODE, ids[i], index->key);
+            bool fits = value.kind == VALUE_VECTOR && value.aux == index->dimensions, directed = index->metric != COSINE;
+            for (uint32_t c = 0; fits && !directed && c < value.aux; c++)
+                directed = value.as.vector[c] != 0;
+            count += value.kind != VALUE_NULL && !(fits && directed);
+        }
+    return count;
+}
+
+static void warn_left_out(const ExecutionEnvironment *environment, const GraphIndex *index)
+{
+    GraphView view = graph_writer_view(environment->writer);
+    uint64_t count = left_out(&view, index);
+    char text[256];
+    if (count == 0 || environment->warn == NULL) return;
+    snprintf(text, sizeof text, "%llu value%s left out of the index: no vector of %u dimensions, or all zero",
+             (unsigned long long)count, count == 1 ? " is" : "s are", index->dimensions);
+    environment->warn(environment->session, ERROR_LEFT_OUT_OF_INDEX, text, "");
+}
+
 static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment)
 {
     GraphWriter *writer = environment->writer;
@@ -60,7 +90,9 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
                    ? NULL
                    : error_new(ERROR_NAME_EXISTS, "there is such an index on :%.*s(%.*s) already",
                                STR_ARG(wanted->label), STR_ARG(wanted->property));
-    return graph_create_index(writer, &index);
+    TRY(graph_create_index(writer, &index));
+    warn_left_out(environment, &index);
+    return NULL;
 }
 
 static Error *drop_index(const Plan *plan, const ExecutionEnvironment *environment)
@@ -97,8 +129,9 @@ static void add_text(Rows *rows, const char *text)
     add(rows, value_string(str_from(text)));
 }
 
-static void show_indexes(Rows *rows, const Graph *graph)
+static void show_indexes(Rows *rows, const GraphView *view)
 {
+    const Graph *graph = view->graph;
     static const char *const metrics[] = {"cosine", "dot", "l2"};
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
@@ -110,7 +143,7 @@ static void show_indexes(Rows *rows, const Graph *graph)
         add_text(rows, index->vector ? arena_printf(rows->arena, "dimensions: %u, metric: %s",
                                                     index->dimensions, metrics[index->metric])
                                      : "");
-        add(rows, value_integer((int64_t)index->left_out));
+        add(rows, value_integer((int64_t)left_out(view, index)));
     }
 }
 
@@ -156,7 +189,7 @@ static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
     else if (str_equal(plan->name, STR("STRATEGIES")))
         show_strategies(&rows, environment->strategies);
     else
-        show_indexes(&rows, environment->view.graph);
+        show_indexes(&rows, &environment->view);
     out->values = rows.values;
     out->column_count = plan->column_count;
     out->row_count = rows.count / plan->column_count;

@@ -104,7 +104,6 @@ typedef struct GraphIndex { /* definition */
     bool vector;
     uint32_t dimensions;
     uint8_t metric;    /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
-    uint64_t left_out; /* values that a vector index could not take */
 } GraphIndex;
 uint32_t graph_index_count(const Graph *graph);
 const GraphIndex *graph_index_at(const Graph *graph, uint32_t i);
