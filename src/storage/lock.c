@@ -1,83 +1,113 @@
-/* lock.c - the right to write, by an open-file-description lock: it vanishes with its descriptor,
- * never before. */
+/*
+ * lock.c - the right to write, by an open-file-description lock, and one page beside it.
+ *
+ * The lock vanishes with its descriptor, never before, so a killed writer holds up nobody. What the
+ * page says is stored after the sync it speaks of: a reader that follows it reads durable records
+ * only. Its fields are stored one by one; the checkpoint is stored last when it changes and read
+ * first, and a reader that finds it changed starts over.
+ */
 #include "config.h"
 
 #include "storage/lock.h"
-#include <errno.h>
-#include <fcntl.h>
+#include <assert.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { PAGE_BYTES = 4096, WRITER_BYTE = 4096 };
 
 typedef struct Page {
-    _Atomic uint64_t durable_lsn, pid;
+    _Atomic uint64_t epoch, durable_lsn, checkpoint, pid;
 } Page;
 
 struct DirectoryLock {
-    int file;
-    bool write;
+    const Io *io;
+    IoFile *file; /* NULL: there is no LOCK */
     Page *page;
+    bool write;
 };
 
-static bool try_lock(int file, short type, bool only_ask)
+static Error *map_page(DirectoryLock *lock)
 {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = WRITER_BYTE, .l_len = 1};
-    if (fcntl(file, only_ask ? F_OFD_GETLK : F_OFD_SETLK, &lock) != 0) return false;
-    return !only_ask || lock.l_type == F_UNLCK;
-}
-
-static Error *open_page(const char *path, bool write, DirectoryLock *lock)
-{
-    lock->file = open(path, (write ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0644);
-    if (lock->file < 0) return error_errno(ERROR_IO, errno, "%s cannot be opened", path);
-    if (write && ftruncate(lock->file, PAGE_BYTES * 2) != 0)
-        return error_errno(ERROR_IO, errno, "%s cannot be written", path);
-    void *page = mmap(NULL, PAGE_BYTES, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-                      lock->file, 0);
-    if (page == MAP_FAILED) return error_errno(ERROR_IO, errno, "%s cannot be mapped", path);
+    uint64_t bytes;
+    void *page = NULL;
+    TRY(io_bytes(lock->file, &bytes));
+    if (bytes < PAGE_BYTES && !lock->write) return NULL; /* made a moment ago, or cut: no writer */
+    if (bytes < PAGE_BYTES) {
+        static const char zeros[PAGE_BYTES];
+        TRY(io_write(lock->file, 0, zeros, PAGE_BYTES));
+    }
+    TRY(io_map(lock->file, PAGE_BYTES, true, &page));
     lock->page = page;
     return NULL;
 }
 
-Error *lock_open(const char *directory, bool write, DirectoryLock **out)
+static Error *lock_open(const Io *io, const char *directory, bool write, DirectoryLock **out)
 {
-    char path[4352];
+    char path[IO_PATH_BYTES_MAX];
+    TRY(io_join(path, directory, "LOCK"));
     DirectoryLock *lock = mem_calloc(1, sizeof *lock);
-    snprintf(path, sizeof path, "%.4200s/LOCK", directory);
+    lock->io = io;
     lock->write = write;
-    Error *error = open_page(path, write, lock);
-    if (error == NULL && write && !try_lock(lock->file, F_WRLCK, false))
-        error = error_hint(error_new(ERROR_LOCKED, "%s is locked for writing by pid %llu",
-                                     directory, (unsigned long long)atomic_load(&lock->page->pid)),
-                           "end that program, or open read-only");
+    Error *error = NULL;
+    if (write || io_kind(io, path) == IO_FILE)
+        error = io_open(io, path, write ? IO_OPEN_OR_CREATE : IO_READ, &lock->file);
+    if (error == NULL && lock->file != NULL) error = map_page(lock);
     if (error != NULL) {
-        lock->write = false;
         lock_close(lock);
         return error;
     }
-    if (write) atomic_store(&lock->page->pid, (uint64_t)getpid());
     *out = lock;
     return NULL;
 }
 
-void lock_set_durable(DirectoryLock *lock, uint64_t lsn)
+Error *lock_acquire(const Io *io, const char *directory, DirectoryLock **out)
 {
-    atomic_store(&lock->page->durable_lsn, lsn);
+    DirectoryLock *lock;
+    TRY(lock_open(io, directory, true, &lock));
+    if (!io_lock(lock->file, WRITER_BYTE)) {
+        Error *error =
+            error_hint(error_new(ERROR_LOCKED, "%s is locked for writing by pid %llu", directory,
+                                 (unsigned long long)atomic_load(&lock->page->pid)),
+                       "end that program, or open with --read-only");
+        lock_close(lock);
+        return error;
+    }
+    atomic_store(&lock->page->pid, (uint64_t)getpid());
+    *out = lock;
+    return NULL;
 }
 
-uint64_t lock_durable(const DirectoryLock *lock, bool *written)
+Error *lock_watch(const Io *io, const char *directory, DirectoryLock **out)
 {
-    *written = !try_lock(lock->file, F_WRLCK, true);
-    return atomic_load(&lock->page->durable_lsn);
+    return lock_open(io, directory, false, out);
+}
+
+void lock_publish(DirectoryLock *lock, LockPage page)
+{
+    assert(lock->write && lock->page != NULL);
+    atomic_store(&lock->page->epoch, page.epoch);
+    atomic_store(&lock->page->durable_lsn, page.durable_lsn);
+    atomic_store(&lock->page->checkpoint, page.checkpoint);
+}
+
+LockPage lock_page(const DirectoryLock *lock)
+{
+    if (lock->page == NULL) return (LockPage){0};
+    uint64_t checkpoint = atomic_load(&lock->page->checkpoint);
+    return (LockPage){atomic_load(&lock->page->epoch), atomic_load(&lock->page->durable_lsn),
+                      checkpoint};
+}
+
+bool lock_has_writer(const DirectoryLock *lock)
+{
+    return lock->page != NULL && io_is_locked(lock->file, WRITER_BYTE);
 }
 
 void lock_close(DirectoryLock *lock)
 {
     if (lock == NULL) return;
-    if (lock->page != NULL) munmap(lock->page, PAGE_BYTES);
-    if (lock->file >= 0) close(lock->file);
+    io_unmap(lock->io, lock->page, PAGE_BYTES);
+    io_close(lock->file);
     mem_free(lock);
 }

@@ -1,19 +1,25 @@
 /*
  * lock.h - who writes: the file LOCK of a database directory.
  *
- * One page {durable lsn u64, pid u64}, mapped and shared; the exclusive open-file-description lock
- * on byte 4096 is the right to write. It goes with the process, however that ends.
+ * One page {epoch u64, durable lsn u64, checkpoint u64, pid u64}, mapped and shared; the exclusive
+ * open-file-description lock on byte 4096 is the right to write. The lock goes with its process,
+ * however that ends; the page stays and means something only while the lock is held.
  */
 #ifndef STORAGE_LOCK_H
 #define STORAGE_LOCK_H
-#include "base/error.h"
-#include <stdbool.h>
+#include "storage/io.h"
 
 typedef struct DirectoryLock DirectoryLock;
-/* `write`: takes the right to write, or gives ERROR_LOCKED that names who has it. */
-Error *lock_open(const char *directory, bool write, DirectoryLock **out) MUST_CHECK;
-void lock_set_durable(DirectoryLock *lock, uint64_t lsn);
-uint64_t lock_durable(const DirectoryLock *lock,
-                      bool *written); /* *written: somebody writes now, and the lsn is his */
-void lock_close(DirectoryLock *lock); /* NULL is welcome */
+typedef struct LockPage { /* what the writer tells readers in other processes */
+    uint64_t epoch, durable_lsn, checkpoint;
+} LockPage;
+
+/* Takes the right to write, or gives ERROR_LOCKED that names who has it. */
+Error *lock_acquire(const Io *io, const char *directory, DirectoryLock **out) MUST_CHECK;
+/* To read beside a writer. A directory without LOCK has no writer, and never had one. */
+Error *lock_watch(const Io *io, const char *directory, DirectoryLock **out) MUST_CHECK;
+void lock_publish(DirectoryLock *lock, LockPage page); /* the writer */
+LockPage lock_page(const DirectoryLock *lock);
+bool lock_has_writer(const DirectoryLock *lock); /* asks the system: a call of about 1 us */
+void lock_close(DirectoryLock *lock);            /* NULL is welcome */
 #endif

@@ -1,54 +1,79 @@
 /*
  * wal.h - the log: the only commit point of every statement.
  *
- * A directory of segments, zero-filled before use, so that a commit changes bytes and not the
- * file's length. Little endian:
+ * DIRECTORY/wal/wal-EPOCH-NUMBER.ctxw, zero-filled before use, so that a commit changes bytes and
+ * not the file's length. Little endian:
  *
  *     segment  4 KiB header {magic u32, version u32, uuid 16 bytes, epoch u64, number u64, first
- * lsn u64, crc u32}, records record   {magic u32, crc u32 over all that follows, bytes u32, type
- * u16, flags u16, lsn u64, epoch u64, durable lsn u64}, payload, zeros up to the next multiple of 8
+ *              lsn u64, crc u32}, records
+ *     record   {magic u32, crc u32 over all that follows, bytes u32, type u16, flags u16, lsn u64,
+ *              epoch u64, durable lsn u64}, payload, zeros up to the next multiple of 8
  *
  * A transaction is a run of WAL_CHANGES records and a WAL_COMMIT with their number and running
- * checksum. `durable lsn` is the highest lsn known to be on disk when the record was written: it
- * tells a torn tail from a damaged middle. The epoch rises with every opening for writing.
+ * checksum; it may span segments, a record may not. `durable lsn` is the highest lsn known to be on
+ * disk when the record was written: it tells a torn tail from a damaged middle. The epoch rises
+ * with every opening for writing and every checkpoint.
+ *
+ * Opening and replaying write nothing. A torn tail is zeroed and synced before the first append.
  */
 #ifndef STORAGE_WAL_H
 #define STORAGE_WAL_H
 #include "base/bytes.h"
+#include "storage/io.h"
 
 enum {
-    WAL_SEGMENT_BYTES =
-        4 << 20, /* a new one costs one write of zeros; small enough for a laptop's toy database */
-    WAL_RECORD_BYTES_MAX = 8 << 20, /* checked before anything is read or allocated */
+    WAL_SEGMENT_BYTES_MIN = 2 << 20,  /* the first: a laptop's toy database stays small */
+    WAL_SEGMENT_BYTES_MAX = 16 << 20, /* each is twice the one before, up to here */
+    WAL_RECORD_BYTES_MAX = 8 << 20,   /* checked before anything is read or allocated */
     WAL_UUID_BYTES = 16
 };
-typedef enum WalType { WAL_CHANGES = 1, WAL_COMMIT = 2, WAL_MARK = 3 } WalType;
+typedef enum WalType {
+    WAL_CHANGES = 1,
+    WAL_COMMIT = 2,
+    WAL_MARK = 3 /* nothing but a durable lsn: the last record of a clean close */
+} WalType;
 
 typedef struct Wal Wal;
+typedef struct WalStart { /* where replay begins: known to the catalog */
+    uint64_t lsn, segment, epoch;
+} WalStart;
 typedef struct WalReport {
-    uint64_t commits, discarded_bytes; /* discarded: a torn tail, cut at the first append */
+    uint64_t commits, bytes;  /* done again, of their records */
+    uint64_t discarded_bytes; /* of a torn tail */
 } WalReport;
 
-/* Reads the log in `directory` (made if absent and `write`) and gives every committed transaction's
- * payloads, joined, to `apply`, in order, up to `limit_lsn`. Damage that cannot be a torn tail is
- * ERROR_CORRUPT with its place. With `write` the log is then ready for appending in a new epoch;
- * without, nothing is changed. */
+/* The log in `directory`, which need not exist yet. */
+Error *wal_open(const Io *io, const char *directory, const uint8_t uuid[WAL_UUID_BYTES],
+                WalStart start, Wal **out) MUST_CHECK;
+/* Gives the committed transactions behind the last one replayed to `apply`, their payloads joined.
+ * wal_recover goes to the end: damage that cannot be a torn tail is ERROR_CORRUPT with its place.
+ * wal_follow is for a log that another process writes: it goes to the commit `limit_lsn`, which is
+ * known to be durable, and may be called again; a segment that is gone is ERROR_NO_FILE. */
 typedef Error *WalApply(void *user, Str payload);
-Error *wal_open(const char *directory, const uint8_t uuid[WAL_UUID_BYTES], bool write,
-                uint64_t limit_lsn, WalApply *apply, void *user, WalReport *report,
-                Wal **out) MUST_CHECK;
-/* Adds one transaction to what the next flush writes; gives the lsn of its COMMIT. `payloads` are
- * cut into records. */
+Error *wal_recover(Wal *wal, WalApply *apply, void *user, WalReport *report) MUST_CHECK;
+Error *wal_follow(Wal *wal, uint64_t limit_lsn, WalApply *apply, void *user,
+                  WalReport *report) MUST_CHECK;
+
+/* Adds one transaction to what the next flush writes; gives the lsn of its COMMIT. The payload is
+ * copied. After wal_recover only. */
 Error *wal_append(Wal *wal, Str payload, uint64_t *lsn) MUST_CHECK;
-/* Flushing has two steps, so that others may append meanwhile: wal_begin_flush takes what was
+Error *wal_append_mark(Wal *wal) MUST_CHECK;
+/* Flushing has three steps, so that others may append meanwhile: wal_begin_flush takes what was
  * appended so far (and must not run beside wal_append); wal_flush writes it, one pwrite a segment,
- * and syncs once (and may). One flush at a time. A failure is final: the caller stops writing.
- * `lsn` is what is durable afterwards. */
+ * and syncs once (and may); wal_end_flush makes it known. One flush at a time. A failure is final:
+ * nothing is appended any more. */
 void wal_begin_flush(Wal *wal);
 Error *wal_flush(Wal *wal) MUST_CHECK;
-void wal_end_flush(Wal *wal); /* after a good flush; must not run beside wal_append */
-uint64_t wal_appended(const Wal *wal);
-uint64_t wal_durable(const Wal *wal);
+void wal_end_flush(Wal *wal);
+uint64_t wal_durable(const Wal *wal); /* lsn of the last commit that is on disk */
+uint64_t wal_epoch(const Wal *wal);
 uint64_t wal_syncs(const Wal *wal); /* fdatasyncs since opening */
-void wal_close(Wal *wal);           /* what was not flushed is dropped; NULL is welcome */
+uint64_t wal_bytes(const Wal *wal); /* of records behind the start: what opening must replay */
+
+/* A checkpoint holds everything that was appended and flushed: wal_next_start is where replay would
+ * begin behind it. Once the catalog says so, wal_restart begins there and removes what lies before.
+ */
+WalStart wal_next_start(const Wal *wal);
+Error *wal_restart(Wal *wal, WalStart start) MUST_CHECK;
+void wal_close(Wal *wal); /* what was not flushed is dropped; NULL is welcome */
 #endif
