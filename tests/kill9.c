@@ -3,7 +3,8 @@
  *
  * A child writes numbered pairs of nodes and notes each acknowledged number in a ledger outside the
  * database with write(2). The parent kills it at a random moment (seeded), opens the database and
- * asks: is every number of the ledger there, is every pair whole? A hundred rounds on one database.
+ * asks: is every number of the ledger there, is every pair whole? A hundred rounds on one database,
+ * some of which begin with a load that is committed as a segment.
  */
 #include "config.h"
 
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 100 };
+enum { ROUNDS = 100, LOAD_ROUNDS = 20, LOAD_PAIRS = 12000 };
 
 static Database *opened(const char *directory)
 {
@@ -27,7 +28,8 @@ static Database *opened(const char *directory)
     return database;
 }
 
-static bool commit_pair(Database *database, int64_t number)
+/* `count` pairs in one commit: a load of many is written as a segment. */
+static bool commit_pairs(Database *database, int64_t number, int64_t count)
 {
     Transaction *transaction;
     GraphWriter *writer;
@@ -38,23 +40,29 @@ static bool commit_pair(Database *database, int64_t number)
     uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("Pair")),
              key = graph_name_intern(writer, NAME_KEY, STR("number"));
     uint32_t type = graph_name_intern(writer, NAME_TYPE, STR("WITH"));
-    for (int i = 0; i < 2; i++) {
-        if (graph_create_node(writer, &label, 1, &nodes[i]) != NULL) return false;
-        graph_set_property(writer, VALUE_NODE, nodes[i], key, value_integer(number));
+    for (; count > 0; count--, number++) {
+        for (int i = 0; i < 2; i++) {
+            if (graph_create_node(writer, &label, 1, &nodes[i]) != NULL) return false;
+            graph_set_property(writer, VALUE_NODE, nodes[i], key, value_integer(number));
+        }
+        if (graph_create_relationship(writer, type, nodes[0], nodes[1], &relationship) != NULL)
+            return false;
     }
-    if (graph_create_relationship(writer, type, nodes[0], nodes[1], &relationship) != NULL)
-        return false;
     return transaction_commit(transaction) == NULL;
 }
 
-static void child(const char *directory, const char *ledger, int64_t number)
+static void child(const char *directory, const char *ledger, int64_t number, bool loads)
 {
     Database *database = opened(directory);
     int file = open(ledger, O_WRONLY | O_APPEND);
     if (database == NULL || file < 0) _exit(3);
-    for (;; number++)
-        if (!commit_pair(database, number) || write(file, &number, sizeof number) != sizeof number)
+    for (bool first = loads;; first = false) {
+        int64_t count = first ? LOAD_PAIRS : 1, last = number + count - 1;
+        if (!commit_pairs(database, number, count) ||
+            write(file, &last, sizeof last) != sizeof last)
             _exit(4);
+        number += count;
+    }
 }
 
 /* The greatest whole number; -1 when a pair is not whole or a number is missing. Numbers are given
@@ -103,7 +111,7 @@ int main(void)
     int round = 0;
     for (; round < ROUNDS && lost == 0; round++) {
         pid_t pid = fork();
-        if (pid == 0) child(database_path, ledger, next);
+        if (pid == 0) child(database_path, ledger, next, round % LOAD_ROUNDS == 5);
         seed = seed * 1103515245u + 12345u;
         struct timespec moment = {0, 5000000 + (long)(seed >> 16) % 60000 * 1000};
         nanosleep(&moment, NULL);

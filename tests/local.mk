@@ -1,7 +1,7 @@
 # A unit test is one file tests/unit/NAME.c that prints TAP.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); export CONTEXTQL SRCDIR;
-check_PROGRAMS = tests/unit/base tests/unit/parser tests/unit/graph tests/unit/vector tests/unit/database tests/kill9
+check_PROGRAMS = tests/unit/base tests/unit/parser tests/unit/graph tests/unit/vector tests/unit/database tests/unit/segments tests/kill9
 tests_unit_base_SOURCES = tests/unit/base.c tests/unit/test.h
 tests_unit_base_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_parser_SOURCES = tests/unit/parser.c tests/unit/test.h
@@ -12,6 +12,8 @@ tests_unit_vector_SOURCES = tests/unit/vector.c tests/unit/test.h
 tests_unit_vector_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_database_SOURCES = tests/unit/database.c tests/unit/test.h
 tests_unit_database_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_unit_segments_SOURCES = tests/unit/segments.c tests/unit/test.h
+tests_unit_segments_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_kill9_SOURCES = tests/kill9.c
 tests_kill9_LDADD = src/libengine.la $(ENGINE_LIBS)
 dist_check_SCRIPTS = tests/tidy tests/tck tests/manual repl-tests/run
@@ -21,7 +23,7 @@ TESTS = $(check_PROGRAMS) tests/tidy tests/tck tests/manual repl-tests/run
 # `make fuzz` runs each target for FUZZ_SECONDS; wants --enable-fuzzing with clang.
 FUZZ_SECONDS = 60
 if FUZZING
-EXTRA_PROGRAMS = tests/fuzz/statement tests/fuzz/file
+EXTRA_PROGRAMS += tests/fuzz/statement tests/fuzz/file
 tests_fuzz_statement_SOURCES = tests/fuzz/statement.c
 tests_fuzz_statement_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_statement_LDFLAGS = -fsanitize=fuzzer
@@ -32,6 +34,5 @@ fuzz: tests/fuzz/statement tests/fuzz/file
 	$(MKDIR_P) fuzz-statement fuzz-file
 	tests/fuzz/statement -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-statement
 	tests/fuzz/file -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-file
-.PHONY: fuzz
 endif
 EXTRA_DIST += tests/fuzz

@@ -382,7 +382,7 @@ static Error *drain(contextql_statement *statement)
     do
         TRY(execution_next(statement->execution, &batch));
     while (batch != NULL);
-    return NULL;
+    return transaction_damage(statement->transaction);
 }
 
 static Error *start_query(contextql_statement *statement)
@@ -452,6 +452,7 @@ static Error *advance(contextql_statement *statement, bool *more)
     while (statement->batch == NULL || statement->next == statement->batch->selected_count) {
         statement->next = 0;
         TRY(execution_next(statement->execution, &statement->batch));
+        TRY(transaction_damage(statement->transaction));
         if (statement->batch == NULL) return *more = false, NULL;
     }
     statement->position = batch_position(statement->batch, statement->next++);

@@ -9,40 +9,13 @@
  */
 #include "config.h"
 
-#include "database/database.h"
-#include "database/log.h"
-#include "storage/catalog.h"
-#include "storage/lock.h"
-#include "storage/wal.h"
+#include "database/database_internal.h"
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
-
-struct Database {
-    Graph *graph;
-    const Clock *clock;
-    bool read_only;
-    atomic_uint sessions;
-    pthread_mutex_t lock; /* of everything below; never held over a sync or while the graph is read
-                             or written */
-    pthread_cond_t freed, flushed;
-    bool writing; /* somebody has the writer token */
-    Wal *wal;     /* NULL in memory */
-    DirectoryLock *directory;
-    LoggedNames names;
-    bool flushing;
-    uint64_t appended_version; /* of the newest transaction in the log's memory */
-    uint64_t durable_lsn;
-    bool failed; /* the log could not be written: read-only from now on */
-    DatabaseCounters counters;
-};
 
 struct Transaction {
     Database *database;
+    Held *held;
     GraphView view;
     uint32_t slot; /* of the held view */
     bool read;
@@ -51,10 +24,17 @@ struct Transaction {
 
 /* ---- open and close ---- */
 
+Held *held_new(Graph *graph)
+{
+    Held *held = mem_calloc(1, sizeof *held);
+    held->graph = graph;
+    return held;
+}
+
 static Database *database_new(const DatabaseOptions *options, const Clock *clock)
 {
     Database *database = mem_calloc(1, sizeof *database);
-    database->graph = graph_create();
+    database->held = held_new(graph_create());
     database->clock = clock;
     database->read_only = options->read_only;
     atomic_init(&database->sessions, 1);
@@ -70,9 +50,9 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
 
 static void database_free(Database *database)
 {
-    wal_close(database->wal);
-    lock_close(database->directory);
-    graph_destroy(database->graph);
+    files_free(database);
+    graph_destroy(database->held->graph);
+    mem_free(database->held);
     pthread_cond_destroy(&database->freed);
     pthread_cond_destroy(&database->flushed);
     pthread_mutex_destroy(&database->lock);
@@ -85,82 +65,11 @@ Error *database_open_memory(const DatabaseOptions *options, const Clock *clock, 
     return NULL;
 }
 
-static Error *replay_one(void *user, Str payload)
-{
-    Database *database = user;
-    GraphWriter *writer = graph_writer_begin(database->graph);
-    Error *error = log_replay(writer, payload);
-    if (error == NULL)
-        graph_writer_publish(writer);
-    else
-        graph_writer_abort(writer);
-    return error;
-}
-
-static Error *check_directory(const char *directory, const DatabaseOptions *options)
-{
-    struct stat status;
-    if (stat(directory, &status) == 0)
-        return S_ISDIR(status.st_mode)
-                   ? NULL
-                   : error_hint(error_new(ERROR_NOT_A_DATABASE,
-                                          "%s is a file, not a database directory", directory),
-                                "name a directory");
-    if (errno != ENOENT) return error_errno(ERROR_IO, errno, "%s cannot be opened", directory);
-    if (!options->create || options->read_only)
-        return error_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
-                          "open it for writing to make it");
-    return mkdir(directory, 0755) == 0
-               ? NULL
-               : error_errno(ERROR_IO, errno, "%s cannot be made", directory);
-}
-
-/* An existing directory that is not empty and no database is left alone. */
-static Error *check_empty(const char *directory)
-{
-    char path[4352];
-    snprintf(path, sizeof path, "%.4200s/catalog.db", directory);
-    if (access(path, F_OK) == 0) return NULL;
-    if (rmdir(directory) == 0)
-        return mkdir(directory, 0755) == 0
-                   ? NULL
-                   : error_errno(ERROR_IO, errno, "%s cannot be made", directory);
-    return error_hint(error_new(ERROR_NOT_A_DATABASE,
-                                "%s is a directory, but not a database, and not empty", directory),
-                      "name another directory");
-}
-
-static Error *open_files(Database *database, const char *directory, const DatabaseOptions *options)
-{
-    uint8_t uuid[CATALOG_UUID_BYTES];
-    char log[4352];
-    bool write = !options->read_only, written = false;
-    WalReport report;
-    TRY(check_directory(directory, options));
-    TRY(check_empty(directory));
-    TRY(lock_open(directory, write, &database->directory));
-    TRY(catalog_open(directory, write, uuid));
-    uint64_t limit_lsn = UINT64_MAX;
-    if (!write) {
-        uint64_t durable = lock_durable(database->directory, &written);
-        if (written) limit_lsn = durable;
-    }
-    snprintf(log, sizeof log, "%.4200s/wal", directory);
-    TRY(wal_open(log, uuid, write, limit_lsn, replay_one, database, &report, &database->wal));
-    for (int kind = 0; kind < NAME_KIND_COUNT; kind++)
-        database->names.count[kind] = graph_name_count(database->graph, (NameKind)kind);
-    database->durable_lsn = wal_durable(database->wal);
-    database->counters.replayed = report.commits;
-    database->counters.discarded_bytes = report.discarded_bytes;
-    if (write) lock_set_durable(database->directory, database->durable_lsn);
-    return NULL;
-}
-
 Error *database_open(const char *directory, const DatabaseOptions *options, const Clock *clock,
                      Database **out)
 {
     Database *database = database_new(options, clock);
-    Error *error = open_files(database, directory, options);
+    Error *error = files_open(database, directory, options);
     if (error != NULL) {
         database_free(database);
         return error;
@@ -177,8 +86,10 @@ Database *database_share(Database *database)
 
 Error *database_close(Database *database)
 {
-    if (atomic_fetch_sub(&database->sessions, 1) == 1) database_free(database);
-    return NULL;
+    if (atomic_fetch_sub(&database->sessions, 1) > 1) return NULL;
+    Error *error = database->files == NULL ? NULL : files_leave(database);
+    database_free(database);
+    return error;
 }
 
 const char *database_durability(const Database *database)
@@ -222,17 +133,49 @@ static void give_token(Database *database)
 
 /* ---- transactions ---- */
 
+static Error *hold(Database *database, Held **out)
+{
+    Error *error = NULL;
+    pthread_mutex_lock(&database->lock);
+    if (database->read_only && database->files != NULL) error = files_refresh(database);
+    if (error == NULL) {
+        *out = database->held;
+        database->held->users++;
+    }
+    pthread_mutex_unlock(&database->lock);
+    return error;
+}
+
+static void let_go(Database *database, Held *held)
+{
+    pthread_mutex_lock(&database->lock);
+    bool last = --held->users == 0 && held != database->held;
+    pthread_mutex_unlock(&database->lock);
+    if (!last) return;
+    graph_destroy(held->graph);
+    mem_free(held);
+}
+
 Error *transaction_begin(Database *database, Transaction **out)
 {
+    Held *held;
+    TRY(hold(database, &held));
     Transaction *transaction = mem_calloc(1, sizeof *transaction);
     transaction->database = database;
-    Error *error = graph_acquire(database->graph, &transaction->view, &transaction->slot);
+    transaction->held = held;
+    Error *error = graph_acquire(held->graph, &transaction->view, &transaction->slot);
     if (error != NULL) {
+        let_go(database, held);
         mem_free(transaction);
         return error;
     }
     *out = transaction;
     return NULL;
+}
+
+Error *transaction_damage(const Transaction *transaction)
+{
+    return graph_damage(transaction->held->graph);
 }
 
 GraphView transaction_view(const Transaction *transaction)
@@ -259,7 +202,7 @@ Error *transaction_writer(Transaction *transaction, GraphWriter **out)
                                     "another transaction has been writing for over %d s",
                                     BUSY_TIMEOUT_MS / 1000),
                           "end it, or try again");
-    uint64_t published = graph_version(database->graph),
+    uint64_t published = graph_version(database->held->graph),
              newest =
                  database->appended_version > published ? database->appended_version : published;
     if (transaction->read && newest > transaction->view.version) {
@@ -267,7 +210,7 @@ Error *transaction_writer(Transaction *transaction, GraphWriter **out)
         return error_new(ERROR_CONFLICT,
                          "another transaction has written since this one began to read");
     }
-    *out = transaction->writer = graph_writer_begin(database->graph);
+    *out = transaction->writer = graph_writer_begin(database->held->graph);
     return NULL;
 }
 
@@ -285,12 +228,17 @@ void transaction_rollback_to(Transaction *transaction, size_t savepoint)
 static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
 {
     Buffer payload = {0};
-    log_encode(writer, &database->names, &payload);
+    bool whole = files_wants_segment(database, writer);
+    Error *error = graph_damage(database->held->graph);
+    if (error == NULL && whole) error = files_write_segment(database, writer, &payload);
+    if (error == NULL && !whole) log_encode(writer, &database->names, &payload);
     pthread_mutex_lock(&database->lock);
-    Error *error = database->failed ? error_new(ERROR_READ_ONLY,
-                                                "writing the log failed: nothing more is written")
-                                    : wal_append(database->wal, buffer_view(&payload), lsn);
+    if (error == NULL)
+        error = database->failed
+                    ? error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written")
+                    : wal_append(database->wal, buffer_view(&payload), lsn);
     if (error == NULL) {
+        if (whole) files_segment_logged(database);
         database->appended_version = graph_writer_finish(writer);
         database->counters.commits++;
         database->writing = false;
@@ -314,8 +262,8 @@ static Error *flush_all(Database *database)
     if (error == NULL) {
         wal_end_flush(database->wal);
         database->durable_lsn = wal_durable(database->wal);
-        lock_set_durable(database->directory, database->durable_lsn);
-        graph_publish(database->graph, version);
+        files_publish(database);
+        graph_publish(database->held->graph, version);
     } else {
         database->failed = true;
     }
@@ -342,7 +290,8 @@ static Error *wait_durable(Database *database, uint64_t lsn)
 
 static void leave(Transaction *transaction)
 {
-    graph_release(transaction->database->graph, transaction->slot);
+    graph_release(transaction->held->graph, transaction->slot);
+    let_go(transaction->database, transaction->held);
     mem_free(transaction);
 }
 

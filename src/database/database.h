@@ -8,7 +8,8 @@
  * durable.
  *
  *     DIRECTORY/catalog.db   identity and format (storage/catalog.h)
- *     DIRECTORY/wal/         the log: every commit (storage/wal.h)
+ *     DIRECTORY/graph/       segments: the graph as of the log's beginning (storage/segment.h)
+ *     DIRECTORY/wal/         the log: every commit since (storage/wal.h)
  *     DIRECTORY/LOCK         who writes (storage/lock.h)
  */
 #ifndef DATABASE_DATABASE_H
@@ -34,11 +35,14 @@ enum { BUSY_TIMEOUT_MS = 5000 }; /* how long a writer waits for another */
 Error *database_open_memory(const DatabaseOptions *options, const Clock *clock,
                             Database **out) MUST_CHECK;
 /* Opens the database in `directory`, or makes it with `create`. ERROR_LOCKED names the process that
- * writes. Read-only beside a writer sees what was durable at opening. */
+ * writes. Read-only beside a writer in another process: each transaction sees what was durable when
+ * it began. */
 Error *database_open(const char *directory, const DatabaseOptions *options, const Clock *clock,
                      Database **out) MUST_CHECK;
 Database *database_share(Database *database); /* one more session on it */
-Error *database_close(Database *database);    /* a session; with the last one everything goes */
+/* A session; with the last one everything goes. What would take long to replay becomes a segment
+ * first; if that fails nothing is lost, the error only says why. */
+Error *database_close(Database *database);
 const char *database_durability(
     const Database *database); /* what a commit stands for: "none" in memory, else "synced" */
 DatabaseCounters database_counters(Database *database);
@@ -50,6 +54,9 @@ void transaction_mark_read(Transaction *transaction);
 /* ERROR_LOCKED after the busy timeout; ERROR_CONFLICT if somebody wrote since the transaction first
  * read. */
 Error *transaction_writer(Transaction *transaction, GraphWriter **out) MUST_CHECK;
+/* ERROR_CORRUPT when something that was read from a segment is not what it must be: rows made since
+ * the transaction began must not be given out. NULL: all is well. */
+Error *transaction_damage(const Transaction *transaction) MUST_CHECK;
 size_t transaction_savepoint(const Transaction *transaction);
 void transaction_rollback_to(Transaction *transaction, size_t savepoint);
 Error *transaction_commit(Transaction *transaction) MUST_CHECK; /* ends it, also when it fails */

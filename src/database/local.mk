@@ -1,1 +1,1 @@
-src_libengine_la_SOURCES += %D%/database.c %D%/database.h %D%/log.c %D%/log.h
+src_libengine_la_SOURCES += %D%/database.c %D%/database.h %D%/database_internal.h %D%/directory.c %D%/log.c %D%/log.h

@@ -9,12 +9,14 @@
  *     GONE_NODE, GONE_RELATION   id
  *     INDEX      name, label, key, vector, dimensions, metric
  *     NO_INDEX   name
+ *     SEGMENT    file name, id, bytes, crc, schema: alone; the graph is that from here on
  *
- * A value is its kind and its payload; nothing in it is trusted when it comes back.
+ * A value is written as value/encode.h says; nothing in it is trusted when it comes back.
  */
 #include "config.h"
 
 #include "database/log.h"
+#include "value/encode.h"
 
 typedef enum Effect {
     EFFECT_NAME = 1,
@@ -25,146 +27,9 @@ typedef enum Effect {
     EFFECT_GONE_NODE,
     EFFECT_GONE_RELATION,
     EFFECT_INDEX,
-    EFFECT_NO_INDEX
+    EFFECT_NO_INDEX,
+    EFFECT_SEGMENT
 } Effect;
-
-enum { VALUE_DEPTH_MAX = 8 }; /* a property is a value or a list of values: deeper is damage */
-
-/* ---- values ---- */
-
-static void put_bits(Buffer *out, const void *data, size_t bytes)
-{
-    buffer_append(out, data, bytes);
-}
-
-static void put_value(Buffer *out, Value value)
-{
-    put_u8(out, value.kind);
-    switch ((ValueKind)value.kind) {
-    case VALUE_BOOLEAN: put_u8(out, value.as.boolean); break;
-    case VALUE_INTEGER:
-    case VALUE_DATE:
-    case VALUE_LOCAL_TIME: put_u64(out, (uint64_t)value.as.integer); break;
-    case VALUE_TIME:
-    case VALUE_LOCAL_DATETIME:
-        put_u64(out, (uint64_t)value.as.integer);
-        put_u32(out, value.aux);
-        break;
-    case VALUE_FLOAT: put_bits(out, &value.as.number, sizeof value.as.number); break;
-    case VALUE_STRING:
-    case VALUE_BYTES: put_str(out, value_text(value)); break;
-    case VALUE_VECTOR:
-        put_varint(out, value.aux);
-        put_bits(out, value.as.vector, value.aux * sizeof(float));
-        break;
-    case VALUE_LIST:
-        put_varint(out, value.aux);
-        for (uint32_t i = 0; i < value.aux; i++)
-            put_value(out, value.as.items[i]);
-        break;
-    case VALUE_DATETIME:
-        put_u64(out, (uint64_t)value.as.moment->seconds);
-        put_u32(out, value.as.moment->nanoseconds);
-        put_u32(out, (uint32_t)value.as.moment->offset);
-        put_str(out, value.as.moment->zone);
-        break;
-    case VALUE_DURATION:
-        put_u64(out, (uint64_t)value.as.duration->months);
-        put_u64(out, (uint64_t)value.as.duration->days);
-        put_u64(out, (uint64_t)value.as.duration->seconds);
-        put_u32(out, (uint32_t)value.as.duration->nanoseconds);
-        break;
-    case VALUE_NULL:
-    case VALUE_MAP:
-    case VALUE_NODE:
-    case VALUE_RELATIONSHIP:
-    case VALUE_PATH:
-    case VALUE_KIND_COUNT: break; /* no property holds one */
-    }
-}
-
-static Value get_value(Reader *reader, Arena *arena, int depth);
-
-static Value get_list(Reader *reader, Arena *arena, int depth)
-{
-    uint64_t count = get_varint(reader);
-    if (count > reader_left(reader) || depth >= VALUE_DEPTH_MAX) {
-        reader->failed = true;
-        return value_null();
-    }
-    Value *items = arena_alloc(arena, (count + 1) * sizeof *items);
-    for (uint64_t i = 0; i < count; i++)
-        items[i] = get_value(reader, arena, depth + 1);
-    return value_list(items, count);
-}
-
-static Value get_vector(Reader *reader, Arena *arena)
-{
-    uint64_t count = get_varint(reader);
-    if (count > reader_left(reader) / sizeof(float)) {
-        reader->failed = true;
-        return value_null();
-    }
-    float *components = arena_alloc(arena, (count + 1) * sizeof *components);
-    memcpy(components, reader->at, count * sizeof *components);
-    reader->at += count * sizeof *components;
-    return value_vector(components, count);
-}
-
-static Value get_moment(Reader *reader, Arena *arena)
-{
-    Moment *moment = arena_new(arena, Moment);
-    moment->seconds = (int64_t)get_u64(reader);
-    moment->nanoseconds = get_u32(reader);
-    moment->offset = (int32_t)get_u32(reader);
-    moment->zone = get_str(reader);
-    return (Value){.kind = VALUE_DATETIME, .as.moment = moment};
-}
-
-static Value get_duration(Reader *reader, Arena *arena)
-{
-    Duration *duration = arena_new(arena, Duration);
-    duration->months = (int64_t)get_u64(reader);
-    duration->days = (int64_t)get_u64(reader);
-    duration->seconds = (int64_t)get_u64(reader);
-    duration->nanoseconds = (int32_t)get_u32(reader);
-    return (Value){.kind = VALUE_DURATION, .as.duration = duration};
-}
-
-static Value get_value(Reader *reader, Arena *arena, int depth)
-{
-    Value value = {.kind = get_u8(reader)};
-    uint64_t bits;
-    switch ((ValueKind)value.kind) {
-    case VALUE_NULL: break;
-    case VALUE_BOOLEAN: value.as.boolean = get_u8(reader) != 0; break;
-    case VALUE_INTEGER:
-    case VALUE_DATE:
-    case VALUE_LOCAL_TIME: value.as.integer = (int64_t)get_u64(reader); break;
-    case VALUE_TIME:
-    case VALUE_LOCAL_DATETIME:
-        value.as.integer = (int64_t)get_u64(reader);
-        value.aux = get_u32(reader);
-        break;
-    case VALUE_FLOAT:
-        bits = get_u64(reader);
-        memcpy(&value.as.number, &bits, sizeof bits);
-        break;
-    case VALUE_STRING:
-    case VALUE_BYTES: {
-        Str text = get_str(reader);
-        value.aux = (uint32_t)text.bytes;
-        value.as.text = text.data;
-        break;
-    }
-    case VALUE_VECTOR: return get_vector(reader, arena);
-    case VALUE_LIST: return get_list(reader, arena, depth);
-    case VALUE_DATETIME: return get_moment(reader, arena);
-    case VALUE_DURATION: return get_duration(reader, arena);
-    default: reader->failed = true;
-    }
-    return value;
-}
 
 /* ---- encoding ---- */
 
@@ -216,7 +81,7 @@ static void encode_change(const GraphWriter *writer, const GraphChange *change, 
         put_u8(out, (uint8_t)change->entity);
         put_varint(out, change->id);
         put_varint(out, change->key);
-        put_value(out, change->value);
+        value_encode(out, change->value);
         break;
     case GRAPH_SET_LABELS:
         put_varint(out, change->id);
@@ -236,6 +101,16 @@ void log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out)
         GraphChange change = graph_change_at(writer, i);
         encode_change(writer, &change, out);
     }
+}
+
+void log_encode_segment(const LoggedSegment *segment, Buffer *out)
+{
+    put_u8(out, EFFECT_SEGMENT);
+    put_str(out, str_from(segment->file.name));
+    put_u64(out, segment->file.id);
+    put_u64(out, segment->file.bytes);
+    put_u32(out, segment->file.crc);
+    put_str(out, segment->schema);
 }
 
 /* ---- replay ---- */
@@ -286,7 +161,7 @@ static Error *replay_property(GraphWriter *writer, Reader *reader, Arena *arena)
 {
     ValueKind kind = (ValueKind)get_u8(reader);
     uint64_t id = get_varint(reader), key = get_varint(reader);
-    Value value = get_value(reader, arena, 0);
+    Value value = value_decode(reader, arena);
     GraphView view = graph_writer_view(writer);
     if (reader->failed || key >= graph_name_count(view.graph, NAME_KEY))
         return damaged("a property");
@@ -348,11 +223,36 @@ static Error *replay_one(GraphWriter *writer, Reader *reader, Arena *arena)
                    : damaged("a relationship that is gone already");
     }
     case EFFECT_INDEX: return replay_index(writer, reader);
+    case EFFECT_SEGMENT: return damaged("a segment among other effects");
     case EFFECT_NO_INDEX:
         return graph_drop_index(writer, get_str(reader)) ? NULL
                                                          : damaged("an index that is gone already");
     }
     return damaged("an unknown effect");
+}
+
+bool log_names_segment(Str payload)
+{
+    return payload.bytes > 0 && payload.data[0] == EFFECT_SEGMENT;
+}
+
+Error *log_decode_segment(Str payload, LoggedSegment *out)
+{
+    static const char folder[] = "graph/";
+    Reader reader = reader_of(payload.data + 1, payload.bytes - 1);
+    Str name = get_str(&reader);
+    *out = (LoggedSegment){.file.id = get_u64(&reader)};
+    out->file.bytes = get_u64(&reader);
+    out->file.crc = get_u32(&reader);
+    out->schema = get_str(&reader);
+    bool sound = !reader.failed && reader_left(&reader) == 0 && name.bytes > sizeof folder &&
+                 name.bytes < sizeof out->file.name &&
+                 memcmp(name.data, folder, sizeof folder - 1) == 0 &&
+                 memchr(name.data, '\0', name.bytes) == NULL &&
+                 memchr(name.data + sizeof folder, '/', name.bytes - sizeof folder) == NULL;
+    if (!sound) return damaged("a segment's name");
+    memcpy(out->file.name, name.data, name.bytes);
+    return NULL;
 }
 
 Error *log_replay(GraphWriter *writer, Str payload)

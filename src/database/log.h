@@ -3,6 +3,7 @@
 #define DATABASE_LOG_H
 #include "base/bytes.h"
 #include "graph/graph.h"
+#include "storage/segment.h"
 
 typedef struct LoggedNames { /* how many names of each kind the log has already */
     uint32_t count[NAME_KIND_COUNT];
@@ -10,6 +11,15 @@ typedef struct LoggedNames { /* how many names of each kind the log has already 
 
 /* Physical effects: ids, values, new names; never statements. */
 void log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out);
+/* A transaction that was written as a segment: the record that names it. */
+typedef struct LoggedSegment {
+    SegmentFile file;
+    Str schema; /* graph_save's */
+} LoggedSegment;
+void log_encode_segment(const LoggedSegment *segment, Buffer *out);
+bool log_names_segment(Str payload);
+Error *log_decode_segment(Str payload, LoggedSegment *out) MUST_CHECK; /* borrows the schema */
+
 /* Does a transaction's effects again. What does not fit the graph is ERROR_CORRUPT. */
 Error *log_replay(GraphWriter *writer, Str payload) MUST_CHECK;
 #endif

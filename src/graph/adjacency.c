@@ -1,14 +1,14 @@
 /*
  * adjacency.c - who is next to whom.
  *
- * Relationships of one type live twice: by source and by target, each as a CSR (offsets and
- * targets, immutable) and a delta of runs, one a node, of what was created since. A run is appended
+ * Relationships of one type live twice: by source and by target, each as the segment's CSR and a
+ * delta of runs, one a node, of what was created since. A run is appended
  * to by the one writer and read beside it: its count is published after the entry, and a full run
  * is replaced by a larger copy. Who may see an entry is decided by its relationship's row, not
  * here.
  *
- * Invariants: offsets[0] == 0, offsets[i] <= offsets[i + 1]; entries of a run are in the order of
- * creation.
+ * Invariant: a node's entries are in the order of creation, those of the CSR before those of the
+ * run.
  */
 #include "config.h"
 
@@ -66,24 +66,110 @@ void adjacency_undo(Adjacency *adjacency, uint64_t node)
     atomic_fetch_sub(&run->count, 1);
 }
 
-static void delta_block_free(void *item)
+static void delta_block_free(Graph *graph, void *item)
 {
     DeltaBlock *block = item;
+    (void)graph;
     for (size_t i = 0; i < GRAPH_BLOCK_ROWS; i++)
         mem_free(atomic_load(&block->runs[i]));
     mem_free(block);
 }
 
-void adjacency_free(Adjacency *adjacency)
+void adjacency_free(Graph *graph, Adjacency *adjacency)
 {
-    Csr *base = atomic_load(&adjacency->base);
-    if (base != NULL) {
-        mem_free(base->offsets);
-        mem_free(base->targets);
-        mem_free(base->numbers);
-        mem_free(base);
+    directory_free(graph, &adjacency->delta, delta_block_free);
+}
+
+/* ---- the base ---- */
+
+static bool touch(Csr *csr, const void *memory, size_t bytes)
+{
+    return segment_touch(csr->graph->segment, memory, bytes);
+}
+
+/* The entries' targets and numbers are ones that exist. */
+static bool entries_fit(Csr *csr, uint32_t from, uint32_t to)
+{
+    uint64_t nodes = atomic_load(&csr->graph->nodes.rows.count);
+    for (uint32_t i = from; i < to; i++)
+        if (csr->targets[i] >= nodes || (csr->numbers != NULL && csr->numbers[i] >= csr->row_count))
+            return false;
+    return true;
+}
+
+static bool all_fits(Csr *csr)
+{
+    uint64_t slices = 0;
+    for (uint64_t i = 0; i < csr->word_count; i++) {
+        if (csr->ranks[i] != slices) return false;
+        slices += (unsigned)__builtin_popcountll(csr->bits[i]);
     }
-    directory_free(&adjacency->delta, delta_block_free);
+    if (slices != csr->slice_count || csr->offsets[0] != 0) return false;
+    for (uint32_t i = 0; i < csr->slice_count; i++)
+        if (csr->offsets[i] > csr->offsets[i + 1]) return false;
+    return csr->offsets[csr->slice_count] == csr->entry_count &&
+           entries_fit(csr, 0, csr->entry_count);
+}
+
+/* After so many looks the rest is checked at once, and no look pays for it any more. */
+enum { CSR_LOOKS_MAX = 256 };
+
+static void check_all(Csr *csr)
+{
+    uint64_t entries = csr->entry_count * sizeof(uint32_t);
+    bool good = touch(csr, csr->bits, csr->word_count * sizeof *csr->bits) &&
+                touch(csr, csr->ranks, csr->word_count * sizeof *csr->ranks) &&
+                touch(csr, csr->offsets, (csr->slice_count + 1ul) * sizeof *csr->offsets) &&
+                touch(csr, csr->targets, entries) &&
+                (csr->numbers == NULL || touch(csr, csr->numbers, entries)) && all_fits(csr);
+    if (good)
+        atomic_store_explicit(&csr->looks, CSR_CHECKED, memory_order_release);
+    else
+        atomic_store(&csr->graph->damaged, true);
+}
+
+/* One slice's worth of the same. */
+static bool check_entries(Csr *csr, uint32_t from, uint32_t to)
+{
+    if (from > to || to > csr->entry_count) return false;
+    size_t bytes = (to - from) * sizeof(uint32_t);
+    return touch(csr, csr->targets + from, bytes) &&
+           (csr->numbers == NULL || touch(csr, csr->numbers + from, bytes)) &&
+           entries_fit(csr, from, to);
+}
+
+static bool is_checked(Csr *csr)
+{
+    uint32_t looks = atomic_load_explicit(&csr->looks, memory_order_acquire);
+    if (looks == CSR_CHECKED) return true;
+    if (looks < CSR_LOOKS_MAX) {
+        atomic_store_explicit(&csr->looks, looks + 1, memory_order_relaxed);
+        return false;
+    }
+    check_all(csr);
+    return atomic_load_explicit(&csr->looks, memory_order_acquire) == CSR_CHECKED;
+}
+
+Slice csr_slice(Csr *csr, uint64_t node)
+{
+    Slice none = {0};
+    uint64_t word = node / 64 - csr->first_word; /* wraps around below it */
+    if (node / 64 < csr->first_word || word >= csr->word_count) return none;
+    bool checked = is_checked(csr);
+    if (!checked && !(touch(csr, &csr->bits[word], sizeof *csr->bits) &&
+                      touch(csr, &csr->ranks[word], sizeof *csr->ranks)))
+        return none;
+    if ((csr->bits[word] >> node % 64 & 1) == 0) return none;
+    uint64_t before = csr->bits[word] & ((UINT64_C(1) << node % 64) - 1);
+    uint64_t slice = csr->ranks[word] + (unsigned)__builtin_popcountll(before);
+    if (!checked &&
+        (slice >= csr->slice_count || !touch(csr, &csr->offsets[slice], 2 * sizeof *csr->offsets)))
+        return atomic_store(&csr->graph->damaged, true), none;
+    uint32_t from = csr->offsets[slice], to = csr->offsets[slice + 1];
+    if (!checked && !check_entries(csr, from, to))
+        return atomic_store(&csr->graph->damaged, true), none;
+    return (Slice){csr->targets + from, csr->numbers == NULL ? NULL : csr->numbers + from, from,
+                   to - from};
 }
 
 /* ---- reading ---- */
@@ -120,10 +206,12 @@ static void walk_entry(const Walk *walk, uint32_t target, uint32_t number, Neigh
 
 static void walk_node(const Walk *walk, uint64_t node, Neighbors *out)
 {
-    const Csr *base = atomic_load_explicit(&walk->adjacency->base, memory_order_acquire);
-    if (base != NULL && node < base->node_count)
-        for (uint64_t i = base->offsets[node]; i < base->offsets[node + 1]; i++)
-            walk_entry(walk, base->targets[i], base->numbers[i], out);
+    if (walk->adjacency->base != NULL) {
+        Slice slice = csr_slice(walk->adjacency->base, node);
+        for (uint32_t i = 0; i < slice.count; i++)
+            walk_entry(walk, slice.targets[i],
+                       slice.numbers == NULL ? slice.first + i : slice.numbers[i], out);
+    }
     const DeltaRun *run = run_of(walk->adjacency, node);
     uint32_t count = run == NULL ? 0 : atomic_load_explicit(&run->count, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++)
@@ -149,29 +237,25 @@ static bool everybody_sees(const RelationshipType *type, uint64_t version)
 }
 
 bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
-                 const uint32_t **targets, const uint32_t **numbers, uint32_t *count)
+                 GraphSlice *out)
 {
     const RelationshipType *relationships = graph_type(view->graph, type);
-    if (relationships == NULL || direction == GRAPH_BOTH ||
-        !everybody_sees(relationships, view->version))
-        return false;
+    *out = (GraphSlice){0};
+    if (relationships == NULL) return true;
+    if (direction == GRAPH_BOTH || !everybody_sees(relationships, view->version)) return false;
     const Adjacency *adjacency = direction == GRAPH_OUT ? &relationships->out : &relationships->in;
-    const Csr *base = atomic_load_explicit(&adjacency->base, memory_order_acquire);
     const DeltaRun *run = run_of(adjacency, node);
-    if (base == NULL || (run != NULL && atomic_load(&run->count) > 0)) return false;
-    *count = 0;
-    if (node >= base->node_count) return true;
-    *targets = base->targets + base->offsets[node];
-    *numbers = base->numbers + base->offsets[node];
-    *count = (uint32_t)(base->offsets[node + 1] - base->offsets[node]);
+    if (run != NULL && atomic_load(&run->count) > 0) return false;
+    if (adjacency->base == NULL) return true;
+    Slice slice = csr_slice(adjacency->base, node);
+    *out = (GraphSlice){slice.targets, slice.numbers, slice.first, slice.count};
     return true;
 }
 
 uint64_t graph_degree(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node)
 {
-    const uint32_t *targets, *numbers;
-    uint32_t count;
-    if (graph_slice(view, type, direction, node, &targets, &numbers, &count)) return count;
+    GraphSlice slice;
+    if (graph_slice(view, type, direction, node, &slice)) return slice.count;
     Neighbors neighbors = {0};
     graph_expand(view, type, direction, node, &neighbors);
     uint64_t degree = neighbors.count;

@@ -12,6 +12,7 @@ Graph *graph_create(void)
 {
     Graph *graph = mem_calloc(1, sizeof *graph);
     pthread_mutex_init(&graph->names_lock, NULL);
+    pthread_mutex_init(&graph->base_lock, NULL);
     for (int kind = 0; kind < NAME_KIND_COUNT; kind++)
         graph->names[kind].ids = strmap_create();
     graph->shapes_of.heap = arena_create();
@@ -21,33 +22,34 @@ Graph *graph_create(void)
     return graph;
 }
 
-static void label_free(void *item)
+static void label_free(Graph *graph, void *item)
 {
     Label *label = item;
-    directory_free(&label->blocks, mem_free);
+    directory_free(graph, &label->blocks, graph_free);
     mem_free(label);
 }
 
-static void type_free(void *item)
+static void type_free(Graph *graph, void *item)
 {
     RelationshipType *type = item;
-    table_free(&type->table);
-    directory_free(&type->ends, mem_free);
-    adjacency_free(&type->out);
-    adjacency_free(&type->in);
+    table_free(graph, &type->table);
+    directory_free(graph, &type->ends, graph_free);
+    adjacency_free(graph, &type->out);
+    adjacency_free(graph, &type->in);
     mem_free(type);
 }
 
-static void index_free(void *item)
+static void index_free(Graph *graph, void *item)
 {
     Index *index = item;
-    mem_free(atomic_load(&index->table));
+    graph_free(graph, atomic_load(&index->table));
     mem_free((void *)index->definition.name.data);
     mem_free(index);
 }
 
-static void text_free(void *item)
+static void text_free(Graph *graph, void *item)
 {
+    (void)graph;
     mem_free((void *)((Str *)item)->data);
     mem_free(item);
 }
@@ -57,18 +59,21 @@ void graph_destroy(Graph *graph)
     if (graph == NULL) return;
     for (int kind = 0; kind < NAME_KIND_COUNT; kind++) {
         strmap_destroy(graph->names[kind].ids);
-        directory_free(&graph->names[kind].texts, text_free);
+        directory_free(graph, &graph->names[kind].texts, text_free);
     }
-    table_free(&graph->nodes);
-    column_free(&graph->shapes_of);
-    directory_free(&graph->shapes, mem_free);
+    table_free(graph, &graph->nodes);
+    column_free(graph, &graph->shapes_of);
+    directory_free(graph, &graph->shapes, graph_free);
     strmap_destroy(graph->shape_ids);
-    directory_free(&graph->labels, label_free);
-    directory_free(&graph->types, type_free);
-    directory_free(&graph->indexes, index_free);
+    directory_free(graph, &graph->labels, label_free);
+    directory_free(graph, &graph->types, type_free);
+    directory_free(graph, &graph->indexes, index_free);
     for (size_t i = 0; i < graph->retired_count; i++)
-        mem_free(graph->retired[i].memory);
+        graph_free(graph, graph->retired[i].memory);
     mem_free(graph->retired);
+    arena_destroy(graph->base_arena);
+    segment_close(graph->segment);
+    pthread_mutex_destroy(&graph->base_lock);
     pthread_mutex_destroy(&graph->names_lock);
     mem_free(graph);
 }
@@ -355,8 +360,8 @@ void graph_relationship_ends(const GraphView *view, uint64_t relationship, uint6
     uint64_t number = relationship_number(relationship);
     const RelationshipType *type = graph_type(view->graph, relationship_type(relationship));
     const EndsBlock *ends = directory_get(&type->ends, number / GRAPH_BLOCK_ROWS);
-    *from = ends->from[number % GRAPH_BLOCK_ROWS];
-    *to = ends->to[number % GRAPH_BLOCK_ROWS];
+    *from = ends == NULL ? 0 : ends->from[number % GRAPH_BLOCK_ROWS]; /* NULL: damaged */
+    *to = ends == NULL ? 0 : ends->to[number % GRAPH_BLOCK_ROWS];
 }
 
 uint32_t graph_scan_relationships(const GraphView *view, uint32_t type, uint64_t *cursor,

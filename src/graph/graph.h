@@ -17,6 +17,7 @@
  */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
+#include "storage/segment.h"
 #include "value/batch.h"
 
 typedef struct Graph Graph;
@@ -32,6 +33,19 @@ enum { GRAPH_BLOCK_ROWS = 2048 }; /* = BATCH_ROWS_MAX: a scan's batch is a block
 
 Graph *graph_create(void);
 void graph_destroy(Graph *graph); /* NULL is welcome */
+
+/* ---- segments: a graph as a file (storage/segment.h) ---- */
+enum { GRAPH_SEGMENT_KIND = 1 };
+/* Writes what `view` shows, which is the newest version; names, label sets and index definitions go
+ * to `schema`. Rows keep their ids. ERROR_LIMIT: a block of 2048 values with over 4 GiB of text. */
+Error *graph_save(const GraphView *view, SegmentWriter *segment, Buffer *schema) MUST_CHECK;
+/* A graph that lies on a segment: nothing is read before it is asked for, except what describes it.
+ * The segment is the graph's from now on, also after an error. ERROR_CORRUPT: its parts do not fit
+ * one another. */
+Error *graph_load(Segment *segment, Str schema, Graph **out) MUST_CHECK;
+/* Something of the segment was not what it must be: answers since may miss rows and must not be
+ * given out. NULL: nothing was. */
+Error *graph_damage(const Graph *graph) MUST_CHECK;
 
 /* ---- views ---- */
 /* The newest published version; released by graph_release. At most GRAPH_READERS_MAX are held at
@@ -92,10 +106,14 @@ void graph_expand(const GraphView *view, uint32_t type, GraphDirection direction
                   Neighbors *out);
 uint64_t graph_degree(const GraphView *view, uint32_t type, GraphDirection direction,
                       uint64_t node);
-/* The slice of the CSR, without copying: false when the delta, a deletion or an older view makes
- * that impossible. */
+/* The neighbors where they lie, without copying: false when the delta, a deletion or an older view
+ * makes that impossible. Not for GRAPH_BOTH. */
+typedef struct GraphSlice {
+    const uint32_t *targets, *numbers; /* numbers NULL: first, first + 1, ... */
+    uint32_t first, count;
+} GraphSlice;
 bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
-                 const uint32_t **targets, const uint32_t **numbers, uint32_t *count);
+                 GraphSlice *out);
 
 /* ---- property indexes ---- */
 typedef struct GraphIndex { /* definition */
@@ -103,7 +121,7 @@ typedef struct GraphIndex { /* definition */
     uint32_t label, key;
     bool vector;
     uint32_t dimensions;
-    uint8_t metric;    /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
+    uint8_t metric; /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
 } GraphIndex;
 uint32_t graph_index_count(const Graph *graph);
 const GraphIndex *graph_index_at(const Graph *graph, uint32_t i);

@@ -3,6 +3,7 @@
 #define GRAPH_GRAPH_INTERNAL_H
 #include "base/map.h"
 #include "graph/graph.h"
+#include "storage/segment.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -14,24 +15,34 @@ typedef struct Retired {
 void graph_retire(Graph *graph,
                   void *memory); /* freed once no view is older than the version being made */
 
+/* Frees it unless it lies in the segment. */
+void graph_free(Graph *graph, void *memory);
+
 /* ---- directory: index -> pointer; grows by replacement, so that readers need no lock ---- */
 typedef struct DirectoryArray {
     size_t capacity;
     void *_Atomic items[];
 } DirectoryArray;
+typedef struct DirectoryBase { /* what a segment holds of a directory: asked at the first look */
+    void *(*item)(struct DirectoryBase *base, size_t i); /* always the same answer; NULL: none */
+    size_t count;
+} DirectoryBase;
 typedef struct Directory {
     DirectoryArray *_Atomic array;
+    DirectoryBase *base; /* NULL: none; set before anybody reads */
 } Directory;
+void *directory_miss(const Directory *directory, size_t i);
 static inline void *directory_get(const Directory *directory, size_t i)
 {
     DirectoryArray *array = atomic_load_explicit(&directory->array, memory_order_acquire);
-    return array == NULL || i >= array->capacity
-               ? NULL
-               : atomic_load_explicit(&array->items[i], memory_order_acquire);
+    void *item = array == NULL || i >= array->capacity
+                     ? NULL
+                     : atomic_load_explicit(&array->items[i], memory_order_acquire);
+    return item != NULL || directory->base == NULL ? item : directory_miss(directory, i);
 }
 void directory_set(Graph *graph, Directory *directory, size_t i, void *item);
 size_t directory_size(const Directory *directory);
-void directory_free(Directory *directory, void (*release)(void *item));
+void directory_free(Graph *graph, Directory *directory, void (*release)(Graph *graph, void *item));
 
 /* ---- rows: who sees them ---- */
 typedef struct RowBlock {
@@ -44,13 +55,17 @@ typedef struct Rows {
     _Atomic uint64_t live;  /* of the newest version */
     Directory blocks;
     _Atomic uint64_t created_max, deleted_max; /* newest version that created or deleted anything */
+    /* Of a segment: rows older than every view. Their blocks are made when one of them goes. */
+    uint64_t base_count;
+    const uint64_t *dead; /* bit i: row i was deleted before; NULL: none */
 } Rows;
 uint64_t rows_create(Graph *graph, Rows *rows, uint64_t version);
 bool rows_visible(const Rows *rows, uint64_t row, uint64_t version);
 void rows_delete(Graph *graph, Rows *rows, uint64_t row, uint64_t version);
 void rows_undelete(Rows *rows, uint64_t row);
 void rows_uncreate(Rows *rows, uint64_t row);
-void rows_free(Rows *rows);
+uint64_t rows_created(const Rows *rows, uint64_t row); /* the version that did; 0: a segment's */
+void rows_free(Graph *graph, Rows *rows);
 
 /* ---- columns ---- */
 typedef struct OldValue { /* what a row had before `version` */
@@ -71,14 +86,18 @@ typedef struct ColumnBlock {
         double *floats;
         Str *strings;
         float *vectors;
+        const uint32_t *offsets; /* text of a segment: row i is text[offsets[i], offsets[i + 1]) */
     };
     float *factors;        /* vectors: 1 / |row|, 0 for none */
     OldValue *_Atomic old; /* newest first */
+    const char *text;      /* NULL: strings is meant, not offsets */
+    bool mapped; /* lies in the segment: never changed, a copy takes its place at the first write */
 } ColumnBlock;
 typedef struct PropertyColumn {
     Directory blocks;
     Arena *heap; /* text and elements; only grows */
 } PropertyColumn;
+Value column_block_value(const ColumnBlock *block, uint32_t i); /* null where there is none */
 Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version);
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                       uint64_t mask, uint64_t version, Arena *arena, Column *out);
@@ -86,7 +105,7 @@ void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32
  * next write). */
 Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
                    uint64_t version, bool keep);
-void column_free(PropertyColumn *column);
+void column_free(Graph *graph, PropertyColumn *column);
 
 typedef struct Table { /* rows and their columns by property key */
     Rows rows;
@@ -94,14 +113,31 @@ typedef struct Table { /* rows and their columns by property key */
 } Table;
 PropertyColumn *table_column(const Table *table, uint32_t key); /* NULL */
 PropertyColumn *table_column_make(Graph *graph, Table *table, uint32_t key);
-void table_free(Table *table);
+void table_free(Graph *graph, Table *table);
 
 /* ---- adjacency ---- */
-typedef struct Csr { /* immutable */
-    uint64_t node_count;
-    uint64_t *offsets; /* node_count + 1 */
-    uint32_t *targets, *numbers;
+/*
+ * Of a segment; immutable. Only nodes that have neighbors have a slice: bit n of `bits` says
+ * whether node n (counted from the first word's) does, and how many before it do is its slice's
+ * number: ranks[word] and the bits before it in the word. Slice s is [offsets[s], offsets[s + 1]).
+ * Entries are in the order of creation.
+ */
+typedef struct Csr {
+    Graph *graph;
+    uint64_t first_word, word_count;
+    const uint64_t *bits;
+    const uint32_t *ranks, *offsets, *targets;
+    const uint32_t *numbers; /* NULL: an entry's place is its number */
+    uint32_t slice_count, entry_count, row_count;
+    _Atomic uint32_t looks; /* before everything was checked at once; then CSR_CHECKED */
 } Csr;
+#define CSR_CHECKED UINT32_MAX
+typedef struct Slice {
+    const uint32_t *targets, *numbers; /* numbers NULL: first, first + 1, ... */
+    uint32_t first, count;
+} Slice;
+/* Checked as it is given out; what does not check out is empty, and the graph is damaged. */
+Slice csr_slice(Csr *csr, uint64_t node);
 typedef struct DeltaEntry {
     uint32_t target, number;
 } DeltaEntry;
@@ -111,7 +147,7 @@ typedef struct DeltaRun {
     DeltaEntry entries[];
 } DeltaRun;
 typedef struct Adjacency {
-    Csr *_Atomic base;
+    Csr *base;       /* NULL: none */
     Directory delta; /* of DeltaBlock; NULL: that block of nodes is clean */
 } Adjacency;
 typedef struct EndsBlock {
@@ -125,7 +161,7 @@ typedef struct RelationshipType {
 void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target,
                    uint32_t number);
 void adjacency_undo(Adjacency *adjacency, uint64_t node); /* the last one added to `node` */
-void adjacency_free(Adjacency *adjacency);
+void adjacency_free(Graph *graph, Adjacency *adjacency);
 RelationshipType *graph_type(const Graph *graph, uint32_t type); /* NULL */
 
 /* ---- labels ---- */
@@ -173,11 +209,16 @@ struct Graph {
     Directory types;   /* RelationshipType by id */
     Directory indexes; /* Index; dropped ones leave NULL */
     _Atomic uint32_t index_count;
+    Segment *segment;          /* what the graph lies on; NULL: none */
+    Arena *base_arena;         /* what describes it, and values decoded from it */
+    pthread_mutex_t base_lock; /* of base_arena, after opening */
+    atomic_bool damaged;       /* something in the segment is not what it must be */
     Retired *retired;
     size_t retired_count, retired_capacity;
 };
 uint64_t graph_horizon(const Graph *graph); /* the oldest version a held view may look at */
 const Shape *graph_shape(const Graph *graph, uint64_t node, uint64_t version);
+uint32_t graph_shape_intern(GraphWriter *writer, const uint32_t *labels, uint32_t count);
 bool shape_has(const Shape *shape, uint32_t label);
 
 typedef enum ChangeKind {

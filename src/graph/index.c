@@ -27,10 +27,21 @@ static size_t home(const HashTable *table, uint64_t slot)
     return (slot >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & table->mask;
 }
 
-static void table_put(HashTable *table, uint64_t slot)
+/* A slot of a table that lies in the segment is checked before it is believed; SLOT_EMPTY ends a
+ * walk over damage. */
+static uint64_t table_get(const Graph *graph, const HashTable *table, size_t at)
+{
+    const void *slot = (const void *)&table->slots[at];
+    if (graph->segment != NULL && segment_holds(graph->segment, slot) &&
+        !segment_touch(graph->segment, slot, sizeof table->slots[at]))
+        return SLOT_EMPTY;
+    return atomic_load_explicit(&table->slots[at], memory_order_acquire);
+}
+
+static void table_put(const Graph *graph, HashTable *table, uint64_t slot)
 {
     size_t at = home(table, slot);
-    while (atomic_load_explicit(&table->slots[at], memory_order_relaxed) != SLOT_EMPTY)
+    while (table_get(graph, table, at) != SLOT_EMPTY)
         at = (at + 1) & table->mask;
     atomic_store_explicit(&table->slots[at], slot, memory_order_release);
 }
@@ -40,8 +51,8 @@ static HashTable *table_grown(Graph *graph, Index *index, HashTable *table)
     size_t size = table == NULL ? TABLE_FIRST_SLOTS : (table->mask + 1) * 2;
     HashTable *larger = table_new(size);
     for (size_t i = 0; table != NULL && i <= table->mask; i++) {
-        uint64_t slot = atomic_load_explicit(&table->slots[i], memory_order_relaxed);
-        if (slot != SLOT_EMPTY) table_put(larger, slot);
+        uint64_t slot = table_get(graph, table, i);
+        if (slot != SLOT_EMPTY) table_put(graph, larger, slot);
     }
     atomic_store_explicit(&index->table, larger, memory_order_release);
     graph_retire(graph, table);
@@ -58,7 +69,7 @@ void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
     HashTable *table = atomic_load(&index->table);
     if (table == NULL || (index->used + 1) * 2 > table->mask)
         table = table_grown(graph, index, table);
-    table_put(table, slot_of(value, row));
+    table_put(graph, table, slot_of(value, row));
     index->used++;
 }
 
@@ -83,8 +94,9 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
     if (table == NULL || value.kind == VALUE_NULL) return;
     size_t from = out->count;
     uint64_t wanted = slot_of(value, 0) >> 32;
-    for (size_t at = home(table, slot_of(value, 0));; at = (at + 1) & table->mask) {
-        uint64_t slot = atomic_load_explicit(&table->slots[at], memory_order_acquire);
+    size_t at = home(table, slot_of(value, 0));
+    for (size_t looks = 0; looks <= table->mask; looks++, at = (at + 1) & table->mask) {
+        uint64_t slot = table_get(view->graph, table, at);
         if (slot == SLOT_EMPTY) break;
         uint64_t node = slot & UINT32_MAX;
         if (slot >> 32 != wanted || !graph_node_visible(view, node)) continue;

@@ -1,1 +1,1 @@
-src_libengine_la_SOURCES += %D%/graph.c %D%/graph.h %D%/graph_internal.h %D%/table.c %D%/adjacency.c %D%/index.c %D%/writer.c
+src_libengine_la_SOURCES += %D%/graph.c %D%/graph.h %D%/graph_internal.h %D%/table.c %D%/adjacency.c %D%/index.c %D%/writer.c %D%/save.c %D%/load.c %D%/stored.h

@@ -27,7 +27,23 @@ void graph_retire(Graph *graph, void *memory)
     graph->retired[graph->retired_count++] = (Retired){memory, atomic_load(&graph->pending)};
 }
 
+void graph_free(Graph *graph, void *memory)
+{
+    if (graph->segment == NULL || memory == NULL || !segment_holds(graph->segment, memory))
+        mem_free(memory);
+}
+
 /* ---- directories ---- */
+
+void *directory_miss(const Directory *directory, size_t i)
+{
+    DirectoryBase *base = directory->base;
+    DirectoryArray *array = atomic_load_explicit(&directory->array, memory_order_acquire);
+    void *item = i < base->count ? base->item(base, i) : NULL, *none = NULL;
+    if (item == NULL || array == NULL || i >= array->capacity) return item;
+    /* The writer may have put its own there meanwhile: that one counts. */
+    return atomic_compare_exchange_strong(&array->items[i], &none, item) ? item : none;
+}
 
 size_t directory_size(const Directory *directory)
 {
@@ -54,27 +70,46 @@ void directory_set(Graph *graph, Directory *directory, size_t i, void *item)
     atomic_store_explicit(&array->items[i], item, memory_order_release);
 }
 
-void directory_free(Directory *directory, void (*release)(void *item))
+void directory_free(Graph *graph, Directory *directory, void (*release)(Graph *graph, void *item))
 {
     size_t size = directory_size(directory);
+    directory->base = NULL; /* nobody asks any more */
     for (size_t i = 0; i < size; i++) {
         void *item = directory_get(directory, i);
-        if (item != NULL) release(item);
+        if (item != NULL) release(graph, item);
     }
     mem_free(atomic_load(&directory->array));
 }
 
 /* ---- rows ---- */
 
+static bool was_dead(const Rows *rows, uint64_t row)
+{
+    return rows->dead != NULL && (rows->dead[row / 64] >> row % 64 & 1);
+}
+
+/* Rows of a segment are as if the version 0 had made them; those it holds as deleted, the first. */
+static RowBlock *row_block(Graph *graph, Rows *rows, uint64_t row)
+{
+    uint64_t number = row / GRAPH_BLOCK_ROWS, begin = number * GRAPH_BLOCK_ROWS;
+    RowBlock *block = directory_get(&rows->blocks, number);
+    if (block != NULL) return block;
+    block = mem_calloc(1, sizeof *block);
+    uint64_t *deleted = NULL;
+    for (uint64_t i = begin; i < begin + GRAPH_BLOCK_ROWS && i < rows->base_count; i++) {
+        if (!was_dead(rows, i)) continue;
+        if (deleted == NULL) deleted = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *deleted);
+        deleted[i - begin] = 1;
+    }
+    atomic_init(&block->deleted, deleted);
+    directory_set(graph, &rows->blocks, number, block);
+    return block;
+}
+
 uint64_t rows_create(Graph *graph, Rows *rows, uint64_t version)
 {
     uint64_t row = atomic_load_explicit(&rows->count, memory_order_relaxed);
-    RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
-    if (block == NULL) {
-        block = mem_calloc(1, sizeof *block);
-        directory_set(graph, &rows->blocks, row / GRAPH_BLOCK_ROWS, block);
-    }
-    block->created[row % GRAPH_BLOCK_ROWS] = version;
+    row_block(graph, rows, row)->created[row % GRAPH_BLOCK_ROWS] = version;
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
     atomic_store_explicit(&rows->count, row + 1, memory_order_release);
     atomic_fetch_add_explicit(&rows->live, 1, memory_order_relaxed);
@@ -92,6 +127,7 @@ bool rows_visible(const Rows *rows, uint64_t row, uint64_t version)
 {
     if (row >= atomic_load_explicit(&rows->count, memory_order_acquire)) return false;
     const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
+    if (block == NULL) return !was_dead(rows, row);
     if (block->created[row % GRAPH_BLOCK_ROWS] > version) return false;
     const uint64_t *deleted = atomic_load_explicit(&block->deleted, memory_order_acquire);
     if (deleted == NULL) return true;
@@ -99,10 +135,15 @@ bool rows_visible(const Rows *rows, uint64_t row, uint64_t version)
     return when == 0 || when > version;
 }
 
+uint64_t rows_created(const Rows *rows, uint64_t row)
+{
+    const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
+    return block == NULL ? 0 : block->created[row % GRAPH_BLOCK_ROWS];
+}
+
 void rows_delete(Graph *graph, Rows *rows, uint64_t row, uint64_t version)
 {
-    (void)graph;
-    RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
+    RowBlock *block = row_block(graph, rows, row);
     uint64_t *deleted = atomic_load(&block->deleted);
     if (deleted == NULL) {
         deleted = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *deleted);
@@ -122,16 +163,17 @@ void rows_undelete(Rows *rows, uint64_t row)
     atomic_fetch_add(&rows->live, 1);
 }
 
-static void row_block_free(void *item)
+static void row_block_free(Graph *graph, void *item)
 {
     RowBlock *block = item;
+    (void)graph;
     mem_free(atomic_load(&block->deleted));
     mem_free(block);
 }
 
-void rows_free(Rows *rows)
+void rows_free(Graph *graph, Rows *rows)
 {
-    directory_free(&rows->blocks, row_block_free);
+    directory_free(graph, &rows->blocks, row_block_free);
 }
 
 /* ---- columns ---- */
@@ -141,7 +183,14 @@ static bool is_present(const ColumnBlock *block, uint32_t i)
     return __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
 }
 
-static Value block_value(const ColumnBlock *block, uint32_t i)
+static Str block_text(const ColumnBlock *block, uint32_t i)
+{
+    return block->text == NULL
+               ? block->strings[i]
+               : (Str){block->text + block->offsets[i], block->offsets[i + 1] - block->offsets[i]};
+}
+
+Value column_block_value(const ColumnBlock *block, uint32_t i)
 {
     if (!is_present(block, i)) return value_null();
     switch (block->type) {
@@ -149,7 +198,7 @@ static Value block_value(const ColumnBlock *block, uint32_t i)
     case COLUMN_BOOLEAN: return value_boolean(block->booleans[i] != 0);
     case COLUMN_INTEGER: return value_integer(block->integers[i]);
     case COLUMN_FLOAT: return value_float(block->floats[i]);
-    case COLUMN_STRING: return value_string(block->strings[i]);
+    case COLUMN_STRING: return value_string(block_text(block, i));
     case COLUMN_VECTOR:
         return value_vector(block->vectors + (size_t)i * block->stride, block->dimensions);
     case COLUMN_UNSET:
@@ -175,7 +224,7 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version)
     const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     if (block == NULL) return value_null();
     uint32_t i = row % GRAPH_BLOCK_ROWS;
-    Value value = block_value(block, i);
+    Value value = column_block_value(block, i);
     atomic_thread_fence(memory_order_acquire);
     const OldValue *old = older(block, i, version);
     return old == NULL ? value : old->value;
@@ -187,7 +236,7 @@ static void copy_elements(Column *out, const ColumnBlock *block, uint32_t from, 
     case COLUMN_BOOLEAN: out->booleans[to] = block->booleans[from]; break;
     case COLUMN_INTEGER: out->integers[to] = block->integers[from]; break;
     case COLUMN_FLOAT: out->floats[to] = block->floats[from]; break;
-    case COLUMN_STRING: out->strings[to] = block->strings[from]; break;
+    case COLUMN_STRING: out->strings[to] = block_text(block, from); break;
     default: break;
     }
 }
@@ -331,12 +380,32 @@ static bool block_fits(const ColumnBlock *block, Value value)
     return block->type == column_type_of((ValueKind)value.kind);
 }
 
+/* A segment's block is never written to: a copy takes its place. Who reads the old one beside this
+ * sees the same. */
+static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row,
+                              const ColumnBlock *mapped)
+{
+    ColumnBlock *block = block_new(mapped->type, mapped->dimensions);
+    size_t bytes = element_bytes(block);
+    for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
+        if (!is_present(mapped, i)) continue;
+        if (block->type == COLUMN_STRING)
+            block->strings[i] = block_text(mapped, i);
+        else
+            memcpy((char *)block->data + i * bytes, (const char *)mapped->data + i * bytes, bytes);
+        if (block->type == COLUMN_VECTOR) block->factors[i] = mapped->factors[i];
+    }
+    memcpy(block->present, mapped->present, sizeof block->present);
+    directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, block);
+    return block;
+}
+
 /* A block of mixed values takes the typed one's place; who reads the old one sees what it was. */
 static ColumnBlock *promote(Graph *graph, PropertyColumn *column, uint64_t row, ColumnBlock *typed)
 {
     ColumnBlock *mixed = block_new(COLUMN_ANY, 0);
     for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
-        Value value = block_value(typed, i);
+        Value value = column_block_value(typed, i);
         if (value.kind != VALUE_NULL)
             block_store(mixed, i,
                         value.kind == VALUE_VECTOR ? value_copy(column->heap, value) : value);
@@ -380,7 +449,8 @@ Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value val
         block = block_new(column_type_of((ValueKind)value.kind), value.aux);
         directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, block);
     }
-    Value before = block_value(block, i);
+    if (block->mapped) block = own_block(graph, column, row, block);
+    Value before = column_block_value(block, i);
     if (before.kind == VALUE_VECTOR) before = value_copy(column->heap, before);
     if (keep) chain_push(graph, column, block, i, before, version);
     if (value.kind == VALUE_NULL) {
@@ -395,9 +465,11 @@ Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value val
     return before;
 }
 
-static void column_block_free(void *item)
+static void column_block_free(Graph *graph, void *item)
 {
     ColumnBlock *block = item;
+    (void)graph;
+    if (block->mapped) return; /* the column's base has it */
     for (OldValue *old = atomic_load(&block->old), *next; old != NULL; old = next) {
         next = old->next;
         mem_free(old);
@@ -407,9 +479,9 @@ static void column_block_free(void *item)
     mem_free(block);
 }
 
-void column_free(PropertyColumn *column)
+void column_free(Graph *graph, PropertyColumn *column)
 {
-    directory_free(&column->blocks, column_block_free);
+    directory_free(graph, &column->blocks, column_block_free);
     arena_destroy(column->heap);
 }
 
@@ -429,14 +501,14 @@ PropertyColumn *table_column_make(Graph *graph, Table *table, uint32_t key)
     return column;
 }
 
-static void property_column_free(void *item)
+static void property_column_free(Graph *graph, void *item)
 {
-    column_free(item);
+    column_free(graph, item);
     mem_free(item);
 }
 
-void table_free(Table *table)
+void table_free(Graph *graph, Table *table)
 {
-    rows_free(&table->rows);
-    directory_free(&table->columns, property_column_free);
+    rows_free(graph, &table->rows);
+    directory_free(graph, &table->columns, property_column_free);
 }

@@ -34,7 +34,7 @@ static void reclaim(Graph *graph)
     size_t kept = 0;
     for (size_t i = 0; i < graph->retired_count; i++) {
         if (graph->retired[i].version <= horizon)
-            mem_free(graph->retired[i].memory);
+            graph_free(graph, graph->retired[i].memory);
         else
             graph->retired[kept++] = graph->retired[i];
     }
@@ -130,7 +130,7 @@ static Change *note(GraphWriter *writer, Change change)
 
 /* ---- labels ---- */
 
-static uint32_t shape_intern(GraphWriter *writer, const uint32_t *labels, uint32_t count)
+uint32_t graph_shape_intern(GraphWriter *writer, const uint32_t *labels, uint32_t count)
 {
     Graph *graph = writer->graph;
     uint64_t id;
@@ -224,7 +224,8 @@ bool graph_add_label(GraphWriter *writer, uint64_t node, uint32_t label)
     uint32_t *labels = arena_array(writer->arena, uint32_t, count + 1);
     if (count > 0) memcpy(labels, shape->labels, count * sizeof *labels);
     labels[count] = label;
-    set_shape(writer, node, shape_intern(writer, labels, sorted_once(labels, count + 1)), true);
+    set_shape(writer, node, graph_shape_intern(writer, labels, sorted_once(labels, count + 1)),
+              true);
     index_label(writer, node, label);
     return true;
 }
@@ -236,7 +237,7 @@ bool graph_remove_label(GraphWriter *writer, uint64_t node, uint32_t label)
     uint32_t *labels = arena_array(writer->arena, uint32_t, shape->count), count = 0;
     for (uint32_t i = 0; i < shape->count; i++)
         if (shape->labels[i] != label) labels[count++] = shape->labels[i];
-    set_shape(writer, node, shape_intern(writer, labels, count), true);
+    set_shape(writer, node, graph_shape_intern(writer, labels, count), true);
     return true;
 }
 
@@ -245,7 +246,7 @@ void graph_set_labels(GraphWriter *writer, uint64_t node, const uint32_t *labels
     uint32_t *own = arena_array(writer->arena, uint32_t, count + 1);
     if (count > 0) memcpy(own, labels, count * sizeof *own);
     uint32_t kept = sorted_once(own, count);
-    set_shape(writer, node, shape_intern(writer, own, kept), true);
+    set_shape(writer, node, graph_shape_intern(writer, own, kept), true);
     for (uint32_t i = 0; i < kept; i++)
         index_label(writer, node, own[i]);
 }
@@ -263,7 +264,7 @@ Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t l
     if (label_count > 0) memcpy(own, labels, label_count * sizeof *own);
     uint64_t node = rows_create(graph, &graph->nodes.rows, writer->version);
     note(writer, (Change){.kind = CHANGE_CREATE_NODE, .id = node});
-    set_shape(writer, node, shape_intern(writer, own, sorted_once(own, label_count)), false);
+    set_shape(writer, node, graph_shape_intern(writer, own, sorted_once(own, label_count)), false);
     *out = node;
     return NULL;
 }
@@ -354,8 +355,7 @@ static bool is_new(const Graph *graph, ValueKind kind, uint64_t id, uint64_t ver
     const Rows *rows = kind == VALUE_NODE ? &graph->nodes.rows
                                           : &graph_type(graph, relationship_type(id))->table.rows;
     uint64_t row = kind == VALUE_NODE ? id : relationship_number(id);
-    const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
-    return block->created[row % GRAPH_BLOCK_ROWS] == version;
+    return rows_created(rows, row) == version;
 }
 
 bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32_t key, Value value)

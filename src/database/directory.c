@@ -1,0 +1,427 @@
+/*
+ * directory.c - a database directory: opening, segments, following another process, leaving.
+ *
+ *     catalog.db names the segment that holds everything up to where the log begins
+ *     wal/       what was done since; a record of it may name a newer segment, which then holds
+ *                everything up to that record
+ *     graph/     segments; those that neither of the two names are left by a crash, and removed
+ *
+ * A transaction that changes a large part of the graph (a load) is not written to the log effect by
+ * effect: the graph as it leaves it is written as a segment, synced, and one record names it. The
+ * record is the commit. The last session to leave makes a segment of what would take long to
+ * replay, and lets the catalog name it; so opening reads a schema and maps a file, whatever lies in
+ * it.
+ */
+#include "config.h"
+
+#include "database/database_internal.h"
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    /* Changes of a transaction below which it is logged: a segment costs some file operations. */
+    SEGMENT_CHANGES_MIN = 50000,
+    /* ... and how many times more the graph may hold before rewriting it costs more than logging.
+     */
+    SEGMENT_ROWS_PER_CHANGE = 4,
+    /* Log that leaving does not turn into a segment: replaying it takes about 2 ms. */
+    REPLAY_BYTES_MAX = 256 << 10,
+    /* A reader that finds the catalog changed under it begins again, so many times. */
+    READ_ATTEMPTS_MAX = 100
+};
+
+struct Files {
+    const Io *io;
+    char directory[IO_PATH_BYTES_MAX];
+    DirectoryLock *lock;
+    uint8_t uuid[CATALOG_UUID_BYTES];
+    uint64_t checkpoint;    /* the catalog's */
+    SegmentFile base;       /* what the graph was loaded from or last written to; id 0: none */
+    SegmentFile catalogued; /* what the catalog names; id 0: nothing */
+    SegmentFile *logged;    /* all that the log names: replaying it must find them */
+    size_t logged_count, logged_capacity;
+    uint64_t base_log_bytes; /* of the log when base was written */
+    uint64_t segment_id;     /* the highest seen */
+    SegmentFile written;     /* waits to be logged */
+    Buffer schema;           /* of base, while the catalog does not name it */
+    uint64_t replayed_bytes; /* of the log, so far */
+    bool opening;
+};
+
+/* ---- graphs ---- */
+
+static void swap_graph(Database *database, Graph *graph)
+{
+    Held *old = database->held;
+    database->held = held_new(graph);
+    if (old->users > 0) return; /* the last to leave frees it */
+    graph_destroy(old->graph);
+    mem_free(old);
+}
+
+static Error *load_base(Database *database, const SegmentFile *file, Str schema)
+{
+    Files *files = database->files;
+    Segment *segment;
+    Graph *graph;
+    TRY(segment_open(files->io, files->directory, files->uuid, file, &segment));
+    TRY(graph_load(segment, schema, &graph));
+    swap_graph(database, graph);
+    files->base = *file;
+    files->base_log_bytes = 0;
+    if (file->id > files->segment_id) files->segment_id = file->id;
+    return NULL;
+}
+
+static void note_logged(Files *files, const SegmentFile *file)
+{
+    mem_reserve(files->logged, files->logged_capacity, files->logged_count + 1);
+    files->logged[files->logged_count++] = *file;
+}
+
+/* ---- replay ---- */
+
+static Error *replay_segment(Database *database, const LoggedSegment *logged)
+{
+    Files *files = database->files;
+    if (!files->opening) /* views are open on the graph: whoever follows the log begins anew */
+        return error_new(ERROR_NO_FILE, "the log names a new segment");
+    TRY(load_base(database, &logged->file, logged->schema));
+    note_logged(files, &logged->file);
+    buffer_clear(&files->schema);
+    buffer_str(&files->schema, logged->schema);
+    files->base_log_bytes = files->replayed_bytes;
+    return NULL;
+}
+
+static Error *replay_one(void *user, Str payload)
+{
+    Database *database = user;
+    LoggedSegment logged;
+    database->files->replayed_bytes += payload.bytes;
+    if (log_names_segment(payload)) {
+        TRY(log_decode_segment(payload, &logged));
+        return replay_segment(database, &logged);
+    }
+    GraphWriter *writer = graph_writer_begin(database->held->graph);
+    Error *error = log_replay(writer, payload);
+    if (error == NULL)
+        graph_writer_publish(writer);
+    else
+        graph_writer_abort(writer);
+    return error == NULL ? graph_damage(database->held->graph) : error;
+}
+
+static void count_names(Database *database)
+{
+    for (int kind = 0; kind < NAME_KIND_COUNT; kind++)
+        database->names.count[kind] = graph_name_count(database->held->graph, (NameKind)kind);
+}
+
+/* ---- what is there ---- */
+
+static Error *check_directory(const char *directory, const DatabaseOptions *options)
+{
+    const Io *io = io_posix();
+    switch (io_kind(io, directory)) {
+    case IO_DIRECTORY: return NULL;
+    case IO_FILE:
+        return error_hint(
+            error_new(ERROR_NOT_A_DATABASE, "%s is a file, not a database directory", directory),
+            "name a directory");
+    case IO_NOTHING: break;
+    }
+    if (!options->create || options->read_only)
+        return error_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
+                          "open it for writing to make it");
+    return io_make_directory(io, directory);
+}
+
+typedef struct Found {
+    bool catalog, foreign;
+} Found;
+
+static void look_at(void *user, const char *name)
+{
+    Found *found = user;
+    if (strcmp(name, "catalog.db") == 0)
+        found->catalog = true;
+    else if (strcmp(name, "LOCK") != 0 && strcmp(name, "tmp") != 0)
+        found->foreign = true;
+}
+
+/* *fresh: nothing but what a crash while it was made may have left. A directory with other things
+ * in it is left alone. */
+static Error *check_content(const char *directory, bool *fresh)
+{
+    Found found = {0};
+    TRY(io_list(io_posix(), directory, look_at, &found));
+    *fresh = !found.catalog;
+    if (found.catalog || !found.foreign) return NULL;
+    return error_hint(error_new(ERROR_NOT_A_DATABASE,
+                                "%s is a directory, but not a database, and not empty", directory),
+                      "name another directory");
+}
+
+/* ---- leftovers ---- */
+
+typedef struct Leftovers {
+    Files *files;
+    const char *folder;
+    Error *error;
+} Leftovers;
+
+static bool is_named(const Files *files, const char *name)
+{
+    if (strcmp(name, files->base.name) == 0 || strcmp(name, files->catalogued.name) == 0)
+        return true;
+    for (size_t i = 0; i < files->logged_count; i++)
+        if (strcmp(name, files->logged[i].name) == 0) return true;
+    return false;
+}
+
+static void remove_leftover(void *user, const char *name)
+{
+    Leftovers *leftovers = user;
+    const Files *files = leftovers->files;
+    char relative[IO_PATH_BYTES_MAX], path[IO_PATH_BYTES_MAX];
+    if (leftovers->error != NULL) return;
+    leftovers->error = io_join(relative, leftovers->folder, name);
+    if (leftovers->error != NULL || is_named(files, relative)) return;
+    leftovers->error = io_join(path, files->directory, relative);
+    if (leftovers->error == NULL) leftovers->error = io_unlink(files->io, path);
+}
+
+/* What a crash left half-made, and segments that newer ones have taken the place of. */
+static Error *remove_leftovers(Files *files)
+{
+    static const char *const folders[] = {"tmp", "graph"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char path[IO_PATH_BYTES_MAX];
+        Leftovers leftovers = {files, folders[i], NULL};
+        TRY(io_join(path, files->directory, folders[i]));
+        if (io_kind(files->io, path) != IO_DIRECTORY) continue;
+        TRY(io_list(files->io, path, remove_leftover, &leftovers));
+        TRY(leftovers.error);
+    }
+    return NULL;
+}
+
+/* ---- opening ---- */
+
+static Error *read_catalog(Database *database, Arena *arena, Catalog *catalog)
+{
+    Files *files = database->files;
+    TRY(catalog_read(files->directory, database->read_only, arena, catalog));
+    if (catalog->file_count > 1)
+        return error_hint(error_new(ERROR_VERSION, "%s holds more segments than this version reads",
+                                    files->directory),
+                          "use a newer contextql");
+    memcpy(files->uuid, catalog->uuid, sizeof files->uuid);
+    files->checkpoint = catalog->checkpoint;
+    files->base = files->catalogued = (SegmentFile){0};
+    files->base_log_bytes = files->replayed_bytes = files->logged_count = 0;
+    if (catalog->file_count == 0) {
+        swap_graph(database, graph_create());
+        return NULL;
+    }
+    files->catalogued = catalog->files[0];
+    return load_base(database, &catalog->files[0], catalog->schema);
+}
+
+static Error *read_log(Database *database, const Catalog *catalog)
+{
+    Files *files = database->files;
+    WalReport report;
+    TRY(wal_open(files->io, files->directory, files->uuid, catalog->start, &database->wal));
+    bool beside = database->read_only && lock_has_writer(files->lock);
+    LockPage page = lock_page(files->lock);
+    if (beside && page.checkpoint != files->checkpoint)
+        return error_new(ERROR_NO_FILE, "there is a newer checkpoint");
+    TRY(beside ? wal_follow(database->wal, page.durable_lsn, replay_one, database, &report)
+               : wal_recover(database->wal, replay_one, database, &report));
+    database->durable_lsn = wal_durable(database->wal);
+    database->counters.replayed = report.commits;
+    database->counters.discarded_bytes = report.discarded_bytes;
+    return NULL;
+}
+
+static Error *read_once(Database *database)
+{
+    Arena *arena = arena_create();
+    Catalog catalog;
+    wal_close(database->wal);
+    database->wal = NULL;
+    Error *error = read_catalog(database, arena, &catalog);
+    if (error == NULL) error = read_log(database, &catalog);
+    arena_destroy(arena);
+    return error;
+}
+
+/* A writer may take a checkpoint while this process reads the one before: then it begins again. */
+static Error *read_directory(Database *database)
+{
+    Error *error = read_once(database);
+    for (int i = 0; i < READ_ATTEMPTS_MAX && database->read_only && error != NULL &&
+                    lock_has_writer(database->files->lock);
+         i++) {
+        error_drop(error);
+        error = read_once(database);
+    }
+    return error;
+}
+
+Error *files_open(Database *database, const char *directory, const DatabaseOptions *options)
+{
+    Files *files = database->files = mem_calloc(1, sizeof *files);
+    bool fresh;
+    files->io = io_posix();
+    TRY(check_directory(directory, options));
+    TRY(check_content(directory, &fresh));
+    TRY(io_join(files->directory, directory, ""));
+    files->directory[strlen(files->directory) - 1] = '\0';
+    TRY(options->read_only ? lock_watch(files->io, directory, &files->lock)
+                           : lock_acquire(files->io, directory, &files->lock));
+    if (fresh && !options->read_only) TRY(catalog_create(directory));
+    files->opening = true;
+    TRY(read_directory(database));
+    files->opening = false;
+    count_names(database);
+    if (options->read_only) return NULL;
+    files_publish(database);
+    return remove_leftovers(files);
+}
+
+void files_publish(const Database *database)
+{
+    lock_publish(database->files->lock, (LockPage){.epoch = wal_epoch(database->wal),
+                                                   .durable_lsn = database->durable_lsn,
+                                                   .checkpoint = database->files->checkpoint});
+}
+
+Error *files_refresh(Database *database)
+{
+    Files *files = database->files;
+    LockPage page = lock_page(files->lock);
+    WalReport report;
+    if (page.durable_lsn <= database->durable_lsn) return NULL;
+    Error *error = wal_follow(database->wal, page.durable_lsn, replay_one, database, &report);
+    if (error == NULL) {
+        database->durable_lsn = wal_durable(database->wal);
+        return NULL;
+    }
+    error_drop(error); /* the log it reads is no more, or names a segment: all of it anew */
+    files->opening = true;
+    error = read_directory(database);
+    files->opening = false;
+    return error;
+}
+
+/* ---- segments ---- */
+
+bool files_wants_segment(const Database *database, const GraphWriter *writer)
+{
+    GraphView view = graph_writer_view(writer);
+    uint64_t changes = graph_change_count(writer), rows = graph_node_count(&view);
+    (void)database;
+    for (uint32_t i = 0; i < graph_name_count(view.graph, NAME_TYPE); i++)
+        rows += graph_relationship_count(&view, i);
+    return changes >= SEGMENT_CHANGES_MIN && rows <= changes * SEGMENT_ROWS_PER_CHANGE;
+}
+
+static Error *write_segment(Files *files, const GraphView *view, SegmentFile *out, Buffer *schema)
+{
+    SegmentWriter *segment;
+    TRY(segment_create(files->io, files->directory, "graph", files->uuid, GRAPH_SEGMENT_KIND,
+                       files->segment_id + 1, &segment));
+    Error *error = graph_save(view, segment, schema);
+    if (error != NULL) {
+        segment_abandon(segment);
+        return error;
+    }
+    TRY(segment_finish(segment, out));
+    files->segment_id = out->id;
+    return NULL;
+}
+
+Error *files_write_segment(Database *database, const GraphWriter *writer, Buffer *payload)
+{
+    Files *files = database->files;
+    GraphView view = graph_writer_view(writer);
+    buffer_clear(&files->schema);
+    TRY(write_segment(files, &view, &files->written, &files->schema));
+    log_encode_segment(&(LoggedSegment){files->written, buffer_view(&files->schema)}, payload);
+    return NULL;
+}
+
+void files_segment_logged(Database *database)
+{
+    Files *files = database->files;
+    files->base = files->written;
+    note_logged(files, &files->written);
+    files->base_log_bytes = wal_bytes(database->wal);
+    count_names(database);
+}
+
+/* ---- leaving ---- */
+
+/* The catalog names `file`, and the log begins anew behind it. */
+static Error *checkpoint(Database *database, const SegmentFile *file, Str schema)
+{
+    Files *files = database->files;
+    Catalog catalog = {.checkpoint = files->checkpoint + 1,
+                       .start = wal_next_start(database->wal),
+                       .schema = schema,
+                       .files = (SegmentFile *)file,
+                       .file_count = 1};
+    memcpy(catalog.uuid, files->uuid, sizeof catalog.uuid);
+    TRY(catalog_commit(files->directory, &catalog));
+    files->checkpoint = catalog.checkpoint;
+    files->base = files->catalogued = *file;
+    files_publish(database);
+    TRY(wal_restart(database->wal, catalog.start));
+    files->logged_count = 0;
+    return remove_leftovers(files);
+}
+
+static Error *flush_mark(Database *database)
+{
+    TRY(wal_append_mark(database->wal));
+    wal_begin_flush(database->wal);
+    TRY(wal_flush(database->wal));
+    wal_end_flush(database->wal);
+    database->durable_lsn = wal_durable(database->wal);
+    files_publish(database);
+    return NULL;
+}
+
+Error *files_leave(Database *database)
+{
+    Files *files = database->files;
+    Graph *graph = database->held->graph;
+    if (database->read_only || database->failed || wal_bytes(database->wal) == 0) return NULL;
+    uint64_t tail = wal_bytes(database->wal) - files->base_log_bytes;
+    bool named = strcmp(files->base.name, files->catalogued.name) == 0;
+    uint64_t allowed =
+        files->base.bytes / 8 > REPLAY_BYTES_MAX ? files->base.bytes / 8 : REPLAY_BYTES_MAX;
+    if (database->counters.commits > 0) TRY(flush_mark(database));
+    if (tail == 0 && !named) return checkpoint(database, &files->base, buffer_view(&files->schema));
+    if (tail <= allowed) return NULL;
+    GraphView view = {graph, graph_pending(graph)};
+    SegmentFile file;
+    buffer_clear(&files->schema);
+    TRY(write_segment(files, &view, &file, &files->schema));
+    return checkpoint(database, &file, buffer_view(&files->schema));
+}
+
+void files_free(Database *database)
+{
+    Files *files = database->files;
+    if (files == NULL) return;
+    wal_close(database->wal);
+    lock_close(files->lock);
+    buffer_free(&files->schema);
+    mem_free(files->logged);
+    mem_free(files);
+}

@@ -1,0 +1,428 @@
+/*
+ * load.c - a graph that lies on a segment (stored.h).
+ *
+ * Opening reads the schema and the table of sections and lays out who is where; arrays are used
+ * where they lie. A block of a column, of sources and targets or of a label is asked for through
+ * its directory (DirectoryBase): at the first look its checksum is taken and its description is
+ * held against the section it is in. What does not fit is as if it were not there, and the graph is
+ * damaged from then on (graph_damage).
+ */
+#include "config.h"
+
+#include "graph/stored.h"
+#include "value/encode.h"
+#include <assert.h>
+
+/* ---- damage ---- */
+
+Error *graph_damage(const Graph *graph)
+{
+    bool damaged = atomic_load_explicit(&graph->damaged, memory_order_relaxed) ||
+                   (graph->segment != NULL && segment_damaged(graph->segment));
+    if (!damaged) return NULL;
+    return error_hint(error_new(ERROR_CORRUPT, "%s is damaged: what was asked for cannot be read",
+                                segment_file(graph->segment)->name),
+                      "restore a copy of the directory; nothing was changed");
+}
+
+static void *damaged(Graph *graph)
+{
+    atomic_store(&graph->damaged, true);
+    return NULL;
+}
+
+static Error *misfit(const Graph *graph, const char *what)
+{
+    return error_hint(error_new(ERROR_CORRUPT, "%s does not fit the catalog: %s",
+                                segment_file(graph->segment)->name, what),
+                      "restore a copy of the directory; nothing was changed");
+}
+
+/* ---- arrays of blocks used where they lie: sources and targets, labels ---- */
+
+typedef struct ArrayBase {
+    DirectoryBase directory;
+    Graph *graph;
+    char *data;
+    size_t first, block_bytes;
+} ArrayBase;
+
+static void *array_item(DirectoryBase *directory, size_t i)
+{
+    ArrayBase *base = (ArrayBase *)directory; /* its first member */
+    if (i < base->first) return NULL;
+    char *item = base->data + (i - base->first) * base->block_bytes;
+    return segment_touch(base->graph->segment, item, base->block_bytes) ? item
+                                                                        : damaged(base->graph);
+}
+
+/* Room for the items is made at once, so that looking never makes the directory grow. */
+static void lay(Graph *graph, Directory *directory, DirectoryBase *base)
+{
+    if (base->count > 0) directory_set(graph, directory, base->count - 1, NULL);
+    directory->base = base;
+}
+
+static Error *lay_array(Graph *graph, Directory *directory, const SegmentSection *section,
+                        size_t block_bytes)
+{
+    if (section->count > GRAPH_NODES_MAX || section->first > GRAPH_NODES_MAX ||
+        section->bytes != section->count * block_bytes)
+        return misfit(graph, "an array has another length");
+    ArrayBase *base = arena_new(graph->base_arena, ArrayBase);
+    *base = (ArrayBase){.directory = {array_item, section->first + section->count},
+                        .graph = graph,
+                        .data = segment_data(graph->segment, section),
+                        .first = section->first,
+                        .block_bytes = block_bytes};
+    lay(graph, directory, &base->directory);
+    return NULL;
+}
+
+/* ---- columns ---- */
+
+typedef struct ColumnBase {
+    DirectoryBase directory;
+    Graph *graph;
+    const StoredBlock *stored;
+    const SegmentSection *data, *text;
+    ColumnBlock *blocks; /* filled at the first look, under base_lock */
+    atomic_bool *ready;
+} ColumnBase;
+
+static bool offsets_fit(const uint32_t *offsets, const StoredBlock *stored)
+{
+    for (uint32_t i = 0; i < stored->rows; i++)
+        if (offsets[i] > offsets[i + 1]) return false;
+    return offsets[stored->rows] <= stored->text_bytes;
+}
+
+/* The block's own bytes: description, elements and text are sound and inside their sections. */
+static bool stored_fits(const ColumnBase *base, const StoredBlock *stored)
+{
+    Segment *segment = base->graph->segment;
+    if (!segment_touch(segment, stored, sizeof *stored)) return false;
+    if (stored->type > STORED_VECTOR || stored->rows > GRAPH_BLOCK_ROWS) return false;
+    if (stored->type == STORED_NOTHING) return true;
+    if (stored->type == STORED_VECTOR &&
+        (stored->stride < stored->dimensions || stored->stride % 32 != 0))
+        return false;
+    for (uint32_t i = stored->rows; i < GRAPH_BLOCK_ROWS; i++)
+        if (stored->present[i / 64] >> i % 64 & 1) return false;
+    uint64_t bytes = stored_data_bytes(stored);
+    bool inside = stored->data_at % STORED_ALIGN == 0 && stored->data_at <= base->data->bytes &&
+                  bytes <= base->data->bytes - stored->data_at &&
+                  stored->text_at <= base->text->bytes &&
+                  stored->text_bytes <= base->text->bytes - stored->text_at;
+    if (!inside) return false;
+    const char *data = segment_data(segment, base->data), *text = segment_data(segment, base->text);
+    if (!segment_touch(segment, data + stored->data_at, bytes) ||
+        !segment_touch(segment, text + stored->text_at, stored->text_bytes))
+        return false;
+    bool texts = stored->type == STORED_STRING || stored->type == STORED_ANY;
+    return !texts || offsets_fit((const uint32_t *)(data + stored->data_at), stored);
+}
+
+/* Values of mixed kinds are made from their bytes; what they are made of stays in the segment. */
+static bool decode_values(ColumnBase *base, const StoredBlock *stored, ColumnBlock *block)
+{
+    const char *text = block->text;
+    const uint32_t *offsets = block->offsets;
+    Value *values = arena_alloc(base->graph->base_arena, GRAPH_BLOCK_ROWS * sizeof *values);
+    for (uint32_t i = 0; i < stored->rows; i++) {
+        if (!(stored->present[i / 64] >> i % 64 & 1)) continue;
+        Reader reader = reader_of(text + offsets[i], offsets[i + 1] - offsets[i]);
+        values[i] = value_decode(&reader, base->graph->base_arena);
+        if (reader.failed || reader_left(&reader) > 0) return false;
+    }
+    block->values = values;
+    block->text = NULL;
+    return true;
+}
+
+static bool make_block(ColumnBase *base, const StoredBlock *stored, ColumnBlock *block)
+{
+    static const ColumnType types[] = {
+        [STORED_NOTHING] = COLUMN_UNSET,   [STORED_ANY] = COLUMN_ANY,
+        [STORED_BOOLEAN] = COLUMN_BOOLEAN, [STORED_INTEGER] = COLUMN_INTEGER,
+        [STORED_FLOAT] = COLUMN_FLOAT,     [STORED_STRING] = COLUMN_STRING,
+        [STORED_VECTOR] = COLUMN_VECTOR};
+    if (!stored_fits(base, stored)) return false;
+    block->type = types[stored->type];
+    block->mapped = true;
+    if (stored->type == STORED_NOTHING) return true;
+    block->dimensions = stored->dimensions;
+    block->stride = stored->stride;
+    memcpy(block->present, stored->present, sizeof block->present);
+    block->data = (char *)segment_data(base->graph->segment, base->data) + stored->data_at;
+    block->text = (char *)segment_data(base->graph->segment, base->text) + stored->text_at;
+    if (stored->type == STORED_VECTOR)
+        block->factors = block->vectors + (size_t)stored->rows * stored->stride;
+    return stored->type == STORED_ANY ? decode_values(base, stored, block) : true;
+}
+
+static void *column_item(DirectoryBase *directory, size_t i)
+{
+    ColumnBase *base = (ColumnBase *)directory; /* its first member */
+    ColumnBlock *block = &base->blocks[i];
+    if (!atomic_load_explicit(&base->ready[i], memory_order_acquire)) {
+        pthread_mutex_lock(&base->graph->base_lock);
+        bool made = atomic_load(&base->ready[i]) || make_block(base, &base->stored[i], block);
+        if (made) atomic_store_explicit(&base->ready[i], true, memory_order_release);
+        pthread_mutex_unlock(&base->graph->base_lock);
+        if (!made) return damaged(base->graph);
+    }
+    return block->type == COLUMN_UNSET ? NULL : block;
+}
+
+static const SegmentSection *find(const Segment *segment, StoredSection kind, uint32_t table,
+                                  uint32_t key)
+{
+    for (size_t i = 0; i < segment_count(segment); i++) {
+        const SegmentSection *section = segment_section(segment, i);
+        if (section->kind == kind && section->table == table && section->key == key) return section;
+    }
+    return NULL;
+}
+
+static Error *lay_column(Graph *graph, PropertyColumn *column, const SegmentSection *section)
+{
+    const SegmentSection *data = find(graph->segment, STORED_DATA, section->table, section->key),
+                         *text = find(graph->segment, STORED_TEXT, section->table, section->key);
+    if (data == NULL || text == NULL || section->count > GRAPH_NODES_MAX ||
+        section->bytes != section->count * sizeof(StoredBlock))
+        return misfit(graph, "a column");
+    ColumnBase *base = arena_new(graph->base_arena, ColumnBase);
+    *base =
+        (ColumnBase){.directory = {column_item, section->count},
+                     .graph = graph,
+                     .stored = segment_data(graph->segment, section),
+                     .data = data,
+                     .text = text,
+                     .blocks = arena_array(graph->base_arena, ColumnBlock, section->count),
+                     .ready = arena_calloc(graph->base_arena, section->count, sizeof(atomic_bool))};
+    lay(graph, &column->blocks, &base->directory);
+    return NULL;
+}
+
+/* ---- adjacency ---- */
+
+typedef struct CsrParts {
+    const SegmentSection *bits, *ranks, *offsets, *targets, *numbers;
+} CsrParts;
+
+static bool parts_fit(const CsrParts *parts)
+{
+    if (parts->ranks == NULL || parts->offsets == NULL || parts->targets == NULL) return false;
+    uint64_t words = parts->bits->count, entries = parts->targets->count;
+    return words > 0 && words <= GRAPH_NODES_MAX / 64 + 1 && parts->ranks->count == words &&
+           parts->bits->first <= GRAPH_NODES_MAX / 64 && parts->offsets->count > 0 &&
+           parts->offsets->count <= entries + 1 && entries < UINT32_MAX &&
+           parts->bits->bytes == words * sizeof(uint64_t) &&
+           parts->ranks->bytes == words * sizeof(uint32_t) &&
+           parts->offsets->bytes == parts->offsets->count * sizeof(uint32_t) &&
+           parts->targets->bytes == entries * sizeof(uint32_t) &&
+           (parts->numbers == NULL || parts->numbers->bytes == parts->targets->bytes);
+}
+
+static Error *lay_adjacency(Graph *graph, RelationshipType *type, const SegmentSection *bits)
+{
+    Segment *segment = graph->segment;
+    CsrParts parts = {bits, find(segment, STORED_RANKS, bits->table, bits->key),
+                      find(segment, STORED_OFFSETS, bits->table, bits->key),
+                      find(segment, STORED_TARGETS, bits->table, bits->key),
+                      find(segment, STORED_NUMBERS, bits->table, bits->key)};
+    uint64_t rows = atomic_load(&type->table.rows.count);
+    bool fits = bits->key <= 1 && parts_fit(&parts) && parts.targets->count <= rows;
+    if (!fits) return misfit(graph, "an adjacency");
+    Csr *csr = arena_new(graph->base_arena, Csr);
+    csr->graph = graph;
+    csr->first_word = bits->first;
+    csr->word_count = bits->count;
+    csr->bits = segment_data(segment, bits);
+    csr->ranks = segment_data(segment, parts.ranks);
+    csr->offsets = segment_data(segment, parts.offsets);
+    csr->targets = segment_data(segment, parts.targets);
+    csr->numbers = parts.numbers == NULL ? NULL : segment_data(segment, parts.numbers);
+    csr->slice_count = (uint32_t)parts.offsets->count - 1;
+    csr->entry_count = (uint32_t)parts.targets->count;
+    csr->row_count = (uint32_t)rows;
+    Adjacency *adjacency = bits->key == 0 ? &type->out : &type->in;
+    adjacency->base = csr;
+    return NULL;
+}
+
+/* ---- sections ---- */
+
+static Error *lay_rows(Graph *graph, Rows *rows, const SegmentSection *section)
+{
+    uint64_t words = (section->count + 63) / 64;
+    bool all = section->extra == section->count;
+    if (section->count > GRAPH_NODES_MAX || section->extra > section->count ||
+        section->bytes != (all ? 0 : words * sizeof(uint64_t)))
+        return misfit(graph, "the rows of a table");
+    rows->base_count = section->count;
+    atomic_store(&rows->count, section->count);
+    atomic_store(&rows->live, section->extra);
+    atomic_store(&rows->created_max, 1);
+    if (all) return NULL;
+    rows->dead = segment_data(graph->segment, section);
+    return segment_touch(graph->segment, rows->dead, section->bytes)
+               ? NULL
+               : misfit(graph, "the deleted rows of a table");
+}
+
+static Error *lay_index(Graph *graph, const SegmentSection *section)
+{
+    Index *index = directory_get(&graph->indexes, section->key);
+    uint64_t slots = section->count;
+    HashTable *table = segment_data(graph->segment, section);
+    bool fits = index != NULL && slots > 0 && (slots & (slots - 1)) == 0 &&
+                slots <= SIZE_MAX / sizeof(uint64_t) / 2 && section->extra <= slots / 2 &&
+                section->bytes == sizeof *table + slots * sizeof *table->slots &&
+                segment_touch(graph->segment, table, sizeof *table) && table->mask == slots - 1;
+    if (!fits) return misfit(graph, "an index");
+    atomic_store(&index->table, table);
+    index->used = section->extra;
+    return NULL;
+}
+
+static Table *table_numbered(Graph *graph, uint32_t number)
+{
+    if (number == 0) return &graph->nodes;
+    RelationshipType *type = graph_type(graph, number - 1);
+    return type == NULL ? NULL : &type->table;
+}
+
+static Error *lay_section(Graph *graph, const SegmentSection *section)
+{
+    Table *table = table_numbered(graph, section->table);
+    RelationshipType *type = section->table == 0 ? NULL : graph_type(graph, section->table - 1);
+    Label *label;
+    if (table == NULL) return misfit(graph, "a table that the catalog does not know");
+    switch ((StoredSection)section->kind) {
+    case STORED_ROWS: return lay_rows(graph, &table->rows, section);
+    case STORED_BLOCKS:
+        if (section->table == 0 && section->key == STORED_SHAPES)
+            return lay_column(graph, &graph->shapes_of, section);
+        if (section->key >= graph_name_count(graph, NAME_KEY)) return misfit(graph, "a key");
+        return lay_column(graph, table_column_make(graph, table, section->key), section);
+    case STORED_LABEL:
+        label = directory_get(&graph->labels, section->key);
+        if (label == NULL) return misfit(graph, "a label");
+        atomic_store(&label->live, section->extra);
+        return lay_array(graph, &label->blocks, section, GRAPH_BLOCK_ROWS / 8);
+    case STORED_ENDS:
+        if (type == NULL) return misfit(graph, "a type");
+        return lay_array(graph, &type->ends, section, sizeof(EndsBlock));
+    case STORED_BITS:
+        return type == NULL ? misfit(graph, "a type") : lay_adjacency(graph, type, section);
+    case STORED_INDEX: return lay_index(graph, section);
+    case STORED_DATA:
+    case STORED_TEXT:
+    case STORED_RANKS:
+    case STORED_OFFSETS:
+    case STORED_TARGETS:
+    case STORED_NUMBERS: return NULL; /* parts of the others */
+    }
+    return section->flags & SEGMENT_REQUIRED
+               ? error_hint(error_new(ERROR_VERSION, "%s was written by a newer version",
+                                      segment_file(graph->segment)->name),
+                            "use a newer contextql")
+               : NULL;
+}
+
+/* ---- what everything is called ---- */
+
+static Error *bad_schema(void)
+{
+    return error_hint(error_new(ERROR_CORRUPT, "the catalog's names are damaged"),
+                      "restore a copy of the directory; nothing was changed");
+}
+
+static Error *load_names(GraphWriter *writer, Reader *reader)
+{
+    for (int kind = 0; kind < NAME_KIND_COUNT; kind++) {
+        uint64_t count = get_varint(reader);
+        if (count > reader_left(reader)) return bad_schema();
+        for (uint32_t i = 0; i < count; i++) {
+            Str name = get_str(reader);
+            if (reader->failed || graph_name_intern(writer, (NameKind)kind, name) != i)
+                return bad_schema();
+        }
+    }
+    return NULL;
+}
+
+static Error *load_shapes(GraphWriter *writer, Reader *reader, Arena *arena)
+{
+    uint32_t labels = graph_name_count(graph_writer_view(writer).graph, NAME_LABEL);
+    uint64_t shapes = get_varint(reader);
+    if (shapes > reader_left(reader)) return bad_schema();
+    for (uint32_t i = 0; i < shapes; i++) {
+        uint64_t count = get_varint(reader);
+        if (count > labels || count > reader_left(reader)) return bad_schema();
+        uint32_t *ids = arena_array(arena, uint32_t, count + 1);
+        for (uint64_t j = 0; j < count; j++) {
+            uint64_t id = get_varint(reader);
+            if (id >= labels || (j > 0 && id <= ids[j - 1])) return bad_schema();
+            ids[j] = (uint32_t)id;
+        }
+        if (graph_shape_intern(writer, ids, (uint32_t)count) != i) return bad_schema();
+    }
+    return NULL;
+}
+
+static Error *load_indexes(GraphWriter *writer, Reader *reader)
+{
+    const Graph *graph = graph_writer_view(writer).graph;
+    uint64_t count = get_varint(reader);
+    if (count > reader_left(reader)) return bad_schema();
+    for (uint64_t i = 0; i < count; i++) {
+        GraphIndex index = {.name = get_str(reader)};
+        uint64_t label = get_varint(reader), key = get_varint(reader);
+        index.vector = get_u8(reader) != 0;
+        index.dimensions = (uint32_t)get_varint(reader);
+        index.metric = get_u8(reader);
+        if (reader->failed || label >= graph_name_count(graph, NAME_LABEL) ||
+            key >= graph_name_count(graph, NAME_KEY) || index.metric > 2)
+            return bad_schema();
+        index.label = (uint32_t)label;
+        index.key = (uint32_t)key;
+        TRY(graph_create_index(writer, &index));
+    }
+    return NULL;
+}
+
+static Error *load_schema(Graph *graph, Str schema)
+{
+    Reader reader = reader_of(schema.data, schema.bytes);
+    GraphWriter *writer = graph_writer_begin(graph);
+    Arena *arena = arena_create();
+    Error *error = load_names(writer, &reader);
+    if (error == NULL) error = load_shapes(writer, &reader, arena);
+    if (error == NULL) error = load_indexes(writer, &reader);
+    if (error == NULL && (reader.failed || reader_left(&reader) > 0)) error = bad_schema();
+    arena_destroy(arena);
+    graph_writer_publish(writer);
+    return error;
+}
+
+Error *graph_load(Segment *segment, Str schema, Graph **out)
+{
+    Graph *graph = graph_create();
+    graph->segment = segment;
+    graph->base_arena = arena_create();
+    Error *error = load_schema(graph, schema);
+    for (int pass = 0; pass < 2; pass++) /* rows first: the rest is held against their numbers */
+        for (size_t i = 0; i < segment_count(segment) && error == NULL; i++) {
+            const SegmentSection *section = segment_section(segment, i);
+            if ((section->kind == STORED_ROWS) == (pass == 0)) error = lay_section(graph, section);
+        }
+    if (error != NULL) {
+        graph_destroy(graph);
+        return error;
+    }
+    *out = graph;
+    return NULL;
+}

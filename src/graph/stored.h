@@ -1,0 +1,72 @@
+/*
+ * stored.h - how a graph is laid out in a segment: its kinds of sections and what is in them. Used
+ * by save.c and load.c only.
+ *
+ *     ROWS      table; count rows, extra alive    bitmap of the deleted ones, or nothing
+ *     BLOCKS    table, key; count blocks          a StoredBlock each 2048 rows
+ *     DATA      table, key                        the elements of these blocks, from multiples of
+ * 64 TEXT      table, key                        what strings and mixed values refer to LABEL key
+ * label; first, count blocks, extra alive   bitmaps of 2048 bits ENDS      table; count blocks u32
+ * sources[2048], targets[2048] BITS, RANKS, OFFSETS, TARGETS, NUMBERS      table, key direction;
+ * first word: a Csr INDEX     key which; count slots, extra used   {u64 mask, u64 slots[]}
+ *
+ * `table` is 0 for nodes and 1 + type for relationships. Numbers are little endian and lie where a
+ * program can use them in place.
+ */
+#ifndef GRAPH_STORED_H
+#define GRAPH_STORED_H
+#include "graph/graph_internal.h"
+
+typedef enum StoredSection {
+    STORED_ROWS = 1,
+    STORED_BLOCKS,
+    STORED_DATA,
+    STORED_TEXT,
+    STORED_LABEL,
+    STORED_ENDS,
+    STORED_BITS,
+    STORED_RANKS,
+    STORED_OFFSETS,
+    STORED_TARGETS,
+    STORED_NUMBERS,
+    STORED_INDEX
+} StoredSection;
+
+#define STORED_SHAPES UINT32_MAX /* the key under which a node's label set is kept */
+enum { STORED_ALIGN = 64 };      /* a cache line; what vector kernels like */
+
+typedef enum StoredType { /* numbers of the format, never to change */
+                          STORED_NOTHING = 0,
+                          STORED_ANY = 1,
+                          STORED_BOOLEAN = 2,
+                          STORED_INTEGER = 3,
+                          STORED_FLOAT = 4,
+                          STORED_STRING = 5,
+                          STORED_VECTOR = 6
+} StoredType;
+
+/* Elements of rows 0 to `rows` of a block: u8, i64, f64; f32 of `stride` a row and then f32 factors
+ * for vectors; u32 offsets of rows + 1 for strings and mixed values, which count from text_at. */
+typedef struct StoredBlock {
+    uint64_t present[GRAPH_BLOCK_ROWS / 64];
+    uint64_t data_at, text_at, text_bytes;
+    uint32_t rows, type, dimensions, stride;
+} StoredBlock;
+_Static_assert(sizeof(StoredBlock) == 296, "StoredBlock is a format");
+_Static_assert(sizeof(EndsBlock) == 2 * 4 * GRAPH_BLOCK_ROWS, "EndsBlock is a format");
+
+static inline uint64_t stored_data_bytes(const StoredBlock *block)
+{
+    uint64_t rows = block->rows;
+    switch ((StoredType)block->type) {
+    case STORED_NOTHING: return 0;
+    case STORED_BOOLEAN: return rows;
+    case STORED_INTEGER:
+    case STORED_FLOAT: return rows * 8;
+    case STORED_VECTOR: return rows * (block->stride + 1ull) * sizeof(float);
+    case STORED_STRING:
+    case STORED_ANY: return (rows + 1) * sizeof(uint32_t);
+    }
+    return UINT64_MAX;
+}
+#endif

@@ -1,0 +1,352 @@
+/* A graph written as a segment and opened again is the same graph, and goes on to be: random
+ * changes, with the directory closed and opened in between, against the same changes in memory. */
+#include "config.h"
+
+#include "database/database.h"
+#include "test.h"
+#include "value/encode.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const DatabaseOptions writing = {.create = true}, reading = {.read_only = true};
+
+static Database *opened(const char *directory, const DatabaseOptions *options)
+{
+    Database *database = NULL;
+    Error *error = directory == NULL ? database_open_memory(options, clock_system(), &database)
+                                     : database_open(directory, options, clock_system(), &database);
+    if (error != NULL) printf("# %s\n", error_message(error));
+    error_drop(error);
+    return database;
+}
+
+/* ---- everything a graph shows, as text ---- */
+
+static void dump_entity(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena,
+                        Buffer *out)
+{
+    value_print(out, graph_property_map(view, kind, id, arena), true);
+    buffer_char(out, '\n');
+}
+
+static void dump_neighbors(const GraphView *view, uint64_t node, Buffer *out)
+{
+    Neighbors neighbors = {0};
+    for (uint32_t type = 0; type < graph_name_count(view->graph, NAME_TYPE); type++)
+        for (int direction = GRAPH_OUT; direction <= GRAPH_BOTH; direction++) {
+            neighbors.count = 0;
+            graph_expand(view, type, (GraphDirection)direction, node, &neighbors);
+            for (size_t i = 0; i < neighbors.count; i++)
+                buffer_printf(out, " %llu/%llu", (unsigned long long)neighbors.nodes[i],
+                              (unsigned long long)neighbors.relationships[i]);
+            buffer_printf(
+                out, " (%llu)",
+                (unsigned long long)graph_degree(view, type, (GraphDirection)direction, node));
+        }
+    neighbors_free(&neighbors);
+}
+
+static void dump_counts(const GraphView *view, Buffer *out)
+{
+    buffer_printf(out, "%llu nodes", (unsigned long long)graph_node_count(view));
+    for (uint32_t i = 0; i < graph_name_count(view->graph, NAME_LABEL); i++)
+        buffer_printf(out, " %llu", (unsigned long long)graph_label_count(view, i));
+    for (uint32_t i = 0; i < graph_name_count(view->graph, NAME_TYPE); i++)
+        buffer_printf(out, " %llu", (unsigned long long)graph_relationship_count(view, i));
+}
+
+static void dump_seeks(const GraphView *view, Buffer *out)
+{
+    const GraphIndex *index = graph_index_named(view->graph, STR("by_number"));
+    Neighbors found = {0};
+    for (int64_t i = 0; index != NULL && i < 40; i++) {
+        found.count = 0;
+        graph_seek(view, index, value_integer(i), &found);
+        buffer_printf(out, "\nseek %lld:", (long long)i);
+        for (size_t j = 0; j < found.count; j++)
+            buffer_printf(out, " %llu", (unsigned long long)found.nodes[j]);
+    }
+    neighbors_free(&found);
+}
+
+static void dump(Database *database, Buffer *out)
+{
+    Transaction *transaction;
+    Arena *arena = arena_create();
+    uint64_t cursor = 0, id;
+    buffer_clear(out);
+    error_drop(transaction_begin(database, &transaction));
+    GraphView view = transaction_view(transaction);
+    while (graph_scan(&view, NULL, 0, &cursor, &id, 1) == 1) {
+        uint32_t count;
+        const uint32_t *labels = graph_node_labels(&view, id, &count);
+        buffer_printf(out, "%llu:", (unsigned long long)id);
+        for (uint32_t i = 0; i < count; i++)
+            buffer_printf(out, " %u", labels[i]);
+        dump_neighbors(&view, id, out);
+        dump_entity(&view, VALUE_NODE, id, arena, out);
+    }
+    for (uint32_t type = 0; type < graph_name_count(view.graph, NAME_TYPE); type++)
+        for (cursor = 0; graph_scan_relationships(&view, type, &cursor, &id, 1) == 1;) {
+            uint64_t from, to;
+            graph_relationship_ends(&view, id, &from, &to);
+            buffer_printf(out, "%llx: %llu %llu ", (unsigned long long)id, (unsigned long long)from,
+                          (unsigned long long)to);
+            dump_entity(&view, VALUE_RELATIONSHIP, id, arena, out);
+        }
+    for (uint32_t label = 0; label < graph_name_count(view.graph, NAME_LABEL); label++)
+        for (cursor = 0; graph_scan(&view, &label, 1, &cursor, &id, 1) == 1;)
+            buffer_printf(out, "%llu ", (unsigned long long)id);
+    dump_counts(&view, out);
+    dump_seeks(&view, out);
+    transaction_rollback(transaction);
+    arena_destroy(arena);
+}
+
+/* ---- random changes ---- */
+
+typedef struct Random {
+    uint64_t state;
+} Random;
+
+static uint64_t draw(Random *random, uint64_t below)
+{
+    random->state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t x = random->state;
+    x ^= x >> 30, x *= UINT64_C(0xbf58476d1ce4e5b9);
+    x ^= x >> 27, x *= UINT64_C(0x94d049bb133111eb);
+    return (x ^ x >> 31) % below;
+}
+
+static Value some_value(Random *random, uint32_t key)
+{
+    static Value items[3];
+    static float components[8];
+    static char text[32];
+    static const Duration month = {.months = 1};
+    switch (key == 7 ? draw(random, 7) : key) { /* key 7 holds all kinds */
+    case 0: return value_integer((int64_t)draw(random, 40));
+    case 1: return value_float((double)draw(random, 1000) / 8);
+    case 2:
+        snprintf(text, sizeof text, "text %llu", (unsigned long long)draw(random, 1000));
+        return value_string(str_from(text));
+    case 3: return value_boolean(draw(random, 2) == 1);
+    case 4:
+        for (int i = 0; i < 8; i++)
+            components[i] = (float)draw(random, 100) - 50;
+        return value_vector(components, 8);
+    case 5:
+        for (int i = 0; i < 3; i++)
+            items[i] = value_integer((int64_t)draw(random, 9));
+        items[1] = value_string(STR("inside"));
+        return value_list(items, 3);
+    case 6: return (Value){.kind = VALUE_DURATION, .as.duration = &month};
+    default: return value_null();
+    }
+}
+
+enum { KEYS = 8, LABELS = 4, TYPES = 3 };
+
+static void some_names(GraphWriter *writer)
+{
+    char name[16];
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key%d", i);
+        graph_name_intern(writer, NAME_KEY, str_from(name));
+    }
+    for (int i = 0; i < LABELS; i++) {
+        snprintf(name, sizeof name, "Label%d", i);
+        graph_name_intern(writer, NAME_LABEL, str_from(name));
+    }
+    for (int i = 0; i < TYPES; i++) {
+        snprintf(name, sizeof name, "TYPE%d", i);
+        graph_name_intern(writer, NAME_TYPE, str_from(name));
+    }
+}
+
+static void delete_node(GraphWriter *writer, uint64_t node)
+{
+    GraphView view = graph_writer_view(writer);
+    Neighbors neighbors = {0};
+    for (uint32_t type = 0; type < TYPES; type++)
+        graph_expand(&view, type, GRAPH_BOTH, node, &neighbors);
+    for (size_t i = 0; i < neighbors.count; i++)
+        graph_delete_relationship(writer, neighbors.relationships[i]);
+    neighbors_free(&neighbors);
+    graph_delete_node(writer, node);
+}
+
+static void change_relationship(GraphWriter *writer, Random *random, uint64_t nodes)
+{
+    GraphView view = graph_writer_view(writer);
+    uint64_t from = draw(random, nodes), to = draw(random, nodes), id;
+    uint32_t type = (uint32_t)draw(random, TYPES), key = (uint32_t)draw(random, KEYS);
+    if (!graph_node_visible(&view, from) || !graph_node_visible(&view, to)) return;
+    error_drop(graph_create_relationship(writer, type, from, to, &id));
+    graph_set_property(writer, VALUE_RELATIONSHIP, id, key, some_value(random, key));
+    if (draw(random, 10) == 0) graph_delete_relationship(writer, id);
+}
+
+static void change_once(GraphWriter *writer, Random *random, uint64_t *nodes)
+{
+    GraphView view = graph_writer_view(writer);
+    uint64_t what = draw(random, 100), id = *nodes == 0 ? 0 : draw(random, *nodes);
+    uint32_t key = (uint32_t)draw(random, KEYS), label = (uint32_t)draw(random, LABELS);
+    if (*nodes == 0 || what < 20) {
+        error_drop(graph_create_node(writer, &label, 1, &id));
+        *nodes = id + 1;
+        graph_set_property(writer, VALUE_NODE, id, key, some_value(random, key));
+        return;
+    }
+    if (!graph_node_visible(&view, id)) return;
+    if (what < 50)
+        change_relationship(writer, random, *nodes);
+    else if (what < 80)
+        graph_set_property(writer, VALUE_NODE, id, key, some_value(random, key));
+    else if (what < 86)
+        graph_set_property(writer, VALUE_NODE, id, key, value_null());
+    else if (what < 92)
+        graph_add_label(writer, id, label);
+    else if (what < 96)
+        graph_remove_label(writer, id, label);
+    else if (what < 98)
+        delete_node(writer, id);
+}
+
+/* The same seed makes the same changes. Some are rolled back. */
+static void change(Database *database, uint64_t seed, uint64_t count, uint64_t *nodes)
+{
+    Random random = {seed};
+    Transaction *transaction;
+    GraphWriter *writer;
+    error_drop(transaction_begin(database, &transaction));
+    error_drop(transaction_writer(transaction, &writer));
+    some_names(writer);
+    if (seed == 1) error_drop(graph_create_index(writer, &(GraphIndex){.name = STR("by_number")}));
+    for (uint64_t i = 0; i < count; i++)
+        change_once(writer, &random, nodes);
+    size_t savepoint = transaction_savepoint(transaction);
+    uint64_t spoiled = *nodes;
+    for (uint64_t i = 0; i < count / 10; i++)
+        change_once(writer, &random, &spoiled);
+    transaction_rollback_to(transaction, savepoint);
+    Error *error = transaction_commit(transaction);
+    if (error != NULL) printf("# %s\n", error_message(error));
+    error_drop(error);
+}
+
+static void same_after_every_reopening(const char *directory)
+{
+    Database *oracle = opened(NULL, &writing);
+    Buffer expected = {0}, got = {0};
+    uint64_t nodes[2] = {0, 0};
+    int differ = 0;
+    /* large ones become segments at commit, middling ones at leaving, small ones stay in the log */
+    static const uint64_t counts[] = {20, 3000, 60000, 50, 9000, 7, 40000, 500, 70000, 1};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        Database *database = opened(directory, &writing);
+        if (database == NULL) break;
+        change(oracle, i + 1, counts[i], &nodes[0]);
+        change(database, i + 1, counts[i], &nodes[1]);
+        dump(oracle, &expected);
+        dump(database, &got);
+        differ += !str_equal(buffer_view(&expected), buffer_view(&got));
+        Database *beside = opened(directory, &reading);
+        dump(beside, &got);
+        differ += !str_equal(buffer_view(&expected), buffer_view(&got));
+        error_drop(database_close(beside));
+        Error *error = database_close(database);
+        differ += error != NULL;
+        error_drop(error);
+        database = opened(directory, &writing);
+        dump(database, &got);
+        differ += !str_equal(buffer_view(&expected), buffer_view(&got));
+        error_drop(database_close(database));
+        printf("# %zu: %llu nodes, %zu bytes of text, %d differences\n", i,
+               (unsigned long long)nodes[0], expected.bytes, differ);
+    }
+    EXPECT(differ == 0 && nodes[0] == nodes[1]);
+    error_drop(database_close(oracle));
+    buffer_free(&expected);
+    buffer_free(&got);
+}
+
+/* ---- damage ---- */
+
+static void segment_path(const char *directory, char *out, size_t bytes)
+{
+    snprintf(out, bytes, "%.4000s/graph/00000001.ctxs", directory);
+}
+
+static void flip(const char *path, size_t at)
+{
+    char byte;
+    int file = open(path, O_RDWR);
+    if (pread(file, &byte, 1, (off_t)at) == 1) {
+        byte ^= 0x04;
+        if (pwrite(file, &byte, 1, (off_t)at) != 1) perror("pwrite");
+    }
+    close(file);
+}
+
+static bool shows(const char *directory, const Buffer *expected, Buffer *got)
+{
+    Database *database = NULL;
+    Transaction *transaction;
+    Error *refused = database_open(directory, &reading, clock_system(), &database);
+    if (refused != NULL) return error_drop(refused), true; /* noticed */
+    dump(database, got);
+    error_drop(transaction_begin(database, &transaction));
+    Error *damage = transaction_damage(transaction);
+    transaction_rollback(transaction);
+    error_drop(database_close(database));
+    bool noticed = damage != NULL;
+    error_drop(damage);
+    return noticed || str_equal(buffer_view(expected), buffer_view(got));
+}
+
+static void no_flip_is_unnoticed(const char *directory)
+{
+    char path[4200];
+    Buffer expected = {0}, got = {0};
+    uint64_t nodes = 0;
+    Database *database = opened(directory, &writing);
+    change(database, 1, 60000, &nodes);
+    dump(database, &expected);
+    error_drop(database_close(database));
+    segment_path(directory, path, sizeof path);
+    int file = open(path, O_RDONLY);
+    off_t bytes = lseek(file, 0, SEEK_END);
+    close(file);
+    int unnoticed = 0, looked = 0;
+    EXPECT(bytes > 100000 && shows(directory, &expected, &got));
+    for (off_t at = 0; at < bytes; at += bytes / 300 + 1, looked++) {
+        flip(path, (size_t)at);
+        unnoticed += !shows(directory, &expected, &got);
+        flip(path, (size_t)at);
+    }
+    for (off_t at = bytes - 4096; at < bytes - 4000; at++, looked++) { /* the trailer, whole */
+        flip(path, (size_t)at);
+        unnoticed += !shows(directory, &expected, &got);
+        flip(path, (size_t)at);
+    }
+    printf("# %d flips in %lld bytes\n", looked, (long long)bytes);
+    EXPECT(unnoticed == 0 && looked > 300);
+    if (truncate(path, bytes - 1) != 0) perror("truncate");
+    EXPECT(opened(directory, &reading) == NULL);
+    buffer_free(&expected);
+    buffer_free(&got);
+}
+
+int main(void)
+{
+    char folder[] = "segments-XXXXXX", path[4096], command[64];
+    if (mkdtemp(folder) == NULL) return 99;
+    snprintf(path, sizeof path, "%s/a.cqldb", folder);
+    same_after_every_reopening(path);
+    snprintf(path, sizeof path, "%s/b.cqldb", folder);
+    no_flip_is_unnoticed(path);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) != 0 || DONE();
+}
