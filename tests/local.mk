@@ -17,8 +17,13 @@ tests_unit_segments_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_kill9_SOURCES = tests/kill9.c
 tests_kill9_LDADD = src/libengine.la $(ENGINE_LIBS)
 dist_check_SCRIPTS = tests/tidy tests/tck tests/manual repl-tests/run
-EXTRA_DIST += tests/tck.passing repl-tests examples
-TESTS = $(check_PROGRAMS) tests/tidy tests/tck tests/manual repl-tests/run
+EXTRA_DIST += tests/grammar tests/tck.passing repl-tests examples
+# texts is what tests/corpus asks, not a test of its own.
+check_PROGRAMS += tests/texts
+tests_texts_SOURCES = tests/texts.c
+tests_texts_LDADD = src/libengine.la $(ENGINE_LIBS)
+dist_check_SCRIPTS += tests/corpus
+TESTS = $(filter-out tests/texts,$(check_PROGRAMS)) tests/corpus tests/tidy tests/tck tests/manual repl-tests/run
 
 # `make fuzz` runs each target for FUZZ_SECONDS; wants --enable-fuzzing with clang.
 FUZZ_SECONDS = 60

@@ -20,7 +20,7 @@ static void explain_column(Binder *binder)
 static Error *plan_statement_query(Binder *binder, const AstStatement *statement)
 {
     Plan *plan = binder->plan;
-    QueryResult result;
+    QueryResult result = {0};
     if (statement->time != AST_NOW)
         return not_executed("time travel", statement->offset, statement->length);
     plan_node(binder, PLAN_UNIT, statement->offset, 0);

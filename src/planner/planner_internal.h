@@ -120,6 +120,7 @@ typedef struct QueryResult {
     uint32_t *slots;
     uint32_t count;
     bool gives_rows;
+    bool open_end; /* given: the query need not end with RETURN, as in EXISTS { MATCH .. } */
 } QueryResult;
 Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out);
 Error *plan_clauses(Binder *binder, const AstClauses *clauses, QueryResult *out);

@@ -255,17 +255,18 @@ static Error *plan_foreach(Binder *binder, const AstClause *clause)
 
 /* ---- order of clauses ---- */
 
-static Error *check_order(const AstClauses *clauses, size_t i)
+static Error *check_order(const AstClauses *clauses, size_t i, bool open_end)
 {
     const AstClause *clause = clauses->items[i];
     bool last = i + 1 == clauses->count;
     if (clause->kind == CLAUSE_RETURN && !last)
         return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clauses->items[i + 1]->offset,
                        clauses->items[i + 1]->length, "nothing can follow RETURN");
-    if (last && (clause->kind == CLAUSE_WITH || clause->kind == CLAUSE_MATCH ||
-                 clause->kind == CLAUSE_UNWIND || clause->kind == CLAUSE_LOAD ||
-                 clause->kind == CLAUSE_SCORE || clause->kind == CLAUSE_RANK ||
-                 clause->kind == CLAUSE_SEARCH))
+    if (last && !open_end &&
+        (clause->kind == CLAUSE_WITH || clause->kind == CLAUSE_MATCH ||
+         clause->kind == CLAUSE_UNWIND || clause->kind == CLAUSE_LOAD ||
+         clause->kind == CLAUSE_SCORE || clause->kind == CLAUSE_RANK ||
+         clause->kind == CLAUSE_SEARCH))
         return error_hint(fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, clause->offset, clause->length,
                                   "a query cannot end here"),
                           "end it with RETURN, or write something");
@@ -313,7 +314,7 @@ static Error *plan_clause(Binder *binder, const AstClauses *clauses, size_t i, Q
 Error *plan_clauses(Binder *binder, const AstClauses *clauses, QueryResult *out)
 {
     for (size_t i = 0; i < clauses->count; i++) {
-        TRY(check_order(clauses, i));
+        TRY(check_order(clauses, i, out->open_end));
         TRY(plan_clause(binder, clauses, i, out));
     }
     return NULL;
@@ -340,14 +341,14 @@ static Error *check_union(const AstQuery *query, const QueryResult *first, const
 
 Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out)
 {
-    *out = (QueryResult){0};
+    *out = (QueryResult){.open_end = out->open_end};
     if (query->count == 1) return plan_clauses(binder, &query->parts[0], out);
     PlanNode *start = binder->chain;
     Scope scope = binder->scope;
     PlanNode **branches = arena_array(binder->arena, PlanNode *, query->count);
     uint32_t *branch_slots = NULL;
     for (size_t i = 0; i < query->count; i++) {
-        QueryResult part = {0};
+        QueryResult part = {.open_end = out->open_end};
         binder->chain = start;
         binder->scope = scope;
         binder->scope = scope_copy(binder);

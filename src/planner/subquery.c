@@ -10,7 +10,7 @@ static Error *plan_inner(Binder *binder, const AstPaths *paths, const AstExpr *w
                          const AstQuery *query, const AstExpr *collect, uint32_t *collect_slot)
 {
     if (query != NULL) {
-        QueryResult result;
+        QueryResult result = {.open_end = true};
         for (size_t i = 0; i < query->count; i++)
             for (size_t c = 0; c < query->parts[i].count; c++)
                 if (clause_writes(query->parts[i].items[c]))
