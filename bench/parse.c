@@ -1,12 +1,13 @@
 /*
- * parse.c - the claim: every query of the TCK is parsed in less than 50 microseconds, tree included.
+ * parse.c - the claim: every query of the TCK is parsed in less than 50 microseconds, tree
+ * included. One of its texts is no query but a set-up script of 42 KB: it is told beside the bound.
  *
  *     tests/corpus --texts | bench/parse
  *
- * Reads texts from standard input, each ended by a NUL, and parses all of them 21 times over into one
- * arena that is reset after each. A text's time is the median of its 21; printed are the mean and the
- * worst of those medians and which text it was. Status 1 when the worst is over the bound. Errors
- * count too: a text that is refused costs its expected list.
+ * Reads texts from standard input, each ended by a NUL, and parses all of them 21 times over into
+ * one arena that is reset after each. A text's time is the median of its 21; printed are the mean
+ * and the worst of those medians and which text it was. Status 1 when the worst is over the bound.
+ * Errors count too: a text that is refused costs its expected list.
  */
 #include "config.h"
 
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ROUNDS = 21, BOUND_US = 50 };
+enum { ROUNDS = 21, BOUND_US = 50, QUERY_BYTES = 16 << 10 };
 
 static double now_us(void)
 {
@@ -60,7 +61,10 @@ int main(void)
         bytes += text.bytes;
         double time = median_us(arena, text);
         sum += time;
-        if (time > worst) worst = time, worst_text = text;
+        if (text.bytes > QUERY_BYTES)
+            printf("a script of %zu bytes: %.0f us\n", text.bytes, time);
+        else if (time > worst)
+            worst = time, worst_text = text;
     }
     if (texts == 0) return fprintf(stderr, "parse: no texts on standard input\n"), 2;
     printf("%zu texts: mean %.2f us (%.1f MB/s), worst %.2f us of %d allowed: %.*s\n", texts,

@@ -1,22 +1,23 @@
 /*
  * texts.c - what the parser says of many texts, for tests/corpus.
  *
- * Reads texts from standard input, each ended by a NUL. For each one it prints one line: `ok`, or the
- * detail of the error. Beside that it holds three promises over every text that parses, and ends with
- * status 1 and a line on standard error where one is broken:
+ * Reads texts from standard input, each ended by a NUL. For each one it prints one line: `ok`, or
+ * the detail of the error. Beside that it holds three promises over every text that parses, and
+ * ends with status 1 and a line on standard error where one is broken:
  *
  *   - any prefix is parsed or refused, never more (and the sanitizers watch);
  *   - a prefix is complete in the sense of parser_statement_end_of only where a `;` stands;
- *   - every token but the first of a text may stand where it stands: it is in parser_expected of what
- *     is before it. Only words are asked for that are keywords of their place, and signs: names are
- *     not listed one by one. Where a bracket is still open the pre-pass must guess what it opened, so
- *     a few misses are natural; they are counted on standard error and bounded by tests/corpus.
+ *   - every token but the first of a text may stand where it stands: it is in parser_expected of
+ * what is before it. Only words are asked for that are keywords of their place, and signs: names
+ * are not listed one by one. Misses are counted on standard error, no promise yet: a word becomes
+ *     something else by the bracket that follows it (a function's name), which a prefix lacks.
  */
 #include "config.h"
 
 #include "base/error.h"
 #include "parser/ast.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { EXPECTED_MAX = 256 };
 

@@ -97,6 +97,17 @@ static void hint_at_keyword(Error *error, Token token, const char *const *expect
     if (nearest != NULL) error_hint(error, "did you mean %s?", nearest);
 }
 
+/* `[:TYPE..]` and `[*-2]`: a sign that has no place in the brackets of a relationship, which begin
+ * behind a `-`. */
+static bool is_bad_length(const TokenArray *tokens, size_t at)
+{
+    Str sign = {tokens->items[at].text, tokens->items[at].length};
+    if (!str_equal(sign, STR("..")) && !str_equal(sign, STR("-"))) return false;
+    while (at > 0 && tokens->items[at].text[0] != '[')
+        at--;
+    return at > 0 && tokens->items[at - 1].text[0] == '-';
+}
+
 void parse_refused(Parse *parse, void *parser)
 {
     int kinds[EXPECTED_MAX];
@@ -116,8 +127,9 @@ void parse_refused(Parse *parse, void *parser)
                       : i + 1 == count ? " or "
                                        : ", ",
                       expected[i]);
-    parse->error = error_at(error_new(ERROR_UNEXPECTED_SYNTAX, "%s", message.data), token.offset,
-                            token.length);
+    ErrorCode code = is_bad_length(parse->tokens, parse->index) ? ERROR_INVALID_RELATIONSHIP_PATTERN
+                                                                : ERROR_UNEXPECTED_SYNTAX;
+    parse->error = error_at(error_new(code, "%s", message.data), token.offset, token.length);
     buffer_free(&message);
     error_expect(parse->error, expected, count);
     hint_at_keyword(parse->error, token, expected, count);
@@ -126,8 +138,10 @@ void parse_refused(Parse *parse, void *parser)
 /* Feeds `count` tokens; stops at the first error, which parse->error then holds. */
 static void feed(Parse *parse, void *parser, const TokenArray *tokens, size_t count)
 {
+    parse->tokens = tokens;
     for (size_t i = 0; i < count && parse->error == NULL; i++) {
         parse->at = tokens->items[i];
+        parse->index = i;
         grammar(parser, parse->at.kind, parse->at, parse);
         if (grammar_depth(parser) <= GRAMMAR_STATES_MAX || parse->error != NULL) continue;
         parse->error = levels_exceeded(parse->at.offset, parse->at.length);

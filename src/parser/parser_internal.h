@@ -27,8 +27,10 @@ typedef struct Parse {
     Arena *arena;
     Str text;
     AstStatement *statement;
-    Error *error; /* the first; NULL: none */
-    Token at;     /* the token being fed */
+    Error *error;             /* the first; NULL: none */
+    Token at;                 /* the token being fed */
+    const TokenArray *tokens; /* all of them, and which is at hand */
+    size_t index;
 } Parse;
 
 /* ---- lexer.c ---- */
