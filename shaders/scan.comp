@@ -14,7 +14,7 @@ layout(constant_id = 4) const uint QUERY_BLOCKS = 2u; /* BLOCKS if the query fit
 layout(push_constant, scalar) uniform Arguments
 {
     uint64_t rows, query, factors, present, keys;
-    uint row_count, k, rows_per_group;
+    uint row_count, first_row, k, rows_per_group; /* keys and bits count from first_row */
     float query_factor;
 }
 arguments;
@@ -53,7 +53,8 @@ bool takes_part(uint row, float factor)
 {
     if (METRIC == 2u && factor == 0.0) return false;
     if (arguments.present == 0ul) return true;
-    return (Words(arguments.present).at[row >> 5] >> (row & 31u) & 1u) != 0u;
+    uint bit = arguments.first_row + row;
+    return (Words(arguments.present).at[bit >> 5] >> (bit & 31u) & 1u) != 0u;
 }
 
 void main()
@@ -77,7 +78,7 @@ void main()
             result = scaled * arguments.query_factor;
         }
         if (lane == 0u && first + group < to && takes_part(row, factor))
-            select_push(key_of(result, row));
+            select_push(key_of(result, arguments.first_row + row));
         select_settle(group_count, arguments.k);
     }
     select_flush(arguments.k);

@@ -36,8 +36,10 @@ typedef struct GpuOptions {
     bool validate;         /* with the Khronos validation layers; messages are counted */
     bool stage;            /* through staging memory even where the device's can be mapped */
     uint64_t memory_bytes; /* budget for resident rows; 0: 80 % of the device's heap */
-    uint64_t timeout_ns;   /* longest wait for the device; 0: 10 s */
-    GpuFault *fault;       /* NULL: none */
+    uint64_t
+        chunk_bytes; /* largest single buffer for rows; 0: 1 GiB, less where a device wants less */
+    uint64_t timeout_ns; /* longest wait for the device; 0: 10 s */
+    GpuFault *fault;     /* NULL: none */
 } GpuOptions;
 
 typedef struct GpuInfo {
