@@ -98,6 +98,9 @@ CONTEXTQL_API int
 contextql_connect(contextql *, contextql **out); /* another session on the same open database */
 CONTEXTQL_API int contextql_close(contextql *);  /* a session; with the last one the database */
 CONTEXTQL_API void contextql_error(const contextql *, contextql_error_info *out);
+/* Stops the statement that runs, or the next to run of those now prepared: no interrupt falls into
+ * the gap between prepare and the first step. Forgotten when a statement ends or is reset, and when
+ * one is prepared while no other is open. */
 CONTEXTQL_API void contextql_interrupt(contextql *);
 CONTEXTQL_API int contextql_set(contextql *, const char *setting, const char *value);
 CONTEXTQL_API const char *contextql_get(contextql *, const char *setting);

@@ -111,6 +111,7 @@ int contextql_prepare(contextql *session, const char *text, size_t size, context
         return session_fail(session, error_new(ERROR_MISUSE, "the session has no open database"),
                             CONTEXTQL_RUNTIME);
     if (only_blanks((Str){text, end})) return CONTEXTQL_OK;
+    if (session->statement_count == 0) atomic_store(&session->interrupted, false);
     Arena *arena = arena_create();
     contextql_statement *statement = arena_new(arena, contextql_statement);
     statement->session = session;
@@ -414,7 +415,6 @@ static Error *start(contextql_statement *statement)
 {
     contextql *session = statement->session;
     TRY(check_parameters(statement));
-    atomic_store(&session->interrupted, false);
     statement->started_ns = session->clock->monotonic_ns(session->clock->state);
     int64_t timeout_ns = session->settings.timeout_ns;
     statement->deadline_ns = timeout_ns == 0 ? 0 : statement->started_ns + timeout_ns;
@@ -499,8 +499,10 @@ static int finish(contextql_statement *statement, Error *error)
     else
         error_drop(left);
     statement->state = error == NULL ? STATEMENT_DONE : STATEMENT_FAILED;
+    if (error != NULL) error = why_stopped(statement, error);
+    atomic_store(&statement->session->interrupted, false); /* it was for this run */
     if (error == NULL) return CONTEXTQL_DONE;
-    return session_fail(statement->session, why_stopped(statement, error), CONTEXTQL_RUNTIME);
+    return session_fail(statement->session, error, CONTEXTQL_RUNTIME);
 }
 
 int contextql_step(contextql_statement *statement)
@@ -532,6 +534,7 @@ int contextql_reset(contextql_statement *statement)
         /* A writing statement left half-way is taken back: nobody was told it is done. */
         error_drop(leave_transaction(statement, !statement->plan->writes));
     }
+    atomic_store(&statement->session->interrupted, false);
     statement->state = STATEMENT_PREPARED;
     statement->batch = NULL;
     statement->next = statement->position = 0;
