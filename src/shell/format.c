@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "shell/format.h"
+#include "shell/glyph.h"
 #include "shell/records.h"
 
 static const char *const names[FORMAT_COUNT] = {"table", "markdown", "csv",     "tsv",
@@ -151,7 +152,7 @@ static void add_cell(Table *table, size_t column, size_t from)
             table->text.data[i] = ' ';
     mem_reserve(table->ends, table->end_capacity, table->end_count + 1);
     table->ends[table->end_count++] = table->text.bytes;
-    size_t width = utf8_count(
+    size_t width = glyph_width(
         (Str){table->text.data == NULL ? "" : table->text.data + from, table->text.bytes - from});
     if (width > table->widths[column]) table->widths[column] = width;
 }
@@ -188,7 +189,7 @@ static void put_cell(const Table *table, size_t cell, bool header, bool last, FI
     size_t from = cell == 0 ? 0 : table->ends[cell - 1], bytes = table->ends[cell] - from,
            column = cell % table->columns;
     Str text = {table->text.data + from, bytes};
-    size_t blanks = table->widths[column] - utf8_count(text);
+    size_t blanks = table->widths[column] - glyph_width(text);
     bool right = table->numbers[column] && !header;
     if (right) fprintf(file, "%*s", (int)blanks, "");
     fwrite(text.data, 1, text.bytes, file);
@@ -395,6 +396,23 @@ int format_run(contextql *session, contextql_statement *statement, Str text, For
 
 /* ---- errors ---- */
 
+/* A mark below `length` bytes of `line` from `offset` on: as far to the right as they stand. */
+static void put_mark(FILE *file, Str line, size_t offset, size_t length)
+{
+    size_t marks = glyph_width((Str){line.data + offset, length});
+    fputs("      | ", file);
+    for (size_t at = 0; at < offset;) {
+        bool tab = line.data[at] == '\t';
+        size_t width = glyph_next((Str){line.data, offset}, &at);
+        fprintf(file, "%*s", (int)(tab ? 0 : width), "");
+        if (tab) fputc('\t', file);
+    }
+    fputc('^', file);
+    for (size_t i = 1; i < marks; i++)
+        fputc('~', file);
+    fputc('\n', file);
+}
+
 void format_error(FILE *file, const contextql_error_info *info, const char *kind, const char *name,
                   Str text, size_t first_line)
 {
@@ -414,12 +432,9 @@ void format_error(FILE *file, const contextql_error_info *info, const char *kind
             end++;
         size_t left = end > info->offset ? end - info->offset : 0,
                length = info->length < left ? info->length : left;
-        size_t marks = length == 0 ? 1 : utf8_count((Str){text.data + info->offset, length});
-        fprintf(file, "%5zu | %.*s\n      | %*s^", line, (int)(end - start), text.data + start,
-                (int)column, "");
-        for (size_t i = 1; i < marks; i++)
-            fputc('~', file);
-        fputc('\n', file);
+        Str whole = {text.data + start, end - start};
+        fprintf(file, "%5zu | %.*s\n", line, STR_ARG(whole));
+        put_mark(file, whole, info->offset - start, length);
     }
     if (info->hint[0] != '\0') fprintf(file, "hint: %s\n", info->hint);
 }

@@ -1,83 +1,126 @@
 /*
- * prompt.c - a line editor from libedit: emacs or vi keys as the user's editrc says, history of
- * whole statements.
+ * prompt.c - which of two ways to ask: the editor (editor.c), or plain lines when TERM is unset or
+ * "dumb", where nothing but text may be sent (Emacs' shell, a log, a printer).
  */
 #include "config.h"
 
+#include "shell/editor.h"
 #include "shell/prompt.h"
 #include <errno.h>
-#include <histedit.h>
-#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { HISTORY_ENTRIES = 1000 };
+enum { NAME_BYTES_MAX = 30 }; /* of the database in the prompt: half a line is for the statement */
 
 struct Prompt {
-    EditLine *editor;
-    History *history;
-    char first[64], more[64];
-    bool continued;
+    char first[NAME_BYTES_MAX + 3], more[NAME_BYTES_MAX + 3];
+    bool (*is_whole)(Str text);
+    Past *history;
+    Editor *editor; /* NULL: plain lines */
+    bool sync;      /* marks for test programs, as the editor makes them */
+    uint64_t taken;
 };
 
-static char *prompt_text(EditLine *editor)
+static bool is_dumb(void)
 {
-    Prompt *prompt = NULL;
-    el_get(editor, EL_CLIENTDATA, &prompt);
-    return prompt->continued ? prompt->more : prompt->first;
+    const char *terminal = getenv("TERM");
+    return terminal == NULL || terminal[0] == '\0' || strcmp(terminal, "dumb") == 0;
 }
 
-Prompt *prompt_open(const char *database)
+bool prompt_colour(void)
 {
-    HistEvent event;
-    Prompt *prompt = mem_calloc(1, sizeof *prompt);
+    const char *none = getenv("NO_COLOR");
+    return !is_dumb() && (none == NULL || none[0] == '\0');
+}
+
+static void name_prompts(Prompt *prompt, const char *database)
+{
     const char *slash = strrchr(database, '/'), *name = slash == NULL ? database : slash + 1;
-    setlocale(LC_CTYPE, "");
-    snprintf(prompt->first, sizeof prompt->first, "%.40s> ",
-             strcmp(database, ":memory:") == 0 ? "contextql" : name);
-    snprintf(prompt->more, sizeof prompt->more, "%*s| ", (int)strlen(prompt->first) - 2, "");
-    prompt->editor = el_init("contextql", stdin, stdout, stderr);
-    prompt->history = history_init();
-    history(prompt->history, &event, H_SETSIZE, HISTORY_ENTRIES);
-    history(prompt->history, &event, H_SETUNIQUE, 1);
-    el_set(prompt->editor, EL_CLIENTDATA, prompt);
-    el_set(prompt->editor, EL_PROMPT, prompt_text);
-    el_set(prompt->editor, EL_EDITOR, "emacs");
-    el_set(prompt->editor, EL_SIGNAL, 0);
-    el_set(prompt->editor, EL_HIST, history, prompt->history);
-    el_source(prompt->editor, NULL);
+    if (strcmp(database, ":memory:") == 0) name = "contextql";
+    Str shown = str_from(name);
+    while (shown.bytes > NAME_BYTES_MAX)
+        shown.bytes = utf8_offset(shown, utf8_count(shown) - 1);
+    snprintf(prompt->first, sizeof prompt->first, "%.*s> ", STR_ARG(shown));
+    snprintf(prompt->more, sizeof prompt->more, "%*s| ", (int)utf8_count(shown), "");
+}
+
+Prompt *prompt_open(const char *database, bool (*is_whole)(Str text))
+{
+    Prompt *prompt = mem_calloc(1, sizeof *prompt);
+    name_prompts(prompt, database);
+    prompt->is_whole = is_whole;
+    prompt->history = history_open();
+    prompt->sync = getenv("CONTEXTQL_TEST_SYNC") != NULL;
+    EditorOptions options = {.prompt = str_from(prompt->first),
+                             .colour = prompt_colour(),
+                             .sync = prompt->sync,
+                             .is_whole = is_whole,
+                             .history = prompt->history};
+    if (!is_dumb()) prompt->editor = editor_open(&options);
     return prompt;
 }
 
-PromptResult prompt_read(Prompt *prompt, bool more, Buffer *out)
+/* ---- plain lines ---- */
+
+typedef enum Line { LINE_READ, LINE_INTERRUPTED, LINE_END } Line;
+
+static Line read_line(Prompt *prompt, Buffer *out)
 {
-    int bytes = 0;
-    prompt->continued = more;
+    size_t before = out->bytes;
+    int byte;
     errno = 0;
-    const char *line = el_gets(prompt->editor, &bytes);
-    if (line == NULL || bytes <= 0) {
-        putchar('\n');
-        return errno == EINTR ? PROMPT_INTERRUPTED : PROMPT_END;
+    while ((byte = getchar()) != EOF && byte != '\n')
+        buffer_char(out, (char)byte);
+    prompt->taken += out->bytes - before + (byte == '\n');
+    if (byte == '\n') return buffer_char(out, '\n'), LINE_READ;
+    bool interrupted = ferror(stdin) && errno == EINTR;
+    clearerr(stdin);
+    if (interrupted) return LINE_INTERRUPTED;
+    return out->bytes > before ? LINE_READ : LINE_END;
+}
+
+static void ask(const Prompt *prompt, bool first)
+{
+    fputs(first ? prompt->first : prompt->more, stdout);
+    if (prompt->sync) printf("\033]777;idle;%llu\a", (unsigned long long)prompt->taken);
+    fflush(stdout);
+}
+
+static bool read_plain(Prompt *prompt, Buffer *out)
+{
+    size_t before = out->bytes;
+    for (;;) {
+        ask(prompt, out->bytes == before);
+        Line line = read_line(prompt, out);
+        if (line != LINE_READ) putchar('\n');
+        if (line == LINE_END) return false;
+        if (line == LINE_INTERRUPTED)
+            out->bytes = before;
+        else if (prompt->is_whole((Str){out->data + before, out->bytes - before}))
+            return true;
     }
-    buffer_append(out, line, (size_t)bytes);
-    return PROMPT_LINE;
+}
+
+bool prompt_read(Prompt *prompt, Buffer *out)
+{
+    fflush(stdout);
+    if (prompt->editor == NULL) return read_plain(prompt, out);
+    return editor_read(prompt->editor, out);
+}
+
+void prompt_running(Prompt *prompt)
+{
+    if (prompt->editor != NULL) editor_running(prompt->editor);
 }
 
 void prompt_remember(Prompt *prompt, Str statement)
 {
-    HistEvent event;
-    Buffer text = {0};
-    buffer_str(&text, statement);
-    while (text.bytes > 0 && text.data[text.bytes - 1] == '\n')
-        text.data[--text.bytes] = '\0';
-    for (size_t i = 0; i < text.bytes; i++)
-        if (text.data[i] == '\n') text.data[i] = ' ';
-    if (text.bytes > 0) history(prompt->history, &event, H_ENTER, text.data);
-    buffer_free(&text);
+    history_add(prompt->history, statement);
 }
 
 void prompt_close(Prompt *prompt)
 {
-    el_end(prompt->editor);
-    history_end(prompt->history);
+    editor_close(prompt->editor);
+    history_close(prompt->history);
     mem_free(prompt);
 }

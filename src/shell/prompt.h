@@ -1,15 +1,23 @@
-/* prompt.h - lines from a person, through libedit. The one room of histedit.h. */
+/*
+ * prompt.h - statements from a person at a terminal: edited where the terminal can do it, else
+ * plain lines.
+ */
 #ifndef SHELL_PROMPT_H
 #define SHELL_PROMPT_H
 #include "base/str.h"
 
 typedef struct Prompt Prompt;
-typedef enum PromptResult { PROMPT_LINE, PROMPT_INTERRUPTED, PROMPT_END } PromptResult;
 
-Prompt *prompt_open(const char *database);
-/* Appends a line to `out`; `more`: the statement began on a line before. */
-PromptResult prompt_read(Prompt *prompt, bool more, Buffer *out);
-void prompt_remember(Prompt *prompt,
-                     Str statement); /* a whole statement is one entry of the history */
+/* `is_whole`: does this text end here, or does a further line belong to it? */
+Prompt *prompt_open(const char *database, bool (*is_whole)(Str text));
+/* Appends what was typed, one statement or more; false: the person has ended the session. */
+bool prompt_read(Prompt *prompt, Buffer *out);
+/* Just before what was typed runs. */
+void prompt_running(Prompt *prompt);
+/* One entry of the history. */
+void prompt_remember(Prompt *prompt, Str statement);
 void prompt_close(Prompt *prompt);
+/* May this program write colours to the terminal? Not if NO_COLOR is set (no-color.org), nor if the
+ * terminal is dumb. */
+bool prompt_colour(void);
 #endif

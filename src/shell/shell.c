@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "shell/format.h"
+#include "shell/glyph.h"
 #include "shell/jsonl.h"
 #include "shell/prompt.h"
 #include "shell/shell.h"
@@ -80,6 +81,7 @@ static void show_error(Shell *shell, const char *name, Str text, size_t line)
 {
     contextql_error_info info;
     contextql_error(shell->session, &info);
+    if (shell->interactive && interrupted) fputc('\n', stderr); /* the terminal has echoed ^C */
     format_error(stderr, &info, "error", name, text, line);
     shell->status = info.code == CONTEXTQL_TIMEOUT     ? EXIT_TIMEOUT
                     : info.code == CONTEXTQL_CANCELLED ? EXIT_INTERRUPTED
@@ -129,6 +131,8 @@ static bool run_statement(Shell *shell, Str text, const char *name, size_t line)
     if (statement == NULL) return true;
     bind_params(shell->options, statement);
     running = shell->session;
+    if (interrupted)
+        contextql_interrupt(shell->session); /* Ctrl-C came before there was what to stop */
     int result = format_run(shell->session, statement, text, shell->format, stdout, &rows);
     running = NULL;
     bool good = result == CONTEXTQL_DONE;
@@ -204,22 +208,44 @@ static bool run_lua(Shell *shell, const OptionInput *input)
     return shell->status = EXIT_FAILED, false;
 }
 
+/* Nothing but blanks and comments. */
+static bool is_blank(Str text)
+{
+    contextql_token token;
+    size_t count = 0;
+    for (;;) {
+        if (contextql_tokenize(text.data, text.bytes, &token, 1, &count) != CONTEXTQL_OK)
+            return false;
+        if (count == 0) return true;
+        if (token.kind != CONTEXTQL_TOKEN_COMMENT) return false;
+        text.data += token.offset + token.length;
+        text.bytes -= token.offset + token.length;
+    }
+}
+
+/* Does the last statement of a text end, or does its next line belong to it? */
+static bool is_whole(Str text)
+{
+    size_t end;
+    while (contextql_is_complete(text.data, text.bytes, &end)) {
+        text.data += end;
+        text.bytes -= end;
+        if (end == 0) return true;
+    }
+    return is_blank(text);
+}
+
 static void run_prompt(Shell *shell)
 {
-    Prompt *prompt = prompt_open(shell->options->database);
+    Prompt *prompt = prompt_open(shell->options->database, is_whole);
     Buffer text = {0};
-    printf("ContextQL %s. A statement ends with `;`. Ctrl-D ends the session.\n",
-           contextql_version());
-    for (;;) {
+    if (!shell->options->quiet)
+        printf("ContextQL %s. A statement ends with `;`. Ctrl-D ends the session.\n",
+               contextql_version());
+    while (prompt_read(prompt, &text)) {
         interrupted = 0;
-        PromptResult result = prompt_read(prompt, text.bytes > 0, &text);
-        if (result == PROMPT_END) break;
-        if (result == PROMPT_INTERRUPTED) {
-            buffer_clear(&text);
-            continue;
-        }
-        if (!contextql_is_complete(text.data, text.bytes, NULL)) continue;
         prompt_remember(prompt, buffer_view(&text));
+        prompt_running(prompt);
         run_text(shell, buffer_view(&text), "");
         buffer_clear(&text);
     }
@@ -281,6 +307,7 @@ int shell_run(const Options *options, const ScriptHost *script)
     if (configure(shell.session, (void *)options) != CONTEXTQL_OK)
         return fail_open(shell.session, EXIT_USAGE);
     catch_interrupts();
+    glyph_start();
     if (script != NULL) script->attach(script->state, shell.session);
     bool good = true;
     for (size_t i = 0; i < options->input_count && good; i++) {

@@ -1,0 +1,27 @@
+/*
+ * editor.h - a person edits a statement at a terminal. The one room of histedit.h.
+ *
+ * Keys are those of libedit, emacs or vi as the person's editrc says, with ours for statements of
+ * many lines, characters of many code points, history and undo; man contextql lists them.
+ */
+#ifndef SHELL_EDITOR_H
+#define SHELL_EDITOR_H
+#include "shell/history.h"
+
+typedef struct EditorOptions {
+    Str prompt; /* "papers> " */
+    bool colour;
+    bool sync;                  /* marks for test programs, see repl-tests/README.md */
+    bool (*is_whole)(Str text); /* may Enter submit this text? else it begins a new line */
+    Past *history;              /* borrowed */
+} EditorOptions;
+
+typedef struct Editor Editor;
+Editor *editor_open(const EditorOptions *options); /* NULL: this terminal cannot be edited on */
+void editor_close(Editor *editor);                 /* NULL is welcome */
+/* Appends the statement that was submitted; false: the person has ended the session. Ctrl-C drops
+ * the text and starts anew. */
+bool editor_read(Editor *editor, Buffer *out);
+/* Marks for test programs that a statement begins to run. */
+void editor_running(Editor *editor);
+#endif

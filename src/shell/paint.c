@@ -1,0 +1,240 @@
+/*
+ * paint.c - text, tokens and a cursor become rows.
+ *
+ * One walk over the characters: the style of each is the style of its token, a row ends at a line
+ * break or before the character that does not fit. Styles are switched off at the end of a row and
+ * on again in the next, so that a row can be sent alone. The last column stays empty (screen.c says
+ * why).
+ */
+#include "config.h"
+
+#include "contextql.h"
+#include "shell/glyph.h"
+#include "shell/paint.h"
+
+enum {
+    COLUMNS_MIN = 8, /* narrower terminals are drawn as if they had so many */
+    TAB_COLUMNS = 8
+};
+
+static const char *const styles[] = {
+    [CONTEXTQL_TOKEN_NAME] = "",          [CONTEXTQL_TOKEN_KEYWORD] = "1;34",
+    [CONTEXTQL_TOKEN_STRING] = "32",      [CONTEXTQL_TOKEN_NUMBER] = "36",
+    [CONTEXTQL_TOKEN_PARAMETER] = "1;36", [CONTEXTQL_TOKEN_OPERATOR] = "",
+    [CONTEXTQL_TOKEN_BRACKET] = "",       [CONTEXTQL_TOKEN_COMMENT] = "2",
+    [CONTEXTQL_TOKEN_FUNCTION] = "33",    [CONTEXTQL_TOKEN_LABEL] = "35",
+    [CONTEXTQL_TOKEN_BAD] = "4;31"};
+#define STYLE_PROMPT  "1;32"
+#define STYLE_MARK    "2"
+#define STYLE_BRACKET "1;7"
+#define STYLE_STATUS  "2"
+
+typedef struct Painter {
+    const Picture *picture;
+    Frame *frame;
+    FrameRow *row;
+    size_t columns, indent;
+    contextql_token *tokens;
+    size_t token_count, token; /* `token`: the first that ends behind where we are */
+    size_t bracket[2];         /* offsets of a matched pair; SIZE_MAX: none */
+    const char *style;         /* in force */
+} Painter;
+
+/* ---- styles ---- */
+
+static void set_style(Painter *painter, const char *style)
+{
+    if (!painter->picture->colour || strcmp(style, painter->style) == 0) return;
+    if (painter->style[0] != '\0') buffer_text(&painter->row->bytes, "\033[0m");
+    if (style[0] != '\0') buffer_printf(&painter->row->bytes, "\033[%sm", style);
+    painter->style = style;
+}
+
+/* A text or comment that is still open while it is typed is not wrong yet. */
+static const char *style_of_token(Str text, const contextql_token *token)
+{
+    char first = text.data[token->offset];
+    bool open_text = first == '\'' || first == '"';
+    bool open_comment = first == '/' && token->length > 1;
+    if (token->kind == CONTEXTQL_TOKEN_BAD && open_text) return styles[CONTEXTQL_TOKEN_STRING];
+    if (token->kind == CONTEXTQL_TOKEN_BAD && open_comment) return styles[CONTEXTQL_TOKEN_COMMENT];
+    return styles[token->kind];
+}
+
+static const char *style_at(Painter *painter, size_t at)
+{
+    if (at == painter->bracket[0] || at == painter->bracket[1]) return STYLE_BRACKET;
+    while (painter->token < painter->token_count &&
+           painter->tokens[painter->token].offset + painter->tokens[painter->token].length <= at)
+        painter->token++;
+    if (painter->token == painter->token_count || painter->tokens[painter->token].offset > at)
+        return "";
+    return style_of_token(painter->picture->text, &painter->tokens[painter->token]);
+}
+
+/* ---- tokens and brackets ---- */
+
+static void tokenize(Painter *painter)
+{
+    Str text = painter->picture->text;
+    size_t max = text.bytes / 4 + 64; /* tokens are seldom shorter; else we ask again */
+    for (;;) {
+        painter->tokens = mem_alloc(max * sizeof *painter->tokens);
+        if (contextql_tokenize(text.data, text.bytes, painter->tokens, max,
+                               &painter->token_count) != CONTEXTQL_OK)
+            painter->token_count = 0;
+        if (painter->token_count <= max) return;
+        max = painter->token_count;
+        mem_free(painter->tokens);
+    }
+}
+
+/* With the cursor behind a closing bracket, the pair. Quoted brackets are no tokens of this kind.
+ */
+static void match_brackets(Painter *painter)
+{
+    Str text = painter->picture->text;
+    size_t depth = 0, cursor = painter->picture->cursor;
+    painter->bracket[0] = painter->bracket[1] = SIZE_MAX;
+    if (cursor == 0 || cursor > text.bytes || strchr(")]}", text.data[cursor - 1]) == NULL) return;
+    for (size_t i = painter->token_count; i-- > 0;) {
+        const contextql_token *token = &painter->tokens[i];
+        if (token->kind != CONTEXTQL_TOKEN_BRACKET || token->offset >= cursor) continue;
+        if (depth == 0 && token->offset != cursor - 1) return;
+        bool closing = strchr(")]}", text.data[token->offset]) != NULL;
+        depth = closing ? depth + 1 : depth - 1;
+        if (depth > 0) continue;
+        painter->bracket[0] = token->offset;
+        painter->bracket[1] = cursor - 1;
+        return;
+    }
+}
+
+/* ---- rows ---- */
+
+static void put(Painter *painter, Str bytes, size_t width)
+{
+    buffer_str(&painter->row->bytes, bytes);
+    painter->row->width += width;
+}
+
+static void put_blanks(Painter *painter, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        put(painter, STR(" "), 1);
+}
+
+static void next_row(Painter *painter)
+{
+    set_style(painter, "");
+    painter->row = frame_add(painter->frame);
+}
+
+static void next_line(Painter *painter)
+{
+    next_row(painter);
+    put_blanks(painter, painter->indent - 2);
+    set_style(painter, STYLE_MARK);
+    put(painter, STR("\u2506"), 1);
+    set_style(painter, "");
+    put_blanks(painter, 1);
+}
+
+static void make_room(Painter *painter, size_t width)
+{
+    if (painter->row->width + width < painter->columns) return;
+    next_row(painter);
+    put_blanks(painter, painter->indent);
+}
+
+static void here_is_cursor(Painter *painter)
+{
+    painter->frame->cursor_row = painter->frame->count - 1;
+    painter->frame->cursor_column = painter->row->width;
+}
+
+/* As much of `text` as fits into the row. */
+static void put_clipped(Painter *painter, Str text)
+{
+    for (size_t at = 0; at < text.bytes;) {
+        size_t from = at, width = glyph_next(text, &at);
+        if (painter->row->width + width >= painter->columns) return;
+        bool control = (unsigned char)text.data[from] < 0x20;
+        put(painter, control ? STR(" ") : (Str){text.data + from, at - from}, control ? 1 : width);
+    }
+}
+
+static void put_prompt(Painter *painter)
+{
+    Str prompt = painter->picture->prompt;
+    painter->row = frame_add(painter->frame);
+    set_style(painter, STYLE_PROMPT);
+    while (prompt.bytes > 0 && prompt.data[prompt.bytes - 1] == ' ')
+        prompt.bytes--;
+    put_clipped(painter, prompt);
+    set_style(painter, "");
+    put_blanks(painter, 1);
+    size_t width = painter->row->width;
+    painter->indent = width < 2 || width > painter->columns / 2 ? 2 : width;
+}
+
+/* The character at `from`, `bytes` long: as it is, or in a form that shows what it is. */
+static void put_glyph(Painter *painter, size_t from, size_t bytes, size_t width)
+{
+    unsigned char byte = (unsigned char)painter->picture->text.data[from];
+    bool control = byte < 0x20 || byte == 0x7f, tab = byte == '\t';
+    size_t shown = tab ? TAB_COLUMNS - painter->row->width % TAB_COLUMNS : control ? 2 : width;
+    bool had_cursor = painter->picture->cursor == from;
+    make_room(painter, shown);
+    if (had_cursor || (painter->picture->cursor > from && painter->picture->cursor < from + bytes))
+        here_is_cursor(painter);
+    set_style(painter, style_at(painter, from));
+    if (tab) {
+        put_blanks(painter, shown);
+    } else if (control) {
+        char name[2] = {'^', (char)(byte ^ 0x40)};
+        put(painter, (Str){name, 2}, 2);
+    } else {
+        put(painter, (Str){painter->picture->text.data + from, bytes}, width);
+    }
+}
+
+static void put_text(Painter *painter)
+{
+    Str text = painter->picture->text;
+    for (size_t at = 0; at < text.bytes;) {
+        size_t from = at, width;
+        if (text.data[at] == '\n') {
+            if (painter->picture->cursor == at) here_is_cursor(painter);
+            next_line(painter);
+            at++;
+            continue;
+        }
+        width = glyph_next(text, &at);
+        put_glyph(painter, from, at - from, width);
+    }
+    set_style(painter, "");
+    if (painter->picture->cursor >= text.bytes) here_is_cursor(painter);
+}
+
+void paint(const Picture *picture, Frame *out)
+{
+    Painter painter = {.picture = picture, .frame = out, .style = ""};
+    painter.columns = picture->columns < COLUMNS_MIN ? COLUMNS_MIN : picture->columns;
+    painter.bracket[0] = painter.bracket[1] = SIZE_MAX;
+    frame_clear(out);
+    if (picture->colour) {
+        tokenize(&painter);
+        match_brackets(&painter);
+    }
+    put_prompt(&painter);
+    put_text(&painter);
+    put_clipped(&painter, picture->tail);
+    if (picture->status.bytes > 0) {
+        next_row(&painter);
+        set_style(&painter, STYLE_STATUS);
+        put_clipped(&painter, picture->status);
+        set_style(&painter, "");
+    }
+    mem_free(painter.tokens);
+}
