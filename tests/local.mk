@@ -1,7 +1,7 @@
 # A unit test is one file tests/unit/NAME.c that prints TAP.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); export CONTEXTQL SRCDIR;
-CHECKED = tests/unit/base tests/unit/parser tests/unit/graph tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/kill9
+CHECKED = tests/unit/base tests/unit/parser tests/unit/graph tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/shell tests/kill9
 tests_unit_base_SOURCES = tests/unit/base.c tests/unit/test.h
 tests_unit_base_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_parser_SOURCES = tests/unit/parser.c tests/unit/test.h
@@ -16,16 +16,18 @@ tests_unit_database_SOURCES = tests/unit/database.c tests/unit/test.h
 tests_unit_database_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_segments_SOURCES = tests/unit/segments.c tests/unit/test.h
 tests_unit_segments_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_unit_shell_SOURCES = tests/unit/shell.c tests/unit/test.h
+tests_unit_shell_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_kill9_SOURCES = tests/kill9.c
 tests_kill9_LDADD = src/libengine.la $(ENGINE_LIBS)
-dist_check_SCRIPTS = tests/tidy tests/tck tests/manual repl-tests/run
+dist_check_SCRIPTS = tests/tidy tests/tck tests/manual repl-tests/run repl-tests/tty
 EXTRA_DIST += tests/grammar tests/tck.passing repl-tests examples
 # texts is what tests/corpus asks, not a test of its own.
 check_PROGRAMS = $(CHECKED) tests/texts
 tests_texts_SOURCES = tests/texts.c
 tests_texts_LDADD = src/libengine.la $(ENGINE_LIBS)
 dist_check_SCRIPTS += tests/corpus
-TESTS = $(CHECKED) tests/corpus tests/tidy tests/tck tests/manual repl-tests/run
+TESTS = $(CHECKED) tests/corpus tests/tidy tests/tck tests/manual repl-tests/run repl-tests/tty
 
 # `make fuzz` runs each target for FUZZ_SECONDS; wants --enable-fuzzing with clang.
 FUZZ_SECONDS = 60

@@ -1,0 +1,152 @@
+/* What the shell draws with and reads from: characters and their widths, keys, pictures. */
+#include "config.h"
+
+#include "shell/glyph.c"
+#include "shell/history.c"
+#include "shell/keys.c"
+#include "shell/paint.c"
+#include "shell/screen.c"
+#include "test.h"
+
+static void glyphs(void)
+{
+    Str family = STR("\U0001f468\u200d\U0001f469\u200d\U0001f467x"),
+        flag = STR("\U0001f1e9\U0001f1eay");
+    size_t at = 0;
+    EXPECT(glyph_width(STR("abc")) == 3 && glyph_width(STR("")) == 0);
+    EXPECT(glyph_width(STR("\u65e5\u672c")) == 4);
+    EXPECT(glyph_width(STR("e\u0301a\u0308\u0323")) == 2);
+    EXPECT(glyph_next(family, &at) == 2 && at == family.bytes - 1);
+    EXPECT(glyph_before(family, family.bytes - 1) == 0);
+    at = 0;
+    EXPECT(glyph_next(flag, &at) == 2 && at == flag.bytes - 1);
+    at = 0;
+    EXPECT(glyph_next(STR("\u2764\ufe0f!"), &at) == 2 && at == 6);
+    at = 0;
+    EXPECT(glyph_next(STR("\U0001f44d\U0001f3fd!"), &at) == 2 && at == 8);
+    EXPECT(glyph_width(STR("\xff"
+                           "a")) == 2);
+    EXPECT(glyph_before(STR("ab\n\u65e5"), 6) == 3 && glyph_before(STR("ab\n\u65e5"), 3) == 2);
+    EXPECT(glyph_before(STR("a"), 0) == 0);
+}
+
+static Keys *keys_of(const void *bytes, size_t count)
+{
+    FILE *file = tmpfile(); /* left open: ends with the program */
+    int fd = file == NULL ? -1 : dup(fileno(file));
+    if (fd < 0 || write(fd, bytes, count) != (ssize_t)count || lseek(fd, 0, SEEK_SET) != 0)
+        return NULL;
+    return keys_open(fd);
+}
+
+static void end_keys(Keys *keys)
+{
+    close(keys->fd);
+    keys_close(keys);
+}
+
+static int32_t read_one(Keys *keys)
+{
+    int32_t key, follow;
+    return keys_read(keys, &key, &follow) ? key + (follow << 24) : -1;
+}
+
+static void keys(void)
+{
+    static const char typed[] = "a\u65e5\xff\xc2\x85\033[A\033OB\033[1;5C\033[99~z\033b\033\r";
+    Keys *keys = keys_of(typed, sizeof typed - 1);
+    EXPECT(read_one(keys) == 'a' && read_one(keys) == 0x65e5);
+    EXPECT(read_one(keys) == 0xfffd && read_one(keys) == 0xfffd);
+    EXPECT(read_one(keys) == KEY_UP && read_one(keys) == KEY_DOWN &&
+           read_one(keys) == KEY_WORD_RIGHT);
+    EXPECT(read_one(keys) == KEY_NOTHING && read_one(keys) == 'z');
+    EXPECT(read_one(keys) == KEY_ESCAPE + ('b' << 24) && read_one(keys) == KEY_NEWLINE);
+    EXPECT(read_one(keys) == -1 && keys_taken(keys) == sizeof typed - 1);
+    end_keys(keys);
+}
+
+static size_t pasted(size_t bytes)
+{
+    Buffer typed = {0}, text = {0};
+    buffer_text(&typed, "\033[200~");
+    for (size_t i = 0; i < bytes; i++)
+        buffer_char(&typed, 'x');
+    buffer_text(&typed, "\033[201~q");
+    Keys *keys = keys_of(typed.data, typed.bytes);
+    EXPECT(read_one(keys) == KEY_PASTE);
+    keys_paste(keys, &text);
+    EXPECT(read_one(keys) == 'q');
+    end_keys(keys);
+    size_t kept = text.bytes;
+    buffer_free(&typed);
+    buffer_free(&text);
+    return kept;
+}
+
+static void pastes(void)
+{
+    static const char typed[] = "a\r\nb\rc\nd\n\n\001\te\033[201~";
+    Keys *keys = keys_of(typed, sizeof typed - 1);
+    Buffer text = {0};
+    keys_paste(keys, &text);
+    EXPECT(str_equal(buffer_view(&text), STR("a\nb\nc\nd\n\n\te")));
+    buffer_free(&text);
+    end_keys(keys);
+    EXPECT(pasted(0) == 0 && pasted(1000) == 1000);
+    EXPECT(pasted(PASTE_BYTES_MAX) == PASTE_BYTES_MAX);
+    EXPECT(pasted(PASTE_BYTES_MAX + 1) == PASTE_BYTES_MAX);
+}
+
+static void histories(void)
+{
+    Past *history = history_open();
+    history_add(history, STR("RETURN 1;\n"));
+    history_add(history, STR("MATCH (n)\nRETURN n;"));
+    history_add(history, STR(" \n"));
+    history_add(history, STR("RETURN 1;"));
+    EXPECT(history_count(history) == 2 && str_equal(history_at(history, 1), STR("RETURN 1;")));
+    EXPECT(history_find(history, STR("match"), SIZE_MAX) == 0);
+    EXPECT(history_find(history, STR("return"), 1) == 0);
+    EXPECT(history_find(history, STR("nowhere"), SIZE_MAX) == SIZE_MAX);
+    for (int i = 0; i < HISTORY_ENTRIES_MAX; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "RETURN %d AS x;", i);
+        history_add(history, str_from(text));
+    }
+    EXPECT(history_count(history) == HISTORY_ENTRIES_MAX);
+    EXPECT(str_equal(history_at(history, 0), STR("RETURN 0 AS x;")));
+    history_close(history);
+}
+
+static void pictures(void)
+{
+    Frame frame = {0};
+    Picture picture = {.prompt = STR("p> "),
+                       .text = STR("RETURN\n\u65e5\u672c\u65e5\u672c"),
+                       .cursor = 16,
+                       .columns = 10};
+    paint(&picture, &frame);
+    EXPECT(frame.count == 3 && frame.cursor_row == 2 && frame.cursor_column == 3);
+    EXPECT(str_equal(buffer_view(&frame.rows[0].bytes), STR("p> RETURN")));
+    EXPECT(str_equal(buffer_view(&frame.rows[1].bytes), STR(" \u2506 \u65e5\u672c\u65e5")));
+    EXPECT(str_equal(buffer_view(&frame.rows[2].bytes), STR("   \u672c")));
+    picture.columns = 1; /* drawn as if it had eight */
+    paint(&picture, &frame);
+    EXPECT(frame.count == 4);
+    picture = (Picture){
+        .prompt = STR("p> "), .text = STR("(')')"), .cursor = 5, .columns = 80, .colour = true};
+    paint(&picture, &frame);
+    EXPECT(strstr(frame.rows[0].bytes.data, "\033[1;7m(") != NULL);
+    frame_free(&frame);
+}
+
+int main(void)
+{
+    glyph_start();
+    glyphs();
+    keys();
+    pastes();
+    histories();
+    pictures();
+    return DONE();
+}
