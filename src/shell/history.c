@@ -1,33 +1,42 @@
 /*
- * history.c - an array of texts. Ten thousand are looked through in well below a millisecond, so
- * there is no index.
+ * history.c - an array of texts, and the end of a file.
+ *
+ * Ten thousand texts are looked through in well below a millisecond, so there is no index. Writers
+ * lock the file, append an entry with one write and unlock; readers take whole entries only and
+ * remember how far they have read. A file that was cut is another inode: then it is read anew. A
+ * writer that waited for the lock of a file that was cut meanwhile opens again.
  */
 #include "config.h"
 
+#include "base/map.h"
 #include "shell/history.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Entry {
+    Buffer text;
+    int64_t time_s;
+    double seconds;
+} Entry;
 
 struct Past {
-    Buffer *entries;
+    Entry *entries;
     size_t count, capacity;
+    char *path; /* NULL: no file */
+    ino_t file; /* what we read, and how far */
+    size_t read_bytes;
 };
 
-Past *history_open(void)
-{
-    return mem_calloc(1, sizeof(Past));
-}
-
-void history_close(Past *history)
-{
-    if (history == NULL) return;
-    for (size_t i = 0; i < history->count; i++)
-        buffer_free(&history->entries[i]);
-    mem_free(history->entries);
-    mem_free(history);
-}
+/* ---- the entries ---- */
 
 static void forget(Past *history, size_t i)
 {
-    buffer_free(&history->entries[i]);
+    buffer_free(&history->entries[i].text);
     history->count--;
     memmove(history->entries + i, history->entries + i + 1,
             (history->count - i) * sizeof *history->entries);
@@ -40,17 +49,22 @@ static Str trimmed(Str text)
     return text;
 }
 
-void history_add(Past *history, Str statement)
+static void add(Past *history, Str statement, int64_t time_s, double seconds)
 {
+    Entry entry = {.time_s = time_s, .seconds = seconds};
     Str text = trimmed(statement);
-    Buffer entry = {0};
     if (text.bytes == 0) return;
-    buffer_str(&entry, text);
+    buffer_str(&entry.text, text);
     for (size_t i = history->count; i-- > 0;)
-        if (str_equal(buffer_view(&history->entries[i]), text)) forget(history, i);
+        if (str_equal(buffer_view(&history->entries[i].text), text)) forget(history, i);
     if (history->count == HISTORY_ENTRIES_MAX) forget(history, 0);
     mem_reserve(history->entries, history->capacity, history->count + 1);
     history->entries[history->count++] = entry;
+}
+
+void history_add(Past *history, Str statement)
+{
+    add(history, statement, 0, 0);
 }
 
 size_t history_count(const Past *history)
@@ -60,7 +74,7 @@ size_t history_count(const Past *history)
 
 Str history_at(const Past *history, size_t i)
 {
-    return buffer_view(&history->entries[i]);
+    return buffer_view(&history->entries[i].text);
 }
 
 static bool holds(Str text, Str pattern)
@@ -73,6 +87,234 @@ static bool holds(Str text, Str pattern)
 size_t history_find(const Past *history, Str pattern, size_t before)
 {
     for (size_t i = before < history->count ? before : history->count; i-- > 0;)
-        if (holds(buffer_view(&history->entries[i]), pattern)) return i;
+        if (holds(history_at(history, i), pattern)) return i;
     return SIZE_MAX;
+}
+
+/* ---- entries as text ---- */
+
+static void print_entry(Buffer *out, Str text, int64_t time_s, double seconds)
+{
+    buffer_printf(out, ": %lld:%.3f;", (long long)time_s, seconds);
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.data[i] == '\\' || text.data[i] == '\n') buffer_char(out, '\\');
+        buffer_char(out, text.data[i]);
+    }
+    buffer_char(out, '\n');
+}
+
+/* Reads the entry at *at and moves behind it; false: it is not whole yet. A line that is no entry
+ * gives an empty text. */
+static bool parse_entry(Str file, size_t *at, Entry *out)
+{
+    size_t from = *at, head = 0;
+    long long time_s;
+    double seconds;
+    *out = (Entry){0};
+    char start[64];
+    snprintf(start, sizeof start, "%.*s", (int)(file.bytes - from < 63 ? file.bytes - from : 63),
+             file.data + from);
+    int consumed = 0;
+    bool good = sscanf(start, ": %lld:%lf;%n", &time_s, &seconds, &consumed) == 2 && consumed > 0;
+    if (good) head = (size_t)consumed, out->time_s = time_s, out->seconds = seconds;
+    for (size_t i = from + head; i < file.bytes; i++) {
+        char c = file.data[i];
+        if (c == '\n') {
+            *at = i + 1;
+            if (!good) buffer_clear(&out->text);
+            return true;
+        }
+        if (c == '\\' && ++i == file.bytes) break;
+        buffer_char(&out->text, file.data[i]);
+    }
+    buffer_free(&out->text);
+    return false;
+}
+
+/* ---- the file ---- */
+
+Past *history_open(const char *path)
+{
+    Past *history = mem_calloc(1, sizeof *history);
+    if (path != NULL) history->path = mem_strdup(path);
+    history_refresh(history);
+    return history;
+}
+
+void history_close(Past *history)
+{
+    if (history == NULL) return;
+    for (size_t i = 0; i < history->count; i++)
+        buffer_free(&history->entries[i].text);
+    mem_free(history->entries);
+    mem_free(history->path);
+    mem_free(history);
+}
+
+/* Of entries with the same text the newest stays, and no more than may be; one pass over a whole
+ * file. */
+static void drop_duplicates(Past *history)
+{
+    StrMap *seen = strmap_create();
+    size_t kept = history->count;
+    for (size_t i = history->count; i-- > 0;) {
+        bool room = strmap_count(seen) < HISTORY_ENTRIES_MAX;
+        if (room && strmap_put(seen, history_at(history, i), 0))
+            history->entries[--kept] = history->entries[i];
+        else
+            buffer_free(&history->entries[i].text);
+    }
+    history->count -= kept;
+    memmove(history->entries, history->entries + kept, history->count * sizeof *history->entries);
+    strmap_destroy(seen);
+}
+
+static void take_entries(Past *history, Str file)
+{
+    size_t at = 0;
+    bool first = history->count == 0;
+    Entry entry;
+    while (at < file.bytes && parse_entry(file, &at, &entry)) {
+        if (!first || entry.text.bytes == 0) {
+            add(history, buffer_view(&entry.text), entry.time_s, entry.seconds);
+            buffer_free(&entry.text);
+            continue;
+        }
+        mem_reserve(history->entries, history->capacity, history->count + 1);
+        history->entries[history->count++] = entry;
+    }
+    history->read_bytes += at;
+    if (first) drop_duplicates(history);
+}
+
+/* What the file has behind `from`. */
+static void read_rest(int fd, size_t from, Buffer *out)
+{
+    char chunk[1 << 16];
+    ssize_t bytes;
+    while ((bytes = pread(fd, chunk, sizeof chunk, (off_t)(from + out->bytes))) > 0)
+        buffer_append(out, chunk, (size_t)bytes);
+}
+
+void history_refresh(Past *history)
+{
+    struct stat state;
+    Buffer rest = {0};
+    if (history->path == NULL) return;
+    int fd = open(history->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    if (fstat(fd, &state) == 0 && S_ISREG(state.st_mode)) {
+        bool other = state.st_ino != history->file || (size_t)state.st_size < history->read_bytes;
+        if (other) history->read_bytes = 0;
+        history->file = state.st_ino;
+        if ((size_t)state.st_size > history->read_bytes) {
+            read_rest(fd, history->read_bytes, &rest);
+            take_entries(history, buffer_view(&rest));
+        }
+    }
+    buffer_free(&rest);
+    close(fd);
+}
+
+static Error *failed(const Past *history)
+{
+    return error_hint(error_errno(ERROR_IO, errno, "the history file %s", history->path),
+                      "CONTEXTQL_HISTORY names another; empty: none");
+}
+
+static void make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(path, 0700); /* if it fails, so does opening the file, and that is told */
+        *slash = '/';
+    }
+}
+
+/* Opens and locks the file that now has the name. */
+static Error *open_locked(Past *history, int *out)
+{
+    struct stat opened, named;
+    for (;;) {
+        int fd = open(history->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0) return failed(history);
+        while (flock(fd, LOCK_EX) != 0)
+            if (errno != EINTR) return close(fd), failed(history);
+        if (fstat(fd, &opened) != 0) return close(fd), failed(history);
+        *out = fd;
+        if (stat(history->path, &named) == 0 && named.st_ino == opened.st_ino) return NULL;
+        close(fd);
+    }
+}
+
+static Error *write_all(const Past *history, int fd, Str text)
+{
+    while (text.bytes > 0) {
+        ssize_t bytes = write(fd, text.data, text.bytes);
+        if (bytes < 0 && errno == EINTR) continue;
+        if (bytes <= 0) return failed(history);
+        text.data += bytes;
+        text.bytes -= (size_t)bytes;
+    }
+    return NULL;
+}
+
+/* The newest entries, half of what a file may have, become the file. Its lock is held. */
+static Error *cut_file(Past *history)
+{
+    Buffer text = {0}, path = {0};
+    size_t first = history->count, bytes = 0;
+    while (first > 0 && bytes + history->entries[first - 1].text.bytes < HISTORY_FILE_BYTES_MAX / 2)
+        bytes += history->entries[--first].text.bytes;
+    for (size_t i = first; i < history->count; i++) {
+        const Entry *entry = &history->entries[i];
+        if (entry->text.bytes <= HISTORY_STATEMENT_BYTES_MAX)
+            print_entry(&text, buffer_view(&entry->text), entry->time_s, entry->seconds);
+    }
+    buffer_printf(&path, "%s.new", history->path);
+    int fd = open(path.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    Error *error = fd < 0 ? failed(history) : write_all(history, fd, buffer_view(&text));
+    if (fd >= 0 && close(fd) != 0 && error == NULL) error = failed(history);
+    if (error == NULL && rename(path.data, history->path) != 0) error = failed(history);
+    buffer_free(&text);
+    buffer_free(&path);
+    return error;
+}
+
+/* Does the file end within a line? Somebody's disk was full. */
+static bool is_cut_off(int fd)
+{
+    char last = '\n';
+    off_t end = lseek(fd, 0, SEEK_END);
+    return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n';
+}
+
+static Error *append(Past *history, Str text)
+{
+    int fd = -1;
+    struct stat state;
+    TRY(open_locked(history, &fd));
+    Error *error = is_cut_off(fd) ? write_all(history, fd, STR("\n")) : NULL;
+    if (error == NULL) error = write_all(history, fd, text);
+    history_refresh(history);
+    if (error == NULL && fstat(fd, &state) == 0 && state.st_size > HISTORY_FILE_BYTES_MAX)
+        error = cut_file(history);
+    close(fd); /* and the lock goes */
+    return error;
+}
+
+Error *history_save(Past *history, Str statement, int64_t time_s, double seconds)
+{
+    Buffer entry = {0};
+    Str text = trimmed(statement);
+    if (history->path == NULL || text.bytes == 0 || text.bytes > HISTORY_STATEMENT_BYTES_MAX)
+        return NULL;
+    make_folders(history->path);
+    print_entry(&entry, text, time_s, seconds);
+    Error *error = append(history, buffer_view(&entry));
+    buffer_free(&entry);
+    if (error == NULL) return NULL;
+    mem_free(history->path);
+    history->path = NULL;
+    return error;
 }

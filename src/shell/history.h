@@ -1,16 +1,36 @@
-/* history.h - the statements of before, whole, newest last; one that comes again moves to the end.
+/*
+ * history.h - the statements of before, whole, newest last; one that comes again moves to the end.
+ *
+ * They are kept in a file that all sessions of a person share. An entry is a line
+ *     : TIME:SECONDS;STATEMENT
+ * TIME in seconds since 1970, SECONDS how long it ran; in STATEMENT a line end is `\` and a line
+ * end, and a
+ * `\` is two. zsh writes its history nearly so.
  */
 #ifndef SHELL_HISTORY_H
 #define SHELL_HISTORY_H
+#include "base/error.h"
 #include "base/str.h"
 
-enum { HISTORY_ENTRIES_MAX = 10000 }; /* more are forgotten, oldest first: walking compares all */
+enum {
+    HISTORY_ENTRIES_MAX = 10000, /* more are forgotten, oldest first: walking compares all */
+    HISTORY_STATEMENT_BYTES_MAX =
+        1 << 16, /* longer ones are data: this session knows them, no file */
+    HISTORY_FILE_BYTES_MAX =
+        8 << 20 /* read in some 10 ms; a larger file is cut to its newest half */
+};
 
 typedef struct Past Past;
-Past *history_open(void);
+/* `path`: NULL keeps nothing. The file need not be there. What cannot be read is no history. */
+Past *history_open(const char *path);
 void history_close(Past *history); /* NULL is welcome */
-/* Blanks at the end are cut off; an empty text is not kept. */
+/* For this session only. Blanks at the end are cut off; an empty text is not kept. */
 void history_add(Past *history, Str statement);
+/* Appends to the file (mode 0600, folders 0700 are made), and takes in what other sessions
+ * appended. After an error nothing more is written. */
+Error *history_save(Past *history, Str statement, int64_t time_s, double seconds) MUST_CHECK;
+/* Takes in what other sessions have appended. */
+void history_refresh(Past *history);
 size_t history_count(const Past *history);
 Str history_at(const Past *history, size_t i); /* 0: the oldest; lent until the next change */
 /* The newest below `before` that holds `pattern`, ASCII letters of any case; SIZE_MAX: none. */

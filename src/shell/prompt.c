@@ -44,12 +44,31 @@ static void name_prompts(Prompt *prompt, const char *database)
     snprintf(prompt->more, sizeof prompt->more, "%*s| ", (int)utf8_count(shown), "");
 }
 
+/* NULL: no history is kept. The caller frees it. */
+static char *history_path(void)
+{
+    const char *given = getenv("CONTEXTQL_HISTORY"), *state = getenv("XDG_STATE_HOME"),
+               *home = getenv("HOME");
+    Buffer path = {0};
+    if (given != NULL) return given[0] == '\0' ? NULL : mem_strdup(given);
+    if (state != NULL && state[0] == '/') /* the XDG specification has relative paths ignored */
+        buffer_text(&path, state);
+    else if (home != NULL && home[0] == '/')
+        buffer_printf(&path, "%s/.local/state", home);
+    else
+        return NULL;
+    buffer_text(&path, "/contextql/history");
+    return path.data;
+}
+
 Prompt *prompt_open(const char *database, bool (*is_whole)(Str text))
 {
+    char *path = history_path();
     Prompt *prompt = mem_calloc(1, sizeof *prompt);
     name_prompts(prompt, database);
     prompt->is_whole = is_whole;
-    prompt->history = history_open();
+    prompt->history = history_open(path);
+    mem_free(path);
     prompt->sync = getenv("CONTEXTQL_TEST_SYNC") != NULL;
     EditorOptions options = {.prompt = str_from(prompt->first),
                              .colour = prompt_colour(),
@@ -104,6 +123,7 @@ static bool read_plain(Prompt *prompt, Buffer *out)
 bool prompt_read(Prompt *prompt, Buffer *out)
 {
     fflush(stdout);
+    history_refresh(prompt->history);
     if (prompt->editor == NULL) return read_plain(prompt, out);
     return editor_read(prompt->editor, out);
 }
@@ -113,9 +133,17 @@ void prompt_running(Prompt *prompt)
     if (prompt->editor != NULL) editor_running(prompt->editor);
 }
 
-void prompt_remember(Prompt *prompt, Str statement)
+void prompt_remember(Prompt *prompt, Str text)
 {
-    history_add(prompt->history, statement);
+    history_add(prompt->history, text);
+}
+
+void prompt_save(Prompt *prompt, Str text, int64_t time_s, double seconds)
+{
+    Error *error = history_save(prompt->history, text, time_s, seconds);
+    if (error == NULL) return;
+    fprintf(stderr, "contextql: %s\nhint: %s\n", error_message(error), error_hint_text(error));
+    error_drop(error);
 }
 
 void prompt_close(Prompt *prompt)

@@ -14,8 +14,9 @@ Prompt *prompt_open(const char *database, bool (*is_whole)(Str text));
 bool prompt_read(Prompt *prompt, Buffer *out);
 /* Just before what was typed runs. */
 void prompt_running(Prompt *prompt);
-/* One entry of the history. */
-void prompt_remember(Prompt *prompt, Str statement);
+/* One entry of the history: before it runs for this session, after it ran for all. */
+void prompt_remember(Prompt *prompt, Str text);
+void prompt_save(Prompt *prompt, Str text, int64_t time_s, double seconds);
 void prompt_close(Prompt *prompt);
 /* May this program write colours to the terminal? Not if NO_COLOR is set (no-color.org), nor if the
  * terminal is dumb. */

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "base/clock.h"
 #include "shell/format.h"
 #include "shell/glyph.h"
 #include "shell/jsonl.h"
@@ -25,6 +26,9 @@ typedef struct Shell {
     Format format;
     bool interactive;
     int status;
+    const Clock *clock;
+    Clock frozen_clock; /* CONTEXTQL_TEST_CLOCK, as the session has it */
+    int64_t frozen_wall_ns;
 } Shell;
 
 /* ---- Ctrl-C ---- */
@@ -238,6 +242,7 @@ static bool is_whole(Str text)
 static void run_prompt(Shell *shell)
 {
     Prompt *prompt = prompt_open(shell->options->database, is_whole);
+    const Clock *clock = shell->clock;
     Buffer text = {0};
     if (!shell->options->quiet)
         printf("ContextQL %s. A statement ends with `;`. Ctrl-D ends the session.\n",
@@ -246,7 +251,11 @@ static void run_prompt(Shell *shell)
         interrupted = 0;
         prompt_remember(prompt, buffer_view(&text));
         prompt_running(prompt);
+        int64_t wall_ns = clock->wall_ns(clock->state),
+                begin_ns = clock->monotonic_ns(clock->state);
         run_text(shell, buffer_view(&text), "");
+        int64_t elapsed_ns = clock->monotonic_ns(clock->state) - begin_ns;
+        prompt_save(prompt, buffer_view(&text), wall_ns / 1000000000, (double)elapsed_ns / 1e9);
         buffer_clear(&text);
     }
     shell->status = EXIT_GOOD;
@@ -290,6 +299,16 @@ static int run_jsonl(const Options *options, const contextql_options *how, const
     return jsonl_run(&jsonl, stdin, stdout);
 }
 
+static void choose_clock(Shell *shell)
+{
+    const char *frozen = getenv("CONTEXTQL_TEST_CLOCK");
+    shell->clock = clock_system();
+    if (frozen == NULL || frozen[0] == '\0') return;
+    shell->frozen_wall_ns = strtoll(frozen, NULL, 10) * INT64_C(1000000000);
+    clock_frozen(&shell->frozen_clock, &shell->frozen_wall_ns);
+    shell->clock = &shell->frozen_clock;
+}
+
 int shell_run(const Options *options, const ScriptHost *script)
 {
     contextql_options how = {.read_only = options->read_only, .create = !options->read_only};
@@ -306,6 +325,7 @@ int shell_run(const Options *options, const ScriptHost *script)
         return fail_open(shell.session, EXIT_DATABASE);
     if (configure(shell.session, (void *)options) != CONTEXTQL_OK)
         return fail_open(shell.session, EXIT_USAGE);
+    choose_clock(&shell);
     catch_interrupts();
     glyph_start();
     if (script != NULL) script->attach(script->state, shell.session);

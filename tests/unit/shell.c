@@ -99,7 +99,7 @@ static void pastes(void)
 
 static void histories(void)
 {
-    Past *history = history_open();
+    Past *history = history_open(NULL);
     history_add(history, STR("RETURN 1;\n"));
     history_add(history, STR("MATCH (n)\nRETURN n;"));
     history_add(history, STR(" \n"));
@@ -116,6 +116,51 @@ static void histories(void)
     EXPECT(history_count(history) == HISTORY_ENTRIES_MAX);
     EXPECT(str_equal(history_at(history, 0), STR("RETURN 0 AS x;")));
     history_close(history);
+}
+
+static bool saved(Past *history, Str text)
+{
+    Error *error = history_save(history, text, 1, 0.25);
+    bool good = error == NULL;
+    error_drop(error);
+    return good;
+}
+
+static long file_bytes(const char *path)
+{
+    struct stat state;
+    return stat(path, &state) == 0 ? (long)state.st_size : -1;
+}
+
+/* The file's limits: at the bound and one past it. */
+static void history_files(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/contextql-history-%ld", (long)getpid());
+    Past *one = history_open(path), *two = history_open(path);
+    char *text = mem_alloc(HISTORY_STATEMENT_BYTES_MAX + 1);
+    memset(text, 'x', HISTORY_STATEMENT_BYTES_MAX + 1);
+    EXPECT(saved(one, STR("a\\\nb\\")) && saved(two, STR("c")));
+    history_refresh(one);
+    EXPECT(history_count(one) == 2 && str_equal(history_at(one, 0), STR("a\\\nb\\")));
+    EXPECT(history_count(two) == 2);
+    long before = file_bytes(path);
+    EXPECT(saved(one, (Str){text, HISTORY_STATEMENT_BYTES_MAX + 1}) && file_bytes(path) == before);
+    EXPECT(saved(one, (Str){text, HISTORY_STATEMENT_BYTES_MAX}) && file_bytes(path) > before);
+    bool good = true;
+    for (int i = 0; i < HISTORY_FILE_BYTES_MAX / HISTORY_STATEMENT_BYTES_MAX; i++) {
+        text[0] = (char)('A' + i % 50), text[1] = (char)('A' + i / 50);
+        good = good && saved(one, (Str){text, HISTORY_STATEMENT_BYTES_MAX - 64});
+    }
+    EXPECT(good && file_bytes(path) <= HISTORY_FILE_BYTES_MAX &&
+           file_bytes(path) > HISTORY_FILE_BYTES_MAX / 3);
+    EXPECT(saved(two, STR("the last")));
+    history_refresh(one);
+    EXPECT(str_equal(history_at(one, history_count(one) - 1), STR("the last")));
+    mem_free(text);
+    history_close(one);
+    history_close(two);
+    unlink(path);
 }
 
 static void pictures(void)
@@ -147,6 +192,7 @@ int main(void)
     keys();
     pastes();
     histories();
+    history_files();
     pictures();
     return DONE();
 }
