@@ -104,6 +104,11 @@ CONTEXTQL_API void contextql_error(const contextql *, contextql_error_info *out)
 CONTEXTQL_API void contextql_interrupt(contextql *);
 CONTEXTQL_API int contextql_set(contextql *, const char *setting, const char *value);
 CONTEXTQL_API const char *contextql_get(contextql *, const char *setting);
+typedef struct contextql_setting {
+    const char *name, *values, *meaning;
+} contextql_setting;
+/* The settings one by one, by name; false: there are no more. */
+CONTEXTQL_API bool contextql_setting_at(size_t i, contextql_setting *out);
 typedef bool contextql_progress_fn(void *user, double done); /* true: stop */
 CONTEXTQL_API void contextql_progress(contextql *, contextql_progress_fn *, void *user);
 

@@ -222,13 +222,25 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
     return false;
 }
 
+bool contextql_setting_at(size_t i, contextql_setting *out)
+{
+    static const contextql_setting settings[] = {
+#define SETTING(name, values, meaning) {name, values, meaning},
+#include "contextql/settings.def"
+#undef SETTING
+    };
+    if (i >= sizeof settings / sizeof *settings) return false;
+    *out = settings[i];
+    return true;
+}
+
 int contextql_set(contextql *session, const char *setting, const char *value)
 {
     bool known;
     if (set_one(&session->settings, setting, value, &known)) return CONTEXTQL_OK;
     Error *error = known ? error_new(ERROR_MISUSE, "%s cannot be set to %s", setting, value)
                          : error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", setting),
-                                      "SHOW SETTINGS lists them");
+                                      "the shell's :settings lists them");
     return session_fail(session, error, CONTEXTQL_RUNTIME);
 }
 

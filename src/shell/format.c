@@ -21,6 +21,11 @@ bool format_find(const char *name, Format *out)
     return false;
 }
 
+const char *format_name(Format format)
+{
+    return names[format];
+}
+
 /* ---- values ---- */
 
 static void put_text(Buffer *out, contextql_text text)

@@ -18,6 +18,7 @@ typedef enum Format {
 } Format;
 
 bool format_find(const char *name, Format *out);
+const char *format_name(Format format);
 /* A value as the language shows it: (:Label {key: 1}), [:TYPE], text without quotes at the top. */
 void format_value(Buffer *out, const contextql_value *value, bool quote);
 /* Runs a statement to its end and writes its rows. Gives the result code (CONTEXTQL_DONE when all

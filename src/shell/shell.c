@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "base/clock.h"
+#include "shell/command.h"
 #include "shell/format.h"
 #include "shell/glyph.h"
 #include "shell/jsonl.h"
@@ -18,18 +18,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-typedef struct Shell {
-    const Options *options;
-    contextql *session;
-    const ScriptHost *script;
-    Format format;
-    bool interactive;
-    int status;
-    const Clock *clock;
-    Clock frozen_clock; /* CONTEXTQL_TEST_CLOCK, as the session has it */
-    int64_t frozen_wall_ns;
-} Shell;
 
 /* ---- Ctrl-C ---- */
 
@@ -126,6 +114,13 @@ static void show_counts(const contextql_statement *statement)
     if (separator[0] != '\0') putchar('\n');
 }
 
+static void show_time(const contextql_statement *statement)
+{
+    contextql_stats stats;
+    contextql_statement_stats(statement, &stats);
+    fprintf(stderr, "time: %.3f s\n", (double)stats.elapsed_ns / 1e9);
+}
+
 static bool run_statement(Shell *shell, Str text, const char *name, size_t line)
 {
     contextql_statement *statement = NULL;
@@ -137,26 +132,41 @@ static bool run_statement(Shell *shell, Str text, const char *name, size_t line)
     running = shell->session;
     if (interrupted)
         contextql_interrupt(shell->session); /* Ctrl-C came before there was what to stop */
-    int result = format_run(shell->session, statement, text, shell->format, stdout, &rows);
+    int result = format_run(shell->session, statement, text, shell->format, shell->output, &rows);
     running = NULL;
     bool good = result == CONTEXTQL_DONE;
     if (!good && shell->format != FORMAT_RECORDS) show_error(shell, name, text, line);
     if (!good && shell->format == FORMAT_RECORDS) shell->status = EXIT_FAILED;
     if (good && shell->format != FORMAT_RECORDS) show_warnings(statement, name, text, line);
     if (good && shell->interactive && !shell->options->quiet) show_counts(statement);
+    bool flushed = fflush(shell->output) == 0;
+    if (shell->timer) show_time(statement);
     contextql_finalize(statement);
-    if (fflush(stdout) != 0) return shell->status = EXIT_OUTPUT, false;
+    if (!flushed) return shell->status = EXIT_OUTPUT, false;
     return good;
 }
 
-/* Every statement of a text; false: one failed, and the run ends. */
-static bool run_text(Shell *shell, Str text, const char *name)
+static size_t lines_before(Str text, Str part)
+{
+    size_t lines = 0;
+    for (const char *at = text.data; at < part.data; at++)
+        lines += *at == '\n';
+    return lines;
+}
+
+bool shell_run_text(Shell *shell, Str text, const char *name)
 {
     size_t line = 1;
-    while (text.bytes > 0) {
+    while (text.bytes > 0 && !shell->quit) {
         size_t end;
-        contextql_is_complete(text.data, text.bytes, &end);
-        bool good = run_statement(shell, (Str){text.data, end}, name, line);
+        Str command;
+        bool good;
+        if (command_find(text, &command, &end)) {
+            good = command_run(shell, command, name, line + lines_before(text, command));
+        } else {
+            contextql_is_complete(text.data, text.bytes, &end);
+            good = run_statement(shell, (Str){text.data, end}, name, line);
+        }
         if (!good && (!shell->options->keep_going || shell->status == EXIT_OUTPUT ||
                       shell->status == EXIT_INTERRUPTED))
             return false;
@@ -179,7 +189,7 @@ static bool read_all(FILE *file, Buffer *out)
     return ferror(file) == 0;
 }
 
-static bool run_file(Shell *shell, const char *path)
+bool shell_run_file(Shell *shell, const char *path)
 {
     bool standard = strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "rb");
@@ -191,7 +201,7 @@ static bool run_file(Shell *shell, const char *path)
     bool good = read_all(file, &text);
     if (!good) shell->status = EXIT_FAILED;
     if (!standard) fclose(file);
-    good = good && run_text(shell, buffer_view(&text), standard ? "<stdin>" : path);
+    good = good && shell_run_text(shell, buffer_view(&text), standard ? "<stdin>" : path);
     buffer_free(&text);
     return good;
 }
@@ -227,16 +237,19 @@ static bool is_blank(Str text)
     }
 }
 
-/* Does the last statement of a text end, or does its next line belong to it? */
+/* Does the last statement or command of a text end, or does its next line belong to it? */
 static bool is_whole(Str text)
 {
     size_t end;
-    while (contextql_is_complete(text.data, text.bytes, &end)) {
+    Str command;
+    while (text.bytes > 0) {
+        if (!command_find(text, &command, &end) &&
+            !contextql_is_complete(text.data, text.bytes, &end))
+            return is_blank(text);
         text.data += end;
         text.bytes -= end;
-        if (end == 0) return true;
     }
-    return is_blank(text);
+    return true;
 }
 
 static void run_prompt(Shell *shell)
@@ -245,15 +258,15 @@ static void run_prompt(Shell *shell)
     const Clock *clock = shell->clock;
     Buffer text = {0};
     if (!shell->options->quiet)
-        printf("ContextQL %s. A statement ends with `;`. Ctrl-D ends the session.\n",
+        printf("ContextQL %s. A statement ends with `;`; :help lists the commands.\n",
                contextql_version());
-    while (prompt_read(prompt, &text)) {
+    while (!shell->quit && prompt_read(prompt, &text)) {
         interrupted = 0;
         prompt_remember(prompt, buffer_view(&text));
         prompt_running(prompt);
         int64_t wall_ns = clock->wall_ns(clock->state),
                 begin_ns = clock->monotonic_ns(clock->state);
-        run_text(shell, buffer_view(&text), "");
+        shell_run_text(shell, buffer_view(&text), "");
         int64_t elapsed_ns = clock->monotonic_ns(clock->state) - begin_ns;
         prompt_save(prompt, buffer_view(&text), wall_ns / 1000000000, (double)elapsed_ns / 1e9);
         buffer_clear(&text);
@@ -312,7 +325,7 @@ static void choose_clock(Shell *shell)
 int shell_run(const Options *options, const ScriptHost *script)
 {
     contextql_options how = {.read_only = options->read_only, .create = !options->read_only};
-    Shell shell = {.options = options, .script = script};
+    Shell shell = {.options = options, .script = script, .output = stdout};
     bool terminal = isatty(STDOUT_FILENO);
     if (options->jsonl) return run_jsonl(options, &how, script);
     shell.format = terminal ? FORMAT_TABLE : FORMAT_CSV;
@@ -330,23 +343,26 @@ int shell_run(const Options *options, const ScriptHost *script)
     glyph_start();
     if (script != NULL) script->attach(script->state, shell.session);
     bool good = true;
-    for (size_t i = 0; i < options->input_count && good; i++) {
+    for (size_t i = 0; i < options->input_count && good && !shell.quit; i++) {
         const OptionInput *input = &options->inputs[i];
         if (input->lua) {
             good = run_lua(&shell, input);
             continue;
         }
-        good = input->file ? run_file(&shell, input->text)
-                           : run_text(&shell, str_from(input->text), "<command>");
+        good = input->file ? shell_run_file(&shell, input->text)
+                           : shell_run_text(&shell, str_from(input->text), "<command>");
     }
     if (options->input_count == 0) {
         shell.interactive = isatty(STDIN_FILENO) && terminal && !options->batch;
         if (shell.interactive)
             run_prompt(&shell);
         else
-            run_file(&shell, "-");
+            shell_run_file(&shell, "-");
     }
     if (script != NULL) script->attach(script->state, NULL);
+    Error *error = command_close_output(&shell);
+    if (error != NULL) fprintf(stderr, "contextql: %s\n", error_message(error));
+    error_drop(error);
     if (contextql_close(shell.session) != CONTEXTQL_OK && shell.status == EXIT_GOOD)
         shell.status = EXIT_DATABASE;
     return shell.status;

@@ -1,0 +1,338 @@
+/*
+ * command.c - the commands, one function each, found by name in a table.
+ *
+ * Some of them only run a statement of the language that is long to type: whoever reads `:schema`
+ * can learn SHOW LABELS from it.
+ */
+#include "config.h"
+
+#include "shell/command.h"
+#include <errno.h>
+
+/* What a command was given: the words behind its name. */
+typedef struct Call {
+    Shell *shell;
+    Str rest;        /* all behind the name, blanks cut off at both ends */
+    Str first, last; /* its first word, and what comes behind that */
+} Call;
+
+typedef struct Command {
+    const char *name, *arguments, *meaning;
+    Error *(*run)(const Call *call);
+} Command;
+
+static const Command *commands(size_t *count);
+
+/* ---- finding a command in a text ---- */
+
+static size_t skip_blanks(Str text, size_t at)
+{
+    while (at < text.bytes && strchr(" \t\r\n", text.data[at]) != NULL && text.data[at] != '\0')
+        at++;
+    return at;
+}
+
+static bool starts(Str text, size_t at, const char *with)
+{
+    size_t bytes = strlen(with);
+    return text.bytes - at >= bytes && memcmp(text.data + at, with, bytes) == 0;
+}
+
+static size_t skip_comment(Str text, size_t at)
+{
+    const char *end = starts(text, at, "//") ? "\n" : starts(text, at, "/*") ? "*/" : NULL;
+    if (end == NULL) return at;
+    while (at < text.bytes && !starts(text, at, end))
+        at++;
+    return at < text.bytes ? at + strlen(end) : at;
+}
+
+static size_t line_end(Str text, size_t at)
+{
+    while (at < text.bytes && text.data[at] != '\n')
+        at++;
+    return at;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static Str trimmed(Str text)
+{
+    size_t from = skip_blanks(text, 0);
+    text = (Str){text.data + from, text.bytes - from};
+    while (text.bytes > 0 && strchr(" \t\r\n", text.data[text.bytes - 1]) != NULL)
+        text.bytes--;
+    return text;
+}
+
+/* What hands used to other shells type; no statement is one of these words alone. */
+static const char *meant_by(Str line)
+{
+    static const struct {
+        const char *typed, *meant;
+    } foreign[] = {
+        {"quit", "quit"}, {"exit", "quit"}, {"help", "help"}, {"\\q", "quit"}, {"\\?", "help"}};
+    if (line.bytes > 0 && line.data[line.bytes - 1] == ';') line.bytes--;
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (str_equal_ignore_case(line, str_from(foreign[i].typed))) return foreign[i].meant;
+    return NULL;
+}
+
+bool command_find(Str text, Str *line, size_t *end)
+{
+    size_t at = 0, before;
+    do {
+        before = at;
+        at = skip_comment(text, skip_blanks(text, at));
+    } while (at != before);
+    size_t stop = line_end(text, at);
+    *line = trimmed((Str){text.data + at, stop - at});
+    *end = stop < text.bytes ? stop + 1 : stop;
+    if (line->bytes == 0) return false;
+    bool marked = line->data[0] == ':' || line->data[0] == '.';
+    return (marked && line->bytes > 1 && is_letter(line->data[1])) || meant_by(*line) != NULL;
+}
+
+/* ---- the commands ---- */
+
+static Error *run_help(const Call *call)
+{
+    size_t count, found = 0;
+    const Command *command = commands(&count);
+    FILE *output = call->shell->output;
+    for (size_t i = 0; i < count; i++, command++) {
+        char left[64];
+        Str wanted = call->rest;
+        if (wanted.bytes > 0 && (wanted.data[0] == ':' || wanted.data[0] == '.'))
+            wanted.data++, wanted.bytes--;
+        if (wanted.bytes > 0 && !str_equal_ignore_case(wanted, str_from(command->name))) continue;
+        snprintf(left, sizeof left, ":%s %s", command->name, command->arguments);
+        fprintf(output, "%-26s %s\n", left, command->meaning);
+        found++;
+    }
+    if (found == 0)
+        return error_hint(
+            error_new(ERROR_NAME_UNKNOWN, "no such command: %.*s", STR_ARG(call->rest)),
+            ":help lists them");
+    return NULL;
+}
+
+static Error *run_quit(const Call *call)
+{
+    call->shell->quit = true;
+    return NULL;
+}
+
+static Error *run_mode(const Call *call)
+{
+    char name[32];
+    if (call->rest.bytes == 0)
+        return fprintf(call->shell->output, "%s\n", format_name(call->shell->format)), NULL;
+    snprintf(name, sizeof name, "%.*s", STR_ARG(call->rest));
+    if (format_find(name, &call->shell->format)) return NULL;
+    Buffer all = {0};
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        buffer_printf(&all, "%s%s", i == 0 ? "" : ", ", format_name((Format)i));
+    Error *error =
+        error_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(call->rest)),
+                   "one of %s", all.data);
+    buffer_free(&all);
+    return error;
+}
+
+static char *path_of(Str text)
+{
+    Buffer path = {0};
+    buffer_str(&path, text);
+    return path.data;
+}
+
+Error *command_close_output(Shell *shell)
+{
+    FILE *file = shell->output;
+    shell->output = stdout;
+    if (file == stdout) return NULL;
+    bool good = ferror(file) == 0;
+    if (fclose(file) == 0 && good) return NULL;
+    shell->status = EXIT_OUTPUT;
+    return error_new(ERROR_IO, "the file of :output could not be written whole");
+}
+
+static Error *run_output(const Call *call)
+{
+    Shell *shell = call->shell;
+    TRY(command_close_output(shell));
+    if (call->rest.bytes == 0) return NULL;
+    char *path = path_of(call->rest);
+    FILE *file = fopen(path, "w");
+    Error *error = file != NULL ? NULL : error_errno(ERROR_IO, errno, "the file %s", path);
+    if (file != NULL) shell->output = file;
+    mem_free(path);
+    return error;
+}
+
+static Error *run_read(const Call *call)
+{
+    Shell *shell = call->shell;
+    if (call->rest.bytes == 0)
+        return error_hint(error_new(ERROR_MISUSE, "no file is named"), ":read FILE");
+    if (shell->read_depth == READ_DEPTH_MAX)
+        return error_new(ERROR_MISUSE,
+                         "files that read files may be %d deep: does one read itself?",
+                         READ_DEPTH_MAX);
+    char *path = path_of(call->rest);
+    shell->read_depth++;
+    shell_run_file(shell, path); /* tells what failed */
+    shell->read_depth--;
+    mem_free(path);
+    return NULL;
+}
+
+static Error *run_timer(const Call *call)
+{
+    bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));
+    if (call->rest.bytes == 0)
+        return fprintf(call->shell->output, "%s\n", call->shell->timer ? "on" : "off"), NULL;
+    if (!on && !off)
+        return error_hint(error_new(ERROR_MISUSE, "the timer cannot be %.*s", STR_ARG(call->rest)),
+                          "on or off");
+    call->shell->timer = on;
+    return NULL;
+}
+
+static Error *run_schema(const Call *call)
+{
+    shell_run_text(call->shell, STR("SHOW LABELS; SHOW TYPES; SHOW PROPERTIES;"), "");
+    return NULL;
+}
+
+static Error *run_indexes(const Call *call)
+{
+    shell_run_text(call->shell, STR("SHOW INDEXES;"), "");
+    return NULL;
+}
+
+static Error *last_error(contextql *session)
+{
+    contextql_error_info info;
+    contextql_error(session, &info);
+    return error_hint(error_new((ErrorCode)info.code, "%s", info.message), "%s", info.hint);
+}
+
+static void show_setting(const Shell *shell, const contextql_setting *setting)
+{
+    fprintf(shell->output, "%-13s %-8s %s (%s)\n", setting->name,
+            contextql_get(shell->session, setting->name), setting->meaning, setting->values);
+}
+
+static Error *run_settings(const Call *call)
+{
+    contextql_setting setting;
+    Shell *shell = call->shell;
+    Error *error = NULL;
+    if (call->last.bytes > 0) {
+        char *name = path_of(call->first), *value = path_of(call->last);
+        if (contextql_set(shell->session, name, value) != CONTEXTQL_OK)
+            error = last_error(shell->session);
+        mem_free(name);
+        mem_free(value);
+        return error;
+    }
+    size_t shown = 0;
+    for (size_t i = 0; contextql_setting_at(i, &setting); i++) {
+        if (call->rest.bytes > 0 && !str_equal(call->rest, str_from(setting.name))) continue;
+        show_setting(shell, &setting);
+        shown++;
+    }
+    if (shown > 0) return NULL;
+    return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %.*s", STR_ARG(call->rest)),
+                      ":settings lists them");
+}
+
+/* ---- by name ---- */
+
+static const Command *commands(size_t *count)
+{
+    static const Command rows[] = {
+#define COMMAND(name, arguments, meaning) {#name, arguments, meaning, run_##name},
+#include "contextql/commands.def"
+#undef COMMAND
+    };
+    *count = sizeof rows / sizeof *rows;
+    return rows;
+}
+
+static const Command *find(Str name, const Command **nearest)
+{
+    enum { DISTANCE_MAX = 2 }; /* of a word of six letters more is another word */
+    size_t count, best = DISTANCE_MAX + 1;
+    const Command *rows = commands(&count);
+    *nearest = NULL;
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = str_distance(name, str_from(rows[i].name), DISTANCE_MAX);
+        if (distance == 0) return &rows[i];
+        if (distance < best) best = distance, *nearest = &rows[i];
+    }
+    return NULL;
+}
+
+static Error *unknown(Str name, const Command *nearest)
+{
+    Error *error = error_new(ERROR_NAME_UNKNOWN, "no such command: %.*s", STR_ARG(name));
+    if (nearest != NULL) return error_hint(error, "did you mean :%s?", nearest->name);
+    return error_hint(error, ":help lists them");
+}
+
+static size_t word_end(Str text)
+{
+    size_t at = 0;
+    while (at < text.bytes && strchr(" \t", text.data[at]) == NULL)
+        at++;
+    return at;
+}
+
+static Error *run(Shell *shell, Str line)
+{
+    const Command *nearest;
+    const char *meant = meant_by(line);
+    if (meant != NULL)
+        return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such command: %.*s", STR_ARG(line)),
+                          "did you mean :%s?", meant);
+    Str all = {line.data + 1, line.bytes - 1};
+    /* `;` ends statements; a hand adds it to commands too. */
+    while (all.bytes > 0 && all.data[all.bytes - 1] == ';')
+        all.bytes--;
+    size_t name_bytes = word_end(all);
+    Str name = {all.data, name_bytes};
+    Call call = {.shell = shell,
+                 .rest = trimmed((Str){all.data + name_bytes, all.bytes - name_bytes})};
+    call.first = (Str){call.rest.data, word_end(call.rest)};
+    call.last =
+        trimmed((Str){call.rest.data + call.first.bytes, call.rest.bytes - call.first.bytes});
+    const Command *command = find(name, &nearest);
+    if (command == NULL) return unknown((Str){line.data, name_bytes + 1}, nearest);
+    if (command->arguments[0] == '\0' && call.rest.bytes > 0)
+        return error_new(ERROR_MISUSE, ":%s takes nothing behind it", command->name);
+    return command->run(&call);
+}
+
+bool command_run(Shell *shell, Str line, const char *name, size_t number)
+{
+    int before = shell->status;
+    shell->status = EXIT_GOOD;
+    Error *error = run(shell, line);
+    bool good = error == NULL && shell->status == EXIT_GOOD;
+    if (error != NULL) {
+        if (shell->status == EXIT_GOOD) shell->status = EXIT_FAILED;
+        if (name[0] != '\0') fprintf(stderr, "%s:%zu: ", name, number);
+        fprintf(stderr, "error: %s\n", error_message(error));
+        if (error_hint_text(error)[0] != '\0')
+            fprintf(stderr, "hint: %s\n", error_hint_text(error));
+        error_drop(error);
+    }
+    if (shell->status == EXIT_GOOD) shell->status = before;
+    return good;
+}

@@ -1,0 +1,17 @@
+/*
+ * command.h - what begins with `:` (or `.`, as in other shells) where a statement could begin. A
+ * command ends with its line. All are in contextql/commands.def.
+ */
+#ifndef SHELL_COMMAND_H
+#define SHELL_COMMAND_H
+#include "shell/shell_internal.h"
+
+/* Does a command come next, behind blanks and comments? *line: its text from the `:` on, without
+ * the line end; *end: the offset behind its line. */
+bool command_find(Str text, Str *line, size_t *end);
+/* False: it failed, which was told. `name`, `number`: file and line, for messages; "" at the
+ * prompt. */
+bool command_run(Shell *shell, Str line, const char *name, size_t number);
+/* Results go to standard output again. An error: the file could not be written whole. */
+Error *command_close_output(Shell *shell) MUST_CHECK;
+#endif
