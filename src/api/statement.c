@@ -50,6 +50,7 @@ struct contextql_statement {
     size_t table_rows, table_next;
     Str *table_columns; /* their names; NULL: the plan's */
     uint32_t table_width;
+    ExecutionStats command_stats; /* of a command: COPY counts what it makes */
 
     const contextql_value **shown; /* values of the present row, wrapped when asked for */
     const EntityReader *reader;
@@ -408,6 +409,7 @@ static Error *start_command(contextql_statement *statement)
     statement->table = table.values;
     statement->table_rows = table.row_count;
     statement->table_width = table.column_count;
+    statement->command_stats = table.stats;
     return NULL;
 }
 
@@ -467,8 +469,9 @@ static void note_stats(contextql_statement *statement)
     stats->elapsed_ns = session->clock->monotonic_ns(session->clock->state) - statement->started_ns;
     stats->warning_count = statement->warning_count;
     stats->durability = database_durability(session->database);
-    if (statement->execution == NULL) return;
-    const ExecutionStats *done = execution_stats(statement->execution);
+    const ExecutionStats *done = statement->execution == NULL
+                                     ? &statement->command_stats
+                                     : execution_stats(statement->execution);
     stats->nodes_created = done->nodes_created, stats->nodes_deleted = done->nodes_deleted;
     stats->relationships_created = done->relationships_created;
     stats->relationships_deleted = done->relationships_deleted;
@@ -543,6 +546,7 @@ int contextql_reset(contextql_statement *statement)
     statement->table_rows = statement->table_next = 0;
     statement->environment.writer = NULL;
     statement->stats = (contextql_stats){0};
+    statement->command_stats = (ExecutionStats){0};
     statement->warning_count = 0;
     statement->shown = NULL;
     arena_reset(statement->row_arena);

@@ -414,6 +414,17 @@ static Error *run(Copy *copy)
     return error;
 }
 
+static ExecutionStats stats_of(const Copy *copy)
+{
+    bool nodes = copy->plan->statement == STATEMENT_COPY_NODES;
+    return (ExecutionStats){.nodes_created = nodes ? copy->created : 0,
+                            .relationships_created = nodes ? 0 : copy->created,
+                            .rows_read = copy->read,
+                            .rows_created = copy->created,
+                            .rows_matched = copy->matched,
+                            .rows_skipped = copy->skipped};
+}
+
 Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
                  ExecutionTable *out)
 {
@@ -438,6 +449,6 @@ Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
     row[0] = value_integer((int64_t)copy.read), row[1] = value_integer((int64_t)copy.created),
     row[2] = value_integer((int64_t)copy.matched);
     row[3] = value_integer((int64_t)copy.skipped), row[4] = shown_columns(&copy);
-    *out = (ExecutionTable){row, 1, 5};
+    *out = (ExecutionTable){row, 1, 5, stats_of(&copy)};
     return NULL;
 }

@@ -62,6 +62,7 @@ typedef struct ExecutionTable {
     const Value *values;
     size_t row_count;
     uint32_t column_count;
+    ExecutionStats stats; /* COPY */
 } ExecutionTable;
 Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
                          ExecutionTable *out) MUST_CHECK;

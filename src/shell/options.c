@@ -105,6 +105,8 @@ static bool take(Options *options, const OptionRow *row, const char *value, int 
         options->keep_going = true;
     else if (strcmp(name, "quiet") == 0)
         options->quiet = true;
+    else if (strcmp(name, "stats") == 0)
+        options->stats = true;
     else if (strcmp(name, "timeout") == 0)
         options->timeout = value;
     else if (strcmp(name, "memory-limit") == 0)

@@ -26,7 +26,7 @@ typedef struct Options {
     size_t param_count;
     OptionInput *inputs;
     size_t input_count;
-    bool jsonl, read_only, batch, keep_going, quiet, strict_names;
+    bool jsonl, read_only, batch, keep_going, quiet, stats, strict_names;
     const char *timeout, *memory_limit;
     int argument_count; /* of a .lua script: all behind its name */
     char **arguments;

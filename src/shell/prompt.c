@@ -21,16 +21,16 @@ struct Prompt {
     uint64_t taken;
 };
 
-static bool is_dumb(void)
+bool prompt_can_draw(void)
 {
     const char *terminal = getenv("TERM");
-    return terminal == NULL || terminal[0] == '\0' || strcmp(terminal, "dumb") == 0;
+    return terminal != NULL && terminal[0] != '\0' && strcmp(terminal, "dumb") != 0;
 }
 
 bool prompt_colour(void)
 {
     const char *none = getenv("NO_COLOR");
-    return !is_dumb() && (none == NULL || none[0] == '\0');
+    return prompt_can_draw() && (none == NULL || none[0] == '\0');
 }
 
 static void name_prompts(Prompt *prompt, const char *database)
@@ -75,7 +75,7 @@ Prompt *prompt_open(const char *database, bool (*is_whole)(Str text))
                              .sync = prompt->sync,
                              .is_whole = is_whole,
                              .history = prompt->history};
-    if (!is_dumb()) prompt->editor = editor_open(&options);
+    if (prompt_can_draw()) prompt->editor = editor_open(&options);
     return prompt;
 }
 

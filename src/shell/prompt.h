@@ -21,4 +21,6 @@ void prompt_close(Prompt *prompt);
 /* May this program write colours to the terminal? Not if NO_COLOR is set (no-color.org), nor if the
  * terminal is dumb. */
 bool prompt_colour(void);
+/* May it move the cursor? Not if the terminal is dumb. */
+bool prompt_can_draw(void);
 #endif

@@ -12,6 +12,7 @@
 #include "shell/format.h"
 #include "shell/glyph.h"
 #include "shell/jsonl.h"
+#include "shell/progress.h"
 #include "shell/prompt.h"
 #include "shell/shell.h"
 #include <errno.h>
@@ -121,6 +122,39 @@ static void show_time(const contextql_statement *statement)
     fprintf(stderr, "time: %.3f s\n", (double)stats.elapsed_ns / 1e9);
 }
 
+/* What a load has made, and how fast; true: told. */
+static bool show_made(const Shell *shell, const contextql_statement *statement, Str text)
+{
+    contextql_stats stats;
+    Buffer made = {0};
+    bool wanted = shell->options->stats || (isatty(STDERR_FILENO) && !shell->options->quiet);
+    if (!wanted || !progress_is_load(text)) return false;
+    contextql_statement_stats(statement, &stats);
+    progress_print_made(&made, &stats);
+    bool told = made.bytes > 0;
+    fflush(shell->output);
+    if (told) fputs(made.data, stderr);
+    buffer_free(&made);
+    return told;
+}
+
+/* With a bar on standard error, if that is a terminal that can take it away again. */
+static int run_with_progress(Shell *shell, contextql_statement *statement, Str text, uint64_t *rows)
+{
+    Progress progress;
+    bool bar = !shell->options->quiet && isatty(STDERR_FILENO) && prompt_can_draw();
+    progress_begin(&progress, stderr, shell->clock);
+    if (bar) contextql_progress(shell->session, progress_report, &progress);
+    running = shell->session;
+    if (interrupted)
+        contextql_interrupt(shell->session); /* Ctrl-C came before there was what to stop */
+    int result = format_run(shell->session, statement, text, shell->format, shell->output, rows);
+    running = NULL;
+    contextql_progress(shell->session, NULL, NULL);
+    progress_end(&progress);
+    return result;
+}
+
 static bool run_statement(Shell *shell, Str text, const char *name, size_t line)
 {
     contextql_statement *statement = NULL;
@@ -129,16 +163,13 @@ static bool run_statement(Shell *shell, Str text, const char *name, size_t line)
         return show_error(shell, name, text, line), false;
     if (statement == NULL) return true;
     bind_params(shell->options, statement);
-    running = shell->session;
-    if (interrupted)
-        contextql_interrupt(shell->session); /* Ctrl-C came before there was what to stop */
-    int result = format_run(shell->session, statement, text, shell->format, shell->output, &rows);
-    running = NULL;
+    int result = run_with_progress(shell, statement, text, &rows);
     bool good = result == CONTEXTQL_DONE;
     if (!good && shell->format != FORMAT_RECORDS) show_error(shell, name, text, line);
     if (!good && shell->format == FORMAT_RECORDS) shell->status = EXIT_FAILED;
     if (good && shell->format != FORMAT_RECORDS) show_warnings(statement, name, text, line);
-    if (good && shell->interactive && !shell->options->quiet) show_counts(statement);
+    bool told = good && show_made(shell, statement, text);
+    if (good && !told && shell->interactive && !shell->options->quiet) show_counts(statement);
     bool flushed = fflush(shell->output) == 0;
     if (shell->timer) show_time(statement);
     contextql_finalize(statement);

@@ -5,6 +5,7 @@
 #include "shell/history.c"
 #include "shell/keys.c"
 #include "shell/paint.c"
+#include "shell/progress.c"
 #include "shell/screen.c"
 #include "test.h"
 
@@ -185,6 +186,50 @@ static void pictures(void)
     frame_free(&frame);
 }
 
+static bool bar_is(double done, double seconds, const char *wanted)
+{
+    Buffer text = {0};
+    progress_print(&text, done, seconds);
+    bool same = str_equal(buffer_view(&text), str_from(wanted));
+    buffer_free(&text);
+    return same;
+}
+
+static void bars(void)
+{
+    int64_t now_ns = 1;
+    Clock clock;
+    Progress progress;
+    contextql_stats stats = {
+        .nodes_created = 3, .relationships_created = 1, .elapsed_ns = 500000000};
+    Buffer text = {0};
+    clock_frozen(&clock, &now_ns);
+    FILE *file = tmpfile();
+    EXPECT(bar_is(0.25, 1, " 25 % [#####               ] 3 s left"));
+    EXPECT(bar_is(0, 1, "  0 % [                    ]") &&
+           bar_is(0.0 / 0.0, 1, "  0 % [                    ]"));
+    EXPECT(bar_is(2, 1, "100 % [####################] 0 s left"));
+    progress_begin(&progress, file, &clock);
+    now_ns += first_ns - 1;
+    EXPECT(!progress_report(&progress, 0.5) && ftell(file) == 0);
+    now_ns++;
+    EXPECT(!progress_report(&progress, 0.5) && ftell(file) > 0);
+    long drawn = ftell(file);
+    now_ns += between_ns - 1;
+    EXPECT(!progress_report(&progress, 0.6) && ftell(file) == drawn);
+    now_ns++;
+    EXPECT(!progress_report(&progress, 0.6) && ftell(file) > drawn);
+    drawn = ftell(file);
+    progress_end(&progress);
+    EXPECT(ftell(file) == drawn + 4);
+    fclose(file);
+    progress_print_made(&text, &stats);
+    EXPECT(str_equal(buffer_view(&text), STR("3 nodes, 1 edge in 0.5 s (8/s)\n")));
+    buffer_free(&text);
+    EXPECT(progress_is_load(STR("// c\nload FROM 'x'")) && progress_is_load(STR("COPY :N")));
+    EXPECT(!progress_is_load(STR("EXPLAIN COPY")) && !progress_is_load(STR("")));
+}
+
 int main(void)
 {
     glyph_start();
@@ -194,5 +239,6 @@ int main(void)
     histories();
     history_files();
     pictures();
+    bars();
     return DONE();
 }

@@ -1,0 +1,85 @@
+/*
+ * progress.c - a bar that comes late and goes without a trace.
+ *
+ * What takes less than half a second shows none: it would only flicker. What is left is told from
+ * the pace so far, which for reading a file is a fair guess.
+ */
+#include "config.h"
+
+#include "shell/progress.h"
+
+enum { BAR_COLUMNS = 20 };
+static const int64_t first_ns = 500 * INT64_C(1000000), between_ns = 100 * INT64_C(1000000);
+
+void progress_begin(Progress *progress, FILE *file, const Clock *clock)
+{
+    *progress = (Progress){file, clock, clock->monotonic_ns(clock->state), 0};
+}
+
+void progress_print(Buffer *out, double done, double seconds)
+{
+    if (!(done >= 0)) done = 0; /* not a number, too */
+    if (done > 1) done = 1;
+    int filled = (int)(done * BAR_COLUMNS);
+    buffer_printf(out, "%3d %% [", (int)(done * 100));
+    for (int i = 0; i < BAR_COLUMNS; i++)
+        buffer_char(out, i < filled ? '#' : ' ');
+    buffer_char(out, ']');
+    if (done > 0) buffer_printf(out, " %.0f s left", seconds / done - seconds);
+}
+
+bool progress_report(void *state, double done)
+{
+    Progress *progress = state;
+    int64_t now_ns = progress->clock->monotonic_ns(progress->clock->state);
+    bool first = progress->drawn_ns == 0;
+    if (now_ns - (first ? progress->begin_ns : progress->drawn_ns) <
+        (first ? first_ns : between_ns))
+        return false;
+    Buffer text = {0};
+    buffer_char(&text, '\r');
+    progress_print(&text, done, (double)(now_ns - progress->begin_ns) / 1e9);
+    buffer_text(&text, "\033[K");
+    fwrite(text.data, 1, text.bytes, progress->file);
+    fflush(progress->file);
+    buffer_free(&text);
+    progress->drawn_ns = now_ns;
+    return false;
+}
+
+void progress_end(Progress *progress)
+{
+    if (progress->drawn_ns == 0) return;
+    fputs("\r\033[K", progress->file);
+    fflush(progress->file);
+    progress->drawn_ns = 0;
+}
+
+bool progress_is_load(Str statement)
+{
+    contextql_token token;
+    size_t count = 0;
+    for (;;) {
+        if (contextql_tokenize(statement.data, statement.bytes, &token, 1, &count) !=
+                CONTEXTQL_OK ||
+            count == 0)
+            return false;
+        Str word = {statement.data + token.offset, token.length};
+        if (token.kind != CONTEXTQL_TOKEN_COMMENT)
+            return str_equal_ignore_case(word, STR("COPY")) ||
+                   str_equal_ignore_case(word, STR("LOAD"));
+        statement.data += token.offset + token.length;
+        statement.bytes -= token.offset + token.length;
+    }
+}
+
+void progress_print_made(Buffer *out, const contextql_stats *stats)
+{
+    uint64_t nodes = stats->nodes_created, edges = stats->relationships_created;
+    double seconds = (double)stats->elapsed_ns / 1e9;
+    if (nodes + edges == 0) return;
+    buffer_printf(out, "%llu node%s, %llu edge%s in %.3g s", (unsigned long long)nodes,
+                  nodes == 1 ? "" : "s", (unsigned long long)edges, edges == 1 ? "" : "s", seconds);
+    if (seconds > 0) buffer_printf(out, " (%.0f/s)", (double)(nodes + edges) / seconds);
+    buffer_char(out, '\n');
+}

@@ -1,0 +1,29 @@
+/* progress.h - how far a load is, while it runs, on a terminal; and what it made, when it is done.
+ */
+#ifndef SHELL_PROGRESS_H
+#define SHELL_PROGRESS_H
+#include "base/clock.h"
+#include "base/str.h"
+#include "contextql.h"
+#include <stdio.h>
+
+typedef struct Progress {
+    FILE *file; /* a terminal */
+    const Clock *clock;
+    int64_t begin_ns, drawn_ns; /* drawn_ns 0: nothing stands there */
+} Progress;
+
+/* For contextql_progress: draws a bar after half a second, ten times a second at most. Stops
+ * nothing. */
+bool progress_report(void *progress, double done);
+void progress_begin(Progress *progress, FILE *file, const Clock *clock);
+/* Takes the bar away. */
+void progress_end(Progress *progress);
+/* The bar's text, without line end: "  42 % [########            ] 3 s left". `seconds`: since the
+ * beginning. */
+void progress_print(Buffer *out, double done, double seconds);
+/* Does the statement load a file: does it begin with COPY or LOAD? */
+bool progress_is_load(Str statement);
+/* "3 nodes, 2 edges in 0.5 s (10/s)" and a line end; nothing if nothing was made. */
+void progress_print_made(Buffer *out, const contextql_stats *stats);
+#endif
