@@ -9,3 +9,5 @@ bench_parse_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench: $(BENCHES)
 	bench/vector_scan
 	$(srcdir)/tests/corpus --texts | bench/parse
+	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
+EXTRA_DIST += bench/prompt

@@ -10,8 +10,8 @@
  * Our own functions are bound like libedit's: accept, motions by whole characters and over lines,
  * history, search, undo, paste. Past is not libedit's, which cuts texts at 1024 characters.
  *
- * Ctrl-C and Ctrl-Z are characters while editing (-isig); while a statement runs libedit has given
- * the terminal back, and Ctrl-C is a signal again.
+ * Ctrl-C, Ctrl-Z and Ctrl-S are characters while editing (-isig, -ixon); while a statement runs
+ * libedit has given the terminal back, and Ctrl-C is a signal again.
  *
  * In vi, nothing tells which map is active. After each key that may change it we send KEY_PROBE,
  * bound to one function in the map for inserting, to another in that for commands.
@@ -22,6 +22,7 @@
 #include "shell/glyph.h"
 #include "shell/keys.h"
 #include "shell/paint.h"
+#include <assert.h>
 #include <histedit.h>
 #include <signal.h>
 #include <stdio.h>
@@ -112,6 +113,7 @@ static void take_text(Editor *editor)
 {
     const LineInfoW *info = el_wline(editor->line);
     char bytes[4];
+    assert(info->buffer <= info->cursor && info->cursor <= info->lastchar);
     buffer_clear(&editor->text);
     editor->cursor = 0;
     for (const wchar_t *at = info->buffer; at < info->lastchar; at++) {
@@ -599,7 +601,15 @@ static void handle_resize(Editor *editor)
     if (!resized) return;
     resized = 0;
     screen_resize(editor->screen);
-    el_resize(editor->line);
+}
+
+/* On an empty text vi's `$` of libedit steps before the start, and what comes next would write
+ * there. */
+static void mend_cursor(EditLine *line)
+{
+    const LineInfoW *info = el_wline(line);
+    if (info->cursor < info->buffer) el_cursor(line, (int)(info->buffer - info->cursor));
+    if (info->cursor > info->lastchar) el_cursor(line, (int)(info->lastchar - info->cursor));
 }
 
 /* libedit's reader of characters: paints, waits, decodes. 1: a key; 0: no more. */
@@ -607,6 +617,7 @@ static int read_key(EditLine *line, wchar_t *out)
 {
     Editor *editor = editor_of(line);
     int32_t key, follow;
+    mend_cursor(line);
     if (editor->probe_next) {
         editor->probe_next = false;
         *out = KEY_PROBE;
@@ -667,6 +678,7 @@ static const struct Binding {
     {L"cql-nothing", nothing, true, {KEY_NOTHING, L'\t'}},
     {L"cql-probe-insert", probe_insert, false, {KEY_PROBE}},
     {L"cql-probe-command", probe_command, false, {0}},
+    {L"ed-delete-prev-word", NULL, false, {CONTROL('W')}},
     {L"ed-prev-word", NULL, true, {KEY_WORD_LEFT}},
     {L"em-next-word", NULL, true, {KEY_WORD_RIGHT}},
 };
@@ -677,7 +689,12 @@ static const struct ModeBinding {
 } emacs_bindings[] = {{L"^A", L"cql-home"},
                       {L"^E", L"cql-end"},
                       {L"^B", L"cql-left"},
-                      {L"^F", L"cql-right"}},
+                      {L"^F", L"cql-right"},
+                      /* libedit's regions trust a mark that outlives the text it was set in */
+                      {L"^[w", L"cql-nothing"},
+                      {L"^[W", L"cql-nothing"},
+                      {L"^X^X", L"cql-nothing"},
+                      {L"^@", L"cql-nothing"}},
   command_bindings[] = {{L"j", L"cql-down"}, {L"k", L"cql-up"}, {L"/", L"cql-start-search"}};
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
@@ -713,12 +730,16 @@ static void set_up(Editor *editor)
     const wchar_t *mode = L"";
     el_wset(editor->line, EL_CLIENTDATA, editor);
     el_wset(editor->line, EL_SIGNAL, 0);
+    /* The picture it draws for nobody has a size of its own: in one of a few columns it writes past
+     * the end. */
+    el_wset(editor->line, EL_SETTC, L"li", L"24", NULL);
+    el_wset(editor->line, EL_SETTC, L"co", L"80", NULL);
     el_wset(editor->line, EL_EDITOR, L"emacs");
     el_source(editor->line, NULL);
     el_wget(editor->line, EL_EDITOR, &mode);
     editor->vi = wcscmp(mode, L"vi") == 0;
     bind_keys(editor);
-    el_wset(editor->line, EL_SETTY, L"-d", L"-isig", NULL);
+    el_wset(editor->line, EL_SETTY, L"-d", L"-isig", L"-ixon", NULL);
     el_wset(editor->line, EL_GETCFN, read_key);
 }
 
