@@ -68,6 +68,8 @@ static Str trimmed(Str text)
     return text;
 }
 
+enum { FOREIGN_BYTES_MAX = 8 }; /* the longest of them, a `;` and blanks */
+
 /* What hands used to other shells type; no statement is one of these words alone. */
 static const char *meant_by(Str line)
 {
@@ -88,12 +90,17 @@ bool command_find(Str text, Str *line, size_t *end)
         before = at;
         at = skip_comment(text, skip_blanks(text, at));
     } while (at != before);
-    size_t stop = line_end(text, at);
-    *line = trimmed((Str){text.data + at, stop - at});
-    *end = stop < text.bytes ? stop + 1 : stop;
-    if (line->bytes == 0) return false;
-    bool marked = line->data[0] == ':' || line->data[0] == '.';
-    return (marked && line->bytes > 1 && is_letter(line->data[1])) || meant_by(*line) != NULL;
+    Str rest = {text.data + at, text.bytes - at};
+    bool marked =
+        rest.bytes > 1 && (rest.data[0] == ':' || rest.data[0] == '.') && is_letter(rest.data[1]);
+    /* Before most statements only this much is looked at: a file may be one long line of them. */
+    Str near = {rest.data,
+                !marked && rest.bytes > FOREIGN_BYTES_MAX ? FOREIGN_BYTES_MAX : rest.bytes};
+    size_t stop = line_end(near, 0);
+    if (stop == near.bytes && near.bytes < rest.bytes) return false;
+    *line = trimmed((Str){rest.data, stop});
+    *end = at + stop + (stop < rest.bytes);
+    return marked || meant_by(*line) != NULL;
 }
 
 /* ---- the commands ---- */
