@@ -103,29 +103,65 @@ static void print_entry(Buffer *out, Str text, int64_t time_s, double seconds)
     buffer_char(out, '\n');
 }
 
+static size_t read_digits(Str text, size_t *at, double *out)
+{
+    size_t from = *at;
+    for (*out = 0; *at < text.bytes && text.data[*at] >= '0' && text.data[*at] <= '9'; (*at)++)
+        *out = *out * 10 + (text.data[*at] - '0');
+    return *at - from;
+}
+
+static bool read_char(Str text, size_t *at, char wanted)
+{
+    bool good = *at < text.bytes && text.data[*at] == wanted;
+    *at += good;
+    return good;
+}
+
+/* ": TIME:SECONDS;" at `from`: its bytes, 0 if something else stands there. By hand: thousands are
+ * read before the first prompt. */
+static size_t read_head(Str file, size_t from, Entry *out)
+{
+    size_t at = from, digits;
+    double time_s, whole, fraction = 0;
+    if (!read_char(file, &at, ':') || !read_char(file, &at, ' ')) return 0;
+    if (read_digits(file, &at, &time_s) == 0 || time_s > 1e15 || !read_char(file, &at, ':'))
+        return 0;
+    if (read_digits(file, &at, &whole) == 0) return 0;
+    if (read_char(file, &at, '.'))
+        for (digits = read_digits(file, &at, &fraction); digits > 0; digits--)
+            fraction /= 10;
+    if (!read_char(file, &at, ';')) return 0;
+    out->time_s = (int64_t)time_s, out->seconds = whole + fraction;
+    return at - from;
+}
+
+static size_t plain_bytes(Str file, size_t at)
+{
+    size_t from = at;
+    while (at < file.bytes && file.data[at] != '\n' && file.data[at] != '\\')
+        at++;
+    return at - from;
+}
+
 /* Reads the entry at *at and moves behind it; false: it is not whole yet. A line that is no entry
  * gives an empty text. */
 static bool parse_entry(Str file, size_t *at, Entry *out)
 {
-    size_t from = *at, head = 0;
-    long long time_s;
-    double seconds;
     *out = (Entry){0};
-    char start[64];
-    snprintf(start, sizeof start, "%.*s", (int)(file.bytes - from < 63 ? file.bytes - from : 63),
-             file.data + from);
-    int consumed = 0;
-    bool good = sscanf(start, ": %lld:%lf;%n", &time_s, &seconds, &consumed) == 2 && consumed > 0;
-    if (good) head = (size_t)consumed, out->time_s = time_s, out->seconds = seconds;
-    for (size_t i = from + head; i < file.bytes; i++) {
-        char c = file.data[i];
-        if (c == '\n') {
+    size_t head = read_head(file, *at, out), i = *at + head;
+    while (i < file.bytes) {
+        size_t bytes = plain_bytes(file, i);
+        buffer_append(&out->text, file.data + i, bytes);
+        i += bytes;
+        if (i < file.bytes && file.data[i] == '\n') {
             *at = i + 1;
-            if (!good) buffer_clear(&out->text);
+            if (head == 0) buffer_clear(&out->text);
             return true;
         }
-        if (c == '\\' && ++i == file.bytes) break;
-        buffer_char(&out->text, file.data[i]);
+        if (i + 1 >= file.bytes) break;
+        buffer_char(&out->text, file.data[i + 1]); /* behind a backslash: as it stands */
+        i += 2;
     }
     buffer_free(&out->text);
     return false;
