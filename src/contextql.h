@@ -102,6 +102,7 @@ CONTEXTQL_API void contextql_error(const contextql *, contextql_error_info *out)
  * the gap between prepare and the first step. Forgotten when a statement ends or is reset, and when
  * one is prepared while no other is open. */
 CONTEXTQL_API void contextql_interrupt(contextql *);
+CONTEXTQL_API bool contextql_in_transaction(const contextql *); /* between BEGIN and its end */
 CONTEXTQL_API int contextql_set(contextql *, const char *setting, const char *value);
 CONTEXTQL_API const char *contextql_get(contextql *, const char *setting);
 typedef struct contextql_setting {

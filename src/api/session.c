@@ -68,6 +68,11 @@ void contextql_interrupt(contextql *session)
     atomic_store(&session->interrupted, true);
 }
 
+bool contextql_in_transaction(const contextql *session)
+{
+    return session->transaction != NULL;
+}
+
 void contextql_progress(contextql *session, contextql_progress_fn *progress, void *user)
 {
     session->progress = progress;

@@ -8,20 +8,45 @@
 #include <lua.h>
 #include <lualib.h>
 
+typedef struct StatementBox StatementBox; /* a statement of a script: statement.c */
+
 typedef struct LuaHost { /* one Lua state; its registry holds what C must find again */
     lua_State *L;
     contextql *session;   /* `db` */
     contextql_call *call; /* the procedure that runs: contextql.yield gives its rows */
     int yield_count;
+    StatementBox *statements; /* the open ones */
 } LuaHost;
 
 LuaHost *lua_host_of(lua_State *L);
+
+/* ---- value.c ---- */
 void lua_push_value(lua_State *L, const contextql_value *value);
-/* A new value from the stack; raises a Lua error for what has no counterpart. */
+/* A new value from the stack, the caller's; raises a Lua error for what has no counterpart. */
 contextql_value *lua_take_value(lua_State *L, int index);
-void lua_raise(lua_State *L, contextql *session); /* the session's last error as a Lua error */
-void lua_open_database(
-    lua_State *L); /* adds open() and the methods of databases to the module on top */
+void lua_open_value(lua_State *L); /* adds null, isnull, vector, list, map to the module on top */
+
+/* ---- error.c ---- */
+/* Raises the session's last error; `text` is the statement it was about, or empty. */
+void lua_raise(lua_State *L, contextql *session, Str text);
+int lua_error_traceback(lua_State *L); /* a message handler: adds where the script was */
+Error *lua_error_take(lua_State *L);   /* pops what was raised */
+void lua_open_error(lua_State *L);
+
+/* ---- database.c, statement.c ---- */
+/* Adds open() to the module on top, and what databases and statements can. */
+void lua_open_database(lua_State *L);
+void lua_open_statement(lua_State *L);
 void lua_push_session(lua_State *L, contextql *session, bool owned);
+/* The open session of the database at `index`. */
+contextql *lua_session_at(lua_State *L, int index);
+/* Methods of databases, with the statement's text as the second argument, its parameters, a table,
+ * as the third: query, all, first, value, exec, prepare, explain. */
+extern const luaL_Reg lua_statement_calls[];
+/* Before a session closes: its statements and cursors do. */
+void lua_close_statements(LuaHost *host, const contextql *session);
+/* Runs a statement that gives no rows and has no parameters. */
+void lua_command(lua_State *L, contextql *session, const char *text);
+
 void lua_open_register(lua_State *L); /* adds func, procedure, rank, yield */
 #endif

@@ -154,7 +154,7 @@ static int module_procedure(lua_State *L)
         luaL_error(L, "a procedure has at most %d columns", YIELDS_MAX);
     if (contextql_create_procedure(session, signature, call_procedure, callback, callback_drop) !=
         CONTEXTQL_OK)
-        lua_raise(L, session);
+        lua_raise(L, session, (Str){"", 0});
     return 0;
 }
 
@@ -183,7 +183,7 @@ static int module_func(lua_State *L)
     LuaCallback *callback = callback_new(L, 3);
     if (contextql_create_function(session, lua_tostring(L, -1), call_function, callback,
                                   callback_drop) != CONTEXTQL_OK)
-        lua_raise(L, session);
+        lua_raise(L, session, (Str){"", 0});
     return 0;
 }
 
@@ -216,7 +216,7 @@ static int module_rank(lua_State *L)
     LuaCallback *callback = callback_new(L, function);
     contextql_strategy strategy = {.name = name, .summary = "written in Lua", .score = score_all};
     if (contextql_create_strategy(session, &strategy, callback, callback_drop) != CONTEXTQL_OK)
-        lua_raise(L, session);
+        lua_raise(L, session, (Str){"", 0});
     return 0;
 }
 

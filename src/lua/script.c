@@ -25,41 +25,14 @@ LuaHost *lua_host_of(lua_State *L)
 
 /* ---- the module ---- */
 
-static int module_vector(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_setmetatable(L, "contextql.vector");
-    return 1;
-}
-
-static int module_list(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_setmetatable(L, "contextql.list");
-    return 1;
-}
-
-static int module_isnull(lua_State *L)
-{
-    bool null = lua_isnil(L, 1) || (lua_islightuserdata(L, 1) && lua_touserdata(L, 1) == NULL);
-    lua_pushboolean(L, null);
-    return 1;
-}
-
 static int open_module(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"vector", module_vector}, {"list", module_list}, {"isnull", module_isnull}, {NULL, NULL}};
-    static const char *const kinds[] = {"contextql.list", "contextql.map", "contextql.vector"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        luaL_newmetatable(L, kinds[i]);
-        lua_pop(L, 1);
-    }
-    luaL_newlib(L, functions);
-    lua_pushlightuserdata(L, NULL);
-    lua_setfield(L, -2, "null");
+    lua_newtable(L);
     lua_pushstring(L, contextql_version());
     lua_setfield(L, -2, "version");
+    lua_open_error(L);
+    lua_open_value(L);
+    lua_open_statement(L);
     lua_open_database(L);
     lua_open_register(L);
     return 1;
@@ -67,30 +40,15 @@ static int open_module(lua_State *L)
 
 /* ---- running ---- */
 
-static int with_traceback(lua_State *L)
-{
-    const char *message = lua_tostring(L, 1);
-    luaL_traceback(L, L, message == NULL ? "the script failed" : message, 1);
-    return 1;
-}
-
-static Error *script_error(lua_State *L)
-{
-    const char *message = lua_tostring(L, -1);
-    Error *error = error_new(ERROR_SCRIPT, "%s", message == NULL ? "the script failed" : message);
-    lua_pop(L, 1);
-    return error;
-}
-
 static Error *call_chunk(LuaHost *host, int argc, bool print)
 {
     lua_State *L = host->L;
     int base = lua_gettop(L) - argc;
-    lua_pushcfunction(L, with_traceback);
+    lua_pushcfunction(L, lua_error_traceback);
     lua_insert(L, base);
     int status = lua_pcall(L, argc, print ? LUA_MULTRET : 0, base);
     lua_remove(L, base);
-    if (status != LUA_OK) return script_error(L);
+    if (status != LUA_OK) return lua_error_take(L);
     for (int i = base; print && i <= lua_gettop(L); i++) {
         puts(luaL_tolstring(L, i, NULL));
         lua_pop(L, 1);
@@ -103,7 +61,7 @@ static Error *run(void *state, Str source, const char *chunk, bool print)
 {
     LuaHost *host = &((Box *)state)->lua;
     if (luaL_loadbufferx(host->L, source.data, source.bytes, chunk, "t") != LUA_OK)
-        return script_error(host->L);
+        return lua_error_take(host->L);
     return call_chunk(host, 0, print);
 }
 
@@ -119,13 +77,14 @@ static Error *run_file(void *state, const char *path, int argument_count, char *
         lua_rawseti(L, -2, i + 1);
     }
     lua_setglobal(L, "arg");
-    if (luaL_loadfilex(L, path, "t") != LUA_OK) return script_error(L);
+    if (luaL_loadfilex(L, path, "t") != LUA_OK) return lua_error_take(L);
     return call_chunk(host, 0, false);
 }
 
 static void attach(void *state, void *session)
 {
     LuaHost *host = &((Box *)state)->lua;
+    if (host->session != NULL) lua_close_statements(host, host->session);
     host->session = session;
     if (session == NULL)
         lua_pushnil(host->L);
