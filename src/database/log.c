@@ -94,12 +94,42 @@ static void encode_change(const GraphWriter *writer, const GraphChange *change, 
     }
 }
 
+static void encode_properties(const GraphWriter *writer, ValueKind entity, uint64_t id, Buffer *out)
+{
+    GraphView view = graph_writer_view(writer);
+    for (uint32_t key = 0; key < graph_name_count(view.graph, NAME_KEY); key++) {
+        GraphChange change = {.kind = GRAPH_SET_PROPERTY, .entity = entity, .id = id, .key = key};
+        change.value = graph_property(&view, entity, id, key);
+        if (change.value.kind != VALUE_NULL) encode_change(writer, &change, out);
+    }
+}
+
+/* Rows made many at once stand in the log as if they had been made one by one. */
+static void encode_whole(const GraphWriter *writer, const GraphChange *appended, Buffer *out)
+{
+    GraphView view = graph_writer_view(writer);
+    bool nodes = appended->kind == GRAPH_CREATED_NODE;
+    for (uint32_t i = 0; i < appended->count; i++) {
+        GraphChange change = {.kind = appended->kind, .id = appended->id + i};
+        encode_change(writer, &change, out);
+        if (nodes) {
+            change.kind = GRAPH_SET_LABELS;
+            change.labels = graph_node_labels(&view, change.id, &change.label_count);
+            encode_change(writer, &change, out);
+        }
+        encode_properties(writer, nodes ? VALUE_NODE : VALUE_RELATIONSHIP, change.id, out);
+    }
+}
+
 void log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out)
 {
     encode_names(writer, names, out);
     for (size_t i = 0; i < graph_change_count(writer); i++) {
         GraphChange change = graph_change_at(writer, i);
-        encode_change(writer, &change, out);
+        if (change.whole)
+            encode_whole(writer, &change, out);
+        else
+            encode_change(writer, &change, out);
     }
 }
 

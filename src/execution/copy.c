@@ -1,45 +1,20 @@
 /*
- * copy.c - COPY :Label FROM file, COPY [:TYPE] FROM file.
+ * copy.c - COPY :Label FROM file, COPY [:TYPE] FROM file: rows and columns. What becomes of the rows
+ * is in copy_rows.c.
  *
- * The file is read twice when it holds text: once to find the type that fits every cell of a column
- * (the first of INTEGER, FLOAT, BOOLEAN, STRING; a leading zero means STRING), once to load.
+ * A column has the first type of INTEGER, FLOAT, BOOLEAN, STRING that fits every cell (a leading
+ * zero means STRING). The types that fit the first chunk are taken for those of the file; a later
+ * cell that does not fit shows that they are not, then what was made is taken back, the whole file
+ * is looked at, and loaded again. So most files are read once. JSON lines, where every row may have
+ * other columns, are always looked at first.
+ *
  * Everything happens in the statement's transaction, so a row that does not fit leaves nothing
  * behind, unless on_error is 'skip'.
  */
 #include "config.h"
 
+#include "execution/copy_internal.h"
 #include "execution/files.h"
-#include "execution/operator_internal.h"
-#include "execution/rowfile.h"
-#include <stdio.h>
-
-typedef enum CellType { CELL_INTEGER, CELL_FLOAT, CELL_BOOLEAN, CELL_STRING } CellType;
-
-typedef struct CopyColumn {
-    Str file_name, name; /* in the file; ours (bytes 0: dropped) */
-    CellType type;
-    bool seen;    /* a cell that is not null */
-    bool value;   /* values come typed (JSON lines, vectors): no conversion */
-    uint32_t key; /* property, resolved at the first use */
-} CopyColumn;
-
-typedef struct Copy {
-    Arena *arena, *row_arena;
-    const Plan *plan;
-    const ExecutionEnvironment *environment;
-    GraphWriter *writer;
-    const char *path;
-    Value options;
-    CopyColumn *columns;
-    size_t column_count;
-    Str key, label_column, type_column;
-    bool skip_errors;
-    uint64_t read, created, matched, skipped;
-    uint32_t label;
-    const GraphIndex *index, *from_index, *to_index;
-    Str from_column, to_column;
-    Neighbors found;
-} Copy;
 
 /* ---- options ---- */
 
@@ -99,24 +74,37 @@ static CopyColumn *column_of(Copy *copy, Str file_name)
     return column;
 }
 
-static bool fits(CellType type, Str text)
+static bool is_padded(Str text)
+{
+    Str digits =
+        text.bytes > 0 && text.data[0] == '-' ? (Str){text.data + 1, text.bytes - 1} : text;
+    return digits.bytes > 1 && digits.data[0] == '0' && digits.data[1] != '.';
+}
+
+/* The cell's text as a value of the type; false: it does not fit. */
+static bool parse_cell(CellType type, Str text, Value *out)
 {
     int64_t integer;
     double number;
-    Str digits =
-        text.bytes > 0 && text.data[0] == '-' ? (Str){text.data + 1, text.bytes - 1} : text;
-    bool padded = digits.bytes > 1 && digits.data[0] == '0' && digits.data[1] != '.';
-    if (type == CELL_INTEGER)
-        return !padded && text.data[0] != '+' && integer_parse(text, &integer);
-    if (type == CELL_FLOAT) return !padded && float_parse(text, &number);
-    if (type == CELL_BOOLEAN)
-        return str_equal_ignore_case(text, STR("true")) ||
-               str_equal_ignore_case(text, STR("false"));
+    bool truth = str_equal_ignore_case(text, STR("true"));
+    switch (type) {
+    case CELL_INTEGER:
+        if (is_padded(text) || (text.bytes > 0 && text.data[0] == '+')) return false;
+        return integer_parse(text, &integer) ? (*out = value_integer(integer), true) : false;
+    case CELL_FLOAT:
+        if (is_padded(text)) return false;
+        return float_parse(text, &number) ? (*out = value_float(number), true) : false;
+    case CELL_BOOLEAN:
+        *out = value_boolean(truth);
+        return truth || str_equal_ignore_case(text, STR("false"));
+    case CELL_STRING: break;
+    }
     return true;
 }
 
 static void widen(CopyColumn *column, Value cell)
 {
+    Value parsed;
     if (cell.kind == VALUE_NULL) return;
     if (cell.kind != VALUE_STRING) {
         column->value = true;
@@ -124,200 +112,120 @@ static void widen(CopyColumn *column, Value cell)
     }
     if (!column->seen) column->type = CELL_INTEGER;
     column->seen = true;
-    while (column->type != CELL_STRING && !fits(column->type, value_text(cell)))
-        column->type = column->type == CELL_INTEGER ? CELL_FLOAT
-                       : column->type == CELL_FLOAT && !fits(CELL_BOOLEAN, value_text(cell))
-                           ? CELL_STRING
-                           : column->type + 1;
+    while (column->type != CELL_STRING && !parse_cell(column->type, value_text(cell), &parsed))
+        column->type =
+            column->type == CELL_INTEGER ? CELL_FLOAT
+            : column->type == CELL_FLOAT && !parse_cell(CELL_BOOLEAN, value_text(cell), &parsed)
+                ? CELL_STRING
+                : column->type + 1;
 }
 
-/* A column of numbers that meets a boolean, or the other way round, is text: types are found anew
- * for such a file. */
+static void widen_chunk(Copy *copy, const RowChunk *chunk)
+{
+    for (uint32_t c = 0; c < chunk->column_count; c++) {
+        CopyColumn *column = column_of(copy, chunk->columns[c]);
+        for (uint32_t r = 0; r < chunk->row_count; r++)
+            widen(column, chunk->cells[r * (size_t)chunk->column_count + c]);
+    }
+}
+
+static void end_types(Copy *copy)
+{
+    for (size_t i = 0; i < copy->column_count; i++)
+        if (!copy->columns[i].seen) copy->columns[i].type = CELL_STRING;
+}
+
+static Error *infer_rows(Copy *copy, RowFile *file)
+{
+    Value row;
+    for (;; arena_reset(copy->row_arena)) {
+        TRY(rowfile_next(file, copy->row_arena, &row));
+        if (row.kind != VALUE_MAP) return NULL;
+        for (uint32_t i = 0; i < row.aux; i++)
+            widen(column_of(copy, row.as.entries[i].key), row.as.entries[i].value);
+    }
+}
+
+static Error *infer_chunks(Copy *copy, RowFile *file)
+{
+    RowChunk chunk;
+    for (;; arena_reset(copy->row_arena)) {
+        TRY(rowfile_chunk(file, copy->row_arena, &chunk));
+        if (chunk.row_count == 0) return NULL;
+        widen_chunk(copy, &chunk);
+    }
+}
+
+/* By every row of the file. A column of numbers that meets a boolean, or the other way round, is
+ * text. */
 static Error *infer(Copy *copy)
 {
     RowFile *file;
-    Value row;
     TRY(rowfile_open(copy->path, copy->options, &file));
-    Error *error = NULL;
-    while ((error = rowfile_next(file, copy->row_arena, &row)) == NULL && row.kind == VALUE_MAP) {
-        for (uint32_t i = 0; i < row.aux; i++)
-            widen(column_of(copy, row.as.entries[i].key), row.as.entries[i].value);
-        arena_reset(copy->row_arena);
-    }
+    Error *error = rowfile_has_chunks(file) ? infer_chunks(copy, file) : infer_rows(copy, file);
     rowfile_close(file);
+    arena_reset(copy->row_arena);
     if (error != NULL && copy->skip_errors) { /* told again, row by row, when loading */
         error_drop(error);
         error = NULL;
     }
-    for (size_t i = 0; i < copy->column_count; i++)
-        if (!copy->columns[i].seen) copy->columns[i].type = CELL_STRING;
+    end_types(copy);
     return error;
 }
 
-static bool converted(const CopyColumn *column, Value cell, Value *out)
+/* ---- chunks ---- */
+
+/* As many rows of JSON as make a chunk; the columns are those of the file, in our order. */
+static Error *gather_chunk(Copy *copy, RowFile *file, RowChunk *chunk)
 {
-    int64_t integer = 0;
-    double number = 0;
-    *out = cell;
-    if (cell.kind != VALUE_STRING || column->value || column->type == CELL_STRING) return true;
-    if (!fits(column->type, value_text(cell))) return false;
-    if (column->type == CELL_INTEGER)
-        integer_parse(value_text(cell), &integer), *out = value_integer(integer);
-    if (column->type == CELL_FLOAT)
-        float_parse(value_text(cell), &number), *out = value_float(number);
-    if (column->type == CELL_BOOLEAN) *out = value_boolean((value_text(cell).data[0] | 32) == 't');
-    return true;
-}
-
-/* ---- rows ---- */
-
-static Error *set_cell(Copy *copy, ValueKind kind, uint64_t id, CopyColumn *column, Value value)
-{
-    Value stored;
-    if (value.kind == VALUE_NULL) return NULL;
-    TRY(storable(value, &stored));
-    if (column->key == GRAPH_NAME_UNKNOWN)
-        column->key = graph_name_intern(copy->writer, NAME_KEY, column->name);
-    graph_set_property(copy->writer, kind, id, column->key, stored);
-    return NULL;
-}
-
-static Error *find_key(Copy *copy, const GraphIndex *index, Value key, uint64_t *out, bool *found)
-{
-    GraphView view = graph_writer_view(copy->writer);
-    copy->found.count = 0;
-    graph_seek(&view, index, key, &copy->found);
-    *found = copy->found.count > 0;
-    if (*found) *out = copy->found.nodes[0];
-    return NULL;
-}
-
-static Value cell_named(Copy *copy, const Value *cells, Str name, bool *there)
-{
-    *there = false;
-    for (size_t i = 0; i < copy->column_count; i++)
-        if (str_equal(copy->columns[i].name, name)) return *there = true, cells[i];
-    return value_null();
-}
-
-static Error *copy_node(Copy *copy, const Value *cells)
-{
-    uint64_t id;
-    bool found = false, there;
-    if (copy->key.bytes > 0) {
-        Value key = cell_named(copy, cells, copy->key, &there);
-        if (key.kind == VALUE_NULL)
-            return error_new(ERROR_BAD_FILE, "the key %.*s is empty", STR_ARG(copy->key));
-        TRY(find_key(copy, copy->index, key, &id, &found));
-    }
-    if (found)
-        copy->matched++;
-    else {
-        TRY(graph_create_node(copy->writer, &copy->label, 1, &id));
-        copy->created++;
-    }
-    if (copy->label_column.bytes > 0) {
-        Value label = cell_named(copy, cells, copy->label_column, &there);
-        if (label.kind == VALUE_STRING)
-            graph_add_label(copy->writer, id,
-                            graph_name_intern(copy->writer, NAME_LABEL, value_text(label)));
-    }
-    for (size_t i = 0; i < copy->column_count; i++)
-        if (copy->columns[i].name.bytes > 0)
-            TRY(set_cell(copy, VALUE_NODE, id, &copy->columns[i], cells[i]));
-    return NULL;
-}
-
-static Error *end_node(Copy *copy, const GraphIndex *index, const Value *cells, Str column,
-                       uint64_t *out)
-{
-    bool there, found;
-    Value key = cell_named(copy, cells, column, &there);
-    if (key.kind == VALUE_NULL)
-        return error_new(ERROR_BAD_FILE, "the end %.*s is empty", STR_ARG(column));
-    TRY(find_key(copy, index, key, out, &found));
-    if (found) return NULL;
-    Buffer text = {0};
-    value_print(&text, key, true);
-    Error *error = error_new(ERROR_BAD_FILE, "no node has %.*s = %s", STR_ARG(column), text.data);
-    buffer_free(&text);
-    return error;
-}
-
-static Error *copy_relationship(Copy *copy, const Value *cells)
-{
-    uint64_t from, to, id;
-    bool there;
-    Str type = copy->plan->name;
-    TRY(end_node(copy, copy->from_index, cells, copy->from_column, &from));
-    TRY(end_node(copy, copy->to_index, cells, copy->to_column, &to));
-    Value named = cell_named(copy, cells, copy->type_column, &there);
-    if (copy->type_column.bytes > 0 && named.kind == VALUE_STRING) type = value_text(named);
-    TRY(graph_create_relationship(copy->writer, graph_name_intern(copy->writer, NAME_TYPE, type),
-                                  from, to, &id));
-    copy->created++;
-    for (size_t i = 0; i < copy->column_count; i++) {
-        Str name = copy->columns[i].name;
-        bool property = name.bytes > 0 && !str_equal(name, copy->from_column) &&
-                        !str_equal(name, copy->to_column) && !str_equal(name, copy->type_column);
-        if (property) TRY(set_cell(copy, VALUE_RELATIONSHIP, id, &copy->columns[i], cells[i]));
-    }
-    return NULL;
-}
-
-static Error *copy_row(Copy *copy, Value row)
-{
-    Value *cells = arena_array(copy->row_arena, Value, copy->column_count + 1);
-    for (size_t i = 0; i < copy->column_count; i++) {
-        const Value *cell = value_map_get(row, copy->columns[i].file_name);
-        if (!converted(&copy->columns[i], cell == NULL ? value_null() : *cell, &cells[i]))
-            return error_new(ERROR_BAD_FILE, "%.*s does not fit its column",
-                             STR_ARG(copy->columns[i].name));
-    }
-    return copy->plan->statement == STATEMENT_COPY_NODES ? copy_node(copy, cells)
-                                                         : copy_relationship(copy, cells);
-}
-
-enum { WARNINGS_MAX = 10, REPORT_ROWS = 4096 };
-
-/* A row that failed is taken back and counted, or ends the statement. */
-static Error *row_failed(Copy *copy, const RowFile *file, Error *error, size_t savepoint)
-{
-    char text[512];
-    if (!copy->skip_errors) {
-        Error *placed = rowfile_bad(file, error_message(error));
-        error_hint(placed, "USING {on_error: 'skip'} leaves such rows out");
-        error_drop(error);
-        return placed;
-    }
-    graph_rollback_to(copy->writer, savepoint);
-    copy->skipped++;
-    snprintf(text, sizeof text, "%s: row %llu left out: %.300s", copy->path,
-             (unsigned long long)copy->read, error_message(error));
-    if (copy->skipped <= WARNINGS_MAX && copy->environment->warn != NULL)
-        copy->environment->warn(copy->environment->session, ERROR_ROW_SKIPPED, text, "");
-    error_drop(error);
-    return NULL;
-}
-
-static Error *copy_rows(Copy *copy, RowFile *file)
-{
-    const ExecutionEnvironment *environment = copy->environment;
-    for (;;) {
+    size_t width = copy->column_count;
+    Str *names = arena_array(copy->row_arena, Str, width + 1);
+    for (size_t c = 0; c < width; c++)
+        names[c] = copy->columns[c].file_name;
+    *chunk = (RowChunk){.columns = names, .column_count = (uint32_t)width, .first_row = copy->read};
+    chunk->cells = arena_array(copy->row_arena, Value, ROWFILE_CHUNK_ROWS_MAX * (width + 1));
+    while (chunk->row_count < ROWFILE_CHUNK_ROWS_MAX) {
         Value row;
-        arena_reset(copy->row_arena);
         TRY(rowfile_next(file, copy->row_arena, &row));
         if (row.kind == VALUE_NULL) return NULL;
-        copy->read++;
-        size_t savepoint = graph_savepoint(copy->writer);
-        Error *error = copy_row(copy, row);
-        if (error != NULL) TRY(row_failed(copy, file, error, savepoint));
-        if (copy->read % REPORT_ROWS != 0) continue;
-        if (environment->interrupt != NULL &&
-            environment->interrupt->stop(environment->interrupt->state))
-            return error_new(ERROR_CANCELLED, "the statement was cancelled");
-        if (environment->progress != NULL)
-            environment->progress(environment->session, rowfile_done(file), copy->read);
+        for (size_t c = 0; c < width; c++) {
+            const Value *cell = value_map_get(row, copy->columns[c].file_name);
+            if (cell != NULL) chunk->cells[chunk->row_count * width + c] = *cell;
+        }
+        chunk->row_count++;
+    }
+    return NULL;
+}
+
+static Error *next_chunk(Copy *copy, RowFile *file, RowChunk *chunk)
+{
+    arena_reset(copy->row_arena);
+    return rowfile_has_chunks(file) ? rowfile_chunk(file, copy->row_arena, chunk)
+                                    : gather_chunk(copy, file, chunk);
+}
+
+/* Where each of our columns stands in the chunk: the last of that name counts. */
+static void place_columns(Copy *copy, const RowChunk *chunk)
+{
+    for (size_t i = 0; i < copy->column_count; i++)
+        for (uint32_t c = 0; c < chunk->column_count; c++)
+            if (str_equal(chunk->columns[c], copy->columns[i].file_name)) copy->columns[i].at = c;
+}
+
+/* Turns the chunk's text into values. Rows with a cell that does not fit its column are marked bad,
+ * if they can be; else *fits becomes false. */
+static void convert(Copy *copy, RowChunk *chunk, bool *fits)
+{
+    *fits = true;
+    for (size_t i = 0; i < copy->column_count; i++) {
+        const CopyColumn *column = &copy->columns[i];
+        bool unseen = !column->seen && !column->value && !copy->inferred;
+        if (column->type == CELL_STRING && !unseen) continue;
+        for (uint32_t r = 0; r < chunk->row_count; r++) {
+            Value *cell = &chunk->cells[r * (size_t)chunk->column_count + column->at];
+            if (cell->kind == VALUE_NULL || (cell->kind != VALUE_STRING && !unseen)) continue;
+            if (unseen || !parse_cell(column->type, value_text(*cell), cell)) *fits = false;
+        }
     }
 }
 
@@ -401,17 +309,76 @@ static Value shown_columns(const Copy *copy)
     return value_map(entries, count);
 }
 
-static Error *run(Copy *copy)
+static Error *load_chunk(Copy *copy, RowFile *file, RowChunk *chunk, bool *fits)
+{
+    const ExecutionEnvironment *environment = copy->environment;
+    convert(copy, chunk, fits);
+    if (!*fits) return NULL;
+    TRY(copy_chunk(copy, file, chunk));
+    copy->read += chunk->row_count;
+    if (environment->interrupt != NULL &&
+        environment->interrupt->stop(environment->interrupt->state))
+        return error_new(ERROR_CANCELLED, "the statement was cancelled");
+    if (environment->progress != NULL)
+        environment->progress(environment->session, rowfile_done(file), copy->read);
+    return NULL;
+}
+
+/* *fits false: the types taken for the file's are not, and nothing was made. */
+static Error *load(Copy *copy, RowFile *file, bool *fits)
+{
+    RowChunk chunk;
+    *fits = true;
+    TRY(next_chunk(copy, file, &chunk));
+    if (!copy->inferred) {
+        widen_chunk(copy, &chunk);
+        end_types(copy);
+    }
+    TRY(prepare_keys(copy));
+    place_columns(copy, &chunk);
+    size_t savepoint = graph_savepoint(copy->writer);
+    while (chunk.row_count > 0) {
+        TRY(load_chunk(copy, file, &chunk, fits));
+        if (!*fits) {
+            graph_rollback_to(copy->writer, savepoint);
+            copy->read = copy->created = copy->matched = copy->skipped = 0;
+            return NULL;
+        }
+        TRY(next_chunk(copy, file, &chunk));
+    }
+    graph_settle(copy->writer);
+    return NULL;
+}
+
+static Error *load_file(Copy *copy, bool *fits)
 {
     RowFile *file;
-    TRY(check_options(copy));
-    copy->skip_errors = str_equal(text_option(copy, "on_error"), STR("skip"));
-    TRY(infer(copy));
-    TRY(prepare_keys(copy));
     TRY(rowfile_open(copy->path, copy->options, &file));
-    Error *error = copy_rows(copy, file);
+    if (!copy->inferred && !rowfile_has_chunks(file)) {
+        Error *error = infer(copy);
+        copy->inferred = true;
+        if (error != NULL) {
+            rowfile_close(file);
+            return error;
+        }
+    }
+    Error *error = load(copy, file, fits);
     rowfile_close(file);
     return error;
+}
+
+static Error *run(Copy *copy)
+{
+    bool fits;
+    TRY(check_options(copy));
+    copy->skip_errors = str_equal(text_option(copy, "on_error"), STR("skip"));
+    TRY(load_file(copy, &fits));
+    if (fits) return NULL;
+    copy->column_count = 0;
+    TRY(infer(copy));
+    copy->inferred = true;
+    TRY(load_file(copy, &fits));
+    return fits ? NULL : error_new(ERROR_BAD_FILE, "%s changed while it was read", copy->path);
 }
 
 static ExecutionStats stats_of(const Copy *copy)
@@ -443,7 +410,6 @@ Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
     copy.row_arena = arena_create();
     Error *error = run(&copy);
     arena_destroy(copy.row_arena);
-    neighbors_free(&copy.found);
     TRY(error);
     Value *row = arena_array(arena, Value, 5);
     row[0] = value_integer((int64_t)copy.read), row[1] = value_integer((int64_t)copy.created),

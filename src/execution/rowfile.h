@@ -1,5 +1,5 @@
 /*
- * rowfile.h - files read row by row: one map a row.
+ * rowfile.h - files read row by row: one map a row, or a chunk of rows as cells.
  *
  *     csv, tsv     RFC 4180 cells, every one a STRING or null (an empty unquoted cell)
  *     jsonl        one object a line
@@ -8,7 +8,7 @@
  *     raw          {type, dimensions} say what it is; no header
  *
  * Nothing in a file is trusted: what does not fit is ERROR_BAD_FILE with file and row. Memory is
- * bounded by the longest row.
+ * bounded by the longest row and some megabytes.
  */
 #ifndef EXECUTION_ROWFILE_H
 #define EXECUTION_ROWFILE_H
@@ -16,7 +16,8 @@
 
 enum {
     ROWFILE_ROW_BYTES_MAX = 64 << 20, /* a longer row is a file that is not what it seems */
-    ROWFILE_COLUMNS_MAX = 4096
+    ROWFILE_COLUMNS_MAX = 4096,
+    ROWFILE_CHUNK_ROWS_MAX = 2048
 };
 
 typedef struct RowFile RowFile;
@@ -24,8 +25,22 @@ typedef struct RowFile RowFile;
 Error *rowfile_open(const char *path, Value options, RowFile **out) MUST_CHECK;
 /* The next row, or null at the end; it lives in `arena`. */
 Error *rowfile_next(RowFile *file, Arena *arena, Value *row) MUST_CHECK;
+
+/* Rows whose columns are the same: the r-th row's c-th cell is cells[r * column_count + c]. */
+typedef struct RowChunk {
+    const Str *columns;
+    uint32_t column_count, row_count; /* row_count 0: the end */
+    Value *cells;                     /* the caller may put others there */
+    uint64_t first_row;               /* counted from 0 */
+} RowChunk;
+/* Whether the format has chunks: all but JSON lines. */
+bool rowfile_has_chunks(const RowFile *file);
+/* The next rows, as many as are at hand, at most ROWFILE_CHUNK_ROWS_MAX. Cells live until the next
+ * call, in `arena` or in the file's buffer. A bad row is an error once those before it were given. */
+Error *rowfile_chunk(RowFile *file, Arena *arena, RowChunk *out) MUST_CHECK;
+
 double rowfile_done(const RowFile *file); /* share of the bytes read */
 void rowfile_close(RowFile *file);        /* NULL is welcome */
-/* "file:row" for messages. */
-Error *rowfile_bad(const RowFile *file, const char *what);
+/* "file: row N: what"; rows are counted from 0 here and from 1 for people. */
+Error *rowfile_bad(const RowFile *file, uint64_t row, const char *what);
 #endif

@@ -1,4 +1,4 @@
-/* rowfile_internal.h - shared by rowfile.c and rowfile_text.c. */
+/* rowfile_internal.h - shared by rowfile.c, rowfile_text.c and rowfile_vector.c. */
 #ifndef EXECUTION_ROWFILE_INTERNAL_H
 #define EXECUTION_ROWFILE_INTERNAL_H
 #include "execution/rowfile.h"
@@ -26,7 +26,8 @@ typedef enum ElementType {
 } ElementType;
 
 typedef struct Cell {
-    size_t from, bytes; /* in the record */
+    char *text;
+    size_t bytes;
     bool quoted;
 } Cell;
 
@@ -35,16 +36,23 @@ struct RowFile {
     const char *path;
     FILE *file;
     RowFormat format;
-    uint64_t row, bytes_read, bytes_total;
+    uint64_t row, bytes_total;
     bool limited;
     int64_t left;
+    Error *waiting; /* of a row behind those given out */
+    /* What was read and not yet used: data[begin, end), and a zero byte behind it. */
+    char *data;
+    size_t begin, end, capacity;
+    uint64_t bytes_read; /* up to `end` */
+    bool ended;          /* nothing comes behind `end` */
     /* separated values */
     char delimiter, quote;
     bool header, lists;
+    bool stops[256]; /* bytes that may end an unquoted cell */
     Str null_text;
     Str *columns;
     size_t column_count;
-    Buffer record;
+    Buffer record; /* a line of JSON */
     Cell *cells;
     size_t cell_count, cell_capacity;
     /* vectors */
@@ -55,7 +63,25 @@ struct RowFile {
     bool rows_known;
 };
 
+/* Reads on until `bytes` are at hand or the file has ended. What lay in the buffer may move. */
+Error *rowfile_fill(RowFile *file, size_t bytes);
+static inline size_t rowfile_at_hand(const RowFile *file)
+{
+    return file->end - file->begin;
+}
+
+/* ---- rowfile_text.c ---- */
 Error *rowfile_text_begin(RowFile *file); /* reads the header line */
 Error *rowfile_separated_row(RowFile *file, Arena *arena, Value *row);
+Error *rowfile_separated_chunk(RowFile *file, Arena *arena, uint32_t max, RowChunk *out);
 Error *rowfile_json_row(RowFile *file, Arena *arena, Value *row);
+
+/* ---- rowfile_vector.c ---- */
+Error *rowfile_vector_begin(RowFile *file, Value options); /* reads the header, if there is one */
+/* One vector; *more false: there are none left. */
+Error *rowfile_vector(RowFile *file, Arena *arena, Value *out, bool *more);
+
+/* ---- options ---- */
+Str rowfile_option_text(Value options, const char *name, Str fallback);
+int64_t rowfile_option_integer(Value options, const char *name, int64_t fallback);
 #endif

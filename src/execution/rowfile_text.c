@@ -4,84 +4,146 @@
 #include "base/json.h"
 #include "execution/rowfile_internal.h"
 
-static int next_byte(RowFile *file)
-{
-    int c = getc_unlocked(file->file);
-    file->bytes_read += c != EOF;
-    return c;
-}
-
 /* ---- separated values ---- */
 
-static Error *end_cell(RowFile *file, size_t from, bool quoted)
+static Error *end_cell(RowFile *file, char *text, size_t bytes, bool quoted)
 {
-    if (file->cell_count == ROWFILE_COLUMNS_MAX) return rowfile_bad(file, "too many columns");
+    if (file->cell_count == ROWFILE_COLUMNS_MAX)
+        return rowfile_bad(file, file->row, "too many columns");
     mem_reserve(file->cells, file->cell_capacity, file->cell_count + 1);
-    file->cells[file->cell_count++] = (Cell){from, file->record.bytes - from, quoted};
+    file->cells[file->cell_count++] = (Cell){text, bytes, quoted};
     return NULL;
 }
 
-/* Inside quotes everything but a quote is text; two quotes are one. Gives the byte behind the
- * closing quote. */
-static Error *quoted_cell(RowFile *file, int *next)
+/* Where a record's scan stands. `cut`: the buffer ends within the record, and the file goes on. */
+typedef struct Scan {
+    char *at, *end;
+    bool cut;
+} Scan;
+
+/* Inside quotes everything but a quote is text; two quotes are one. Goes behind the closing quote.
+ */
+static Error *quoted_cell(RowFile *file, Scan *scan)
 {
+    char *begin = ++scan->at;
     for (;;) {
-        int c = next_byte(file);
-        if (c == EOF) return rowfile_bad(file, "a quoted cell has no end");
-        if (c == file->quote) {
-            *next = next_byte(file);
-            if (*next != file->quote) return NULL;
+        char *quote = memchr(scan->at, file->quote, (size_t)(scan->end - scan->at));
+        if (quote == NULL || (quote + 1 == scan->end && !file->ended)) {
+            scan->cut = !file->ended;
+            return scan->cut ? NULL : rowfile_bad(file, file->row, "a quoted cell has no end");
         }
-        buffer_char(&file->record, (char)c);
-        if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
-            return rowfile_bad(file, "longer than 64 MiB");
+        scan->at = quote + 1;
+        if (scan->at < scan->end && *scan->at == file->quote) {
+            scan->at++;
+            continue;
+        }
+        return end_cell(file, begin, (size_t)(quote - begin), true);
     }
 }
 
-/* One record into file->record and file->cells; *more false: the file has ended. */
-static Error *read_record(RowFile *file, bool *more)
+static Error *plain_cell(RowFile *file, Scan *scan)
 {
-    int c = next_byte(file);
-    buffer_clear(&file->record);
-    file->cell_count = 0;
-    *more = c != EOF;
-    if (!*more) return NULL;
-    for (;;) {
-        size_t from = file->record.bytes;
-        bool quoted = c == file->quote;
-        if (quoted) TRY(quoted_cell(file, &c));
-        while (!quoted && c != EOF && c != file->delimiter && c != '\n' && c != '\r') {
-            if (c == '\0') return rowfile_bad(file, "a zero byte: this is no text");
-            buffer_char(&file->record, (char)c);
-            if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
-                return rowfile_bad(file, "longer than 64 MiB");
-            c = next_byte(file);
-        }
-        TRY(end_cell(file, from, quoted));
-        if (c == '\r') c = next_byte(file);
-        if (c == '\n' || c == EOF) break;
-        if (c != file->delimiter) return rowfile_bad(file, "something stands behind a quoted cell");
-        c = next_byte(file);
+    char *begin = scan->at;
+    while (!file->stops[(unsigned char)*scan->at])
+        scan->at++;
+    if (scan->at == scan->end)
+        scan->cut = !file->ended;
+    else if (*scan->at == '\0')
+        return rowfile_bad(file, file->row, "a zero byte: this is no text");
+    return end_cell(file, begin, (size_t)(scan->at - begin), false);
+}
+
+/* Goes behind what ends a cell; *last: it ends the record, too. */
+static Error *end_of_cell(const RowFile *file, Scan *scan, bool *last)
+{
+    if (scan->at < scan->end && *scan->at == '\r') scan->at++;
+    *last = scan->at == scan->end || *scan->at == '\n';
+    if (scan->at == scan->end) {
+        scan->cut = !file->ended;
+        return NULL;
     }
-    if (file->record.bytes > 0 && !utf8_valid(buffer_view(&file->record)))
-        return rowfile_bad(file, "not UTF-8");
+    if (!*last && *scan->at != file->delimiter)
+        return rowfile_bad(file, file->row, "something stands behind a quoted cell");
+    scan->at++;
+    return NULL;
+}
+
+/* The cells of the record that begins where the buffer does, as they stand there. */
+static Error *scan_record(RowFile *file, Scan *scan)
+{
+    bool last = false;
+    *scan = (Scan){file->data + file->begin, file->data + file->end, false};
+    file->cell_count = 0;
+    while (!last && !scan->cut) {
+        if (scan->at < scan->end && *scan->at == file->quote)
+            TRY(quoted_cell(file, scan));
+        else
+            TRY(plain_cell(file, scan));
+        if (!scan->cut) TRY(end_of_cell(file, scan, &last));
+    }
+    return NULL;
+}
+
+static void unquote(const RowFile *file, Cell *cell)
+{
+    char *end = cell->text + cell->bytes, *from = memchr(cell->text, file->quote, cell->bytes);
+    if (from == NULL) return;
+    char *to = from;
+    while (from < end) {
+        if (*from == file->quote) from++; /* the first of two */
+        *to++ = *from++;
+    }
+    cell->bytes = (size_t)(to - cell->text);
+}
+
+/* One record into file->cells; *more false: nothing is left. With `still`, the buffer may not move:
+ * a record that is not whole in it is left for later, as if it were not there. */
+static Error *read_record(RowFile *file, bool still, bool *more)
+{
+    Scan scan;
+    *more = false;
+    if (rowfile_at_hand(file) == 0 && still) return NULL;
+    TRY(rowfile_fill(file, 1));
+    if (rowfile_at_hand(file) == 0) return NULL;
+    TRY(scan_record(file, &scan));
+    while (scan.cut) {
+        if (still) return NULL;
+        if (rowfile_at_hand(file) > ROWFILE_ROW_BYTES_MAX)
+            return rowfile_bad(file, file->row, "longer than 64 MiB");
+        TRY(rowfile_fill(file, 2 * rowfile_at_hand(file)));
+        TRY(scan_record(file, &scan));
+    }
+    char *begin = file->data + file->begin;
+    if (!utf8_valid((Str){begin, (size_t)(scan.at - begin)}))
+        return rowfile_bad(file, file->row, "not UTF-8");
+    for (size_t i = 0; i < file->cell_count; i++)
+        if (file->cells[i].quoted) unquote(file, &file->cells[i]);
+    file->begin += (size_t)(scan.at - begin);
+    *more = true;
     return NULL;
 }
 
 static Str cell_text(const RowFile *file, size_t i)
 {
-    return (Str){(file->record.data == NULL ? "" : file->record.data) + file->cells[i].from,
-                 file->cells[i].bytes};
+    return (Str){file->cells[i].text, file->cells[i].bytes};
+}
+
+/* A byte order mark says nothing about UTF-8, but editors write one. */
+static Error *skip_mark(RowFile *file)
+{
+    TRY(rowfile_fill(file, 3));
+    if (rowfile_at_hand(file) >= 3 && memcmp(file->data + file->begin, "\xef\xbb\xbf", 3) == 0)
+        file->begin += 3;
+    return NULL;
 }
 
 Error *rowfile_text_begin(RowFile *file)
 {
     bool more;
+    TRY(skip_mark(file));
     if (!file->header) return NULL;
-    TRY(read_record(file, &more));
-    if (!more) return rowfile_bad(file, "the file is empty");
-    if (file->cells[0].bytes >= 3 && memcmp(file->record.data, "\xef\xbb\xbf", 3) == 0)
-        file->cells[0].from += 3, file->cells[0].bytes -= 3;
+    TRY(read_record(file, false, &more));
+    if (!more) return rowfile_bad(file, file->row, "the file is empty");
     file->column_count = file->cell_count;
     file->columns = arena_array(file->arena, Str, file->column_count);
     for (size_t i = 0; i < file->column_count; i++)
@@ -97,40 +159,69 @@ static void name_columns(RowFile *file)
         file->columns[i] = str_from(arena_printf(file->arena, "c%zu", i));
 }
 
-static Value cell_value(const RowFile *file, Arena *arena, size_t i)
+static Value cell_value(const RowFile *file, size_t i)
 {
     Str text = cell_text(file, i);
     if (!file->cells[i].quoted && str_equal(text, file->null_text)) return value_null();
-    return value_string(str_copy(arena, text));
+    return value_string(text);
+}
+
+/* The next record that is a row: no empty line, and as many cells as there are columns. */
+static Error *read_row(RowFile *file, bool still, bool *more)
+{
+    bool empty;
+    do {
+        TRY(read_record(file, still, more));
+        if (!*more) return NULL;
+        if (file->columns == NULL) name_columns(file);
+        empty = file->cell_count == 1 && file->cells[0].bytes == 0 && !file->cells[0].quoted &&
+                file->column_count > 1;
+    } while (empty);
+    if (file->cell_count == file->column_count) return NULL;
+    char what[96];
+    snprintf(what, sizeof what, "%zu cells where there are %zu columns", file->cell_count,
+             file->column_count);
+    return rowfile_bad(file, file->row, what);
 }
 
 Error *rowfile_separated_row(RowFile *file, Arena *arena, Value *row)
 {
     bool more;
-    TRY(read_record(file, &more));
+    TRY(read_row(file, false, &more));
     if (!more) return NULL;
-    if (file->columns == NULL) name_columns(file);
-    if (file->cell_count == 1 && file->cells[0].bytes == 0 && !file->cells[0].quoted &&
-        file->column_count > 1) {
-        return rowfile_separated_row(file, arena, row); /* an empty line */
-    }
-    if (file->cell_count != file->column_count) {
-        char what[96];
-        snprintf(what, sizeof what, "%zu cells where there are %zu columns", file->cell_count,
-                 file->column_count);
-        return rowfile_bad(file, what);
-    }
+    size_t count = file->cell_count;
     if (file->lists) {
-        Value *items = arena_array(arena, Value, file->cell_count);
-        for (size_t i = 0; i < file->cell_count; i++)
-            items[i] = cell_value(file, arena, i);
-        *row = value_list(items, file->cell_count);
+        Value *items = arena_array(arena, Value, count);
+        for (size_t i = 0; i < count; i++)
+            items[i] = value_copy(arena, cell_value(file, i));
+        *row = value_list(items, count);
         return NULL;
     }
-    ValueEntry *entries = arena_array(arena, ValueEntry, file->cell_count);
-    for (size_t i = 0; i < file->cell_count; i++)
-        entries[i] = (ValueEntry){file->columns[i], cell_value(file, arena, i)};
-    *row = value_map(entries, file->cell_count);
+    ValueEntry *entries = arena_array(arena, ValueEntry, count);
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (ValueEntry){file->columns[i], value_copy(arena, cell_value(file, i))};
+    *row = value_map(entries, count);
+    return NULL;
+}
+
+Error *rowfile_separated_chunk(RowFile *file, Arena *arena, uint32_t max, RowChunk *out)
+{
+    while (out->row_count < max) {
+        bool more = false;
+        Error *error = read_row(file, out->row_count > 0, &more);
+        if (error != NULL && out->row_count == 0) return error;
+        file->waiting = error;
+        if (error != NULL || !more) return NULL;
+        if (out->cells == NULL) {
+            out->columns = file->columns;
+            out->column_count = (uint32_t)file->column_count;
+            out->cells = arena_alloc(arena, max * file->column_count * sizeof *out->cells);
+        }
+        Value *cells = out->cells + out->row_count++ * file->column_count;
+        for (size_t i = 0; i < file->column_count; i++)
+            cells[i] = cell_value(file, i);
+        file->row++;
+    }
     return NULL;
 }
 
@@ -166,27 +257,40 @@ static Value value_of(Arena *arena, const Json *json)
     return value_null();
 }
 
+/* A line into file->record, without what ends it; *more false: the file has ended. */
+static Error *read_line(RowFile *file, bool *more)
+{
+    buffer_clear(&file->record);
+    for (;;) {
+        TRY(rowfile_fill(file, 1));
+        size_t left = rowfile_at_hand(file);
+        const char *begin = file->data + file->begin, *newline = memchr(begin, '\n', left);
+        size_t bytes = newline == NULL ? left : (size_t)(newline - begin);
+        buffer_append(&file->record, begin, bytes);
+        file->begin += bytes + (newline != NULL);
+        *more = newline != NULL || file->record.bytes > 0;
+        if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
+            return rowfile_bad(file, file->row, "longer than 64 MiB");
+        if (newline != NULL || left == 0) return NULL;
+    }
+}
+
 Error *rowfile_json_row(RowFile *file, Arena *arena, Value *row)
 {
     const Json *json;
-    int c;
+    bool more;
     do {
-        buffer_clear(&file->record);
-        while ((c = next_byte(file)) != EOF && c != '\n') {
-            buffer_char(&file->record, (char)c);
-            if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
-                return rowfile_bad(file, "longer than 64 MiB");
-        }
-        if (file->record.bytes == 0 && c == EOF) return NULL;
+        TRY(read_line(file, &more));
+        if (!more) return NULL;
     } while (file->record.bytes == 0 || strspn(file->record.data, " \t\r") == file->record.bytes);
     Error *error = json_parse(arena, buffer_view(&file->record), &json);
     if (error != NULL) {
         char what[256];
         snprintf(what, sizeof what, "%s", error_message(error));
         error_drop(error);
-        return rowfile_bad(file, what);
+        return rowfile_bad(file, file->row, what);
     }
-    if (json->kind != JSON_OBJECT) return rowfile_bad(file, "a line is one JSON object");
+    if (json->kind != JSON_OBJECT) return rowfile_bad(file, file->row, "a line is one JSON object");
     *row = value_of(arena, json);
     return NULL;
 }

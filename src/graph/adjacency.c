@@ -78,6 +78,12 @@ static void delta_block_free(Graph *graph, void *item)
 void adjacency_free(Graph *graph, Adjacency *adjacency)
 {
     directory_free(graph, &adjacency->delta, delta_block_free);
+    csr_free(atomic_load(&adjacency->base));
+}
+
+bool adjacency_is_empty(const Adjacency *adjacency)
+{
+    return atomic_load(&adjacency->base) == NULL && directory_size(&adjacency->delta) == 0;
 }
 
 /* ---- the base ---- */
@@ -206,8 +212,9 @@ static void walk_entry(const Walk *walk, uint32_t target, uint32_t number, Neigh
 
 static void walk_node(const Walk *walk, uint64_t node, Neighbors *out)
 {
-    if (walk->adjacency->base != NULL) {
-        Slice slice = csr_slice(walk->adjacency->base, node);
+    Csr *base = atomic_load_explicit(&walk->adjacency->base, memory_order_acquire);
+    if (base != NULL) {
+        Slice slice = csr_slice(base, node);
         for (uint32_t i = 0; i < slice.count; i++)
             walk_entry(walk, slice.targets[i],
                        slice.numbers == NULL ? slice.first + i : slice.numbers[i], out);
@@ -246,8 +253,9 @@ bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction,
     const Adjacency *adjacency = direction == GRAPH_OUT ? &relationships->out : &relationships->in;
     const DeltaRun *run = run_of(adjacency, node);
     if (run != NULL && atomic_load(&run->count) > 0) return false;
-    if (adjacency->base == NULL) return true;
-    Slice slice = csr_slice(adjacency->base, node);
+    Csr *base = atomic_load_explicit(&adjacency->base, memory_order_acquire);
+    if (base == NULL) return true;
+    Slice slice = csr_slice(base, node);
     *out = (GraphSlice){slice.targets, slice.numbers, slice.first, slice.count};
     return true;
 }

@@ -130,6 +130,11 @@ const GraphIndex *graph_index_on(const Graph *graph, uint32_t label, uint32_t ke
 /* Visible nodes of the index's label whose property equals `value`: appended to `out` (nodes only),
  * ascending, each once. */
 void graph_seek(const GraphView *view, const GraphIndex *index, Value value, Neighbors *out);
+/* The first of them for each of `count` values, those at keys[0], keys[stride], ..; GRAPH_NO_NODE
+ * where there is none. */
+void graph_seek_first(const GraphView *view, const GraphIndex *index, const Value *keys,
+                      size_t stride, uint32_t count, uint64_t *out);
+#define GRAPH_NO_NODE UINT64_MAX
 
 /* ---- writing: one writer at a time ---- */
 GraphWriter *graph_writer_begin(Graph *graph);
@@ -143,8 +148,8 @@ uint64_t graph_pending(const Graph *graph); /* the newest version made, publishe
 
 /* What the writer did, for the log. */
 typedef enum GraphChangeKind {
-    GRAPH_CREATED_NODE,
-    GRAPH_CREATED_RELATIONSHIP,
+    GRAPH_CREATED_NODE,         /* `count` of them from `id` on; with labels and properties if */
+    GRAPH_CREATED_RELATIONSHIP, /* `whole`, else these come as changes of their own */
     GRAPH_SET_PROPERTY,
     GRAPH_SET_LABELS,
     GRAPH_DELETED_NODE,
@@ -157,6 +162,8 @@ typedef struct GraphChange {
     ValueKind entity; /* SET_PROPERTY */
     uint64_t id;
     uint32_t key;
+    uint32_t count; /* CREATED_.. */
+    bool whole;
     Value value;            /* SET_PROPERTY: as it is now */
     const uint32_t *labels; /* SET_LABELS: all of them */
     uint32_t label_count;
@@ -169,6 +176,8 @@ void graph_writer_abort(GraphWriter *writer); /* takes everything back; ends the
 size_t graph_savepoint(const GraphWriter *writer);
 void graph_rollback_to(GraphWriter *writer, size_t savepoint);
 size_t graph_change_count(const GraphWriter *writer);
+/* What the changes amount to: entities, label sets and properties, each once a time it changed. */
+uint64_t graph_change_weight(const GraphWriter *writer);
 
 uint32_t graph_name_intern(GraphWriter *writer, NameKind kind, Str text);
 Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t label_count,
@@ -187,4 +196,30 @@ bool graph_delete_node(GraphWriter *writer,
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     MUST_CHECK;                                       /* builds it from what is there */
 bool graph_drop_index(GraphWriter *writer, Str name); /* false: no such index */
+
+/* ---- writing many at once ---- */
+/* Rows to be made out of cells: the i-th one's property columns[c].key is the value at
+ * columns[c].cells[rows[i] * stride], which is null or what a property can hold. */
+typedef struct GraphCells {
+    uint32_t key;
+    const Value *cells;
+} GraphCells;
+typedef struct GraphRows {
+    const uint16_t *rows; /* ascending */
+    uint32_t count;
+    size_t stride;
+    const GraphCells *columns;
+    uint32_t column_count;
+} GraphRows;
+/* The number that stands for a set of labels. */
+uint32_t graph_label_set(GraphWriter *writer, const uint32_t *labels, uint32_t count);
+/* Nodes *first, *first + 1, ..; sets[i] is the label set of the i-th. */
+Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint32_t *sets,
+                          uint64_t *first) MUST_CHECK;
+/* The i-th goes from from[i] to to[i]. Nobody finds them at their ends before graph_settle; until
+ * then nothing else may be done with relationships of the type, but taking them back. */
+Error *graph_append_relationships(GraphWriter *writer, uint32_t type, const GraphRows *rows,
+                                  const uint64_t *from, const uint64_t *to,
+                                  uint64_t *first) MUST_CHECK;
+void graph_settle(GraphWriter *writer);
 #endif

@@ -64,6 +64,8 @@ bool rows_visible(const Rows *rows, uint64_t row, uint64_t version);
 void rows_delete(Graph *graph, Rows *rows, uint64_t row, uint64_t version);
 void rows_undelete(Rows *rows, uint64_t row);
 void rows_uncreate(Rows *rows, uint64_t row);
+uint64_t rows_create_many(Graph *graph, Rows *rows, uint32_t count, uint64_t version);
+void rows_uncreate_many(Rows *rows, uint64_t first, uint64_t count);
 uint64_t rows_created(const Rows *rows, uint64_t row); /* the version that did; 0: a segment's */
 void rows_free(Graph *graph, Rows *rows);
 
@@ -106,6 +108,11 @@ void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32
 Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
                    uint64_t version, bool keep);
 void column_free(Graph *graph, PropertyColumn *column);
+/* Rows first, first + 1, .. that nobody has seen yet get the cells that are not null; see
+ * GraphRows. */
+void column_append(Graph *graph, PropertyColumn *column, uint64_t first, const Value *cells,
+                   const GraphRows *rows, uint64_t version);
+void column_clear(PropertyColumn *column, uint64_t first, uint64_t count);
 
 typedef struct Table { /* rows and their columns by property key */
     Rows rows;
@@ -117,7 +124,7 @@ void table_free(Graph *graph, Table *table);
 
 /* ---- adjacency ---- */
 /*
- * Of a segment; immutable. Only nodes that have neighbors have a slice: bit n of `bits` says
+ * Of a segment or of a load; immutable. Only nodes that have neighbors have a slice: bit n of `bits` says
  * whether node n (counted from the first word's) does, and how many before it do is its slice's
  * number: ranks[word] and the bits before it in the word. Slice s is [offsets[s], offsets[s + 1]).
  * Entries are in the order of creation.
@@ -130,6 +137,7 @@ typedef struct Csr {
     const uint32_t *numbers; /* NULL: an entry's place is its number */
     uint32_t slice_count, entry_count, row_count;
     _Atomic uint32_t looks; /* before everything was checked at once; then CSR_CHECKED */
+    bool owned;             /* made in memory (csr.c), not of a segment */
 } Csr;
 #define CSR_CHECKED UINT32_MAX
 typedef struct Slice {
@@ -147,8 +155,8 @@ typedef struct DeltaRun {
     DeltaEntry entries[];
 } DeltaRun;
 typedef struct Adjacency {
-    Csr *base;       /* NULL: none */
-    Directory delta; /* of DeltaBlock; NULL: that block of nodes is clean */
+    Csr *_Atomic base; /* NULL: none */
+    Directory delta;   /* of DeltaBlock; NULL: that block of nodes is clean */
 } Adjacency;
 typedef struct EndsBlock {
     uint32_t from[GRAPH_BLOCK_ROWS], to[GRAPH_BLOCK_ROWS];
@@ -157,11 +165,21 @@ typedef struct RelationshipType {
     Table table;
     Directory ends; /* EndsBlock */
     Adjacency out, in;
+    uint64_t pending; /* the last so many rows are not in `out` and `in` yet (bulk.c) */
 } RelationshipType;
 void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target,
                    uint32_t number);
 void adjacency_undo(Adjacency *adjacency, uint64_t node); /* the last one added to `node` */
 void adjacency_free(Graph *graph, Adjacency *adjacency);
+bool adjacency_is_empty(const Adjacency *adjacency);
+
+/* ---- making a Csr (csr.c) ---- */
+/* Of the type's relationships that a reader at `version` sees, or of all rows; NULL: there are
+ * none. Freed by csr_free. */
+#define CSR_ALL_ROWS UINT64_MAX
+Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t version);
+void csr_free(Csr *csr); /* NULL is welcome; not of a segment: nothing happens */
+void csr_retire(Graph *graph, Csr *csr);
 RelationshipType *graph_type(const Graph *graph, uint32_t type); /* NULL */
 
 /* ---- labels ---- */
@@ -186,6 +204,7 @@ typedef struct Index {
     size_t used;
 } Index;
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row);
+void index_reserve(Graph *graph, Index *index, uint64_t more);
 
 /* ---- names ---- */
 typedef struct Names {
@@ -224,6 +243,8 @@ bool shape_has(const Shape *shape, uint32_t label);
 typedef enum ChangeKind {
     CHANGE_CREATE_NODE,
     CHANGE_CREATE_RELATIONSHIP,
+    CHANGE_APPEND_NODES, /* `key` of them from `id` on, with labels and properties */
+    CHANGE_APPEND_RELATIONSHIPS,
     CHANGE_PROPERTY,
     CHANGE_SHAPE,
     CHANGE_DELETE_NODE,
@@ -239,6 +260,9 @@ typedef struct Change { /* what was done, and what takes it back */
     Value before, after;
     Index *index;
 } Change;
+Change *writer_note(GraphWriter *writer, Change change);
+void writer_mark_label(Graph *graph, uint32_t label, uint64_t node, uint64_t bits);
+void bulk_undo(GraphWriter *writer, const Change *change);
 struct GraphWriter {
     Graph *graph;
     uint64_t version;

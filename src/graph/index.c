@@ -46,9 +46,8 @@ static void table_put(const Graph *graph, HashTable *table, uint64_t slot)
     atomic_store_explicit(&table->slots[at], slot, memory_order_release);
 }
 
-static HashTable *table_grown(Graph *graph, Index *index, HashTable *table)
+static void table_grown(Graph *graph, Index *index, HashTable *table, size_t size)
 {
-    size_t size = table == NULL ? TABLE_FIRST_SLOTS : (table->mask + 1) * 2;
     HashTable *larger = table_new(size);
     for (size_t i = 0; table != NULL && i <= table->mask; i++) {
         uint64_t slot = table_get(graph, table, i);
@@ -56,7 +55,6 @@ static HashTable *table_grown(Graph *graph, Index *index, HashTable *table)
     }
     atomic_store_explicit(&index->table, larger, memory_order_release);
     graph_retire(graph, table);
-    return larger;
 }
 
 static uint64_t slot_of(Value value, uint64_t row)
@@ -66,11 +64,19 @@ static uint64_t slot_of(Value value, uint64_t row)
 
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
 {
-    HashTable *table = atomic_load(&index->table);
-    if (table == NULL || (index->used + 1) * 2 > table->mask)
-        table = table_grown(graph, index, table);
-    table_put(graph, table, slot_of(value, row));
+    index_reserve(graph, index, 1);
+    table_put(graph, atomic_load_explicit(&index->table, memory_order_relaxed),
+              slot_of(value, row));
     index->used++;
+}
+
+void index_reserve(Graph *graph, Index *index, uint64_t more)
+{
+    HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
+    size_t slots = table == NULL ? 0 : table->mask + 1, size = slots;
+    while (size < TABLE_FIRST_SLOTS || (index->used + more) * 2 >= size)
+        size = size < TABLE_FIRST_SLOTS ? TABLE_FIRST_SLOTS : size * 2;
+    if (size > slots) table_grown(graph, index, table, size);
 }
 
 static int by_id(const void *a, const void *b)
@@ -87,6 +93,13 @@ static void append_once(Neighbors *out, size_t from, uint64_t node)
     out->nodes[out->count++] = node;
 }
 
+static bool is_hit(const GraphView *view, const GraphIndex *definition, uint64_t node, Value value)
+{
+    return graph_node_visible(view, node) && graph_node_has_label(view, node, definition->label) &&
+           value_equal(graph_property(view, VALUE_NODE, node, definition->key), value) ==
+               TRUTH_TRUE;
+}
+
 void graph_seek(const GraphView *view, const GraphIndex *definition, Value value, Neighbors *out)
 {
     const Index *index = (const Index *)(const void *)definition; /* its first member */
@@ -99,13 +112,47 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
         uint64_t slot = table_get(view->graph, table, at);
         if (slot == SLOT_EMPTY) break;
         uint64_t node = slot & UINT32_MAX;
-        if (slot >> 32 != wanted || !graph_node_visible(view, node)) continue;
-        if (!graph_node_has_label(view, node, definition->label)) continue;
-        if (value_equal(graph_property(view, VALUE_NODE, node, definition->key), value) ==
-            TRUTH_TRUE)
+        if (slot >> 32 == wanted && is_hit(view, definition, node, value))
             append_once(out, from, node);
     }
     qsort(out->nodes + from, out->count - from, sizeof *out->nodes, by_id);
+}
+
+static uint64_t first_match(const GraphView *view, const Index *index, const HashTable *table,
+                            Value key, uint64_t slot)
+{
+    uint64_t found = GRAPH_NO_NODE;
+    size_t at = home(table, slot);
+    for (size_t looks = 0; looks <= table->mask; looks++, at = (at + 1) & table->mask) {
+        uint64_t candidate = table_get(view->graph, table, at);
+        if (candidate == SLOT_EMPTY) break;
+        if (candidate >> 32 != slot >> 32 || (candidate & UINT32_MAX) >= found) continue;
+        if (is_hit(view, &index->definition, candidate & UINT32_MAX, key))
+            found = candidate & UINT32_MAX;
+    }
+    return found;
+}
+
+/* Slots are fetched ahead: a table is larger than the caches near the processor, and the next look
+ * is known long before it is taken. */
+void graph_seek_first(const GraphView *view, const GraphIndex *definition, const Value *keys,
+                      size_t stride, uint32_t count, uint64_t *out)
+{
+    enum { AHEAD = 16 };
+    const Index *index = (const Index *)(const void *)definition; /* its first member */
+    const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
+    uint64_t slots[AHEAD];
+    for (uint32_t i = 0; i < count + AHEAD; i++) {
+        if (i >= AHEAD) {
+            const Value *key = &keys[(i - AHEAD) * stride];
+            bool none = table == NULL || key->kind == VALUE_NULL;
+            out[i - AHEAD] =
+                none ? GRAPH_NO_NODE : first_match(view, index, table, *key, slots[i % AHEAD]);
+        }
+        if (i >= count || table == NULL) continue;
+        slots[i % AHEAD] = slot_of(keys[i * stride], 0);
+        __builtin_prefetch((const void *)&table->slots[home(table, slots[i % AHEAD])]);
+    }
 }
 
 uint32_t graph_index_count(const Graph *graph)

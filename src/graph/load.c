@@ -248,7 +248,7 @@ static Error *lay_adjacency(Graph *graph, RelationshipType *type, const SegmentS
     csr->entry_count = (uint32_t)parts.targets->count;
     csr->row_count = (uint32_t)rows;
     Adjacency *adjacency = bits->key == 0 ? &type->out : &type->in;
-    adjacency->base = csr;
+    atomic_store(&adjacency->base, csr);
     return NULL;
 }
 

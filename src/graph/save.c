@@ -233,119 +233,46 @@ static Error *save_labels(Save *save)
 
 /* ---- adjacency ---- */
 
-typedef struct Entries { /* of one type and direction, as a Csr is made of them */
-    uint64_t first_word, word_count;
-    uint64_t *bits;
-    uint32_t *ranks, *offsets, *targets, *numbers;
-    uint32_t slices, count;
-    bool in_place; /* numbers[i] == i */
-} Entries;
-
-typedef struct EndsOf {
-    const RelationshipType *type;
-    uint64_t rows, version;
-    bool in;
-} EndsOf;
-
-static bool ends_get(const EndsOf *ends, uint64_t number, uint32_t *node, uint32_t *other)
-{
-    if (!rows_visible(&ends->type->table.rows, number, ends->version)) return false;
-    const EndsBlock *block = directory_get(&ends->type->ends, number / GRAPH_BLOCK_ROWS);
-    if (block == NULL) return false; /* damaged: save_type says so */
-    uint32_t from = block->from[number % GRAPH_BLOCK_ROWS],
-             to = block->to[number % GRAPH_BLOCK_ROWS];
-    *node = ends->in ? to : from;
-    *other = ends->in ? from : to;
-    return true;
-}
-
-static bool find_range(const EndsOf *ends, Entries *out)
-{
-    uint32_t lowest = UINT32_MAX, highest = 0, node, other;
-    for (uint64_t i = 0; i < ends->rows; i++) {
-        if (!ends_get(ends, i, &node, &other)) continue;
-        lowest = node < lowest ? node : lowest;
-        highest = node > highest ? node : highest;
-        out->count++;
-    }
-    out->first_word = lowest / 64;
-    out->word_count = out->count == 0 ? 0 : highest / 64 - lowest / 64 + 1;
-    return out->count > 0;
-}
-
-/* A counting sort by node: entries of a node stay in the order of their numbers. */
-static void sort_entries(const EndsOf *ends, Entries *out)
-{
-    uint64_t range = out->word_count * 64, first = out->first_word * 64;
-    uint32_t *next = mem_calloc(range + 1, sizeof *next), node, other, at = 0;
-    for (uint64_t i = 0; i < ends->rows; i++)
-        if (ends_get(ends, i, &node, &other)) next[node - first]++;
-    for (uint64_t i = 0; i < range; i++) {
-        uint32_t degree = next[i];
-        next[i] = at;
-        if (degree == 0) continue;
-        out->bits[i / 64] |= UINT64_C(1) << i % 64;
-        out->offsets[out->slices++] = at;
-        at += degree;
-    }
-    out->offsets[out->slices] = at;
-    for (uint64_t i = 0; i < ends->rows; i++) {
-        if (!ends_get(ends, i, &node, &other)) continue;
-        uint32_t place = next[node - first]++;
-        out->targets[place] = other;
-        out->numbers[place] = (uint32_t)i;
-    }
-    mem_free(next);
-    out->in_place = true;
-    for (uint32_t i = 0; i < out->count && out->in_place; i++)
-        out->in_place = out->numbers[i] == i;
-    uint32_t rank = 0;
-    for (uint64_t i = 0; i < out->word_count; i++) {
-        out->ranks[i] = rank;
-        rank += (uint32_t)__builtin_popcountll(out->bits[i]);
-    }
-}
-
-static Error *put_entries(Save *save, uint32_t table, const Entries *entries, bool in)
+static Error *put_csr(Save *save, uint32_t table, const Csr *csr, bool in)
 {
     const struct {
         StoredSection kind;
         const void *data;
         uint64_t count, bytes;
-    } parts[] = {{STORED_BITS, entries->bits, entries->word_count, sizeof *entries->bits},
-                 {STORED_RANKS, entries->ranks, entries->word_count, sizeof *entries->ranks},
-                 {STORED_OFFSETS, entries->offsets, entries->slices + 1, sizeof *entries->offsets},
-                 {STORED_TARGETS, entries->targets, entries->count, sizeof *entries->targets},
-                 {STORED_NUMBERS, entries->numbers, entries->count, sizeof *entries->numbers}};
+    } parts[] = {{STORED_BITS, csr->bits, csr->word_count, sizeof *csr->bits},
+                 {STORED_RANKS, csr->ranks, csr->word_count, sizeof *csr->ranks},
+                 {STORED_OFFSETS, csr->offsets, csr->slice_count + 1ul, sizeof *csr->offsets},
+                 {STORED_TARGETS, csr->targets, csr->entry_count, sizeof *csr->targets},
+                 {STORED_NUMBERS, csr->numbers, csr->entry_count, sizeof *csr->numbers}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (parts[i].kind == STORED_NUMBERS && entries->in_place) continue;
+        if (parts[i].data == NULL) continue;
         TRY(begin(save, (SegmentSection){.kind = (uint16_t)parts[i].kind,
                                          .table = table,
                                          .key = in,
-                                         .first = entries->first_word,
+                                         .first = csr->first_word,
                                          .count = parts[i].count}));
         TRY(segment_put(save->segment, parts[i].data, parts[i].count * parts[i].bytes));
     }
     return NULL;
 }
 
+/* What a load made is taken as it is, if it is all there is. */
+static const Csr *whole_base(const RelationshipType *type, const Adjacency *adjacency)
+{
+    const Csr *base = atomic_load(&adjacency->base);
+    uint64_t count = atomic_load(&type->table.rows.count);
+    bool all = base != NULL && base->owned && base->entry_count == count &&
+               atomic_load(&type->table.rows.live) == count;
+    return all ? base : NULL;
+}
+
 static Error *save_direction(Save *save, uint32_t number, const RelationshipType *type, bool in)
 {
-    EndsOf ends = {type, atomic_load(&type->table.rows.count), save->view->version, in};
-    Entries entries = {0};
-    if (!find_range(&ends, &entries)) return NULL;
-    entries.bits = mem_calloc(entries.word_count, sizeof *entries.bits);
-    entries.ranks = mem_calloc(entries.word_count, sizeof *entries.ranks);
-    entries.offsets = mem_calloc(entries.count + 1ul, sizeof *entries.offsets);
-    entries.targets = mem_calloc(entries.count, sizeof *entries.targets);
-    entries.numbers = mem_calloc(entries.count, sizeof *entries.numbers);
-    sort_entries(&ends, &entries);
-    Error *error = put_entries(save, 1 + number, &entries, in);
-    mem_free(entries.bits);
-    mem_free(entries.ranks);
-    mem_free(entries.offsets);
-    mem_free(entries.targets);
-    mem_free(entries.numbers);
+    const Csr *base = whole_base(type, in ? &type->in : &type->out);
+    if (base != NULL) return put_csr(save, 1 + number, base, in);
+    Csr *made = csr_make(save->view->graph, type, in, save->view->version);
+    Error *error = made == NULL ? NULL : put_csr(save, 1 + number, made, in);
+    csr_free(made);
     return error;
 }
 

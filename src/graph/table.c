@@ -116,6 +116,30 @@ uint64_t rows_create(Graph *graph, Rows *rows, uint64_t version)
     return row;
 }
 
+uint64_t rows_create_many(Graph *graph, Rows *rows, uint32_t count, uint64_t version)
+{
+    uint64_t first = atomic_load_explicit(&rows->count, memory_order_relaxed);
+    for (uint64_t row = first; row < first + count;) {
+        RowBlock *block = row_block(graph, rows, row);
+        uint64_t begin = row % GRAPH_BLOCK_ROWS, end = begin + (first + count - row);
+        if (end > GRAPH_BLOCK_ROWS) end = GRAPH_BLOCK_ROWS;
+        for (uint64_t i = begin; i < end; i++)
+            block->created[i] = version;
+        row += end - begin;
+    }
+    atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
+    atomic_store_explicit(&rows->count, first + count, memory_order_release);
+    atomic_fetch_add_explicit(&rows->live, count, memory_order_relaxed);
+    return first;
+}
+
+void rows_uncreate_many(Rows *rows, uint64_t first, uint64_t count)
+{
+    assert(first + count == atomic_load(&rows->count)); /* undo goes backwards */
+    atomic_store(&rows->count, first);
+    atomic_fetch_sub(&rows->live, count);
+}
+
 void rows_uncreate(Rows *rows, uint64_t row)
 {
     assert(row + 1 == atomic_load(&rows->count)); /* undo goes backwards */
@@ -463,6 +487,112 @@ Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value val
                     ? value_copy(column->heap, value)
                     : owned(column, value));
     return before;
+}
+
+/* ---- many rows at once ---- */
+
+/* The texts of cells that are one, side by side in the heap. */
+static void store_texts(PropertyColumn *column, ColumnBlock *block, uint32_t at, const Value *cells,
+                        const GraphRows *rows, uint32_t from, uint32_t count)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const Value *cell = &cells[rows->rows[from + i] * rows->stride];
+        bytes += cell->kind == VALUE_STRING ? cell->aux : 0;
+    }
+    char *heap = arena_alloc(column->heap, bytes + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        const Value *cell = &cells[rows->rows[from + i] * rows->stride];
+        if (cell->kind != VALUE_STRING) continue;
+        memcpy(heap, cell->as.text, cell->aux);
+        block->strings[at + i] = (Str){heap, cell->aux};
+        heap += cell->aux;
+    }
+}
+
+static void store_integers(ColumnBlock *block, uint32_t at, const Value *cells,
+                           const GraphRows *rows, uint32_t from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        block->integers[at + i] = cells[rows->rows[from + i] * rows->stride].as.integer;
+}
+
+/* Who reads an older version looks at other rows, but at the same words of `present`. */
+static void mark_present(ColumnBlock *block, uint32_t at, const Value *cells, const GraphRows *rows,
+                         uint32_t from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count;) {
+        uint32_t word = (at + i) / 64;
+        uint64_t bits = 0;
+        for (; i < count && (at + i) / 64 == word; i++)
+            if (cells[rows->rows[from + i] * rows->stride].kind != VALUE_NULL)
+                bits |= UINT64_C(1) << (at + i) % 64;
+        __atomic_fetch_or(&block->present[word], bits, __ATOMIC_RELEASE);
+    }
+}
+
+/* The one kind of the cells that are not null; VALUE_NULL: all are, VALUE_KIND_COUNT: there are
+ * more. */
+static ValueKind only_kind(const Value *cells, const GraphRows *rows, uint32_t from, uint32_t count)
+{
+    ValueKind kind = VALUE_NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        ValueKind other = (ValueKind)cells[rows->rows[from + i] * rows->stride].kind;
+        if (other == VALUE_NULL || other == kind) continue;
+        if (kind != VALUE_NULL) return VALUE_KIND_COUNT;
+        kind = other;
+    }
+    return kind;
+}
+
+/* Cells from, from + 1, .. into rows of one block. */
+static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, const Value *cells,
+                        const GraphRows *rows, uint32_t from, uint32_t count, uint64_t version)
+{
+    ValueKind kind = only_kind(cells, rows, from, count);
+    ColumnType type = column_type_of(kind == VALUE_KIND_COUNT ? VALUE_NULL : kind);
+    ColumnBlock *block = directory_get(&column->blocks, first / GRAPH_BLOCK_ROWS);
+    uint32_t at = first % GRAPH_BLOCK_ROWS;
+    if (kind == VALUE_NULL) return;
+    bool plain = type == COLUMN_INTEGER || type == COLUMN_STRING;
+    if (plain && block == NULL) {
+        block = block_new(type, 0);
+        directory_set(graph, &column->blocks, first / GRAPH_BLOCK_ROWS, block);
+    }
+    if (!plain || block->type != type || block->mapped) {
+        for (uint32_t i = 0; i < count; i++) {
+            Value cell = cells[rows->rows[from + i] * rows->stride];
+            if (cell.kind != VALUE_NULL)
+                column_write(graph, column, first + i, cell, version, false);
+        }
+        return;
+    }
+    if (type == COLUMN_STRING)
+        store_texts(column, block, at, cells, rows, from, count);
+    else
+        store_integers(block, at, cells, rows, from, count);
+    mark_present(block, at, cells, rows, from, count);
+}
+
+void column_append(Graph *graph, PropertyColumn *column, uint64_t first, const Value *cells,
+                   const GraphRows *rows, uint64_t version)
+{
+    for (uint32_t from = 0; from < rows->count;) {
+        uint32_t room = GRAPH_BLOCK_ROWS - (uint32_t)((first + from) % GRAPH_BLOCK_ROWS);
+        uint32_t left = rows->count - from, count = left < room ? left : room;
+        append_part(graph, column, first + from, cells, rows, from, count, version);
+        from += count;
+    }
+}
+
+void column_clear(PropertyColumn *column, uint64_t first, uint64_t count)
+{
+    for (uint64_t row = first; row < first + count; row++) {
+        ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+        if (block == NULL || block->mapped) continue; /* a segment's block has no new rows */
+        __atomic_fetch_and(&block->present[row % GRAPH_BLOCK_ROWS / 64], ~(UINT64_C(1) << row % 64),
+                           __ATOMIC_RELEASE);
+    }
 }
 
 static void column_block_free(Graph *graph, void *item)

@@ -81,11 +81,18 @@ void graph_writer_abort(GraphWriter *writer)
     writer_free(writer);
 }
 
+static bool is_append(const Change *change)
+{
+    return change->kind == CHANGE_APPEND_NODES || change->kind == CHANGE_APPEND_RELATIONSHIPS;
+}
+
 GraphChange graph_change_at(const GraphWriter *writer, size_t i)
 {
     static const GraphChangeKind kinds[] = {
         [CHANGE_CREATE_NODE] = GRAPH_CREATED_NODE,
         [CHANGE_CREATE_RELATIONSHIP] = GRAPH_CREATED_RELATIONSHIP,
+        [CHANGE_APPEND_NODES] = GRAPH_CREATED_NODE,
+        [CHANGE_APPEND_RELATIONSHIPS] = GRAPH_CREATED_RELATIONSHIP,
         [CHANGE_PROPERTY] = GRAPH_SET_PROPERTY,
         [CHANGE_SHAPE] = GRAPH_SET_LABELS,
         [CHANGE_DELETE_NODE] = GRAPH_DELETED_NODE,
@@ -98,7 +105,9 @@ GraphChange graph_change_at(const GraphWriter *writer, size_t i)
                        .entity = (ValueKind)change->entity,
                        .id = change->id,
                        .key = change->key,
+                       .count = 1,
                        .value = value_null()};
+    if (is_append(change)) out.whole = true, out.count = change->key;
     if (change->kind == CHANGE_PROPERTY)
         out.value = graph_property(&view, out.entity, change->id, change->key);
     if (change->kind == CHANGE_SHAPE) {
@@ -121,7 +130,16 @@ size_t graph_change_count(const GraphWriter *writer)
     return writer->count;
 }
 
-static Change *note(GraphWriter *writer, Change change)
+uint64_t graph_change_weight(const GraphWriter *writer)
+{
+    uint64_t weight = 0;
+    for (size_t i = 0; i < writer->count; i++)
+        weight +=
+            is_append(&writer->changes[i]) ? (uint64_t)writer->changes[i].before.as.integer : 1;
+    return weight;
+}
+
+Change *writer_note(GraphWriter *writer, Change change)
 {
     mem_reserve(writer->changes, writer->capacity, writer->count + 1);
     writer->changes[writer->count] = change;
@@ -147,7 +165,8 @@ uint32_t graph_shape_intern(GraphWriter *writer, const uint32_t *labels, uint32_
     return (uint32_t)id;
 }
 
-static void mark_label(Graph *graph, uint32_t id, uint64_t node)
+/* `bits`: of the word of 64 nodes that `node` is in. */
+void writer_mark_label(Graph *graph, uint32_t id, uint64_t node, uint64_t word_bits)
 {
     Label *label = directory_get(&graph->labels, id);
     uint64_t *bits = directory_get(&label->blocks, node / GRAPH_BLOCK_ROWS);
@@ -155,8 +174,7 @@ static void mark_label(Graph *graph, uint32_t id, uint64_t node)
         bits = mem_calloc(GRAPH_BLOCK_ROWS / 64, sizeof *bits);
         directory_set(graph, &label->blocks, node / GRAPH_BLOCK_ROWS, bits);
     }
-    __atomic_fetch_or(&bits[node % GRAPH_BLOCK_ROWS / 64], UINT64_C(1) << node % 64,
-                      __ATOMIC_RELEASE);
+    __atomic_fetch_or(&bits[node % GRAPH_BLOCK_ROWS / 64], word_bits, __ATOMIC_RELEASE);
 }
 
 static void count_labels(Graph *graph, const Shape *shape, bool up)
@@ -184,8 +202,9 @@ static void set_shape(GraphWriter *writer, uint64_t node, uint32_t shape, bool k
     count_labels(graph, shape_at(graph, before), false);
     count_labels(graph, new_shape, true);
     for (uint32_t i = 0; i < new_shape->count; i++)
-        mark_label(graph, new_shape->labels[i], node);
-    note(writer, (Change){.kind = CHANGE_SHAPE, .id = node, .before = before, .after = after});
+        writer_mark_label(graph, new_shape->labels[i], node, UINT64_C(1) << node % 64);
+    writer_note(writer,
+                (Change){.kind = CHANGE_SHAPE, .id = node, .before = before, .after = after});
 }
 
 static uint32_t sorted_once(uint32_t *labels, uint32_t count)
@@ -263,7 +282,7 @@ Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t l
     uint32_t *own = arena_array(writer->arena, uint32_t, label_count + 1);
     if (label_count > 0) memcpy(own, labels, label_count * sizeof *own);
     uint64_t node = rows_create(graph, &graph->nodes.rows, writer->version);
-    note(writer, (Change){.kind = CHANGE_CREATE_NODE, .id = node});
+    writer_note(writer, (Change){.kind = CHANGE_CREATE_NODE, .id = node});
     set_shape(writer, node, graph_shape_intern(writer, own, sorted_once(own, label_count)), false);
     *out = node;
     return NULL;
@@ -288,7 +307,7 @@ Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t fr
     adjacency_add(graph, &relationships->out, from, (uint32_t)to, (uint32_t)number);
     adjacency_add(graph, &relationships->in, to, (uint32_t)from, (uint32_t)number);
     *out = relationship_id(type, number);
-    note(writer, (Change){.kind = CHANGE_CREATE_RELATIONSHIP, .id = *out});
+    writer_note(writer, (Change){.kind = CHANGE_CREATE_RELATIONSHIP, .id = *out});
     return NULL;
 }
 
@@ -299,7 +318,7 @@ bool graph_delete_relationship(GraphWriter *writer, uint64_t relationship)
     RelationshipType *type = graph_type(writer->graph, relationship_type(relationship));
     rows_delete(writer->graph, &type->table.rows, relationship_number(relationship),
                 writer->version);
-    note(writer, (Change){.kind = CHANGE_DELETE_RELATIONSHIP, .id = relationship});
+    writer_note(writer, (Change){.kind = CHANGE_DELETE_RELATIONSHIP, .id = relationship});
     return true;
 }
 
@@ -309,7 +328,7 @@ bool graph_delete_node(GraphWriter *writer, uint64_t node)
     if (!graph_node_visible(&view, node)) return false;
     rows_delete(writer->graph, &writer->graph->nodes.rows, node, writer->version);
     count_labels(writer->graph, graph_shape(writer->graph, node, writer->version), false);
-    note(writer, (Change){.kind = CHANGE_DELETE_NODE, .id = node});
+    writer_note(writer, (Change){.kind = CHANGE_DELETE_NODE, .id = node});
     return true;
 }
 
@@ -369,11 +388,11 @@ bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32
     bool keep = !is_new(graph, kind, id, writer->version); /* nobody else saw a row made just now */
     Value before = column_write(graph, column, row, value, writer->version, keep);
     if (before.kind == VALUE_NULL && value.kind == VALUE_NULL) return false;
-    note(writer, (Change){.kind = CHANGE_PROPERTY,
-                          .entity = (uint8_t)kind,
-                          .key = key,
-                          .id = id,
-                          .before = before});
+    writer_note(writer, (Change){.kind = CHANGE_PROPERTY,
+                                 .entity = (uint8_t)kind,
+                                 .key = key,
+                                 .id = id,
+                                 .before = before});
     if (kind == VALUE_NODE && value.kind != VALUE_NULL) index_property(writer, id, key, value);
     return true;
 }
@@ -411,7 +430,7 @@ Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     uint32_t id = atomic_load(&graph->index_count);
     directory_set(graph, &graph->indexes, id, index);
     atomic_store(&graph->index_count, id + 1);
-    note(writer, (Change){.kind = CHANGE_CREATE_INDEX, .id = id, .index = index});
+    writer_note(writer, (Change){.kind = CHANGE_CREATE_INDEX, .id = id, .index = index});
     build_index(writer, index);
     return NULL;
 }
@@ -423,7 +442,7 @@ bool graph_drop_index(GraphWriter *writer, Str name)
         Index *index = directory_get(&graph->indexes, i);
         if (index == NULL || !str_equal(index->definition.name, name)) continue;
         directory_set(graph, &graph->indexes, i, NULL);
-        note(writer, (Change){.kind = CHANGE_DROP_INDEX, .id = i, .index = index});
+        writer_note(writer, (Change){.kind = CHANGE_DROP_INDEX, .id = i, .index = index});
         return true;
     }
     return false;
@@ -457,6 +476,8 @@ static void undo(GraphWriter *writer, const Change *change)
     switch (change->kind) {
     case CHANGE_CREATE_NODE: rows_uncreate(&graph->nodes.rows, change->id); break;
     case CHANGE_CREATE_RELATIONSHIP: undo_relationship(writer, change->id); break;
+    case CHANGE_APPEND_NODES:
+    case CHANGE_APPEND_RELATIONSHIPS: bulk_undo(writer, change); break;
     case CHANGE_PROPERTY: {
         Table *table = table_for(graph, (ValueKind)change->entity, change->id);
         column_write(graph, table_column(table, change->key), row, change->before, writer->version,

@@ -136,9 +136,133 @@ static void rollback(void)
     graph_destroy(graph);
 }
 
+enum { MANY = 3000 };
+
+typedef struct Names {
+    uint32_t label, key, text, type;
+} Names;
+
+/* Rows `from` .. of a ring of MANY nodes: every third has no text. */
+static void append_nodes(GraphWriter *writer, const Names *names, uint32_t from, uint32_t count)
+{
+    Value cells[2 * GRAPH_BLOCK_ROWS];
+    uint16_t rows[GRAPH_BLOCK_ROWS];
+    uint32_t sets[GRAPH_BLOCK_ROWS];
+    GraphCells columns[] = {{names->key, cells}, {names->text, cells + 1}};
+    uint64_t first;
+    for (uint32_t i = 0; i < count; i++) {
+        cells[2 * i] = value_integer(from + i);
+        cells[2 * i + 1] = (from + i) % 3 == 0 ? value_null() : value_string(STR("text"));
+        rows[i] = (uint16_t)i;
+        sets[i] = graph_label_set(writer, &names->label, 1);
+    }
+    GraphRows all = {rows, count, 2, columns, 2};
+    expect_no_error(graph_append_nodes(writer, &all, sets, &first));
+    EXPECT(first == from);
+}
+
+static void append_ring(GraphWriter *writer, const Names *names, uint32_t from, uint32_t count)
+{
+    uint64_t froms[GRAPH_BLOCK_ROWS], tos[GRAPH_BLOCK_ROWS], first;
+    Value cells[GRAPH_BLOCK_ROWS];
+    uint16_t rows[GRAPH_BLOCK_ROWS];
+    GraphCells column = {names->key, cells};
+    for (uint32_t i = 0; i < count; i++) {
+        froms[i] = from + i;
+        tos[i] = (from + i + 1) % MANY;
+        cells[i] = value_integer(from + i);
+        rows[i] = (uint16_t)i;
+    }
+    GraphRows all = {rows, count, 1, &column, 1};
+    expect_no_error(graph_append_relationships(writer, names->type, &all, froms, tos, &first));
+    EXPECT(first == relationship_id(names->type, from));
+}
+
+static void expect_ring(const GraphView *view, const GraphIndex *index, const Names *names)
+{
+    Neighbors found = {0};
+    for (uint32_t i = 0; i < MANY; i += 97) {
+        uint64_t node;
+        Value key = value_integer(i);
+        graph_seek_first(view, index, &key, 1, 1, &node);
+        EXPECT(node == i);
+        found.count = 0;
+        graph_expand(view, names->type, GRAPH_OUT, i, &found);
+        EXPECT(found.count == 1 && found.nodes[0] == (i + 1) % MANY);
+        graph_expand(view, names->type, GRAPH_IN, i, &found);
+        EXPECT(found.count == 2 && found.nodes[1] == (i + MANY - 1) % MANY);
+        EXPECT(graph_property(view, VALUE_RELATIONSHIP, found.relationships[0], names->key)
+                   .as.integer == i);
+        EXPECT((graph_property(view, VALUE_NODE, i, names->text).kind == VALUE_NULL) ==
+               (i % 3 == 0));
+    }
+    neighbors_free(&found);
+}
+
+static void ring(GraphWriter *writer, const Names *names)
+{
+    append_nodes(writer, names, 0, GRAPH_BLOCK_ROWS);
+    append_nodes(writer, names, GRAPH_BLOCK_ROWS, MANY - GRAPH_BLOCK_ROWS);
+    append_ring(writer, names, 0, 1000);
+    append_ring(writer, names, 1000, MANY - 1000);
+}
+
+/* Many rows at once: found by index and at their ends, taken back whole, before and after they were
+ * settled, and a savepoint later. */
+static void many(void)
+{
+    Graph *graph = graph_create();
+    GraphWriter *writer = graph_writer_begin(graph);
+    Names names = {graph_name_intern(writer, NAME_LABEL, STR("A")),
+                   graph_name_intern(writer, NAME_KEY, STR("k")),
+                   graph_name_intern(writer, NAME_KEY, STR("t")),
+                   graph_name_intern(writer, NAME_TYPE, STR("T"))};
+    GraphIndex definition = {.name = STR("a_k"), .label = names.label, .key = names.key};
+    expect_no_error(graph_create_index(writer, &definition));
+    const GraphIndex *index = graph_index_named(graph, STR("a_k"));
+    size_t savepoint = graph_savepoint(writer);
+    GraphView view = graph_writer_view(writer);
+    for (int settled = 0; settled < 2; settled++) {
+        ring(writer, &names);
+        if (settled) graph_settle(writer);
+        EXPECT(graph_label_count(&view, names.label) == MANY);
+        graph_rollback_to(writer, savepoint);
+        EXPECT(graph_node_count(&view) == 0 && graph_relationship_count(&view, names.type) == 0 &&
+               graph_label_count(&view, names.label) == 0);
+        Value key = value_integer(97);
+        uint64_t node;
+        graph_seek_first(&view, index, &key, 1, 1, &node);
+        EXPECT(node == GRAPH_NO_NODE);
+        expect_no_error(graph_create_node(writer, NULL, 0, &node));
+        EXPECT(node == 0 && graph_property(&view, VALUE_NODE, node, names.key).kind == VALUE_NULL);
+        graph_rollback_to(writer, savepoint);
+    }
+    ring(writer, &names);
+    graph_settle(writer);
+    expect_ring(&view, index, &names);
+    EXPECT(graph_change_weight(writer) == 1 + 3u * MANY + 2u * MANY);
+    savepoint = graph_savepoint(writer);
+    append_ring(writer, &names, MANY, 10); /* from nodes that are not there: only taken back */
+    graph_rollback_to(writer, savepoint);
+    expect_ring(&view, index, &names);
+    graph_writer_publish(writer);
+    writer = graph_writer_begin(graph);
+    uint64_t relationship;
+    expect_no_error(graph_create_relationship(writer, names.type, 0, 5, &relationship));
+    view = graph_writer_view(writer);
+    EXPECT(graph_degree(&view, names.type, GRAPH_OUT, 0) == 2);
+    graph_writer_abort(writer);
+    uint32_t slot;
+    expect_no_error(graph_acquire(graph, &view, &slot));
+    expect_ring(&view, index, &names);
+    graph_release(graph, slot);
+    graph_destroy(graph);
+}
+
 int main(void)
 {
     held_view();
     rollback();
+    many();
     return DONE();
 }

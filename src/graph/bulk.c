@@ -1,0 +1,245 @@
+/*
+ * bulk.c - rows appended many at once: what COPY writes with.
+ *
+ * A batch of new rows is one entry in the writer's list of changes, not one a row, label set and
+ * property: taking it back clears its rows in every column. Columns are filled column by column.
+ * Relationships are not entered at their ends one by one: they wait at the end of their type
+ * (`pending`) until graph_settle, which makes a Csr of a type that has none, and otherwise adds
+ * them to the delta.
+ *
+ * Invariant: pending is 0 between statements, so nobody who reads or writes in another way meets
+ * relationships that cannot be found.
+ */
+#include "config.h"
+
+#include "graph/graph_internal.h"
+#include <assert.h>
+
+/* ---- nodes ---- */
+
+uint32_t graph_label_set(GraphWriter *writer, const uint32_t *labels, uint32_t count)
+{
+    uint32_t *own = arena_array(writer->arena, uint32_t, count + 1), kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = 0;
+        while (at < kept && own[at] < labels[i])
+            at++;
+        if (at < kept && own[at] == labels[i]) continue;
+        memmove(&own[at + 1], &own[at], (kept - at) * sizeof *own);
+        own[at] = labels[i];
+        kept++;
+    }
+    return graph_shape_intern(writer, own, kept);
+}
+
+static const Shape *shape_numbered(const Graph *graph, uint32_t set)
+{
+    return directory_get(&graph->shapes, set);
+}
+
+/* Marks and counts rows first .. first + count - 1, which have the same set. */
+static void mark_run(Graph *graph, const Shape *shape, uint64_t first, uint64_t count)
+{
+    for (uint32_t l = 0; l < shape->count; l++) {
+        Label *label = directory_get(&graph->labels, shape->labels[l]);
+        atomic_fetch_add(&label->live, count);
+        for (uint64_t row = first; row < first + count;) {
+            uint64_t in_word = 64 - row % 64, left = first + count - row;
+            uint64_t some = left < in_word ? left : in_word;
+            uint64_t bits = some == 64 ? UINT64_MAX : ((UINT64_C(1) << some) - 1) << row % 64;
+            writer_mark_label(graph, shape->labels[l], row, bits);
+            row += some;
+        }
+    }
+}
+
+static void set_shapes(GraphWriter *writer, uint64_t first, const uint32_t *sets, uint32_t count)
+{
+    Graph *graph = writer->graph;
+    Value cells[GRAPH_BLOCK_ROWS] = {{0}};
+    uint16_t rows[GRAPH_BLOCK_ROWS];
+    for (uint32_t i = 0; i < count; i++) {
+        cells[i] = value_integer(sets[i]);
+        rows[i] = (uint16_t)i;
+    }
+    column_append(graph, &graph->shapes_of, first, cells, &(GraphRows){rows, count, 1, NULL, 0},
+                  writer->version);
+    for (uint32_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && sets[end] == sets[i]; end++)
+            ;
+        mark_run(graph, shape_numbered(graph, sets[i]), first + i, end - i);
+    }
+}
+
+static void fill_index(GraphWriter *writer, Index *index, const GraphRows *rows, const Value *cells,
+                       const uint32_t *sets, uint64_t first)
+{
+    Graph *graph = writer->graph;
+    bool has = false;
+    index_reserve(graph, index, rows->count);
+    for (uint32_t i = 0; i < rows->count; i++) {
+        if (i == 0 || sets[i] != sets[i - 1])
+            has = shape_has(shape_numbered(graph, sets[i]), index->definition.label);
+        Value value = cells[rows->rows[i] * rows->stride];
+        if (has && value.kind != VALUE_NULL) index_insert(graph, index, value, first + i);
+    }
+}
+
+static void fill_columns(GraphWriter *writer, Table *table, const GraphRows *rows, uint64_t first)
+{
+    for (uint32_t c = 0; c < rows->column_count; c++)
+        column_append(writer->graph, table_column_make(writer->graph, table, rows->columns[c].key),
+                      first, rows->columns[c].cells, rows, writer->version);
+}
+
+static void note_rows(GraphWriter *writer, ChangeKind kind, uint64_t id, const GraphRows *rows)
+{
+    uint64_t weight = rows->count * (uint64_t)(rows->column_count + 1);
+    writer_note(writer, (Change){.kind = kind,
+                                 .key = rows->count,
+                                 .id = id,
+                                 .before = value_integer((int64_t)weight)});
+}
+
+Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint32_t *sets,
+                          uint64_t *first)
+{
+    Graph *graph = writer->graph;
+    assert(rows->count <= GRAPH_BLOCK_ROWS);
+    *first = atomic_load(&graph->nodes.rows.count);
+    if (*first + rows->count > GRAPH_NODES_MAX)
+        return error_new(ERROR_LIMIT, "a database holds at most %u nodes",
+                         (unsigned)GRAPH_NODES_MAX);
+    if (rows->count == 0) return NULL;
+    rows_create_many(graph, &graph->nodes.rows, rows->count, writer->version);
+    note_rows(writer, CHANGE_APPEND_NODES, *first, rows);
+    set_shapes(writer, *first, sets, rows->count);
+    fill_columns(writer, &graph->nodes, rows, *first);
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        Index *index = directory_get(&graph->indexes, i);
+        for (uint32_t c = 0; c < rows->column_count; c++)
+            if (index != NULL && !index->definition.vector &&
+                index->definition.key == rows->columns[c].key)
+                fill_index(writer, index, rows, rows->columns[c].cells, sets, *first);
+    }
+    return NULL;
+}
+
+/* ---- relationships ---- */
+
+Error *graph_append_relationships(GraphWriter *writer, uint32_t type, const GraphRows *rows,
+                                  const uint64_t *from, const uint64_t *to, uint64_t *first)
+{
+    Graph *graph = writer->graph;
+    RelationshipType *relationships = graph_type(graph, type);
+    assert(relationships != NULL && rows->count <= GRAPH_BLOCK_ROWS);
+    uint64_t number = atomic_load(&relationships->table.rows.count);
+    if (number + rows->count > UINT32_MAX)
+        return error_new(ERROR_LIMIT, "a type has at most %u relationships", UINT32_MAX);
+    *first = relationship_id(type, number);
+    if (rows->count == 0) return NULL;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        uint64_t row = number + i;
+        EndsBlock *ends = directory_get(&relationships->ends, row / GRAPH_BLOCK_ROWS);
+        if (ends == NULL) {
+            ends = mem_calloc(1, sizeof *ends);
+            directory_set(graph, &relationships->ends, row / GRAPH_BLOCK_ROWS, ends);
+        }
+        assert(from[i] < GRAPH_NODES_MAX && to[i] < GRAPH_NODES_MAX);
+        ends->from[row % GRAPH_BLOCK_ROWS] = (uint32_t)from[i];
+        ends->to[row % GRAPH_BLOCK_ROWS] = (uint32_t)to[i];
+    }
+    rows_create_many(graph, &relationships->table.rows, rows->count, writer->version);
+    relationships->pending += rows->count;
+    note_rows(writer, CHANGE_APPEND_RELATIONSHIPS, *first, rows);
+    fill_columns(writer, &relationships->table, rows, number);
+    return NULL;
+}
+
+static void add_pending(Graph *graph, RelationshipType *type)
+{
+    uint64_t count = atomic_load(&type->table.rows.count);
+    for (uint64_t row = count - type->pending; row < count; row++) {
+        const EndsBlock *ends = directory_get(&type->ends, row / GRAPH_BLOCK_ROWS);
+        uint32_t from = ends->from[row % GRAPH_BLOCK_ROWS], to = ends->to[row % GRAPH_BLOCK_ROWS];
+        adjacency_add(graph, &type->out, from, to, (uint32_t)row);
+        adjacency_add(graph, &type->in, to, from, (uint32_t)row);
+    }
+}
+
+void graph_settle(GraphWriter *writer)
+{
+    enum { CSR_ROWS_MIN = 256 }; /* fewer are cheaper in the delta, and stay easy to add to */
+    Graph *graph = writer->graph;
+    for (uint32_t t = 0; t < graph_name_count(graph, NAME_TYPE); t++) {
+        RelationshipType *type = graph_type(graph, t);
+        if (type->pending == 0) continue;
+        bool all = type->pending == atomic_load(&type->table.rows.count) &&
+                   adjacency_is_empty(&type->out) && adjacency_is_empty(&type->in);
+        if (all && type->pending >= CSR_ROWS_MIN) {
+            atomic_store(&type->out.base, csr_make(graph, type, false, CSR_ALL_ROWS));
+            atomic_store(&type->in.base, csr_make(graph, type, true, CSR_ALL_ROWS));
+        } else {
+            add_pending(graph, type);
+        }
+        type->pending = 0;
+    }
+}
+
+/* ---- taking back ---- */
+
+static void undo_nodes(GraphWriter *writer, uint64_t first, uint32_t count)
+{
+    Graph *graph = writer->graph;
+    for (uint64_t node = first; node < first + count; node++) {
+        const Shape *shape = graph_shape(graph, node, writer->version);
+        for (uint32_t i = 0; shape != NULL && i < shape->count; i++) {
+            Label *label = directory_get(&graph->labels, shape->labels[i]);
+            atomic_fetch_sub(&label->live, 1);
+        }
+    }
+    column_clear(&graph->shapes_of, first, count);
+    rows_uncreate_many(&graph->nodes.rows, first, count);
+}
+
+/* A Csr made of these rows goes with them: it holds no others, for it was made of all there were,
+ * and a savepoint never lies within what one settling made. */
+static void undo_relationships(GraphWriter *writer, RelationshipType *type, uint64_t first,
+                               uint32_t count)
+{
+    Graph *graph = writer->graph;
+    Csr *out = atomic_load(&type->out.base), *in = atomic_load(&type->in.base);
+    uint64_t rows = atomic_load(&type->table.rows.count);
+    if (type->pending == 0 && out != NULL && out->owned && first < out->row_count) {
+        atomic_store(&type->out.base, NULL);
+        atomic_store(&type->in.base, NULL);
+        csr_retire(graph, out);
+        csr_retire(graph, in);
+        type->pending = rows;
+    }
+    for (uint64_t row = first + count; row-- > first && type->pending == 0;) {
+        const EndsBlock *ends = directory_get(&type->ends, row / GRAPH_BLOCK_ROWS);
+        adjacency_undo(&type->in, ends->to[row % GRAPH_BLOCK_ROWS]);
+        adjacency_undo(&type->out, ends->from[row % GRAPH_BLOCK_ROWS]);
+    }
+    assert(type->pending == 0 || type->pending >= count);
+    type->pending -= type->pending == 0 ? 0 : count;
+    rows_uncreate_many(&type->table.rows, first, count);
+}
+
+void bulk_undo(GraphWriter *writer, const Change *change)
+{
+    Graph *graph = writer->graph;
+    bool nodes = change->kind == CHANGE_APPEND_NODES;
+    RelationshipType *type = nodes ? NULL : graph_type(graph, relationship_type(change->id));
+    uint64_t first = nodes ? change->id : relationship_number(change->id);
+    Table *table = nodes ? &graph->nodes : &type->table;
+    for (uint32_t key = 0; key < graph_name_count(graph, NAME_KEY); key++) {
+        PropertyColumn *column = table_column(table, key);
+        if (column != NULL) column_clear(column, first, change->key);
+    }
+    if (nodes)
+        undo_nodes(writer, first, change->key);
+    else
+        undo_relationships(writer, type, first, change->key);
+}
