@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "value/encode.h"
+#include "value/temporal.h"
 
 enum { VALUE_DEPTH_MAX = 8 }; /* a property is a value or a list of values: deeper is damage */
 
@@ -105,7 +106,7 @@ static Value get_duration(Reader *reader, Arena *arena)
     return (Value){.kind = VALUE_DURATION, .as.duration = duration};
 }
 
-static Value get_value(Reader *reader, Arena *arena, int depth)
+static Value get_any(Reader *reader, Arena *arena, int depth)
 {
     Value value = {.kind = get_u8(reader)};
     uint64_t bits;
@@ -138,6 +139,14 @@ static Value get_value(Reader *reader, Arena *arena, int depth)
     default: reader->failed = true;
     }
     return value;
+}
+
+/* Times beyond their day, offsets beyond 18 hours: damage, for all that reckons trusts them. */
+static Value get_value(Reader *reader, Arena *arena, int depth)
+{
+    Value value = get_any(reader, arena, depth);
+    if (value_is_temporal(value) && !temporal_valid(value)) reader->failed = true;
+    return reader->failed ? value_null() : value;
 }
 
 Value value_decode(Reader *reader, Arena *arena)

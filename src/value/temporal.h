@@ -22,6 +22,10 @@ static inline bool value_is_temporal(Value v)
     return v.kind >= VALUE_DATE && v.kind <= VALUE_DURATION;
 }
 
+/* Are the parts within their limits? What came from a disk or a program is asked this once; all the
+ * rest here takes it for granted. */
+bool temporal_valid(Value value);
+
 /* ---- making ---- */
 
 /* What the language's date(x), localtime(x), time(x), localdatetime(x), datetime(x), duration(x)
@@ -34,6 +38,10 @@ Error *temporal_now(Arena *arena, ValueKind kind, Str zone, int64_t now_ns, Valu
 /* datetime.fromEpoch(seconds, nanoseconds): UTC; nanoseconds beyond a second are carried over. */
 Error *temporal_from_epoch(Arena *arena, int64_t seconds, int64_t nanoseconds,
                            Value *out) MUST_CHECK;
+/* A datetime of what a clock shows, `ns` after midnight of day `days`. With a zone's name `offset`
+ * only decides where the clock showed that twice. */
+Error *temporal_datetime(Arena *arena, int64_t days, int64_t ns, Str zone, int32_t offset,
+                         Value *out) MUST_CHECK;
 /* From fields: {year, month, day}, {year, week, dayOfWeek}, {year, ordinalDay}, {year, quarter,
  * dayOfQuarter}; {hour, minute, second, millisecond, microsecond, nanosecond}; {timezone};
  * {epochSeconds} or {epochMillis}; for a duration {years, quarters, months, weeks, days, hours,
