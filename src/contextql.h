@@ -201,7 +201,10 @@ CONTEXTQL_API contextql_value *contextql_value_new_string(const char *, size_t);
 CONTEXTQL_API contextql_value *contextql_value_new_bytes(const void *, size_t);
 CONTEXTQL_API contextql_value *
 contextql_value_new_vector(const float *, size_t dimensions); /* finite components only */
+/* datetime: with a zone the offset only decides where its clock showed the time twice. */
 CONTEXTQL_API contextql_value *contextql_value_new_temporal(const contextql_temporal *);
+CONTEXTQL_API contextql_value *
+contextql_value_new_temporal_text(contextql_temporal_kind, const char *, size_t); /* ISO 8601 */
 CONTEXTQL_API contextql_value *contextql_value_new_list(void);
 CONTEXTQL_API contextql_value *contextql_value_new_map(void);
 CONTEXTQL_API int contextql_value_append(contextql_value *list, const contextql_value *);

@@ -49,6 +49,7 @@ struct contextql {
     Arena *arena;             /* lives as long as the session */
     Database *database;       /* shared; NULL when opening failed */
     Transaction *transaction; /* between BEGIN and COMMIT; else NULL */
+    int64_t transaction_begin_ns;
     Error *error;             /* of the last call that failed; NULL: none */
     contextql_phase phase;
     Settings settings;

@@ -255,11 +255,14 @@ static Error *call_procedure(void *user, Str procedure, const Value *args, uint3
 static void prepare_environment(contextql_statement *statement)
 {
     contextql *session = statement->session;
+    int64_t now_ns = session->clock->wall_ns(session->clock->state);
     statement->interrupt = (Interrupt){should_stop, statement};
     statement->environment = (ExecutionEnvironment){
         .view = transaction_view(statement->transaction),
         .parameters = statement->parameters,
-        .now_ns = session->clock->wall_ns(session->clock->state),
+        .now_ns = now_ns,
+        .transaction_ns = session->transaction == NULL ? now_ns : session->transaction_begin_ns,
+        .clock = session->clock,
         .random = &session->random,
         .interrupt = &statement->interrupt,
         .strategies = session->strategies,
@@ -315,6 +318,7 @@ static Error *run_command(contextql_statement *statement)
         if (session->transaction != NULL)
             return error_hint(error_new(ERROR_TRANSACTION_STATE, "a transaction is open already"),
                               "COMMIT or ROLLBACK it first");
+        session->transaction_begin_ns = session->clock->wall_ns(session->clock->state);
         return transaction_begin(session->database, &session->transaction);
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK: {

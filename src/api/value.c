@@ -336,41 +336,74 @@ contextql_value *contextql_value_new_vector(const float *components, size_t dime
     return dimensions > UINT32_MAX ? NULL : new_value(value_vector(components, dimensions));
 }
 
-static Value duration_of(const contextql_temporal *temporal, Duration *duration)
+/* What the program says, which may be anything. */
+static Error *temporal_value(Arena *arena, const contextql_temporal *temporal, Value *out)
 {
-    *duration = (Duration){temporal->months, temporal->days, temporal->seconds,
-                           (int32_t)temporal->nanoseconds};
-    return (Value){.kind = VALUE_DURATION, .as.duration = duration};
+    enum { NS_A_SECOND_MAX = NS_A_SECOND - 1 };
+    bool clock = temporal->kind != CONTEXTQL_DURATION;
+    bool fits = temporal->nanoseconds >= 0 && temporal->nanoseconds <= NS_A_SECOND_MAX &&
+                (!clock || (temporal->seconds >= 0 && temporal->seconds < SECONDS_A_DAY));
+    if (!fits) return error_new(ERROR_ARGUMENT_VALUE, "a time beyond its day");
+    Duration duration = {temporal->months, temporal->days, temporal->seconds,
+                         (int32_t)temporal->nanoseconds};
+    int64_t ns_of_day = clock ? temporal->seconds * NS_A_SECOND + temporal->nanoseconds : 0;
+    int64_t seconds;
+    bool over = __builtin_mul_overflow(temporal->days, (int64_t)SECONDS_A_DAY, &seconds) ||
+                __builtin_add_overflow(seconds, temporal->seconds, &seconds);
+    Value value = {.kind = VALUE_NULL};
+    switch (temporal->kind) {
+    case CONTEXTQL_DATE: value = (Value){.kind = VALUE_DATE, .as.integer = temporal->days}; break;
+    case CONTEXTQL_LOCAL_TIME:
+        value = (Value){.kind = VALUE_LOCAL_TIME, .as.integer = ns_of_day};
+        break;
+    case CONTEXTQL_TIME:
+        value = (Value){
+            .kind = VALUE_TIME, .aux = (uint32_t)temporal->offset_seconds, .as.integer = ns_of_day};
+        break;
+    case CONTEXTQL_LOCAL_DATETIME:
+        if (over) break;
+        value = (Value){.kind = VALUE_LOCAL_DATETIME,
+                        .aux = (uint32_t)temporal->nanoseconds,
+                        .as.integer = seconds};
+        break;
+    case CONTEXTQL_DATETIME:
+        return temporal_datetime(arena, temporal->days, ns_of_day,
+                                 (Str){temporal->zone.data, temporal->zone.size},
+                                 temporal->offset_seconds, out);
+    case CONTEXTQL_DURATION:
+        value = (Value){.kind = VALUE_DURATION, .as.duration = &duration};
+        break;
+    }
+    if (!value_is_temporal(value) || !temporal_valid(value))
+        return error_new(ERROR_ARGUMENT_VALUE, "not a temporal value");
+    return *out = value_copy(arena, value), NULL;
+}
+
+/* Takes `error`. */
+static contextql_value *temporal_made(Error *error, Value value, Arena *arena)
+{
+    contextql_value *made = error == NULL ? new_value(value) : NULL;
+    error_drop(error); /* the program learns that it is no value, as with the other new_ */
+    arena_destroy(arena);
+    return made;
 }
 
 contextql_value *contextql_value_new_temporal(const contextql_temporal *temporal)
 {
-    int64_t seconds = temporal->days * SECONDS_A_DAY + temporal->seconds;
-    int64_t ns_of_day = temporal->seconds * NS_A_SECOND + temporal->nanoseconds;
-    if (temporal->nanoseconds < 0 || temporal->nanoseconds >= NS_A_SECOND) return NULL;
-    Moment moment = {seconds - temporal->offset_seconds,
-                     (uint32_t)temporal->nanoseconds,
-                     temporal->offset_seconds,
-                     {temporal->zone.data, temporal->zone.size}};
-    Duration duration;
-    switch (temporal->kind) {
-    case CONTEXTQL_DATE:
-        return new_value((Value){.kind = VALUE_DATE, .as.integer = temporal->days});
-    case CONTEXTQL_LOCAL_TIME:
-        return new_value((Value){.kind = VALUE_LOCAL_TIME, .as.integer = ns_of_day});
-    case CONTEXTQL_TIME:
-        return new_value((Value){.kind = VALUE_TIME,
-                                 .aux = (uint32_t)temporal->offset_seconds,
-                                 .as.integer = ns_of_day});
-    case CONTEXTQL_LOCAL_DATETIME:
-        return new_value((Value){.kind = VALUE_LOCAL_DATETIME,
-                                 .aux = (uint32_t)temporal->nanoseconds,
-                                 .as.integer = seconds});
-    case CONTEXTQL_DATETIME:
-        return new_value((Value){.kind = VALUE_DATETIME, .as.moment = &moment});
-    case CONTEXTQL_DURATION: return new_value(duration_of(temporal, &duration));
-    }
-    return NULL;
+    Value value;
+    Arena *arena = arena_create();
+    return temporal_made(temporal_value(arena, temporal, &value), value, arena);
+}
+
+contextql_value *contextql_value_new_temporal_text(contextql_temporal_kind kind, const char *text,
+                                                   size_t size)
+{
+    Value value;
+    Arena *arena = arena_create();
+    ValueKind inside = VALUE_DATE;
+    for (size_t i = 0; i < sizeof temporal_kinds / sizeof *temporal_kinds; i++)
+        if (temporal_kinds[i].shown == kind) inside = temporal_kinds[i].kind;
+    return temporal_made(temporal_parse(arena, inside, (Str){text, size}, &value), value, arena);
 }
 
 contextql_value *contextql_value_new_list(void)

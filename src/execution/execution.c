@@ -121,6 +121,8 @@ void operator_context(Operator *operator, Arena * arena, EvalContext *out)
     out->reader = &operator->execution->reader;
     out->parameters = environment->parameters;
     out->now_ns = environment->now_ns;
+    out->transaction_ns = environment->transaction_ns;
+    out->clock = environment->clock;
     out->random = environment->random;
     out->interrupt = environment->interrupt;
     out->session = environment->session;

@@ -22,7 +22,8 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
     GraphView view;
     struct GraphWriter *writer; /* NULL: the plan does not write */
     const Value *parameters;
-    int64_t now_ns;
+    int64_t now_ns, transaction_ns; /* when the statement began, and its transaction */
+    const Clock *clock;
     uint64_t *random;
     const Interrupt *interrupt;
     const StrategyRegistry *strategies;

@@ -83,6 +83,19 @@ Error *expr_fold(Arena *arena, const Expr *expr, Value *out)
 
 /* ---- printing ---- */
 
+/* As it would be written: date('2024-12-31'). */
+static void print_constant(Buffer *out, Value value)
+{
+    static const char *const makers[VALUE_KIND_COUNT] = {
+        [VALUE_DATE] = "date",         [VALUE_LOCAL_TIME] = "localtime",
+        [VALUE_TIME] = "time",         [VALUE_LOCAL_DATETIME] = "localdatetime",
+        [VALUE_DATETIME] = "datetime", [VALUE_DURATION] = "duration"};
+    const char *maker = makers[value.kind];
+    if (maker != NULL) buffer_printf(out, "%s('", maker);
+    value_print(out, value, true);
+    if (maker != NULL) buffer_text(out, "')");
+}
+
 static const char *operator_text(ExprKind kind)
 {
     static const char *const texts[] = {
@@ -148,7 +161,7 @@ void expr_print(Buffer *out, const Expr *expr, const char *const *slots)
         return;
     }
     switch ((ExprKind)expr->kind) {
-    case EXPR_CONSTANT: value_print(out, expr->value, true); break;
+    case EXPR_CONSTANT: print_constant(out, expr->value); break;
     case EXPR_PARAMETER: buffer_printf(out, "$%.*s", STR_ARG(expr->name.text)); break;
     case EXPR_SLOT:
         if (slots != NULL && slots[expr->index] != NULL)

@@ -10,6 +10,7 @@
  */
 #ifndef EXPRESSION_EXPRESSION_H
 #define EXPRESSION_EXPRESSION_H
+#include "base/clock.h"
 #include "expression/reader.h"
 
 typedef enum ExprKind {
@@ -100,8 +101,10 @@ typedef struct EvalContext {
     const EntityReader *reader;
     const Value *parameters; /* by index */
     Value locals[EXPR_LOCALS_MAX];
-    int64_t now_ns;   /* of the statement */
-    uint64_t *random; /* state of rand(); owned by the session */
+    int64_t now_ns;         /* of the statement */
+    int64_t transaction_ns; /* of its transaction */
+    const Clock *clock;     /* for realtime(); NULL: now_ns stands for it */
+    uint64_t *random;       /* state of rand(); owned by the session */
     const Interrupt *interrupt;
     void *session; /* handed to functions of programs (Lua, C), never looked at here */
 } EvalContext;

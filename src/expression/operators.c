@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "expression/operators.h"
+#include "value/temporal.h"
 #include <math.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -97,6 +98,22 @@ static Str as_text(Arena *arena, Value value)
     return copy;
 }
 
+/* date + duration, duration * 2; *done is false where the kinds are none of these. */
+static Error *temporal_arithmetic(const Expr *expr, EvalContext *context, Value a, Value b,
+                                  bool *done, Value *out)
+{
+    bool scaled = expr->kind == EXPR_DIVIDE || expr->kind == EXPR_MULTIPLY;
+    *done = true;
+    if (scaled && a.kind == VALUE_DURATION && value_is_number(b))
+        return duration_scale(context->arena, a, b, expr->kind == EXPR_DIVIDE, out);
+    if (expr->kind == EXPR_MULTIPLY && b.kind == VALUE_DURATION && value_is_number(a))
+        return duration_scale(context->arena, b, a, false, out);
+    bool added = expr->kind == EXPR_ADD || expr->kind == EXPR_SUBTRACT;
+    if (added && value_is_temporal(a) && value_is_temporal(b))
+        return temporal_add(context->arena, a, b, expr->kind == EXPR_SUBTRACT, out);
+    return *done = false, NULL;
+}
+
 /* Everything + can mean but numbers. */
 static Error *add_others(const Expr *expr, EvalContext *context, Value a, Value b, Value *out)
 {
@@ -152,6 +169,9 @@ static Error *arithmetic(const Expr *expr, EvalContext *context, Value a, Value 
     if ((a.kind == VALUE_NULL || b.kind == VALUE_NULL) && !list) return *out = value_null(), NULL;
     if (list && (a.kind == VALUE_NULL || b.kind == VALUE_NULL)) return *out = value_null(), NULL;
     if (!value_is_number(a) || !value_is_number(b)) {
+        bool done;
+        Error *error = temporal_arithmetic(expr, context, a, b, &done, out);
+        if (done) return place(expr, error);
         if (expr->kind == EXPR_ADD) return add_others(expr, context, a, b, out);
         return wrong_kinds(expr, names[expr->kind], a, b);
     }
@@ -306,6 +326,8 @@ Error *operator_property(const Expr *expr, EvalContext *context, Value of, Value
         if (error == NULL) *out = column_value(&column, 0);
         return place(expr, error);
     }
+    if (value_is_temporal(of))
+        return place(expr, temporal_component(context->arena, of, expr->name.text, out));
     return place(expr, error_new(ERROR_ARGUMENT_TYPE, "%s has no properties",
                                  value_kind_name((ValueKind)of.kind)));
 }
@@ -323,7 +345,8 @@ Error *operator_index(EvalContext *context, Value of, Value index, Value *out)
         *out = of.kind == VALUE_LIST ? of.as.items[at] : value_float((double)of.as.vector[at]);
         return NULL;
     }
-    bool keyed = of.kind == VALUE_MAP || of.kind == VALUE_NODE || of.kind == VALUE_RELATIONSHIP;
+    bool keyed = of.kind == VALUE_MAP || of.kind == VALUE_NODE || of.kind == VALUE_RELATIONSHIP ||
+                 value_is_temporal(of);
     if (!keyed)
         return error_new(ERROR_ARGUMENT_TYPE, "%s has no elements",
                          value_kind_name((ValueKind)of.kind));

@@ -342,6 +342,26 @@ static Error *unknown_function(const AstExpr *ast, Str suggestion)
                                  : error_hint(error, "did you mean %.*s?", STR_ARG(suggestion));
 }
 
+/* date('2024-12-31') is a literal: it is read once. A text that is none fails when it runs. */
+static void fold_temporal(Binder *binder, Expr **expr)
+{
+    Value value;
+    const Expr *call = *expr;
+    bool literal = call->function->type >= VALUE_DATE && call->function->type <= VALUE_DURATION &&
+                   call->arg_count == 1 && call->args[0]->kind == EXPR_CONSTANT &&
+                   call->args[0]->value.kind == VALUE_STRING && call->function->user == NULL &&
+                   memchr(call->function->name.data, '.', call->function->name.bytes) == NULL;
+    if (!literal) return;
+    Error *error = expr_fold(binder->arena, call, &value);
+    if (error != NULL) {
+        error_drop(error);
+        return;
+    }
+    Expr *constant = expr_constant(binder->arena, value);
+    constant->offset = call->offset, constant->length = call->length;
+    *expr = constant;
+}
+
 static Error *bind_call(Binder *binder, const AstExpr *ast, Expr **out)
 {
     AggregateKind kind;
@@ -370,7 +390,9 @@ static Error *bind_call(Binder *binder, const AstExpr *ast, Expr **out)
     binder->patterns_allowed = patterns;
     TRY(error);
     if (pattern) return *out = expr->args[0], NULL;
-    return checked(expr, ast, out);
+    TRY(checked(expr, ast, out));
+    fold_temporal(binder, out);
+    return NULL;
 }
 
 /* ---- comprehensions ---- */

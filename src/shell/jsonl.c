@@ -91,6 +91,22 @@ static contextql_value *list_from(const Json *json)
     return list;
 }
 
+/* {"$date": "2024-12-31"} and its five kin; NULL: another object, or a text that is none. */
+static contextql_value *temporal_from(const Json *inside)
+{
+    static const struct {
+        const char *key;
+        contextql_temporal_kind kind;
+    } kinds[] = {{"$date", CONTEXTQL_DATE},         {"$localtime", CONTEXTQL_LOCAL_TIME},
+                 {"$time", CONTEXTQL_TIME},         {"$localdatetime", CONTEXTQL_LOCAL_DATETIME},
+                 {"$datetime", CONTEXTQL_DATETIME}, {"$duration", CONTEXTQL_DURATION}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (inside->kind == JSON_STRING && str_equal(inside->key, str_from(kinds[i].key)))
+            return contextql_value_new_temporal_text(kinds[i].kind, inside->text.data,
+                                                     inside->text.bytes);
+    return NULL;
+}
+
 static contextql_value *object_from(const Json *object)
 {
     if (object->count == 1 && object->items[0].key.bytes > 0 &&
@@ -102,7 +118,7 @@ static contextql_value *object_from(const Json *object)
             return vector_from(inside);
         if (str_equal(inside->key, STR("$float")) && inside->kind == JSON_STRING)
             return special_float(inside->text);
-        return NULL;
+        return temporal_from(inside);
     }
     return map_from(object);
 }
