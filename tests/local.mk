@@ -1,9 +1,11 @@
 # A unit test is one file tests/unit/NAME.c that prints TAP.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); export CONTEXTQL SRCDIR;
-CHECKED = tests/unit/base tests/unit/parser tests/unit/graph tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/shell tests/kill9
+CHECKED = tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/shell tests/kill9
 tests_unit_base_SOURCES = tests/unit/base.c tests/unit/test.h
 tests_unit_base_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_unit_temporal_SOURCES = tests/unit/temporal.c tests/unit/test.h
+tests_unit_temporal_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_parser_SOURCES = tests/unit/parser.c tests/unit/test.h
 tests_unit_parser_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_graph_SOURCES = tests/unit/graph.c tests/unit/test.h
@@ -32,16 +34,20 @@ TESTS = $(CHECKED) tests/corpus tests/tidy tests/tck tests/manual repl-tests/run
 # `make fuzz` runs each target for FUZZ_SECONDS; wants --enable-fuzzing with clang.
 FUZZ_SECONDS = 60
 if FUZZING
-EXTRA_PROGRAMS += tests/fuzz/statement tests/fuzz/file
+EXTRA_PROGRAMS += tests/fuzz/statement tests/fuzz/file tests/fuzz/temporal
 tests_fuzz_statement_SOURCES = tests/fuzz/statement.c
 tests_fuzz_statement_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_statement_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_file_SOURCES = tests/fuzz/file.c
 tests_fuzz_file_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_file_LDFLAGS = -fsanitize=fuzzer
-fuzz: tests/fuzz/statement tests/fuzz/file
-	$(MKDIR_P) fuzz-statement fuzz-file
+tests_fuzz_temporal_SOURCES = tests/fuzz/temporal.c
+tests_fuzz_temporal_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_fuzz_temporal_LDFLAGS = -fsanitize=fuzzer
+fuzz: tests/fuzz/statement tests/fuzz/file tests/fuzz/temporal
+	$(MKDIR_P) fuzz-statement fuzz-file fuzz-temporal
 	tests/fuzz/statement -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-statement
 	tests/fuzz/file -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-file
+	tests/fuzz/temporal -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-temporal
 endif
 EXTRA_DIST += tests/fuzz
