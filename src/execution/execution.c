@@ -84,7 +84,9 @@ Error *operator_next(Operator *operator, Batch ** out)
     Error *error = operator->next(operator, out);
     if (error == NULL && *out != NULL) execution->rows[id] += batch_rows(*out);
     if (execution->plan->profile) execution->elapsed_ns[id] += now_ns() - start;
-    return error;
+    /* An expression told its own place; what is left is the clause's. Stopping has none. */
+    bool stopped = error != NULL && error_code(error) == ERROR_CANCELLED;
+    return stopped ? error : error_at(error, operator->plan->offset, operator->plan->length);
 }
 
 void operator_reset(Operator *operator)

@@ -165,13 +165,25 @@ static void warn_unknown(Binder *binder, NameKind kind, AstName name)
         (PlanWarning){codes[kind], message, hint, name.offset, name.length};
 }
 
+static bool is_made(const Binder *binder, NameKind kind, Str text)
+{
+    for (const MadeName *made = binder->made; made != NULL; made = made->next)
+        if (made->kind == kind && str_equal(made->text, text)) return true;
+    return false;
+}
+
 NameRef name_ref(Binder *binder, NameKind kind, AstName name, bool reading)
 {
     NameRef ref = {name.text, graph_name_find(binder->view->graph, kind, name.text)};
     bool empty = graph_name_count(binder->view->graph, NAME_KEY) == 0 &&
                  graph_name_count(binder->view->graph, NAME_LABEL) == 0;
-    if (ref.id == GRAPH_NAME_UNKNOWN && reading && !binder->writing && !empty)
-        warn_unknown(binder, kind, name);
+    if (ref.id != GRAPH_NAME_UNKNOWN || is_made(binder, kind, name.text)) return ref;
+    if (reading && !binder->writing && !empty) warn_unknown(binder, kind, name);
+    if (!reading) {
+        MadeName *made = arena_new(binder->arena, MadeName);
+        *made = (MadeName){name.text, kind, binder->made};
+        binder->made = made;
+    }
     return ref;
 }
 

@@ -322,6 +322,7 @@ typedef struct Start { /* how a node may be found without a relationship */
     uint32_t label; /* of the node's labels, for SEEK */
     const Expr *key;
     NameRef property;
+    size_t filter; /* the one that the start answers */
 } Start;
 
 static double label_rows(Binder *binder, const PatternNode *node)
@@ -348,29 +349,31 @@ static bool is_id_of(const Expr *expr, uint32_t slot)
            expr->args[0]->kind == EXPR_SLOT && expr->args[0]->index == slot;
 }
 
-static void consider(Binder *binder, const Pattern *pattern, const PatternNode *node, const Expr *a,
-                     const Expr *b, Start *best)
+static void consider(Binder *binder, const Pattern *pattern, const PatternNode *node, size_t filter,
+                     int side, Start *best)
 {
+    const Expr *equal = pattern->filters[filter].expr, *a = equal->args[side],
+               *b = equal->args[1 - side];
     if (!expr_bound(pattern, b)) return;
     if (is_id_of(a, node->slot) && best->cost > 0.5)
-        *best = (Start){PLAN_NODE_BY_ID, 0.5, 0, b, {{"", 0}, 0}};
+        *best = (Start){PLAN_NODE_BY_ID, 0.5, 0, b, {{"", 0}, 0}, filter};
     if (!is_property_of(a, node->slot) || a->name.id == GRAPH_NAME_UNKNOWN) return;
     for (uint32_t l = 0; l < node->label_count; l++) {
         if (node->labels[l].id == GRAPH_NAME_UNKNOWN) continue;
         if (graph_index_on(binder->view->graph, node->labels[l].id, a->name.id, false) == NULL)
             continue;
-        if (best->cost > 1) *best = (Start){PLAN_NODE_SEEK, 1, l, b, a->name};
+        if (best->cost > 1) *best = (Start){PLAN_NODE_SEEK, 1, l, b, a->name, filter};
     }
 }
 
 static Start best_start(Binder *binder, const Pattern *pattern, const PatternNode *node)
 {
-    Start best = {PLAN_NODE_SCAN, label_rows(binder, node) + 2, 0, NULL, {{"", 0}, 0}};
+    Start best = {PLAN_NODE_SCAN, label_rows(binder, node) + 2, 0, NULL, {{"", 0}, 0}, 0};
     for (size_t i = 0; i < pattern->filter_count; i++) {
         const Expr *filter = pattern->filters[i].expr;
         if (pattern->filters[i].done || filter->kind != EXPR_EQUAL) continue;
-        consider(binder, pattern, node, filter->args[0], filter->args[1], &best);
-        consider(binder, pattern, node, filter->args[1], filter->args[0], &best);
+        consider(binder, pattern, node, i, 0, &best);
+        consider(binder, pattern, node, i, 1, &best);
     }
     return best;
 }
@@ -399,6 +402,9 @@ static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size
         plan->labels[0] = plan->labels[start.label];
         plan->labels[start.label] = first;
     }
+    /* An index gives nodes whose property is equal by the language's own rule: nothing is left of
+     * the condition. */
+    if (start.kind == PLAN_NODE_SEEK) pattern->filters[start.filter].done = true;
     bind_node(pattern, node);
     place_filters(binder, pattern);
 }

@@ -36,6 +36,12 @@ typedef struct Local { /* variable of a comprehension */
 
 enum { LOCALS_IN_SCOPE_MAX = 64 };
 
+typedef struct MadeName { /* a name that the statement itself brings into the graph */
+    Str text;
+    NameKind kind;
+    struct MadeName *next;
+} MadeName;
+
 typedef struct Binder {
     Arena *arena;
     Str text;
@@ -50,7 +56,8 @@ typedef struct Binder {
     bool aggregates_allowed, in_aggregate;
     bool patterns_allowed; /* pattern predicates: in conditions only */
     bool saw_aggregate;
-    bool writing; /* inside something that writes: nothing to warn about */
+    MadeName *made; /* by clauses before: known to those behind */
+    bool writing;   /* inside something that writes: nothing to warn about */
     size_t parameter_capacity, warning_capacity;
     uint32_t depth; /* of sub-queries */
 } Binder;
