@@ -6,17 +6,19 @@
  * of the engine but what stands here.
  *
  * Results:   every call that can fail returns an int: CONTEXTQL_OK (0), CONTEXTQL_ROW,
- * CONTEXTQL_DONE or an error code from contextql/errors.def; contextql_error() then tells the whole
- * story of the last failure on that handle. Ownership: what a function named *_open, *_connect,
- * *_prepare, *_new gives, the caller closes with the matching
- *            *_close, *_finalize, *_free (NULL is allowed). Text and bytes lent out live until the
- * next step, reset or finalize of their statement. Threads:   a handle (contextql, statement) is
- * used by one thread at a time; connect as many sessions to one open database as there are threads.
- * contextql_interrupt() alone may come from any thread. Writing:   any number of sessions read, one
- * transaction writes: it takes the writer token at its first write (waits busy_timeout, 5 s, then
- * an error). A second process that opens for writing gets "locked by pid N". CONTEXTQL_DONE
- * acknowledges an autocommitted statement; its rows do not. Time:      int64_t nanoseconds since
- * 1970-01-01 UTC.
+ *            CONTEXTQL_DONE or an error code from contextql/errors.def; contextql_error() then
+ *            tells the whole story of the last failure on that handle.
+ * Ownership: what a function named *_open, *_connect, *_prepare, *_new gives, the caller closes
+ *            with the matching *_close, *_finalize, *_free (NULL is allowed). Text and bytes lent
+ *            out live until the next step, reset or finalize of their statement.
+ * Threads:   a handle (contextql, statement) is used by one thread at a time; connect as many
+ *            sessions to one open database as there are threads. contextql_interrupt() alone may
+ *            come from any thread.
+ * Writing:   any number of sessions read, one transaction writes: it takes the writer token at its
+ *            first write (waits busy_timeout, 5 s, then an error). A second process that opens for
+ *            writing gets "locked by pid N". CONTEXTQL_DONE acknowledges an autocommitted
+ *            statement; its rows do not.
+ * Time:      int64_t nanoseconds since 1970-01-01 UTC.
  */
 #ifndef CONTEXTQL_H
 #define CONTEXTQL_H

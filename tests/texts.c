@@ -8,9 +8,10 @@
  *   - any prefix is parsed or refused, never more (and the sanitizers watch);
  *   - a prefix is complete in the sense of parser_statement_end_of only where a `;` stands;
  *   - every token but the first of a text may stand where it stands: it is in parser_expected of
- * what is before it. Only words are asked for that are keywords of their place, and signs: names
- * are not listed one by one. Misses are counted on standard error, no promise yet: a word becomes
- *     something else by the bracket that follows it (a function's name), which a prefix lacks.
+ *     what is before it. Only words are asked for that are keywords of their place, and signs:
+ *     names are not listed one by one. Misses are counted on standard error, no promise yet: a
+ *     word becomes something else by the bracket that follows it (a function's name), which a
+ *     prefix lacks.
  */
 #include "config.h"
 

@@ -9,7 +9,8 @@
  *     names      labels, relationship types and property keys are u32 ids (graph_name_*)
  *     nodes      one table, row = id; each node has a shape, the interned set of its labels
  *     types      one table a relationship type; a relationship's id is its type and its row
- * (value/value.h) columns    a property key's values in blocks of 2048 rows, each block of one type
+ *                (value/value.h)
+ *     columns    a property key's values in blocks of 2048 rows, each block of one type
  *     adjacency  per type and direction: CSR, and a delta of what was created since
  *
  * Threads: reading functions are safe beside one writer. Text, elements and vectors lent out live

@@ -5,10 +5,15 @@
  *     ROWS      table; count rows, extra alive    bitmap of the deleted ones, or nothing
  *     BLOCKS    table, key; count blocks          a StoredBlock each 2048 rows
  *     DATA      table, key                        the elements of these blocks, from multiples of
- * 64 TEXT      table, key                        what strings and mixed values refer to LABEL key
- * label; first, count blocks, extra alive   bitmaps of 2048 bits ENDS      table; count blocks u32
- * sources[2048], targets[2048] BITS, RANKS, OFFSETS, TARGETS, NUMBERS      table, key direction;
- * first word: a Csr INDEX     key which; count slots, extra used   {u64 mask, u64 slots[]}
+ *                                                 64
+ *     TEXT      table, key                        what strings and mixed values refer to
+ *     LABEL     key label; first, count blocks,   bitmaps of 2048 bits
+ *               extra alive
+ *     ENDS      table; count blocks               u32 sources[2048], targets[2048]
+ *     BITS, RANKS, OFFSETS, TARGETS, NUMBERS      a Csr
+ *               table, key direction; first word
+ *     INDEX     key which; count slots, extra     {u64 mask, u64 slots[]}
+ *               used
  *
  * `table` is 0 for nodes and 1 + type for relationships. Numbers are little endian and lie where a
  * program can use them in place.

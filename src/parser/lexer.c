@@ -8,8 +8,8 @@
  *     PATTERN_PAREN          a ( whose ) is followed by -[..]-, <-[..]-, --, <-- and another (
  *     COMPREHENSION_BRACKET  [name IN with no comma before | or WHERE at that depth
  *     PATTERN_BRACKET        [ + PATTERN_PAREN, or name = PATTERN_PAREN, with a | at that depth
- *     FUNCTION               a.b.c before (, as one token; COUNT_STAR, QUANTIFIER, SHORTEST
- * likewise
+ *     FUNCTION               a.b.c before (, as one token; COUNT_STAR, QUANTIFIER, SHORTEST are
+ *                            found likewise
  *
  * COUNT, EXISTS, REDUCE become names where no bracket follows. Each step looks at O(1) tokens, or
  * at its own members only.

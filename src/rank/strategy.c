@@ -3,9 +3,10 @@
  *
  *     cosine, dot, l2   the first source's score as it is
  *     linear            sum of weight * score; a text score is divided by the greatest; weights are
- * equal unless given, or 0.7 and 0.3 for one text and one vector source rrf               sum of
- * weight / (k + rank): Cormack, Clarke, Buettcher, "Reciprocal rank fusion outperforms Condorcet
- *                       and individual rank learning methods", SIGIR 2009; k = 60 unless given
+ *                       equal unless given, or 0.7 and 0.3 for one text and one vector source
+ *     rrf               sum of weight / (k + rank): Cormack, Clarke, Buettcher, "Reciprocal rank
+ *                       fusion outperforms Condorcet and individual rank learning methods", SIGIR
+ *                       2009; k = 60 unless given
  */
 #include "config.h"
 

@@ -4,8 +4,7 @@
  * They are kept in a file that all sessions of a person share. An entry is a line
  *     : TIME:SECONDS;STATEMENT
  * TIME in seconds since 1970, SECONDS how long it ran; in STATEMENT a line end is `\` and a line
- * end, and a
- * `\` is two. zsh writes its history nearly so.
+ * end, and a `\` is two. zsh writes its history nearly so.
  */
 #ifndef SHELL_HISTORY_H
 #define SHELL_HISTORY_H

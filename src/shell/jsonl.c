@@ -1,10 +1,10 @@
 /*
  * jsonl.c - the machine protocol: one JSON object a line in, records out.
  *
- *     {"id": 7, "query": "MATCH (n) RETURN n", "params": {"x": 1}}     run one statement
- *     {"id": 8, "lua": "contextql.procedure{...}"}                     run Lua source
- *     {"id": 9, "op": "reset"}                                         forget everything (scratch
- * databases only)
+ *     {"id": 7, "query": "MATCH (n) RETURN n", "params": {"x": 1}}   run one statement
+ *     {"id": 8, "lua": "contextql.procedure{...}"}                   run Lua source
+ *     {"id": 9, "op": "reset"}                                       forget everything (scratch
+ *                                                                    databases only)
  *
  * Answers are those of records.c, flushed after the last record. A line that is no request is
  * answered with an error record and changes nothing.

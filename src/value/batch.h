@@ -6,7 +6,8 @@
  *   selection     u16 positions that count, ascending; NULL: all of row_count
  *   multiplicity  how often each position counts (u64 a position); NULL: once
  *   list view     at most one column may be unflattened: each position has a slice of an adjacency
- * instead of one value valid         a bitmap a column; NULL: nothing is null
+ *                 instead of one value
+ *   valid         a bitmap a column; NULL: nothing is null
  *
  * Ownership: a batch and all it points to belong to the operator that gave it out, until its next
  * call. Who keeps rows longer copies them (batch_append).
