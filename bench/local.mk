@@ -13,4 +13,5 @@ bench: $(BENCHES) src/contextql
 	$(srcdir)/tests/corpus --texts | bench/parse
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) bench/wordnet
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
-EXTRA_DIST += bench/prompt
+	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
+EXTRA_DIST += bench/prompt bench/csv

@@ -1,4 +1,4 @@
-/* main.c - options, the scripting language, then the shell. */
+/* main.c - options, then the shell, which makes a Lua state when there is a script to run. */
 #include "config.h"
 
 #include "lua/script.h"
@@ -6,13 +6,10 @@
 
 int main(int argc, char **argv)
 {
+    static const ScriptLanguage lua = {lua_host_create, lua_host_destroy};
     Options options;
     int status;
-    if (options_read(argc, argv, &options, &status)) {
-        ScriptHost *script = options_want_script(&options) ? lua_host_create() : NULL;
-        status = shell_run(&options, script);
-        lua_host_destroy(script);
-    }
+    if (options_read(argc, argv, &options, &status)) status = shell_run(&options, &lua);
     options_free(&options);
     return status;
 }

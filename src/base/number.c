@@ -37,13 +37,40 @@ static void trim_exponent(char *text)
     memmove(to, from, strlen(from) + 1);
 }
 
+/* Prices, scores, measures: a decimal of up to fifteen digits, eight behind the point, found by a
+ * division that is rounded correctly because both its sides are exact. Only one such decimal reads
+ * back as `value`, so it is the one `shortest` would find. 0: it is none. */
+static size_t plain_decimal(char *out, double value)
+{
+    double magnitude = fabs(value), power = 10;
+    if (!(magnitude >= 1e-4 && magnitude < 1e7)) return 0;
+    for (int digits = 1; digits <= 8; digits++, power *= 10) {
+        double scaled = rint(magnitude * power);
+        if (scaled / power != magnitude) continue;
+        char reversed[FLOAT_TEXT_MAX];
+        size_t count = 0, bytes = 0;
+        for (uint64_t rest = (uint64_t)scaled; rest > 0 || (int)count <= digits; rest /= 10)
+            reversed[count++] = (char)('0' + rest % 10);
+        if (value < 0) out[bytes++] = '-';
+        while (count > 0) {
+            if ((int)count == digits) out[bytes++] = '.';
+            out[bytes++] = reversed[--count];
+        }
+        out[bytes] = '\0';
+        return bytes;
+    }
+    return 0;
+}
+
 size_t float_print(char out[FLOAT_TEXT_MAX], double value)
 {
+    size_t bytes;
     if (isnan(value)) return (size_t)snprintf(out, FLOAT_TEXT_MAX, "NaN");
     if (isinf(value))
         return (size_t)snprintf(out, FLOAT_TEXT_MAX, value > 0 ? "Infinity" : "-Infinity");
     if (value == floor(value) && fabs(value) < 1e16)
         return (size_t)snprintf(out, FLOAT_TEXT_MAX, "%.0f.0", value);
+    if ((bytes = plain_decimal(out, value)) > 0) return bytes;
     shortest(out, FLOAT_TEXT_MAX, value);
     trim_exponent(out);
     if (strpbrk(out, ".e") == NULL) strcat(out, ".0");

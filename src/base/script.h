@@ -31,4 +31,11 @@ typedef struct ScriptHost {
                     Error **error);                           /* false: no such command */
     void (*event)(void *state, const char *name, Str detail); /* "statement", "result", "error" */
 } ScriptHost;
+
+/* How a host is made: only when something is to be run, for it costs a millisecond. */
+typedef struct ScriptLanguage {
+    /* `safe`: scripts get no files, no programs, no other database. NULL: there is no memory. */
+    ScriptHost *(*create)(bool safe);
+    void (*destroy)(ScriptHost *); /* NULL is welcome */
+} ScriptLanguage;
 #endif

@@ -16,6 +16,7 @@ typedef struct LuaHost { /* one Lua state; its registry holds what C must find a
     contextql_call *call; /* the procedure that runs: contextql.yield gives its rows */
     int yield_count;
     StatementBox *statements; /* the open ones */
+    bool safe; /* scripts get no files, no programs, no other database */
 } LuaHost;
 
 LuaHost *lua_host_of(lua_State *L);

@@ -8,6 +8,7 @@
 #include "lua/lua_internal.h"
 #include "lua/script.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Box { /* the plug and what stands behind it */
@@ -65,6 +66,20 @@ static Error *run(void *state, Str source, const char *chunk, bool print)
     return call_chunk(host, 0, print);
 }
 
+/* The folder of a script goes before all others. */
+static void add_folder(lua_State *L, const char *script)
+{
+    const char *slash = strrchr(script, '/');
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushlstring(L, slash == NULL ? "." : script, slash == NULL ? 1 : (size_t)(slash - script));
+    lua_pushliteral(L, "/?.lua;");
+    lua_pushvalue(L, -3);
+    lua_concat(L, 3);
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+}
+
 static Error *run_file(void *state, const char *path, int argument_count, char **arguments)
 {
     LuaHost *host = &((Box *)state)->lua;
@@ -77,6 +92,7 @@ static Error *run_file(void *state, const char *path, int argument_count, char *
         lua_rawseti(L, -2, i + 1);
     }
     lua_setglobal(L, "arg");
+    if (!host->safe) add_folder(L, path);
     if (luaL_loadfilex(L, path, "t") != LUA_OK) return lua_error_take(L);
     return call_chunk(host, 0, false);
 }
@@ -106,14 +122,87 @@ static void interrupt(void *state)
                 LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+/* Sets `members` of the table on top to nil. */
+static void remove_members(lua_State *L, const char *const *members)
+{
+    for (; *members != NULL; members++) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, *members);
+    }
+}
+
+/* load() of texts only: a binary chunk may do anything. */
+static int load_text(lua_State *L)
+{
+    lua_settop(L, 4);
+    bool environment = !lua_isnil(L, 4);
+    lua_pushliteral(L, "t");
+    lua_replace(L, 3);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_settop(L, environment ? 5 : 4);
+    lua_call(L, environment ? 4 : 3, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static void make_safe(lua_State *L)
+{
+    static const char *const globals[] = {"io", "debug", "dofile", "loadfile", "os", NULL};
+    static const char *const package[] = {"loadlib", "cpath", "searchers", "searchpath", NULL};
+    static const char *const loaded[] = {"io", "debug", "os", NULL};
+    static const char *const module[] = {"open", NULL};
+    lua_pushglobaltable(L);
+    remove_members(L, globals);
+    lua_getfield(L, -1, "load");
+    lua_pushcclosure(L, load_text, 1);
+    lua_setfield(L, -2, "load");
+    lua_getfield(L, -1, "package");
+    remove_members(L, package);
+    lua_getfield(L, -1, "loaded");
+    remove_members(L, loaded);
+    lua_getfield(L, -3, "contextql");
+    remove_members(L, module);
+    lua_pop(L, 4);
+}
+
+/* What `require` looks through before Lua's own folders. */
+static void set_path(lua_State *L)
+{
+    const char *more = getenv("CONTEXTQL_PATH"), *data = getenv("XDG_DATA_HOME"),
+               *home = getenv("HOME");
+    Buffer path = {0};
+    buffer_text(&path, "./lua/?.lua;");
+    if (data != NULL && data[0] == '/')
+        buffer_printf(&path, "%s/contextql/lua/?.lua;", data);
+    else if (home != NULL && home[0] == '/')
+        buffer_printf(&path, "%s/.local/share/contextql/lua/?.lua;", home);
+    while (more != NULL && more[0] != '\0') {
+        size_t bytes = strcspn(more, ":");
+        if (bytes > 0) buffer_printf(&path, "%.*s/?.lua;", (int)bytes, more);
+        more += bytes + (more[bytes] == ':');
+    }
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushlstring(L, path.data, path.bytes);
+    buffer_free(&path);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+    lua_setfield(L, -2, "path");
+    lua_pop(L, 1);
+}
+
 static int open_all(lua_State *L)
 {
     luaL_openlibs(L);
     luaL_requiref(L, "contextql", open_module, 1);
+    if (lua_toboolean(L, 1))
+        make_safe(L);
+    else
+        set_path(L);
     return 0;
 }
 
-ScriptHost *lua_host_create(void)
+ScriptHost *lua_host_create(bool safe)
 {
     Box *box = mem_calloc(1, sizeof *box);
     box->lua.L = luaL_newstate();
@@ -123,8 +212,10 @@ ScriptHost *lua_host_create(void)
     }
     lua_pushlightuserdata(box->lua.L, &box->lua);
     lua_setfield(box->lua.L, LUA_REGISTRYINDEX, "contextql.host");
+    box->lua.safe = safe;
     lua_pushcfunction(box->lua.L, open_all);
-    if (lua_pcall(box->lua.L, 0, 0, 0) != LUA_OK) {
+    lua_pushboolean(box->lua.L, safe);
+    if (lua_pcall(box->lua.L, 1, 0, 0) != LUA_OK) {
         lua_close(box->lua.L);
         mem_free(box);
         return NULL;

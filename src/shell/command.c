@@ -83,13 +83,19 @@ static const char *meant_by(Str line)
     return NULL;
 }
 
-bool command_find(Str text, Str *line, size_t *end)
+size_t command_skip(Str text)
 {
     size_t at = 0, before;
     do {
         before = at;
         at = skip_comment(text, skip_blanks(text, at));
     } while (at != before);
+    return at;
+}
+
+bool command_find(Str text, Str *line, size_t *end)
+{
+    size_t at = command_skip(text);
     Str rest = {text.data + at, text.bytes - at};
     bool marked =
         rest.bytes > 1 && (rest.data[0] == ':' || rest.data[0] == '.') && is_letter(rest.data[1]);
@@ -109,7 +115,7 @@ static Error *run_help(const Call *call)
 {
     size_t count, found = 0;
     const Command *command = commands(&count);
-    FILE *output = call->shell->output;
+    FILE *output = call->shell->output.file;
     for (size_t i = 0; i < count; i++, command++) {
         char left[64];
         Str wanted = call->rest;
@@ -137,9 +143,10 @@ static Error *run_mode(const Call *call)
 {
     char name[32];
     if (call->rest.bytes == 0)
-        return fprintf(call->shell->output, "%s\n", format_name(call->shell->format)), NULL;
+        return fprintf(call->shell->output.file, "%s\n", format_name(call->shell->output.format)),
+               NULL;
     snprintf(name, sizeof name, "%.*s", STR_ARG(call->rest));
-    if (format_find(name, &call->shell->format)) return NULL;
+    if (format_find(name, &call->shell->output.format)) return NULL;
     Buffer all = {0};
     for (int i = 0; i < FORMAT_COUNT; i++)
         buffer_printf(&all, "%s%s", i == 0 ? "" : ", ", format_name((Format)i));
@@ -159,24 +166,39 @@ static char *path_of(Str text)
 
 Error *command_close_output(Shell *shell)
 {
-    FILE *file = shell->output;
-    shell->output = stdout;
+    FILE *file = shell->output.file;
     if (file == stdout) return NULL;
+    shell->output.file = stdout;
+    shell->output.to_file = false;
     bool good = ferror(file) == 0;
     if (fclose(file) == 0 && good) return NULL;
     shell->status = EXIT_OUTPUT;
-    return error_new(ERROR_IO, "the file of :output could not be written whole");
+    return error_new(ERROR_IO, "the output file could not be written whole");
+}
+
+Error *command_open_output(Shell *shell, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL) return error_errno(ERROR_IO, errno, "the file %s", path);
+    shell->output.file = file;
+    shell->output.to_file = true;
+    return NULL;
+}
+
+static Error *refuse_if_safe(const Shell *shell)
+{
+    if (!shell->options->safe) return NULL;
+    return error_new(ERROR_READ_ONLY, "--safe allows no files here");
 }
 
 static Error *run_output(const Call *call)
 {
     Shell *shell = call->shell;
+    TRY(refuse_if_safe(shell));
     TRY(command_close_output(shell));
     if (call->rest.bytes == 0) return NULL;
     char *path = path_of(call->rest);
-    FILE *file = fopen(path, "w");
-    Error *error = file != NULL ? NULL : error_errno(ERROR_IO, errno, "the file %s", path);
-    if (file != NULL) shell->output = file;
+    Error *error = command_open_output(shell, path);
     mem_free(path);
     return error;
 }
@@ -190,11 +212,26 @@ static Error *run_read(const Call *call)
         return error_new(ERROR_MISUSE,
                          "files that read files may be %d deep: does one read itself?",
                          READ_DEPTH_MAX);
+    TRY(refuse_if_safe(shell));
     char *path = path_of(call->rest);
     shell->read_depth++;
-    shell_run_file(shell, path); /* tells what failed */
+    run_file(shell, path); /* tells what failed */
     shell->read_depth--;
     mem_free(path);
+    return NULL;
+}
+
+static Error *run_maxrows(const Call *call)
+{
+    int64_t rows;
+    Output *output = &call->shell->output;
+    if (call->rest.bytes == 0)
+        return fprintf(output->file, "%llu\n", (unsigned long long)output->rows_max), NULL;
+    if (!integer_parse(call->rest, &rows) || rows < 0)
+        return error_hint(
+            error_new(ERROR_MISUSE, "not a number of rows: %.*s", STR_ARG(call->rest)),
+            "0 shows all");
+    output->rows_max = (uint64_t)rows;
     return NULL;
 }
 
@@ -202,7 +239,7 @@ static Error *run_timer(const Call *call)
 {
     bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));
     if (call->rest.bytes == 0)
-        return fprintf(call->shell->output, "%s\n", call->shell->timer ? "on" : "off"), NULL;
+        return fprintf(call->shell->output.file, "%s\n", call->shell->timer ? "on" : "off"), NULL;
     if (!on && !off)
         return error_hint(error_new(ERROR_MISUSE, "the timer cannot be %.*s", STR_ARG(call->rest)),
                           "on or off");
@@ -212,13 +249,13 @@ static Error *run_timer(const Call *call)
 
 static Error *run_schema(const Call *call)
 {
-    shell_run_text(call->shell, STR("SHOW LABELS; SHOW TYPES; SHOW PROPERTIES;"), "");
+    run_text(call->shell, STR("SHOW LABELS; SHOW TYPES; SHOW PROPERTIES;"), "");
     return NULL;
 }
 
 static Error *run_indexes(const Call *call)
 {
-    shell_run_text(call->shell, STR("SHOW INDEXES;"), "");
+    run_text(call->shell, STR("SHOW INDEXES;"), "");
     return NULL;
 }
 
@@ -231,7 +268,7 @@ static Error *last_error(contextql *session)
 
 static void show_setting(const Shell *shell, const contextql_setting *setting)
 {
-    fprintf(shell->output, "%-13s %-8s %s (%s)\n", setting->name,
+    fprintf(shell->output.file, "%-13s %-8s %s (%s)\n", setting->name,
             contextql_get(shell->session, setting->name), setting->meaning, setting->values);
 }
 
@@ -241,6 +278,7 @@ static Error *run_settings(const Call *call)
     Shell *shell = call->shell;
     Error *error = NULL;
     if (call->last.bytes > 0) {
+        if (str_equal(call->first, STR("files"))) TRY(refuse_if_safe(shell));
         char *name = path_of(call->first), *value = path_of(call->last);
         if (contextql_set(shell->session, name, value) != CONTEXTQL_OK)
             error = last_error(shell->session);
@@ -334,10 +372,7 @@ bool command_run(Shell *shell, Str line, const char *name, size_t number)
     bool good = error == NULL && shell->status == EXIT_GOOD;
     if (error != NULL) {
         if (shell->status == EXIT_GOOD) shell->status = EXIT_FAILED;
-        if (name[0] != '\0') fprintf(stderr, "%s:%zu: ", name, number);
-        fprintf(stderr, "error: %s\n", error_message(error));
-        if (error_hint_text(error)[0] != '\0')
-            fprintf(stderr, "hint: %s\n", error_hint_text(error));
+        report_command(&shell->report, name, number, error);
         error_drop(error);
     }
     if (shell->status == EXIT_GOOD) shell->status = before;

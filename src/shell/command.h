@@ -6,12 +6,16 @@
 #define SHELL_COMMAND_H
 #include "shell/shell_internal.h"
 
+/* Behind blanks and comments: where a statement or command of `text` begins; text.bytes: nowhere. */
+size_t command_skip(Str text);
 /* Does a command come next, behind blanks and comments? *line: its text from the `:` on, without
  * the line end; *end: the offset behind its line. */
 bool command_find(Str text, Str *line, size_t *end);
 /* False: it failed, which was told. `name`, `number`: file and line, for messages; "" at the
  * prompt. */
 bool command_run(Shell *shell, Str line, const char *name, size_t number);
+/* Results go to a file, which is emptied. */
+Error *command_open_output(Shell *shell, const char *path) MUST_CHECK;
 /* Results go to standard output again. An error: the file could not be written whole. */
 Error *command_close_output(Shell *shell) MUST_CHECK;
 #endif

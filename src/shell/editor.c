@@ -735,7 +735,8 @@ static void set_up(Editor *editor)
     el_wset(editor->line, EL_SETTC, L"li", L"24", NULL);
     el_wset(editor->line, EL_SETTC, L"co", L"80", NULL);
     el_wset(editor->line, EL_EDITOR, L"emacs");
-    el_source(editor->line, NULL);
+    if (editor->options.editrc == NULL || el_source(editor->line, editor->options.editrc) != 0)
+        el_source(editor->line, NULL);
     el_wget(editor->line, EL_EDITOR, &mode);
     editor->vi = wcscmp(mode, L"vi") == 0;
     bind_keys(editor);

@@ -14,6 +14,7 @@ typedef struct EditorOptions {
     bool sync;                  /* marks for test programs, see repl-tests/README.md */
     bool (*is_whole)(Str text); /* may Enter submit this text? else it begins a new line */
     Past *history;              /* borrowed */
+    const char *editrc;         /* read by editor_open; where it is not there, ~/.editrc is */
 } EditorOptions;
 
 typedef struct Editor Editor;

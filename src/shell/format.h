@@ -7,6 +7,7 @@
 
 typedef enum Format {
     FORMAT_TABLE,
+    FORMAT_BOX,
     FORMAT_MARKDOWN,
     FORMAT_CSV,
     FORMAT_TSV,
@@ -14,18 +15,30 @@ typedef enum Format {
     FORMAT_JSONL,
     FORMAT_RECORDS,
     FORMAT_LINE,
+    FORMAT_HTML,
+    FORMAT_STATEMENTS,
+    FORMAT_DOT,
+    FORMAT_GRAPH,
     FORMAT_COUNT
 } Format;
 
 bool format_find(const char *name, Format *out);
 const char *format_name(Format format);
-/* A value as the language shows it: (:Label {key: 1}), [:TYPE], text without quotes at the top. */
-void format_value(Buffer *out, const contextql_value *value, bool quote);
+
+typedef struct Output { /* where results go, and how they are written */
+    FILE *file;
+    Format format;
+    bool to_file;      /* not to standard output */
+    bool terminal;     /* standard output is one: tables may be cut to fit it */
+    bool null;         /* tsv without a header, rows ended by a NUL */
+    bool unbuffered;   /* each row at once */
+    bool colour;       /* of the terminal, if it goes there */
+    uint64_t rows_max; /* of a table on a terminal; 0: all */
+} Output;
+
+enum { FORMAT_NOT_WRITTEN = -1 };
 /* Runs a statement to its end and writes its rows. Gives the result code (CONTEXTQL_DONE when all
- * went well); *rows: how many. */
-int format_run(contextql *session, contextql_statement *statement, Str text, Format format,
-               FILE *file, uint64_t *rows);
-/* An error or warning with its place: `name`:line:column, the line, a mark below, the hint. */
-void format_error(FILE *file, const contextql_error_info *info, const char *kind, const char *name,
-                  Str text, size_t first_line);
+ * went well), or FORMAT_NOT_WRITTEN as soon as the file takes no more; what is still buffered shows
+ * when the file is flushed. */
+int format_run(contextql *session, contextql_statement *statement, Str text, const Output *output);
 #endif

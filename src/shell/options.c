@@ -1,56 +1,51 @@
-/* options.c - the command line, from the one table contextql/options.def. */
+/*
+ * options.c - the command line, from the one table contextql/options.def.
+ *
+ * Letters may stand together (-qr); what a letter wants may follow it at once (-Fcsv) or be the
+ * next argument. `--` ends the options. A regular file that ends in .cql or .lua, or begins with
+ * #!, is a script; what stands behind a script of Lua is the script's.
+ */
 #include "config.h"
 
 #include "base/str.h"
 #include "contextql.h"
-#include "shell/options.h"
+#include "shell/options_internal.h"
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
-typedef struct OptionRow {
-    char letter;
-    const char *name, *argument, *meaning;
-} OptionRow;
-
 static const OptionRow rows[] = {
-#define OPTION(letter, name, argument, meaning) {letter, name, argument, meaning},
+#define FLAG(member)                                    EFFECT_FLAG, offsetof(Options, member)
+#define TEXT(member)                                    EFFECT_TEXT, offsetof(Options, member)
+#define DOES(what)                                      EFFECT_##what, 0
+#define OPTION(letter, name, argument, effect, meaning) {letter, name, argument, effect, meaning},
 #include "contextql/options.def"
 #undef OPTION
+#undef FLAG
+#undef TEXT
+#undef DOES
 };
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
-static void help(void)
-{
-    puts("contextql [option ..] [database] [script]\n"
-         "A property graph and vectors, answered by one openCypher-compatible language.\n");
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        char left[64];
-        snprintf(left, sizeof left, "%s%c%s --%s%s%s", rows[i].letter ? "-" : "  ",
-                 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
-                 rows[i].argument[0] ? "=" : "", rows[i].argument);
-        printf("  %-28s %s\n", left, rows[i].meaning);
-    }
-    puts("\nDATABASE is a directory, made if it is not there; without one, a scratch database in "
-         "memory. A SCRIPT (*.cql or *.lua) is run like -f;\n"
-         "what stands behind a *.lua script is its own, in `arg`.\n"
-         "Without -c, -f and script, statements are read from standard input; each ends with `;`.\n"
-         "Exit status: 0 good, 1 a statement failed, 2 usage, 3 the database cannot be opened, 4 "
-         "output failed, 124 time-out, 130 interrupted.");
-}
+typedef struct Reader { /* the arguments, and what is made of them */
+    int argc, at;       /* `at`: the argument being read */
+    char **argv;
+    Options *options;
+    bool options_ended; /* by `--` */
+    int status;
+} Reader;
 
-static int usage(const char *what, const char *argument)
+static bool usage(Reader *reader, const char *what, const char *argument)
 {
     fprintf(stderr, "contextql: %s: %s\nhint: contextql --help lists the options\n", what,
             argument);
-    return EXIT_USAGE;
+    reader->status = EXIT_USAGE;
+    return false;
 }
 
-static const OptionRow *find_long(const char *name, size_t bytes)
+static const OptionRow *find_long(Str name)
 {
     for (size_t i = 0; i < ROW_COUNT; i++)
-        if (strlen(rows[i].name) == bytes && memcmp(rows[i].name, name, bytes) == 0)
-            return &rows[i];
+        if (str_equal(name, str_from(rows[i].name))) return &rows[i];
     return NULL;
 }
 
@@ -61,11 +56,36 @@ static const OptionRow *find_letter(char letter)
     return NULL;
 }
 
+static bool unknown(Reader *reader, Str name)
+{
+    enum { DISTANCE_MAX = 2 };
+    size_t best = DISTANCE_MAX + 1;
+    const OptionRow *nearest = NULL;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        size_t distance = str_distance(name, str_from(rows[i].name), DISTANCE_MAX);
+        if (distance < best) best = distance, nearest = &rows[i];
+    }
+    if (nearest == NULL) return usage(reader, "no such option", reader->argv[reader->at]);
+    fprintf(stderr, "contextql: no such option: %s\nhint: did you mean --%s?\n",
+            reader->argv[reader->at], nearest->name);
+    reader->status = EXIT_USAGE;
+    return false;
+}
+
+/* ---- what options do ---- */
+
 static void add_input(Options *options, bool file, bool lua, const char *text)
 {
     options->inputs =
         mem_realloc(options->inputs, (options->input_count + 1) * sizeof *options->inputs);
     options->inputs[options->input_count++] = (OptionInput){file, lua, text};
+}
+
+static void add_param(Options *options, const char *param)
+{
+    options->params =
+        mem_realloc(options->params, (options->param_count + 1) * sizeof *options->params);
+    options->params[options->param_count++] = param;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -74,111 +94,148 @@ static bool ends_with(const char *text, const char *end)
     return bytes >= end_bytes && strcmp(text + bytes - end_bytes, end) == 0;
 }
 
-/* True: go on. */
-static bool take(Options *options, const OptionRow *row, const char *value, int *status)
+/* Is `word` one of those of "a|b|c"? An argument of another form takes any. */
+static bool is_allowed(const char *argument, const char *word)
 {
-    const char *name = row->name;
-    if (strcmp(name, "help") == 0) return help(), *status = EXIT_GOOD, false;
-    if (strcmp(name, "version") == 0)
-        return printf("contextql %s\n", contextql_version()), *status = EXIT_GOOD, false;
-    if (strcmp(name, "command") == 0)
-        add_input(options, false, false, value);
-    else if (strcmp(name, "lua") == 0)
-        add_input(options, false, true, value);
-    else if (strcmp(name, "file") == 0)
-        add_input(options, true, ends_with(value, ".lua"), value);
-    else if (strcmp(name, "format") == 0)
-        options->format = value;
-    else if (strcmp(name, "param") == 0) {
-        options->params =
-            mem_realloc(options->params, (options->param_count + 1) * sizeof *options->params);
-        options->params[options->param_count++] = value;
-    } else if (strcmp(name, "jsonl") == 0)
-        options->jsonl = true;
-    else if (strcmp(name, "memory") == 0)
-        options->database = ":memory:";
-    else if (strcmp(name, "read-only") == 0)
-        options->read_only = true;
-    else if (strcmp(name, "batch") == 0)
-        options->batch = true;
-    else if (strcmp(name, "keep-going") == 0)
-        options->keep_going = true;
-    else if (strcmp(name, "quiet") == 0)
-        options->quiet = true;
-    else if (strcmp(name, "stats") == 0)
-        options->stats = true;
-    else if (strcmp(name, "timeout") == 0)
-        options->timeout = value;
-    else if (strcmp(name, "memory-limit") == 0)
-        options->memory_limit = value;
-    else if (strcmp(name, "strict-names") == 0)
-        options->strict_names = true;
+    Str wanted = str_from(word);
+    if (strchr(argument, '|') == NULL) return true;
+    for (const char *at = argument; *at != '\0';) {
+        size_t bytes = strcspn(at, "|");
+        if (str_equal(wanted, (Str){at, bytes})) return true;
+        at += bytes + (at[bytes] == '|');
+    }
+    return false;
+}
+
+/* True: go on. */
+static bool take(Reader *reader, const OptionRow *row, const char *value)
+{
+    Options *options = reader->options;
+    char *member = (char *)options + row->member;
+    switch (row->effect) {
+    case EFFECT_FLAG: *(bool *)member = true; return true;
+    case EFFECT_TEXT: *(const char **)member = value; return true;
+    case EFFECT_STATEMENT: return add_input(options, false, false, value), true;
+    case EFFECT_FILE: return add_input(options, true, ends_with(value, ".lua"), value), true;
+    case EFFECT_LUA: return add_input(options, false, true, value), true;
+    case EFFECT_PARAM:
+        if (strchr(value, '=') == NULL || value[0] == '=')
+            return usage(reader, "a parameter is given as NAME=VALUE", value);
+        return add_param(options, value), true;
+    case EFFECT_MEMORY: return options->database = ":memory:", true;
+    case EFFECT_COMPLETION: return usage_completion(rows, ROW_COUNT, value), false;
+    case EFFECT_HELP: return usage_help(rows, ROW_COUNT), false;
+    case EFFECT_VERSION: return printf("contextql %s\n", contextql_version()), false;
+    }
     return true;
 }
 
-static bool operand(Options *options, const char *argument, int *status)
+/* ---- reading ---- */
+
+/* `given`: what was written together with the option, NULL: nothing. */
+static bool take_with_value(Reader *reader, const OptionRow *row, const char *given)
+{
+    const char *argument = reader->argv[reader->at], *value = given;
+    if (row->argument[0] == '\0' && given != NULL)
+        return usage(reader, "this option takes no value", argument);
+    if (row->argument[0] != '\0' && value == NULL) {
+        if (reader->at + 1 == reader->argc)
+            return usage(reader, "this option wants a value", argument);
+        value = reader->argv[++reader->at];
+    }
+    if (value != NULL && !is_allowed(row->argument, value)) {
+        fprintf(stderr, "contextql: --%s cannot be %s\nhint: one of %s\n", row->name, value,
+                row->argument);
+        return reader->status = EXIT_USAGE, false;
+    }
+    return take(reader, row, value);
+}
+
+static bool read_long(Reader *reader)
+{
+    const char *name = reader->argv[reader->at] + 2;
+    size_t bytes = strcspn(name, "=");
+    const OptionRow *row = find_long((Str){name, bytes});
+    if (row == NULL) return unknown(reader, (Str){name, bytes});
+    return take_with_value(reader, row, name[bytes] == '=' ? name + bytes + 1 : NULL);
+}
+
+static bool read_letters(Reader *reader)
+{
+    const char *argument = reader->argv[reader->at];
+    for (const char *at = argument + 1; *at != '\0'; at++) {
+        const OptionRow *row = find_letter(*at);
+        if (row == NULL) return usage(reader, "no such option", argument);
+        bool wants = row->argument[0] != '\0';
+        if (!take_with_value(reader, row, wants && at[1] != '\0' ? at + 1 : NULL)) return false;
+        if (wants) return true;
+    }
+    return true;
+}
+
+static bool begins_with_mark(const char *path)
+{
+    char begin[2] = "";
+    FILE *file = fopen(path, "rb");
+    size_t bytes = file == NULL ? 0 : fread(begin, 1, sizeof begin, file);
+    if (file != NULL) fclose(file);
+    return bytes == sizeof begin && begin[0] == '#' && begin[1] == '!';
+}
+
+static bool is_script(const char *path)
 {
     struct stat file;
-    bool lua = ends_with(argument, ".lua");
-    if ((lua || ends_with(argument, ".cql")) && stat(argument, &file) == 0 && S_ISREG(file.st_mode))
-        return add_input(options, true, lua, argument), true;
-    if (options->database != NULL)
-        return *status = usage("one database is enough", argument), false;
-    options->database = argument;
+    if (stat(path, &file) != 0 || !S_ISREG(file.st_mode)) return false;
+    return ends_with(path, ".lua") || ends_with(path, ".cql") || begins_with_mark(path);
+}
+
+static bool read_operand(Reader *reader)
+{
+    Options *options = reader->options;
+    const char *argument = reader->argv[reader->at];
+    if (!is_script(argument)) {
+        if (options->database != NULL) return usage(reader, "one database is enough", argument);
+        return options->database = argument, true;
+    }
+    bool lua = !ends_with(argument, ".cql");
+    add_input(options, true, lua, argument);
+    if (!lua) return true;
+    options->argument_count = reader->argc - reader->at - 1;
+    options->arguments = reader->argv + reader->at + 1;
+    reader->at = reader->argc;
     return true;
 }
 
-static bool read_one(int argc, char **argv, int *i, Options *options, int *status)
+static bool read_one(Reader *reader)
 {
-    const char *argument = argv[*i], *value = NULL;
-    const OptionRow *row;
-    if (argument[0] != '-' || argument[1] == '\0') return operand(options, argument, status);
-    if (argument[1] == '-') {
-        const char *equals = strchr(argument, '=');
-        size_t bytes = equals == NULL ? strlen(argument + 2) : (size_t)(equals - argument - 2);
-        row = find_long(argument + 2, bytes);
-        value = equals == NULL ? NULL : equals + 1;
-    } else {
-        row = find_letter(argument[1]);
-        if (row != NULL && row->argument[0] != '\0' && argument[2] != '\0')
-            value = argument + 2;
-        else if (argument[2] != '\0')
-            return *status = usage("write options of one letter one by one", argument), false;
-    }
-    if (row == NULL) return *status = usage("no such option", argument), false;
-    bool wants = row->argument[0] != '\0';
-    if (!wants && value != NULL)
-        return *status = usage("this option takes no value", argument), false;
-    if (wants && value == NULL) {
-        if (*i + 1 == argc) return *status = usage("this option wants a value", argument), false;
-        value = argv[++*i];
-    }
-    return take(options, row, value, status);
+    const char *argument = reader->argv[reader->at];
+    if (reader->options_ended || argument[0] != '-' || argument[1] == '\0')
+        return read_operand(reader);
+    if (strcmp(argument, "--") == 0) return reader->options_ended = true;
+    return argument[1] == '-' ? read_long(reader) : read_letters(reader);
+}
+
+static bool check(Reader *reader)
+{
+    const Options *options = reader->options;
+    if (options->null && options->format != NULL && strcmp(options->format, "tsv") != 0)
+        return usage(reader, "-0 writes tsv, no other format", options->format);
+    if (options->batch && options->interactive)
+        return usage(reader, "-B has no prompt to go on with", "-i");
+    return true;
 }
 
 bool options_read(int argc, char **argv, Options *out, int *status)
 {
+    Reader reader = {.argc = argc, .argv = argv, .options = out, .status = EXIT_GOOD};
     *out = (Options){0};
-    *status = EXIT_GOOD;
-    for (int i = 1; i < argc; i++) {
-        size_t inputs = out->input_count;
-        bool operand_next = argv[i][0] != '-';
-        if (!read_one(argc, argv, &i, out, status)) return false;
-        if (!operand_next || out->input_count == inputs || !out->inputs[inputs].lua) continue;
-        out->argument_count = argc - i - 1; /* what stands behind a script is the script's */
-        out->arguments = argv + i + 1;
-        break;
-    }
+    bool good = true;
+    for (reader.at = 1; reader.at < argc && good; reader.at++)
+        good = read_one(&reader);
+    good = good && check(&reader);
     if (out->database == NULL) out->database = ":memory:";
-    return true;
-}
-
-bool options_want_script(const Options *options)
-{
-    bool wanted = options->jsonl;
-    for (size_t i = 0; i < options->input_count; i++)
-        wanted = wanted || options->inputs[i].lua;
-    return wanted;
+    *status = reader.status;
+    return good;
 }
 
 void options_free(Options *options)

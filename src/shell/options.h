@@ -1,4 +1,8 @@
-/* options.h - the command line. */
+/*
+ * options.h - the command line: contextql [option ..] [database] [option ..] [script [argument ..]]
+ *
+ * All options stand in contextql/options.def.
+ */
 #ifndef SHELL_OPTIONS_H
 #define SHELL_OPTIONS_H
 #include <stdbool.h>
@@ -22,20 +26,27 @@ typedef struct OptionInput { /* -c, -f and -e in the order given */
 typedef struct Options {
     const char *database; /* ":memory:" when none is given */
     const char *format;   /* NULL: by where the output goes */
+    const char *output;   /* NULL: standard output */
     const char **params;  /* NAME=VALUE */
     size_t param_count;
     OptionInput *inputs;
     size_t input_count;
-    bool jsonl, read_only, batch, keep_going, quiet, stats, strict_names;
+    bool jsonl, read_only, batch, keep_going, quiet, verbose, stats, strict_names;
+    bool interactive, null, unbuffered, no_rc, safe;
     const char *timeout, *memory_limit;
-    int argument_count; /* of a .lua script: all behind its name */
+    const char *color, *errors; /* NULL, or one of their words */
+    const char *history;        /* NULL: not given; "": none */
+    int argument_count;         /* of a .lua script: all behind its name */
     char **arguments;
 } Options;
 
 /* Reads the arguments into `out` (freed by options_free). True: go on; false: end with *status
  * (help was shown, or usage said). */
 bool options_read(int argc, char **argv, Options *out, int *status);
-bool options_want_script(
-    const Options *options); /* is Lua needed: it costs a millisecond to start */
 void options_free(Options *options);
+
+/* What --help and --print-completion write (usage.c). */
+typedef struct OptionRow OptionRow;
+void usage_help(const OptionRow *rows, size_t count);
+void usage_completion(const OptionRow *rows, size_t count, const char *shell);
 #endif

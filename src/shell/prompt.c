@@ -6,6 +6,7 @@
 
 #include "shell/editor.h"
 #include "shell/prompt.h"
+#include "shell/terminal.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,18 +22,6 @@ struct Prompt {
     uint64_t taken;
 };
 
-bool prompt_can_draw(void)
-{
-    const char *terminal = getenv("TERM");
-    return terminal != NULL && terminal[0] != '\0' && strcmp(terminal, "dumb") != 0;
-}
-
-bool prompt_colour(void)
-{
-    const char *none = getenv("NO_COLOR");
-    return prompt_can_draw() && (none == NULL || none[0] == '\0');
-}
-
 static void name_prompts(Prompt *prompt, const char *database)
 {
     const char *slash = strrchr(database, '/'), *name = slash == NULL ? database : slash + 1;
@@ -44,38 +33,20 @@ static void name_prompts(Prompt *prompt, const char *database)
     snprintf(prompt->more, sizeof prompt->more, "%*s| ", (int)utf8_count(shown), "");
 }
 
-/* NULL: no history is kept. The caller frees it. */
-static char *history_path(void)
+Prompt *prompt_open(const PromptOptions *options)
 {
-    const char *given = getenv("CONTEXTQL_HISTORY"), *state = getenv("XDG_STATE_HOME"),
-               *home = getenv("HOME");
-    Buffer path = {0};
-    if (given != NULL) return given[0] == '\0' ? NULL : mem_strdup(given);
-    if (state != NULL && state[0] == '/') /* the XDG specification has relative paths ignored */
-        buffer_text(&path, state);
-    else if (home != NULL && home[0] == '/')
-        buffer_printf(&path, "%s/.local/state", home);
-    else
-        return NULL;
-    buffer_text(&path, "/contextql/history");
-    return path.data;
-}
-
-Prompt *prompt_open(const char *database, bool (*is_whole)(Str text))
-{
-    char *path = history_path();
     Prompt *prompt = mem_calloc(1, sizeof *prompt);
-    name_prompts(prompt, database);
-    prompt->is_whole = is_whole;
-    prompt->history = history_open(path);
-    mem_free(path);
+    name_prompts(prompt, options->database);
+    prompt->is_whole = options->is_whole;
+    prompt->history = history_open(options->history);
     prompt->sync = getenv("CONTEXTQL_TEST_SYNC") != NULL;
-    EditorOptions options = {.prompt = str_from(prompt->first),
-                             .colour = prompt_colour(),
-                             .sync = prompt->sync,
-                             .is_whole = is_whole,
-                             .history = prompt->history};
-    if (prompt_can_draw()) prompt->editor = editor_open(&options);
+    EditorOptions editor = {.prompt = str_from(prompt->first),
+                            .colour = options->colour,
+                            .sync = prompt->sync,
+                            .is_whole = options->is_whole,
+                            .history = prompt->history,
+                            .editrc = options->editrc};
+    if (terminal_can_draw()) prompt->editor = editor_open(&editor);
     return prompt;
 }
 

@@ -8,8 +8,16 @@
 
 typedef struct Prompt Prompt;
 
-/* `is_whole`: does this text end here, or does a further line belong to it? */
-Prompt *prompt_open(const char *database, bool (*is_whole)(Str text));
+typedef struct PromptOptions {
+    const char *database;
+    bool (*is_whole)(Str text); /* does this text end here, or does a further line belong to it? */
+    bool colour;
+    const char *history; /* its file; NULL: none */
+    const char *editrc;  /* the keys' file; where there is none, editline's own ~/.editrc is read */
+} PromptOptions;
+
+/* Borrows only what is_whole points to. */
+Prompt *prompt_open(const PromptOptions *options);
 /* Appends what was typed, one statement or more; false: the person has ended the session. */
 bool prompt_read(Prompt *prompt, Buffer *out);
 /* Just before what was typed runs. */
@@ -18,9 +26,4 @@ void prompt_running(Prompt *prompt);
 void prompt_remember(Prompt *prompt, Str text);
 void prompt_save(Prompt *prompt, Str text, int64_t time_s, double seconds);
 void prompt_close(Prompt *prompt);
-/* May this program write colours to the terminal? Not if NO_COLOR is set (no-color.org), nor if the
- * terminal is dumb. */
-bool prompt_colour(void);
-/* May it move the cursor? Not if the terminal is dumb. */
-bool prompt_can_draw(void);
 #endif

@@ -8,8 +8,8 @@
 #include "config.h"
 
 #include "shell/screen.h"
+#include "shell/terminal.h"
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 struct Screen {
@@ -51,10 +51,7 @@ void frame_free(Frame *frame)
 
 static void ask_size(Screen *screen)
 {
-    struct winsize size;
-    bool known = ioctl(screen->fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
-    screen->columns = known ? size.ws_col : 80;
-    screen->rows = known ? size.ws_row : 24;
+    terminal_size(screen->fd, &screen->columns, &screen->rows);
 }
 
 Screen *screen_open(int fd)

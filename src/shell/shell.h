@@ -5,6 +5,6 @@
 #include "contextql.h"
 #include "shell/options.h"
 
-/* Gives the exit status. `script` may be NULL: then Lua is refused. */
-int shell_run(const Options *options, const ScriptHost *script);
+/* Gives the exit status. */
+int shell_run(const Options *options, const ScriptLanguage *language);
 #endif

@@ -1,4 +1,4 @@
-/* shell_internal.h - one run of the program, as shell.c and its commands see it. */
+/* shell_internal.h - one run of the program, as shell.c, run.c and the commands see it. */
 #ifndef SHELL_SHELL_INTERNAL_H
 #define SHELL_SHELL_INTERNAL_H
 #include "base/clock.h"
@@ -6,15 +6,20 @@
 #include "contextql.h"
 #include "shell/format.h"
 #include "shell/options.h"
+#include "shell/report.h"
 
-enum { READ_DEPTH_MAX = 16 }; /* files that :read files: a file that reads itself ends here */
+enum {
+    READ_DEPTH_MAX = 16, /* files that :read files: a file that reads itself ends here */
+    SHELL_ROWS_MAX = 100 /* rows of a table on a terminal, unless :maxrows says otherwise */
+};
 
 typedef struct Shell {
     const Options *options;
     contextql *session;
-    const ScriptHost *script;
-    Format format;
-    FILE *output; /* of results: stdout, or the file of :output */
+    const ScriptLanguage *language;
+    ScriptHost *script; /* NULL: none was needed yet; ask shell_script */
+    Output output;      /* of results: stdout, or the file of -o and :output */
+    Report report;
     bool interactive;
     bool timer; /* :timer on */
     bool quit;  /* :quit was said */
@@ -25,8 +30,18 @@ typedef struct Shell {
     int64_t frozen_wall_ns;
 } Shell;
 
+/* Ctrl-C stops what runs, not the program. */
+void run_catch_interrupts(void);
+/* Before something new is asked for: what was interrupted before does not matter any more. */
+void run_forget_interrupt(void);
 /* Every statement and command of a text; false: one failed, and the run ends. */
-bool shell_run_text(Shell *shell, Str text, const char *name);
+bool run_text(Shell *shell, Str text, const char *name);
 /* The same of a file; "-" is standard input. */
-bool shell_run_file(Shell *shell, const char *path);
+bool run_file(Shell *shell, const char *path);
+/* A chunk of Lua, or a file of it; false: it failed. */
+bool run_script(Shell *shell, const OptionInput *input);
+/* Does the last statement or command of a text end, or does its next line belong to it? */
+bool run_is_whole(Str text);
+/* The scripting language, made at the first question; NULL: there is none. */
+ScriptHost *shell_script(Shell *shell);
 #endif

@@ -7,6 +7,7 @@
 #include "shell/paint.c"
 #include "shell/progress.c"
 #include "shell/screen.c"
+#include "shell/terminal.c"
 #include "test.h"
 
 static void glyphs(void)

@@ -1,0 +1,314 @@
+/*
+ * run.c - runs statements and commands one after another.
+ *
+ * A text is cut into statements by the engine's own lexer, so that a `;` inside a text or comment
+ * cuts nothing. In batch the first error ends the run (--keep-going goes on); at a terminal nothing
+ * does. Ctrl-C stops the statement or script that runs, not the session.
+ */
+#include "config.h"
+
+#include "shell/command.h"
+#include "shell/literal.h"
+#include "shell/progress.h"
+#include "shell/shell_internal.h"
+#include "shell/terminal.h"
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* ---- Ctrl-C ---- */
+
+/* What a signal stops; a signal handler can know nothing else. */
+static contextql *volatile running;
+static const ScriptHost *volatile running_script;
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+    if (running != NULL) contextql_interrupt(running);
+    const ScriptHost *script = running_script;
+    if (script != NULL && script->interrupt != NULL) script->interrupt(script->state);
+}
+
+void run_catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
+void run_forget_interrupt(void)
+{
+    interrupted = 0;
+}
+
+/* ---- parameters ---- */
+
+static void bind_params(const Options *options, contextql_statement *statement)
+{
+    for (size_t i = 0; i < options->param_count; i++) {
+        const char *equals = strchr(options->params[i], '=');
+        Buffer name = {0};
+        contextql_value *value = literal_read(str_from(equals + 1));
+        buffer_append(&name, options->params[i], (size_t)(equals - options->params[i]));
+        if (value != NULL) contextql_bind(statement, name.data, value);
+        contextql_value_free(value);
+        buffer_free(&name);
+    }
+}
+
+/* ---- one statement ---- */
+
+static void show_error(Shell *shell, const Place *place)
+{
+    contextql_error_info info;
+    contextql_error(shell->session, &info);
+    if (shell->interactive && interrupted) fputc('\n', stderr); /* the terminal has echoed ^C */
+    report_statement(&shell->report, "error", &info, place);
+    shell->status = info.code == CONTEXTQL_TIMEOUT     ? EXIT_TIMEOUT
+                    : info.code == CONTEXTQL_CANCELLED ? EXIT_INTERRUPTED
+                                                       : EXIT_FAILED;
+}
+
+static void show_warnings(const Shell *shell, contextql_statement *statement, const Place *place)
+{
+    contextql_stats stats;
+    contextql_statement_stats(statement, &stats);
+    for (size_t i = 0; i < stats.warning_count; i++) {
+        contextql_error_info warning;
+        if (contextql_statement_warning(statement, i, &warning) == CONTEXTQL_OK)
+            report_statement(&shell->report, "warning", &warning, place);
+    }
+}
+
+static void show_counts(const contextql_statement *statement, FILE *file)
+{
+    contextql_stats stats;
+    contextql_statement_stats(statement, &stats);
+    const struct {
+        uint64_t count;
+        const char *one, *many;
+    } counts[] = {{stats.nodes_created, "node created", "nodes created"},
+                  {stats.nodes_deleted, "node deleted", "nodes deleted"},
+                  {stats.relationships_created, "relationship created", "relationships created"},
+                  {stats.relationships_deleted, "relationship deleted", "relationships deleted"},
+                  {stats.properties_set, "property set", "properties set"},
+                  {stats.labels_added, "label added", "labels added"},
+                  {stats.labels_removed, "label removed", "labels removed"}};
+    const char *separator = "";
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (counts[i].count == 0) continue;
+        fprintf(file, "%s%llu %s", separator, (unsigned long long)counts[i].count,
+                counts[i].count == 1 ? counts[i].one : counts[i].many);
+        separator = ", ";
+    }
+    if (separator[0] != '\0') fputc('\n', file);
+}
+
+static void show_time(const contextql_statement *statement)
+{
+    contextql_stats stats;
+    contextql_statement_stats(statement, &stats);
+    fprintf(stderr, "time: %.3f s\n", (double)stats.elapsed_ns / 1e9);
+}
+
+/* What a load has made, and how fast; true: told. */
+static bool show_made(const Shell *shell, const contextql_statement *statement, Str text)
+{
+    contextql_stats stats;
+    Buffer made = {0};
+    bool wanted = shell->options->stats || (isatty(STDERR_FILENO) && !shell->options->quiet);
+    if (!wanted || !progress_is_load(text)) return false;
+    contextql_statement_stats(statement, &stats);
+    progress_print_made(&made, &stats);
+    bool told = made.bytes > 0;
+    if (told) fputs(made.data, stderr);
+    buffer_free(&made);
+    return told;
+}
+
+static void show_done(const Shell *shell, const contextql_statement *statement, Str text)
+{
+    bool told = show_made(shell, statement, text);
+    if (shell->options->quiet) return;
+    if (shell->options->verbose)
+        show_counts(statement, stderr);
+    else if (!told && shell->interactive)
+        show_counts(statement, stdout);
+}
+
+/* With a bar on standard error, if that is a terminal that can take it away again. */
+static int run_with_progress(Shell *shell, contextql_statement *statement, Str text)
+{
+    Progress progress;
+    bool bar = !shell->options->quiet && isatty(STDERR_FILENO) && terminal_can_draw();
+    progress_begin(&progress, stderr, shell->clock);
+    if (bar) contextql_progress(shell->session, progress_report, &progress);
+    running = shell->session;
+    if (interrupted)
+        contextql_interrupt(shell->session); /* Ctrl-C came before there was what to stop */
+    int result = format_run(shell->session, statement, text, &shell->output);
+    running = NULL;
+    contextql_progress(shell->session, NULL, NULL);
+    progress_end(&progress);
+    return result;
+}
+
+/* False: the disk is full, or worse; that was told. */
+static bool is_written(const Shell *shell)
+{
+    errno = 0;
+    bool flushed = fflush(shell->output.file) == 0;
+    if (flushed && !ferror(shell->output.file)) return true;
+    Buffer message = {0};
+    buffer_printf(&message, "the output cannot be written%s%s", errno != 0 ? ": " : "",
+                  errno != 0 ? strerror(errno) : "");
+    report_program(&shell->report, message.data, "");
+    buffer_free(&message);
+    return false;
+}
+
+/* `text`: a statement that begins at `place`. */
+static bool run_statement(Shell *shell, Str text, const Place *place)
+{
+    contextql_statement *statement = NULL;
+    bool records = shell->output.format == FORMAT_RECORDS;
+    if (contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL) != CONTEXTQL_OK)
+        return show_error(shell, place), false;
+    if (statement == NULL) return true;
+    bind_params(shell->options, statement);
+    int code = run_with_progress(shell, statement, text);
+    if (!is_written(shell) || code == FORMAT_NOT_WRITTEN) {
+        contextql_finalize(statement);
+        return shell->status = EXIT_OUTPUT, false;
+    }
+    bool good = code == CONTEXTQL_DONE;
+    if (!good && !records) show_error(shell, place);
+    if (!good && records) shell->status = EXIT_FAILED;
+    if (good && !records) show_warnings(shell, statement, place);
+    if (good) show_done(shell, statement, text);
+    if (shell->timer || shell->options->verbose) show_time(statement);
+    contextql_finalize(statement);
+    return good;
+}
+
+/* ---- texts and files ---- */
+
+bool run_text(Shell *shell, Str text, const char *name)
+{
+    Place place = place_of(name, text);
+    while (text.bytes > 0 && !shell->quit) {
+        size_t end, begin = command_skip(text);
+        Str command;
+        bool good;
+        place_advance(&place, text.data + begin);
+        if (command_find(text, &command, &end)) {
+            good = command_run(shell, command, name, place.line);
+        } else {
+            contextql_is_complete(text.data, text.bytes, &end);
+            good =
+                begin >= end || run_statement(shell, (Str){text.data + begin, end - begin}, &place);
+        }
+        if (!good && (!shell->options->keep_going || shell->status == EXIT_OUTPUT ||
+                      shell->status == EXIT_INTERRUPTED))
+            return false;
+        text.data += end;
+        text.bytes -= end;
+        if (place.text.data + place.offset < text.data) place_advance(&place, text.data);
+    }
+    return true;
+}
+
+static bool read_all(FILE *file, Buffer *out)
+{
+    char chunk[1 << 16];
+    size_t bytes;
+    while ((bytes = fread(chunk, 1, sizeof chunk, file)) > 0)
+        buffer_append(out, chunk, bytes);
+    return ferror(file) == 0;
+}
+
+/* A first line for the system, `#!/usr/bin/env contextql`, is none for us. */
+static void blank_mark(Buffer *text)
+{
+    if (text->bytes < 2 || memcmp(text->data, "#!", 2) != 0) return;
+    for (size_t i = 0; i < text->bytes && text->data[i] != '\n'; i++)
+        text->data[i] = ' ';
+}
+
+static bool cannot_read(Shell *shell, const char *path)
+{
+    Buffer message = {0};
+    buffer_printf(&message, "%s: %s", path, strerror(errno));
+    report_program(&shell->report, message.data, "");
+    buffer_free(&message);
+    return shell->status = interrupted ? EXIT_INTERRUPTED : EXIT_USAGE, false;
+}
+
+bool run_file(Shell *shell, const char *path)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "rb");
+    Buffer text = {0};
+    if (file == NULL) return cannot_read(shell, path);
+    bool good = read_all(file, &text) || cannot_read(shell, standard ? "standard input" : path);
+    if (!standard) fclose(file);
+    blank_mark(&text);
+    good = good && run_text(shell, buffer_view(&text), standard ? "<stdin>" : path);
+    buffer_free(&text);
+    return good;
+}
+
+bool run_script(Shell *shell, const OptionInput *input)
+{
+    const Options *options = shell->options;
+    const ScriptHost *script = shell_script(shell);
+    if (script == NULL) return shell->status = EXIT_FAILED, false;
+    running = shell->session;
+    running_script = script;
+    Error *error = input->file ? script->run_file(script->state, input->text,
+                                                  options->argument_count, options->arguments)
+                               : script->run(script->state, str_from(input->text), "=<lua>", true);
+    running_script = NULL;
+    running = NULL;
+    if (error == NULL) {
+        if (is_written(shell)) return true;
+        return shell->status = EXIT_OUTPUT, false;
+    }
+    report_program(&shell->report, error_message(error), "");
+    error_drop(error);
+    return shell->status = interrupted ? EXIT_INTERRUPTED : EXIT_FAILED, false;
+}
+
+/* ---- is it whole? ---- */
+
+/* Nothing but blanks and comments. */
+static bool is_blank(Str text)
+{
+    contextql_token token;
+    size_t count = 0;
+    for (;;) {
+        if (contextql_tokenize(text.data, text.bytes, &token, 1, &count) != CONTEXTQL_OK)
+            return false;
+        if (count == 0) return true;
+        if (token.kind != CONTEXTQL_TOKEN_COMMENT) return false;
+        text.data += token.offset + token.length;
+        text.bytes -= token.offset + token.length;
+    }
+}
+
+bool run_is_whole(Str text)
+{
+    size_t end;
+    Str command;
+    while (text.bytes > 0) {
+        if (!command_find(text, &command, &end) &&
+            !contextql_is_complete(text.data, text.bytes, &end))
+            return is_blank(text);
+        text.data += end;
+        text.bytes -= end;
+    }
+    return true;
+}

@@ -1,0 +1,257 @@
+/*
+ * table.c - results as tables, plain or in boxes.
+ *
+ * A column is as wide as its widest cell, so all rows are kept until the end. On a terminal a table
+ * is cut to fit: wide cells end in an ellipsis, columns and rows that have no place are counted
+ * below, never left out silently. What goes into a file or a pipe is whole.
+ */
+#include "config.h"
+
+#include "shell/format_internal.h"
+#include "shell/glyph.h"
+#include "shell/terminal.h"
+#include "shell/value_text.h"
+#include <unistd.h>
+
+enum { CELL_COLUMNS_MIN = 8 }; /* a column is not made narrower to fit, rather left out */
+
+typedef struct Table {
+    Buffer text; /* cells, one behind the other; the first row has the names */
+    size_t *ends, end_count, end_capacity;
+    bool *nulls; /* a cell a bool, as many as `ends` */
+    size_t null_capacity;
+    size_t *widths;
+    bool *numbers;         /* columns that hold numbers only: set to the right */
+    size_t columns, shown; /* `shown`: how many of them fit */
+    bool box, colour, cut;
+} Table;
+
+typedef struct Lines { /* what a table is drawn with */
+    const char *left, *between, *right, *dash;
+    const char *rule_left, *rule_between, *rule_right;
+} Lines;
+
+static const Lines plain_lines = {"", " | ", "", "-", "", "-+-", ""};
+static const Lines box_lines = {"\u2502 ", " \u2502 ", " \u2502", "\u2500", NULL, NULL, NULL};
+
+#define STYLE_NAME "\033[1m"
+#define STYLE_NULL "\033[2m"
+#define STYLE_OFF  "\033[0m"
+
+/* ---- taking rows in ---- */
+
+/* Line breaks would break the table, and other controls the terminal. */
+static void add_cell(Table *table, size_t column, size_t from, bool null)
+{
+    for (size_t i = from; i < table->text.bytes; i++) {
+        unsigned char c = (unsigned char)table->text.data[i];
+        if (c < 0x20 || c == 0x7f)
+            table->text.data[i] = c == '\n' || c == '\t' || c == '\r' ? ' ' : '?';
+    }
+    mem_reserve(table->ends, table->end_capacity, table->end_count + 1);
+    mem_reserve(table->nulls, table->null_capacity, table->end_count + 1);
+    table->nulls[table->end_count] = null;
+    table->ends[table->end_count++] = table->text.bytes;
+    Str cell = {table->text.data == NULL ? "" : table->text.data + from, table->text.bytes - from};
+    size_t width = glyph_width(cell);
+    if (width > table->widths[column]) table->widths[column] = width;
+}
+
+void table_begin(Result *result)
+{
+    Table *table = mem_calloc(1, sizeof *table);
+    bool terminal = result->output->terminal && !result->output->to_file;
+    result->state = table;
+    table->columns = result->columns;
+    table->cut = terminal;
+    table->colour = result->output->colour && !result->output->to_file;
+    table->widths = mem_calloc(table->columns, sizeof *table->widths);
+    table->numbers = mem_calloc(table->columns, sizeof *table->numbers);
+    for (size_t c = 0; c < table->columns; c++) {
+        size_t from = table->text.bytes;
+        table->numbers[c] = true;
+        buffer_text(&table->text, contextql_column_name(result->statement, (int)c));
+        add_cell(table, c, from, false);
+    }
+}
+
+void table_row(Result *result)
+{
+    Table *table = result->state;
+    uint64_t rows_max = result->output->rows_max;
+    if (table->cut && rows_max > 0 && result->rows >= rows_max) return;
+    for (size_t c = 0; c < table->columns; c++) {
+        size_t from = table->text.bytes;
+        const contextql_value *value = contextql_column(result->statement, (int)c);
+        contextql_type type = contextql_value_type(value);
+        table->numbers[c] =
+            table->numbers[c] &&
+            (type == CONTEXTQL_INTEGER || type == CONTEXTQL_FLOAT || type == CONTEXTQL_NULL);
+        value_text(&table->text, value, table->cut ? VALUE_SHORT : VALUE_PLAIN);
+        add_cell(table, c, from, type == CONTEXTQL_NULL);
+    }
+}
+
+/* ---- fitting ---- */
+
+static size_t width_with(const Table *table, size_t widest)
+{
+    size_t sum = table->box ? 4 : 0;
+    for (size_t c = 0; c < table->shown; c++)
+        sum += (table->widths[c] < widest ? table->widths[c] : widest) + (c > 0 ? 3 : 0);
+    return sum;
+}
+
+/* Makes the widest columns narrower, all to the same width, as little as will do. */
+static void fit(Table *table, size_t columns)
+{
+    table->shown = table->columns;
+    while (table->shown > 1 && width_with(table, CELL_COLUMNS_MIN) > columns)
+        table->shown--;
+    size_t low = 1, high = columns; /* `low` fits, or nothing does */
+    while (low < high) {
+        size_t middle = (low + high + 1) / 2;
+        if (width_with(table, middle) <= columns)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    for (size_t c = 0; c < table->shown; c++)
+        if (table->widths[c] > low) table->widths[c] = low;
+}
+
+/* ---- drawing ---- */
+
+static void put_blanks(Buffer *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buffer_char(out, ' ');
+}
+
+/* At most `width` columns of `text`: cut at a character, with an ellipsis. */
+static void put_cut(Buffer *out, Str text, size_t width)
+{
+    size_t at = 0, used = 0;
+    while (at < text.bytes) {
+        size_t next = at, glyph = glyph_next(text, &next);
+        if (used + glyph > width - 1) break;
+        used += glyph;
+        at = next;
+    }
+    buffer_append(out, text.data, at);
+    buffer_text(out, "\u2026");
+    put_blanks(out, width - used - 1);
+}
+
+static void put_cell(const Table *table, size_t cell, bool last, Buffer *out)
+{
+    size_t from = cell == 0 ? 0 : table->ends[cell - 1], column = cell % table->columns;
+    Str text = {table->text.data == NULL ? "" : table->text.data + from, table->ends[cell] - from};
+    bool header = cell < table->columns, right = table->numbers[column] && !header;
+    size_t width = table->widths[column], own = glyph_width(text);
+    const char *style = !table->colour       ? ""
+                        : header             ? STYLE_NAME
+                        : table->nulls[cell] ? STYLE_NULL
+                                             : "";
+    size_t blanks = own < width ? width - own : 0;
+    if (right) put_blanks(out, blanks);
+    buffer_text(out, style);
+    if (own > width)
+        put_cut(out, text, width);
+    else
+        buffer_str(out, text);
+    if (style[0] != '\0') buffer_text(out, STYLE_OFF);
+    if (!right && (!last || table->box)) put_blanks(out, blanks);
+}
+
+static void put_rule(const Table *table, const char *left, const char *between, const char *right,
+                     const char *dash, Buffer *out)
+{
+    buffer_text(out, left);
+    for (size_t c = 0; c < table->shown; c++) {
+        if (c > 0) buffer_text(out, between);
+        for (size_t i = 0; i < table->widths[c]; i++)
+            buffer_text(out, dash);
+    }
+    buffer_text(out, right);
+    buffer_char(out, '\n');
+}
+
+static void put_cells(const Table *table, const Lines *lines, Buffer *out)
+{
+    for (size_t row = 0; row < table->end_count; row += table->columns) {
+        buffer_text(out, lines->left);
+        for (size_t c = 0; c < table->shown; c++) {
+            if (c > 0) buffer_text(out, lines->between);
+            put_cell(table, row + c, c + 1 == table->shown, out);
+        }
+        buffer_text(out, lines->right);
+        buffer_char(out, '\n');
+        if (row > 0) continue;
+        if (table->box)
+            put_rule(table, "\u251c\u2500", "\u2500\u253c\u2500", "\u2500\u2524", lines->dash, out);
+        else
+            put_rule(table, lines->rule_left, lines->rule_between, lines->rule_right, lines->dash,
+                     out);
+    }
+}
+
+/* What the terminal had no place for. */
+static void put_rest(const Table *table, uint64_t rows, Buffer *out)
+{
+    uint64_t kept = table->end_count / table->columns - 1;
+    if (kept < rows)
+        buffer_printf(out, "\u2026 %llu more row%s (:maxrows 0 shows all)\n",
+                      (unsigned long long)(rows - kept), rows - kept == 1 ? "" : "s");
+    if (table->shown == table->columns) return;
+    size_t more = table->columns - table->shown;
+    buffer_printf(out, "\u2026 %zu more column%s: ", more, more == 1 ? "" : "s");
+    for (size_t c = table->shown; c < table->columns; c++) {
+        size_t from = table->ends[c - 1];
+        if (c > table->shown) buffer_text(out, ", ");
+        buffer_append(out, table->text.data + from, table->ends[c] - from);
+    }
+    buffer_char(out, '\n');
+}
+
+static void put_table(Table *table, uint64_t rows, Buffer *out)
+{
+    size_t columns, lines;
+    if (rows == 0) {
+        buffer_text(out, "(no rows)\n");
+        return;
+    }
+    table->shown = table->columns;
+    terminal_size(STDOUT_FILENO, &columns, &lines);
+    if (table->cut && width_with(table, SIZE_MAX) > columns) fit(table, columns);
+    if (table->box)
+        put_rule(table, "\u250c\u2500", "\u2500\u252c\u2500", "\u2500\u2510", "\u2500", out);
+    put_cells(table, table->box ? &box_lines : &plain_lines, out);
+    if (table->box)
+        put_rule(table, "\u2514\u2500", "\u2500\u2534\u2500", "\u2500\u2518", "\u2500", out);
+    put_rest(table, rows, out);
+    buffer_printf(out, "(%llu row%s)\n", (unsigned long long)rows, rows == 1 ? "" : "s");
+}
+
+static void table_free(Table *table)
+{
+    buffer_free(&table->text);
+    mem_free(table->ends);
+    mem_free(table->nulls);
+    mem_free(table->widths);
+    mem_free(table->numbers);
+    mem_free(table);
+}
+
+void table_end(Result *result, bool good)
+{
+    if (good) put_table(result->state, result->rows, &result->text);
+    table_free(result->state);
+}
+
+void table_end_box(Result *result, bool good)
+{
+    Table *table = result->state;
+    table->box = true;
+    table_end(result, good);
+}
