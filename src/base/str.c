@@ -98,6 +98,14 @@ bool utf8_valid(Str text)
 {
     size_t at = 0;
     while (at < text.bytes) {
+        uint64_t eight;
+        if (text.bytes - at >= sizeof eight) { /* of ASCII most often */
+            memcpy(&eight, text.data + at, sizeof eight);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                at += sizeof eight;
+                continue;
+            }
+        }
         if ((unsigned char)text.data[at] < 0x80)
             at++;
         else if (utf8_next(text, &at) < 0)

@@ -1,6 +1,7 @@
 /*
  * copy.c - COPY :Label FROM file, COPY [:TYPE] FROM file: rows and columns. What becomes of the rows
- * is in copy_rows.c.
+ * is in copy_rows.c,
+ * how they come in copy_chunks.c.
  *
  * A column has the first type of INTEGER, FLOAT, BOOLEAN, STRING that fits every cell (a leading
  * zero means STRING). The types that fit the first chunk are taken for those of the file; a later
@@ -74,34 +75,6 @@ static CopyColumn *column_of(Copy *copy, Str file_name)
     return column;
 }
 
-static bool is_padded(Str text)
-{
-    Str digits =
-        text.bytes > 0 && text.data[0] == '-' ? (Str){text.data + 1, text.bytes - 1} : text;
-    return digits.bytes > 1 && digits.data[0] == '0' && digits.data[1] != '.';
-}
-
-/* The cell's text as a value of the type; false: it does not fit. */
-static bool parse_cell(CellType type, Str text, Value *out)
-{
-    int64_t integer;
-    double number;
-    bool truth = str_equal_ignore_case(text, STR("true"));
-    switch (type) {
-    case CELL_INTEGER:
-        if (is_padded(text) || (text.bytes > 0 && text.data[0] == '+')) return false;
-        return integer_parse(text, &integer) ? (*out = value_integer(integer), true) : false;
-    case CELL_FLOAT:
-        if (is_padded(text)) return false;
-        return float_parse(text, &number) ? (*out = value_float(number), true) : false;
-    case CELL_BOOLEAN:
-        *out = value_boolean(truth);
-        return truth || str_equal_ignore_case(text, STR("false"));
-    case CELL_STRING: break;
-    }
-    return true;
-}
-
 static void widen(CopyColumn *column, Value cell)
 {
     Value parsed;
@@ -112,12 +85,12 @@ static void widen(CopyColumn *column, Value cell)
     }
     if (!column->seen) column->type = CELL_INTEGER;
     column->seen = true;
-    while (column->type != CELL_STRING && !parse_cell(column->type, value_text(cell), &parsed))
-        column->type =
-            column->type == CELL_INTEGER ? CELL_FLOAT
-            : column->type == CELL_FLOAT && !parse_cell(CELL_BOOLEAN, value_text(cell), &parsed)
-                ? CELL_STRING
-                : column->type + 1;
+    while (column->type != CELL_STRING && !copy_parse_cell(column->type, value_text(cell), &parsed))
+        column->type = column->type == CELL_INTEGER ? CELL_FLOAT
+                       : column->type == CELL_FLOAT &&
+                               !copy_parse_cell(CELL_BOOLEAN, value_text(cell), &parsed)
+                           ? CELL_STRING
+                           : column->type + 1;
 }
 
 static void widen_chunk(Copy *copy, const RowChunk *chunk)
@@ -173,60 +146,12 @@ static Error *infer(Copy *copy)
     return error;
 }
 
-/* ---- chunks ---- */
-
-/* As many rows of JSON as make a chunk; the columns are those of the file, in our order. */
-static Error *gather_chunk(Copy *copy, RowFile *file, RowChunk *chunk)
-{
-    size_t width = copy->column_count;
-    Str *names = arena_array(copy->row_arena, Str, width + 1);
-    for (size_t c = 0; c < width; c++)
-        names[c] = copy->columns[c].file_name;
-    *chunk = (RowChunk){.columns = names, .column_count = (uint32_t)width, .first_row = copy->read};
-    chunk->cells = arena_array(copy->row_arena, Value, ROWFILE_CHUNK_ROWS_MAX * (width + 1));
-    while (chunk->row_count < ROWFILE_CHUNK_ROWS_MAX) {
-        Value row;
-        TRY(rowfile_next(file, copy->row_arena, &row));
-        if (row.kind == VALUE_NULL) return NULL;
-        for (size_t c = 0; c < width; c++) {
-            const Value *cell = value_map_get(row, copy->columns[c].file_name);
-            if (cell != NULL) chunk->cells[chunk->row_count * width + c] = *cell;
-        }
-        chunk->row_count++;
-    }
-    return NULL;
-}
-
-static Error *next_chunk(Copy *copy, RowFile *file, RowChunk *chunk)
-{
-    arena_reset(copy->row_arena);
-    return rowfile_has_chunks(file) ? rowfile_chunk(file, copy->row_arena, chunk)
-                                    : gather_chunk(copy, file, chunk);
-}
-
-/* Where each of our columns stands in the chunk: the last of that name counts. */
-static void place_columns(Copy *copy, const RowChunk *chunk)
+/* Where each of our columns stands in a chunk: the last of that name counts. */
+static void place_columns(Copy *copy, const RowChunk *rows)
 {
     for (size_t i = 0; i < copy->column_count; i++)
-        for (uint32_t c = 0; c < chunk->column_count; c++)
-            if (str_equal(chunk->columns[c], copy->columns[i].file_name)) copy->columns[i].at = c;
-}
-
-/* Turns the chunk's text into values. Rows with a cell that does not fit its column are marked bad,
- * if they can be; else *fits becomes false. */
-static void convert(Copy *copy, RowChunk *chunk, bool *fits)
-{
-    *fits = true;
-    for (size_t i = 0; i < copy->column_count; i++) {
-        const CopyColumn *column = &copy->columns[i];
-        bool unseen = !column->seen && !column->value && !copy->inferred;
-        if (column->type == CELL_STRING && !unseen) continue;
-        for (uint32_t r = 0; r < chunk->row_count; r++) {
-            Value *cell = &chunk->cells[r * (size_t)chunk->column_count + column->at];
-            if (cell->kind == VALUE_NULL || (cell->kind != VALUE_STRING && !unseen)) continue;
-            if (unseen || !parse_cell(column->type, value_text(*cell), cell)) *fits = false;
-        }
-    }
+        for (uint32_t c = 0; c < rows->column_count; c++)
+            if (str_equal(rows->columns[c], copy->columns[i].file_name)) copy->columns[i].at = c;
 }
 
 /* ---- keys ---- */
@@ -309,44 +234,53 @@ static Value shown_columns(const Copy *copy)
     return value_map(entries, count);
 }
 
-static Error *load_chunk(Copy *copy, RowFile *file, RowChunk *chunk, bool *fits)
+static Error *load_chunk(Copy *copy, CopyChunk *chunk)
 {
     const ExecutionEnvironment *environment = copy->environment;
-    convert(copy, chunk, fits);
-    if (!*fits) return NULL;
-    TRY(copy_chunk(copy, file, chunk));
-    copy->read += chunk->row_count;
+    TRY(copy_chunk(copy, chunk));
+    copy->read += chunk->rows.row_count;
     if (environment->interrupt != NULL &&
         environment->interrupt->stop(environment->interrupt->state))
         return error_new(ERROR_CANCELLED, "the statement was cancelled");
     if (environment->progress != NULL)
-        environment->progress(environment->session, rowfile_done(file), copy->read);
+        environment->progress(environment->session, chunk->done, copy->read);
     return NULL;
+}
+
+static Error *load_chunks(Copy *copy, CopyReader *reader, bool *fits)
+{
+    CopyChunk *chunk;
+    for (;;) {
+        TRY(copy_reader_next(reader, &chunk));
+        *fits = chunk->fits;
+        if (!*fits || chunk->rows.row_count == 0) return NULL;
+        TRY(load_chunk(copy, chunk));
+    }
 }
 
 /* *fits false: the types taken for the file's are not, and nothing was made. */
 static Error *load(Copy *copy, RowFile *file, bool *fits)
 {
-    RowChunk chunk;
+    CopyReader *reader = copy_reader_new(copy, file);
+    size_t savepoint = 0;
+    CopyChunk *chunk;
     *fits = true;
-    TRY(next_chunk(copy, file, &chunk));
-    if (!copy->inferred) {
-        widen_chunk(copy, &chunk);
+    Error *error = copy_reader_first(reader, &chunk);
+    if (error == NULL && !copy->inferred) {
+        widen_chunk(copy, &chunk->rows);
         end_types(copy);
     }
-    TRY(prepare_keys(copy));
-    place_columns(copy, &chunk);
-    size_t savepoint = graph_savepoint(copy->writer);
-    while (chunk.row_count > 0) {
-        TRY(load_chunk(copy, file, &chunk, fits));
-        if (!*fits) {
-            graph_rollback_to(copy->writer, savepoint);
-            copy->read = copy->created = copy->matched = copy->skipped = 0;
-            return NULL;
-        }
-        TRY(next_chunk(copy, file, &chunk));
+    if (error == NULL) error = prepare_keys(copy);
+    if (error == NULL) {
+        place_columns(copy, &chunk->rows);
+        savepoint = graph_savepoint(copy->writer);
+        error = load_chunks(copy, reader, fits);
     }
-    graph_settle(copy->writer);
+    copy_reader_free(reader);
+    if (error == NULL && *fits) graph_settle(copy->writer);
+    if (error != NULL || *fits) return error;
+    graph_rollback_to(copy->writer, savepoint);
+    copy->read = copy->created = copy->matched = copy->skipped = 0;
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* copy_internal.h - shared by copy.c and copy_rows.c. */
+/* copy_internal.h - shared by copy.c, copy_chunks.c and copy_rows.c. */
 #ifndef EXECUTION_COPY_INTERNAL_H
 #define EXECUTION_COPY_INTERNAL_H
 #include "execution/operator_internal.h"
@@ -40,6 +40,27 @@ typedef struct Copy {
     NameCached names[COPY_NAMES_CACHED];
 } Copy;
 
-/* Makes what the chunk's rows say: `cells` are values already. */
-Error *copy_chunk(Copy *copy, const RowFile *file, const RowChunk *chunk);
+/* ---- copy_chunks.c ---- */
+typedef struct CopyChunk {
+    Arena *arena; /* the chunk's; whoever has the chunk may take from it */
+    RowChunk rows;
+    uint64_t *from, *to; /* relationships: the ends, GRAPH_NO_NODE where there is none */
+    bool fits;           /* the types of the columns fit all its cells */
+    double done;         /* share of the file read so far */
+    Error *error;
+} CopyChunk;
+typedef struct CopyReader CopyReader; /* in the statement's arena */
+CopyReader *copy_reader_new(Copy *copy, RowFile *file);
+/* The first chunk as text, to find columns and types by; copy_reader_next gives it again. */
+Error *copy_reader_first(CopyReader *reader, CopyChunk **out) MUST_CHECK;
+/* The next chunk as values; the one before is no longer the caller's. At the end it has no rows. */
+Error *copy_reader_next(CopyReader *reader, CopyChunk **out) MUST_CHECK;
+void copy_reader_free(CopyReader *reader);
+/* The cell's text as a value of the type; false: it does not fit. */
+bool copy_parse_cell(CellType type, Str text, Value *out);
+CopyColumn *copy_column_named(const Copy *copy, Str name); /* NULL: there is none */
+
+/* ---- copy_rows.c ---- */
+/* Makes what the chunk's rows say. */
+Error *copy_chunk(Copy *copy, CopyChunk *chunk) MUST_CHECK;
 #endif

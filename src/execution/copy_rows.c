@@ -15,8 +15,8 @@ enum { WARNINGS_MAX = 10 };
 
 typedef struct Rows { /* of a chunk, and what becomes of each */
     Copy *copy;
-    const RowFile *file;
-    const RowChunk *chunk;
+    CopyChunk *whole;
+    const RowChunk *chunk; /* its rows */
     bool bad[ROWFILE_CHUNK_ROWS_MAX];
     uint64_t ids[ROWFILE_CHUNK_ROWS_MAX], others[ROWFILE_CHUNK_ROWS_MAX]; /* found, or made */
     uint32_t names[ROWFILE_CHUNK_ROWS_MAX];                               /* label sets, types */
@@ -29,13 +29,6 @@ static const Value *cell_of(const Rows *rows, const CopyColumn *column, uint32_t
     return &rows->chunk->cells[row * (size_t)rows->chunk->column_count + column->at];
 }
 
-static CopyColumn *column_named(Copy *copy, Str name) /* NULL: there is none */
-{
-    for (size_t i = 0; i < copy->column_count && name.bytes > 0; i++)
-        if (str_equal(copy->columns[i].name, name)) return &copy->columns[i];
-    return NULL;
-}
-
 /* A row that cannot be is counted and told, or ends the statement. */
 static Error *refuse(Rows *rows, uint32_t row, Error *error)
 {
@@ -43,7 +36,7 @@ static Error *refuse(Rows *rows, uint32_t row, Error *error)
     uint64_t number = rows->chunk->first_row + row;
     char text[512];
     if (!copy->skip_errors) {
-        Error *placed = rowfile_bad(rows->file, number, error_message(error));
+        Error *placed = rowfile_bad(copy->path, number, error_message(error));
         error_hint(placed, "USING {on_error: 'skip'} leaves such rows out");
         error_drop(error);
         return placed;
@@ -84,7 +77,7 @@ static GraphCells *properties(Rows *rows, uint32_t *count)
 {
     Copy *copy = rows->copy;
     bool nodes = copy->plan->statement == STATEMENT_COPY_NODES;
-    GraphCells *cells = arena_array(copy->row_arena, GraphCells, copy->column_count + 1);
+    GraphCells *cells = arena_array(rows->whole->arena, GraphCells, copy->column_count + 1);
     *count = 0;
     for (size_t i = 0; i < copy->column_count; i++) {
         CopyColumn *column = &copy->columns[i];
@@ -99,13 +92,14 @@ static GraphCells *properties(Rows *rows, uint32_t *count)
     return cells;
 }
 
-static void set_matched(Rows *rows, const GraphCells *cells, uint32_t count, uint32_t row)
+/* The key itself stays as it is: by it the node was found. */
+static void set_matched(Rows *rows, const GraphRows *matched)
 {
-    for (uint32_t c = 0; c < count; c++) {
-        Value cell = cells[c].cells[row * (size_t)rows->chunk->column_count];
-        if (cell.kind != VALUE_NULL)
-            graph_set_property(rows->copy->writer, VALUE_NODE, rows->ids[row], cells[c].key, cell);
-    }
+    const Copy *copy = rows->copy;
+    const CopyColumn *key = copy_column_named(copy, copy->key);
+    for (uint32_t c = 0; c < matched->column_count; c++)
+        if (key == NULL || matched->columns[c].key != key->key)
+            graph_set_properties(copy->writer, rows->ids, matched, c);
 }
 
 /* ---- labels and types ---- */
@@ -166,7 +160,7 @@ static void find_twins(Rows *rows, const CopyColumn *key)
 static Error *find_nodes(Rows *rows)
 {
     Copy *copy = rows->copy;
-    const CopyColumn *key = column_named(copy, copy->key);
+    const CopyColumn *key = copy_column_named(copy, copy->key);
     GraphView view = graph_writer_view(copy->writer);
     TRY(check_keys(rows, key));
     if (key == NULL) return NULL;
@@ -179,7 +173,7 @@ static Error *find_nodes(Rows *rows)
 static void choose_labels(Rows *rows)
 {
     Copy *copy = rows->copy;
-    const CopyColumn *column = column_named(copy, copy->label_column);
+    const CopyColumn *column = copy_column_named(copy, copy->label_column);
     uint32_t alone = graph_label_set(copy->writer, &copy->label, 1);
     for (uint32_t i = 0; i < rows->made_count; i++) {
         const Value *cell = column == NULL ? NULL : cell_of(rows, column, rows->made[i]);
@@ -191,7 +185,7 @@ static void choose_labels(Rows *rows)
 static void add_label(Rows *rows, uint32_t row)
 {
     Copy *copy = rows->copy;
-    const CopyColumn *column = column_named(copy, copy->label_column);
+    const CopyColumn *column = copy_column_named(copy, copy->label_column);
     const Value *cell = column == NULL ? NULL : cell_of(rows, column, row);
     if (cell != NULL && cell->kind == VALUE_STRING)
         graph_add_label(copy->writer, rows->ids[row],
@@ -220,15 +214,18 @@ static Error *copy_nodes(Rows *rows)
     copy->created += rows->made_count;
     for (uint32_t i = 0; i < rows->made_count; i++)
         rows->ids[rows->made[i]] = first + i;
+    uint16_t matched_rows[ROWFILE_CHUNK_ROWS_MAX];
+    GraphRows matched = {matched_rows, 0, made.stride, made.columns, made.column_count};
     for (uint32_t r = 0, next = 0; r < chunk->row_count; r++) {
         bool fresh = next < rows->made_count && rows->made[next] == r;
         next += fresh;
         if (rows->bad[r] || fresh) continue;
         if (rows->ids[r] == GRAPH_NO_NODE) rows->ids[r] = rows->ids[rows->others[r]];
         add_label(rows, r);
-        set_matched(rows, made.columns, made.column_count, r);
-        copy->matched++;
+        matched_rows[matched.count++] = (uint16_t)r;
     }
+    set_matched(rows, &matched);
+    copy->matched += matched.count;
     return NULL;
 }
 
@@ -245,15 +242,11 @@ static Error *no_such_end(Str column, Value key)
     return error;
 }
 
-static Error *find_ends(Rows *rows, const GraphIndex *index, Str name, uint64_t *out)
+static Error *check_ends(Rows *rows, Str name, const uint64_t *ends)
 {
-    GraphView view = graph_writer_view(rows->copy->writer);
-    const CopyColumn *column = column_named(rows->copy, name);
-    if (column != NULL)
-        graph_seek_first(&view, index, &rows->chunk->cells[column->at], rows->chunk->column_count,
-                         rows->chunk->row_count, out);
+    const CopyColumn *column = copy_column_named(rows->copy, name);
     for (uint32_t r = 0; r < rows->chunk->row_count; r++) {
-        if (rows->bad[r] || (column != NULL && out[r] != GRAPH_NO_NODE)) continue;
+        if (rows->bad[r] || (ends != NULL && ends[r] != GRAPH_NO_NODE)) continue;
         TRY(refuse(rows, r,
                    no_such_end(name, column == NULL ? value_null() : *cell_of(rows, column, r))));
     }
@@ -263,7 +256,7 @@ static Error *find_ends(Rows *rows, const GraphIndex *index, Str name, uint64_t 
 static void choose_types(Rows *rows)
 {
     Copy *copy = rows->copy;
-    const CopyColumn *column = column_named(copy, copy->type_column);
+    const CopyColumn *column = copy_column_named(copy, copy->type_column);
     uint32_t written = UINT32_MAX; /* the statement's own, made when a row needs it */
     for (uint32_t r = 0; r < rows->chunk->row_count; r++) {
         const Value *cell = column == NULL ? NULL : cell_of(rows, column, r);
@@ -286,8 +279,8 @@ static Error *append_type(Rows *rows, uint32_t row, GraphRows *made)
     for (uint32_t r = row; r < rows->chunk->row_count; r++) {
         if (rows->bad[r] || rows->names[r] != type) continue;
         rows->bad[r] = true;
-        from[made->count] = rows->ids[r];
-        to[made->count] = rows->others[r];
+        from[made->count] = rows->whole->from[r];
+        to[made->count] = rows->whole->to[r];
         rows->made[made->count++] = (uint16_t)r;
     }
     rows->copy->created += made->count;
@@ -299,8 +292,8 @@ static Error *copy_relationships(Rows *rows)
     Copy *copy = rows->copy;
     for (size_t i = 0; i < copy->column_count; i++)
         TRY(make_storable(rows, &copy->columns[i]));
-    TRY(find_ends(rows, copy->from_index, copy->from_column, rows->ids));
-    TRY(find_ends(rows, copy->to_index, copy->to_column, rows->others));
+    TRY(check_ends(rows, copy->from_column, rows->whole->from));
+    TRY(check_ends(rows, copy->to_column, rows->whole->to));
     choose_types(rows);
     GraphRows made = {rows->made, 0, rows->chunk->column_count, NULL, 0};
     made.columns = properties(rows, &made.column_count);
@@ -309,12 +302,12 @@ static Error *copy_relationships(Rows *rows)
     return NULL;
 }
 
-Error *copy_chunk(Copy *copy, const RowFile *file, const RowChunk *chunk)
+Error *copy_chunk(Copy *copy, CopyChunk *chunk)
 {
-    Rows *rows = arena_new(copy->row_arena, Rows);
+    Rows *rows = arena_new(chunk->arena, Rows);
     rows->copy = copy;
-    rows->file = file;
-    rows->chunk = chunk;
+    rows->whole = chunk;
+    rows->chunk = &chunk->rows;
     return copy->plan->statement == STATEMENT_COPY_NODES ? copy_nodes(rows)
                                                          : copy_relationships(rows);
 }

@@ -13,19 +13,36 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-Error *rowfile_bad(const RowFile *file, uint64_t row, const char *what)
+Error *rowfile_bad(const char *path, uint64_t row, const char *what)
 {
-    return error_new(ERROR_BAD_FILE, "%s: row %llu: %s", file->path, (unsigned long long)row + 1,
-                     what);
+    return error_new(ERROR_BAD_FILE, "%s: row %llu: %s", path, (unsigned long long)row + 1, what);
 }
 
 enum { READ_BYTES = 1 << 20 }; /* one read: large enough for any disk, small enough for a cache */
+
+/* The chunk before this one may still be in use: its buffer is left alone, and what is left of it
+ * goes on in the other. */
+static void swap_buffers(RowFile *file, size_t left)
+{
+    char *data = file->spare;
+    size_t capacity = file->spare_capacity;
+    mem_reserve(data, capacity, left + 1);
+    if (left > 0) memcpy(data, file->data + file->begin, left);
+    file->spare = file->data;
+    file->spare_capacity = file->capacity;
+    file->data = data;
+    file->capacity = capacity;
+    file->may_swap = false;
+}
 
 Error *rowfile_fill(RowFile *file, size_t bytes)
 {
     size_t left = rowfile_at_hand(file);
     if (left >= bytes || file->ended) return NULL;
-    if (left > 0 && file->begin > 0) memmove(file->data, file->data + file->begin, left);
+    if (file->may_swap)
+        swap_buffers(file, left);
+    else if (left > 0 && file->begin > 0)
+        memmove(file->data, file->data + file->begin, left);
     file->begin = 0;
     file->end = left;
     while (!file->ended && file->end < bytes) {
@@ -220,6 +237,7 @@ Error *rowfile_chunk(RowFile *file, Arena *arena, RowChunk *out)
     assert(rowfile_has_chunks(file) && !file->lists);
     *out = (RowChunk){.first_row = file->row};
     file->waiting = NULL;
+    file->may_swap = true;
     if (waiting != NULL) return waiting;
     if (file->limited && file->left < max) max = (uint32_t)file->left;
     if (max == 0) return NULL;
@@ -242,6 +260,7 @@ void rowfile_close(RowFile *file)
     if (file->file != NULL) fclose(file->file);
     error_drop(file->waiting);
     mem_free(file->data);
+    mem_free(file->spare);
     buffer_free(&file->record);
     mem_free(file->cells);
     arena_destroy(file->arena);

@@ -36,11 +36,12 @@ typedef struct RowChunk {
 /* Whether the format has chunks: all but JSON lines. */
 bool rowfile_has_chunks(const RowFile *file);
 /* The next rows, as many as are at hand, at most ROWFILE_CHUNK_ROWS_MAX. Cells live until the next
- * call, in `arena` or in the file's buffer. A bad row is an error once those before it were given. */
+ * call but one, in `arena` or in one of the file's two buffers. A bad row is an error once those
+ * before it were given. */
 Error *rowfile_chunk(RowFile *file, Arena *arena, RowChunk *out) MUST_CHECK;
 
 double rowfile_done(const RowFile *file); /* share of the bytes read */
 void rowfile_close(RowFile *file);        /* NULL is welcome */
 /* "file: row N: what"; rows are counted from 0 here and from 1 for people. */
-Error *rowfile_bad(const RowFile *file, uint64_t row, const char *what);
+Error *rowfile_bad(const char *path, uint64_t row, const char *what);
 #endif

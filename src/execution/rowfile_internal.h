@@ -43,6 +43,9 @@ struct RowFile {
     /* What was read and not yet used: data[begin, end), and a zero byte behind it. */
     char *data;
     size_t begin, end, capacity;
+    char *spare; /* the buffer before; a chunk may lie in it */
+    size_t spare_capacity;
+    bool may_swap;       /* the next fill goes to the other buffer */
     uint64_t bytes_read; /* up to `end` */
     bool ended;          /* nothing comes behind `end` */
     /* separated values */

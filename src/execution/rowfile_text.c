@@ -9,7 +9,7 @@
 static Error *end_cell(RowFile *file, char *text, size_t bytes, bool quoted)
 {
     if (file->cell_count == ROWFILE_COLUMNS_MAX)
-        return rowfile_bad(file, file->row, "too many columns");
+        return rowfile_bad(file->path, file->row, "too many columns");
     mem_reserve(file->cells, file->cell_capacity, file->cell_count + 1);
     file->cells[file->cell_count++] = (Cell){text, bytes, quoted};
     return NULL;
@@ -30,7 +30,8 @@ static Error *quoted_cell(RowFile *file, Scan *scan)
         char *quote = memchr(scan->at, file->quote, (size_t)(scan->end - scan->at));
         if (quote == NULL || (quote + 1 == scan->end && !file->ended)) {
             scan->cut = !file->ended;
-            return scan->cut ? NULL : rowfile_bad(file, file->row, "a quoted cell has no end");
+            return scan->cut ? NULL
+                             : rowfile_bad(file->path, file->row, "a quoted cell has no end");
         }
         scan->at = quote + 1;
         if (scan->at < scan->end && *scan->at == file->quote) {
@@ -49,7 +50,7 @@ static Error *plain_cell(RowFile *file, Scan *scan)
     if (scan->at == scan->end)
         scan->cut = !file->ended;
     else if (*scan->at == '\0')
-        return rowfile_bad(file, file->row, "a zero byte: this is no text");
+        return rowfile_bad(file->path, file->row, "a zero byte: this is no text");
     return end_cell(file, begin, (size_t)(scan->at - begin), false);
 }
 
@@ -63,7 +64,7 @@ static Error *end_of_cell(const RowFile *file, Scan *scan, bool *last)
         return NULL;
     }
     if (!*last && *scan->at != file->delimiter)
-        return rowfile_bad(file, file->row, "something stands behind a quoted cell");
+        return rowfile_bad(file->path, file->row, "something stands behind a quoted cell");
     scan->at++;
     return NULL;
 }
@@ -109,13 +110,13 @@ static Error *read_record(RowFile *file, bool still, bool *more)
     while (scan.cut) {
         if (still) return NULL;
         if (rowfile_at_hand(file) > ROWFILE_ROW_BYTES_MAX)
-            return rowfile_bad(file, file->row, "longer than 64 MiB");
+            return rowfile_bad(file->path, file->row, "longer than 64 MiB");
         TRY(rowfile_fill(file, 2 * rowfile_at_hand(file)));
         TRY(scan_record(file, &scan));
     }
     char *begin = file->data + file->begin;
     if (!utf8_valid((Str){begin, (size_t)(scan.at - begin)}))
-        return rowfile_bad(file, file->row, "not UTF-8");
+        return rowfile_bad(file->path, file->row, "not UTF-8");
     for (size_t i = 0; i < file->cell_count; i++)
         if (file->cells[i].quoted) unquote(file, &file->cells[i]);
     file->begin += (size_t)(scan.at - begin);
@@ -143,7 +144,7 @@ Error *rowfile_text_begin(RowFile *file)
     TRY(skip_mark(file));
     if (!file->header) return NULL;
     TRY(read_record(file, false, &more));
-    if (!more) return rowfile_bad(file, file->row, "the file is empty");
+    if (!more) return rowfile_bad(file->path, file->row, "the file is empty");
     file->column_count = file->cell_count;
     file->columns = arena_array(file->arena, Str, file->column_count);
     for (size_t i = 0; i < file->column_count; i++)
@@ -181,7 +182,7 @@ static Error *read_row(RowFile *file, bool still, bool *more)
     char what[96];
     snprintf(what, sizeof what, "%zu cells where there are %zu columns", file->cell_count,
              file->column_count);
-    return rowfile_bad(file, file->row, what);
+    return rowfile_bad(file->path, file->row, what);
 }
 
 Error *rowfile_separated_row(RowFile *file, Arena *arena, Value *row)
@@ -270,7 +271,7 @@ static Error *read_line(RowFile *file, bool *more)
         file->begin += bytes + (newline != NULL);
         *more = newline != NULL || file->record.bytes > 0;
         if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
-            return rowfile_bad(file, file->row, "longer than 64 MiB");
+            return rowfile_bad(file->path, file->row, "longer than 64 MiB");
         if (newline != NULL || left == 0) return NULL;
     }
 }
@@ -288,9 +289,10 @@ Error *rowfile_json_row(RowFile *file, Arena *arena, Value *row)
         char what[256];
         snprintf(what, sizeof what, "%s", error_message(error));
         error_drop(error);
-        return rowfile_bad(file, file->row, what);
+        return rowfile_bad(file->path, file->row, what);
     }
-    if (json->kind != JSON_OBJECT) return rowfile_bad(file, file->row, "a line is one JSON object");
+    if (json->kind != JSON_OBJECT)
+        return rowfile_bad(file->path, file->row, "a line is one JSON object");
     *row = value_of(arena, json);
     return NULL;
 }

@@ -73,7 +73,7 @@ static Error *read_count(RowFile *file, uint32_t *dimensions, bool *more)
     Reader reader = reader_of(file->data + file->begin, rowfile_at_hand(file));
     *dimensions = get_u32(&reader);
     if (reader.failed || *dimensions == 0 || *dimensions > VECTOR_DIMENSIONS_MAX)
-        return rowfile_bad(file, file->row, "not a count of dimensions");
+        return rowfile_bad(file->path, file->row, "not a count of dimensions");
     file->begin += 4;
     return NULL;
 }
@@ -89,12 +89,12 @@ Error *rowfile_vector(RowFile *file, Arena *arena, Value *out, bool *more)
     *more = rowfile_at_hand(file) > 0 || file->format != ROWS_RAW;
     if (!*more) return NULL;
     if (rowfile_at_hand(file) < bytes)
-        return rowfile_bad(file, file->row, "the file ends within a vector");
+        return rowfile_bad(file->path, file->row, "the file ends within a vector");
     float *vector = arena_alloc(arena, dimensions * sizeof *vector);
     convert(file->element, file->data + file->begin, dimensions, vector);
     file->begin += bytes;
     if (!all_finite(vector, dimensions))
-        return rowfile_bad(file, file->row, "a component is not finite");
+        return rowfile_bad(file->path, file->row, "a component is not finite");
     *out = value_vector(vector, dimensions);
     return NULL;
 }
@@ -116,10 +116,10 @@ static Error *npy_header(RowFile *file)
     uint8_t start[10];
     char header[4096];
     if (!take(file, start, sizeof start) || memcmp(start, "\x93NUMPY\x01", 7) != 0)
-        return rowfile_bad(file, file->row, "not a NumPy file of format 1.0");
+        return rowfile_bad(file->path, file->row, "not a NumPy file of format 1.0");
     size_t bytes = start[8] | (size_t)start[9] << 8;
     if (bytes >= sizeof header || !take(file, header, bytes))
-        return rowfile_bad(file, file->row, "its header is too long or cut off");
+        return rowfile_bad(file->path, file->row, "its header is too long or cut off");
     header[bytes] = '\0';
     static const struct {
         const char *name;
@@ -143,9 +143,10 @@ static Error *npy_header(RowFile *file)
     const char *bracket = shape == NULL ? NULL : strchr(shape, '(');
     if (!known || order == NULL || bracket == NULL ||
         sscanf(bracket, "(%llu, %llu)", &rows, &columns) != 2)
-        return rowfile_bad(file, file->row, "want a matrix of i1, u1, f2, f4 or f8 in C order");
+        return rowfile_bad(file->path, file->row,
+                           "want a matrix of i1, u1, f2, f4 or f8 in C order");
     if (columns == 0 || columns > VECTOR_DIMENSIONS_MAX)
-        return rowfile_bad(file, file->row, "too many columns for a vector");
+        return rowfile_bad(file->path, file->row, "too many columns for a vector");
     file->dimensions = (uint32_t)columns;
     file->rows_total = rows;
     file->rows_known = true;
@@ -155,14 +156,15 @@ static Error *npy_header(RowFile *file)
 static Error *bin_header(RowFile *file)
 {
     uint8_t header[8];
-    if (!take(file, header, sizeof header)) return rowfile_bad(file, file->row, "it has no header");
+    if (!take(file, header, sizeof header))
+        return rowfile_bad(file->path, file->row, "it has no header");
     Reader reader = reader_of(header, sizeof header);
     file->rows_total = get_u32(&reader);
     file->dimensions = get_u32(&reader);
     file->rows_known = true;
     set_element(file, file->format == ROWS_FBIN ? ELEMENT_F32 : ELEMENT_U8);
     bool fits = file->dimensions > 0 && file->dimensions <= VECTOR_DIMENSIONS_MAX;
-    return fits ? NULL : rowfile_bad(file, file->row, "not a count of dimensions");
+    return fits ? NULL : rowfile_bad(file->path, file->row, "not a count of dimensions");
 }
 
 static Error *raw_header(RowFile *file, Value options)
@@ -177,7 +179,7 @@ static Error *raw_header(RowFile *file, Value options)
             "USING {format: 'raw', type: 'f32', dimensions: 48}");
     file->dimensions = (uint32_t)dimensions;
     if (file->bytes_total % (file->dimensions * file->element_bytes) != 0)
-        return rowfile_bad(file, file->row, "its size does not divide into vectors");
+        return rowfile_bad(file->path, file->row, "its size does not divide into vectors");
     return NULL;
 }
 

@@ -75,14 +75,19 @@ static void fill_index(GraphWriter *writer, Index *index, const GraphRows *rows,
                        const uint32_t *sets, uint64_t first)
 {
     Graph *graph = writer->graph;
+    Value values[GRAPH_BLOCK_ROWS];
+    uint64_t ids[GRAPH_BLOCK_ROWS];
+    uint32_t count = 0;
     bool has = false;
-    index_reserve(graph, index, rows->count);
     for (uint32_t i = 0; i < rows->count; i++) {
         if (i == 0 || sets[i] != sets[i - 1])
             has = shape_has(shape_numbered(graph, sets[i]), index->definition.label);
         Value value = cells[rows->rows[i] * rows->stride];
-        if (has && value.kind != VALUE_NULL) index_insert(graph, index, value, first + i);
+        if (!has || value.kind == VALUE_NULL) continue;
+        values[count] = value;
+        ids[count++] = first + i;
     }
+    index_insert_many(graph, index, values, ids, count);
 }
 
 static void fill_columns(GraphWriter *writer, Table *table, const GraphRows *rows, uint64_t first)

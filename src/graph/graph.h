@@ -217,6 +217,10 @@ uint32_t graph_label_set(GraphWriter *writer, const uint32_t *labels, uint32_t c
 /* Nodes *first, *first + 1, ..; sets[i] is the label set of the i-th. */
 Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint32_t *sets,
                           uint64_t *first) MUST_CHECK;
+/* Sets property columns[column] of nodes that are there: nodes[rows[i]] gets rows[i]'s cell, if it
+ * is not null. */
+void graph_set_properties(GraphWriter *writer, const uint64_t *nodes, const GraphRows *rows,
+                          uint32_t column);
 /* The i-th goes from from[i] to to[i]. Nobody finds them at their ends before graph_settle; until
  * then nothing else may be done with relationships of the type, but taking them back. */
 Error *graph_append_relationships(GraphWriter *writer, uint32_t type, const GraphRows *rows,

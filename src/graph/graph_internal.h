@@ -100,6 +100,8 @@ typedef struct PropertyColumn {
     Arena *heap; /* text and elements; only grows */
 } PropertyColumn;
 Value column_block_value(const ColumnBlock *block, uint32_t i); /* null where there is none */
+Str column_block_text(const ColumnBlock *block,
+                      uint32_t i); /* of a block of strings, where one is */
 Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version);
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                       uint64_t mask, uint64_t version, Arena *arena, Column *out);
@@ -204,6 +206,8 @@ typedef struct Index {
     size_t used;
 } Index;
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row);
+void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
+                       uint32_t count);
 void index_reserve(Graph *graph, Index *index, uint64_t more);
 
 /* ---- names ---- */

@@ -11,7 +11,11 @@
 #include "graph/graph_internal.h"
 #include <stdlib.h>
 
-enum { TABLE_FIRST_SLOTS = 1024 };
+enum {
+    TABLE_FIRST_SLOTS = 1024,
+    /* Slots are fetched so many keys ahead: a table is larger than the caches near the processor. */
+    AHEAD = 16
+};
 #define SLOT_EMPTY UINT64_MAX
 
 static HashTable *table_new(size_t size)
@@ -70,6 +74,21 @@ void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
     index->used++;
 }
 
+void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
+                       uint32_t count)
+{
+    uint64_t slots[AHEAD];
+    index_reserve(graph, index, count);
+    HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
+    for (uint32_t i = 0; i < count + AHEAD; i++) {
+        if (i >= AHEAD && i - AHEAD < count) table_put(graph, table, slots[i % AHEAD]);
+        if (i >= count) continue;
+        slots[i % AHEAD] = slot_of(values[i], rows[i]);
+        __builtin_prefetch((const void *)&table->slots[home(table, slots[i % AHEAD])], 1);
+    }
+    index->used += count;
+}
+
 void index_reserve(Graph *graph, Index *index, uint64_t more)
 {
     HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
@@ -118,36 +137,70 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
     qsort(out->nodes + from, out->count - from, sizeof *out->nodes, by_id);
 }
 
-static uint64_t first_match(const GraphView *view, const Index *index, const HashTable *table,
-                            Value key, uint64_t slot)
+/* One index asked many times: what a hit is, with the way to the two columns it is read from. */
+typedef struct Probe {
+    const GraphView *view;
+    const GraphIndex *definition;
+    const PropertyColumn *column; /* NULL: nobody has the property */
+    int64_t set;                  /* the label set looked at last, and whether it has the label */
+    bool has;
+} Probe;
+
+/* An integer of a plain block; false: the general way must be taken. The chain is looked at after
+ * the value, see table.c. */
+static bool plain_integer(const PropertyColumn *column, uint64_t row, int64_t *out)
+{
+    const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+    uint32_t i = row % GRAPH_BLOCK_ROWS;
+    if (block == NULL || block->type != COLUMN_INTEGER) return false;
+    bool there = __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
+    *out = __atomic_load_n(&block->integers[i], __ATOMIC_RELAXED);
+    atomic_thread_fence(memory_order_acquire);
+    return there && atomic_load_explicit(&block->old, memory_order_relaxed) == NULL;
+}
+
+static bool probe_hit(Probe *probe, uint64_t node, Value key)
+{
+    const Graph *graph = probe->view->graph;
+    int64_t set, number;
+    if (probe->column == NULL) return false;
+    if (key.kind != VALUE_INTEGER || !plain_integer(probe->column, node, &number) ||
+        !plain_integer(&graph->shapes_of, node, &set))
+        return is_hit(probe->view, probe->definition, node, key);
+    if (number != key.as.integer || !graph_node_visible(probe->view, node)) return false;
+    if (set != probe->set)
+        probe->has =
+            shape_has(directory_get(&graph->shapes, (size_t)set), probe->definition->label);
+    probe->set = set;
+    return probe->has;
+}
+
+static uint64_t first_match(Probe *probe, const HashTable *table, Value key, uint64_t slot)
 {
     uint64_t found = GRAPH_NO_NODE;
     size_t at = home(table, slot);
     for (size_t looks = 0; looks <= table->mask; looks++, at = (at + 1) & table->mask) {
-        uint64_t candidate = table_get(view->graph, table, at);
+        uint64_t candidate = table_get(probe->view->graph, table, at);
         if (candidate == SLOT_EMPTY) break;
         if (candidate >> 32 != slot >> 32 || (candidate & UINT32_MAX) >= found) continue;
-        if (is_hit(view, &index->definition, candidate & UINT32_MAX, key))
-            found = candidate & UINT32_MAX;
+        if (probe_hit(probe, candidate & UINT32_MAX, key)) found = candidate & UINT32_MAX;
     }
     return found;
 }
 
-/* Slots are fetched ahead: a table is larger than the caches near the processor, and the next look
- * is known long before it is taken. */
 void graph_seek_first(const GraphView *view, const GraphIndex *definition, const Value *keys,
                       size_t stride, uint32_t count, uint64_t *out)
 {
-    enum { AHEAD = 16 };
     const Index *index = (const Index *)(const void *)definition; /* its first member */
     const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
+    Probe probe = {view, definition, table_column(&view->graph->nodes, definition->key), -1, false};
     uint64_t slots[AHEAD];
     for (uint32_t i = 0; i < count + AHEAD; i++) {
         if (i >= AHEAD) {
             const Value *key = &keys[(i - AHEAD) * stride];
             bool none = table == NULL || key->kind == VALUE_NULL;
             out[i - AHEAD] =
-                none ? GRAPH_NO_NODE : first_match(view, index, table, *key, slots[i % AHEAD]);
+                none ? GRAPH_NO_NODE : first_match(&probe, table, *key, slots[i % AHEAD]);
         }
         if (i >= count || table == NULL) continue;
         slots[i % AHEAD] = slot_of(keys[i * stride], 0);

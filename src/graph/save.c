@@ -15,7 +15,7 @@
 typedef struct Save {
     const GraphView *view;
     SegmentWriter *segment;
-    Buffer scratch; /* one block's text at a time */
+    Buffer scratch; /* one block's mixed values at a time */
 } Save;
 
 static Error *begin(Save *save, SegmentSection section)
@@ -88,27 +88,27 @@ static void describe(const Save *save, const Rows *rows, uint64_t number, const 
     out->stride = block->stride;
 }
 
-/* The text of a block into scratch; `offsets` gets where each row's begins. */
-static Error *gather_text(Save *save, const ColumnBlock *block, const StoredBlock *stored,
-                          uint32_t offsets[GRAPH_BLOCK_ROWS + 1])
+/* Where each row's text begins, if strings stand behind one another, and where they end. Mixed
+ * values are encoded into scratch on the way. */
+static Error *text_offsets(Save *save, const ColumnBlock *block, const StoredBlock *stored,
+                           uint32_t offsets[GRAPH_BLOCK_ROWS + 1])
 {
+    uint64_t at = 0;
     buffer_clear(&save->scratch);
     for (uint32_t i = 0; i < stored->rows; i++) {
-        offsets[i] = (uint32_t)save->scratch.bytes;
+        offsets[i] = (uint32_t)at;
         if (!is_set(stored, i)) continue;
         Value value = column_block_value(block, i);
-        if (stored->type == STORED_STRING)
-            buffer_str(&save->scratch, value_text(value));
-        else
-            value_encode(&save->scratch, value);
-        if (save->scratch.bytes > UINT32_MAX)
+        if (stored->type == STORED_ANY) value_encode(&save->scratch, value);
+        at = stored->type == STORED_ANY ? save->scratch.bytes : at + value.aux;
+        if (at > UINT32_MAX)
             return error_hint(error_new(ERROR_LIMIT,
                                         "%d values of one property hold more than "
                                         "4 GiB of text",
                                         GRAPH_BLOCK_ROWS),
                               "cut the texts into smaller ones");
     }
-    offsets[stored->rows] = (uint32_t)save->scratch.bytes;
+    offsets[stored->rows] = (uint32_t)at;
     return NULL;
 }
 
@@ -120,8 +120,8 @@ static Error *put_data(Save *save, const ColumnBlock *block, StoredBlock *stored
     TRY(segment_pad(save->segment, STORED_ALIGN));
     stored->data_at = segment_put_bytes(save->segment);
     if (stored->type == STORED_STRING || stored->type == STORED_ANY) {
-        TRY(gather_text(save, block, stored, offsets));
-        stored->text_bytes = save->scratch.bytes;
+        TRY(text_offsets(save, block, stored, offsets));
+        stored->text_bytes = offsets[stored->rows];
         return segment_put(save->segment, offsets, bytes);
     }
     if (stored->type != STORED_VECTOR) return segment_put(save->segment, block->data, bytes);
@@ -134,9 +134,16 @@ static Error *put_text(Save *save, const ColumnBlock *block, StoredBlock *stored
 {
     uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
     stored->text_at = segment_put_bytes(save->segment);
-    if (stored->type != STORED_STRING && stored->type != STORED_ANY) return NULL;
-    TRY(gather_text(save, block, stored, offsets));
-    return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
+    if (stored->type == STORED_ANY) {
+        TRY(text_offsets(save, block, stored, offsets));
+        return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
+    }
+    for (uint32_t i = 0; stored->type == STORED_STRING && i < stored->rows; i++) {
+        if (!is_set(stored, i)) continue;
+        Str text = column_block_text(block, i);
+        TRY(segment_put(save->segment, text.data == NULL ? "" : text.data, text.bytes));
+    }
+    return NULL;
 }
 
 static Error *save_column(Save *save, uint32_t table, uint32_t key, const Rows *rows,

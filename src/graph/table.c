@@ -207,7 +207,7 @@ static bool is_present(const ColumnBlock *block, uint32_t i)
     return __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
 }
 
-static Str block_text(const ColumnBlock *block, uint32_t i)
+Str column_block_text(const ColumnBlock *block, uint32_t i)
 {
     return block->text == NULL
                ? block->strings[i]
@@ -222,7 +222,7 @@ Value column_block_value(const ColumnBlock *block, uint32_t i)
     case COLUMN_BOOLEAN: return value_boolean(block->booleans[i] != 0);
     case COLUMN_INTEGER: return value_integer(block->integers[i]);
     case COLUMN_FLOAT: return value_float(block->floats[i]);
-    case COLUMN_STRING: return value_string(block_text(block, i));
+    case COLUMN_STRING: return value_string(column_block_text(block, i));
     case COLUMN_VECTOR:
         return value_vector(block->vectors + (size_t)i * block->stride, block->dimensions);
     case COLUMN_UNSET:
@@ -260,7 +260,7 @@ static void copy_elements(Column *out, const ColumnBlock *block, uint32_t from, 
     case COLUMN_BOOLEAN: out->booleans[to] = block->booleans[from]; break;
     case COLUMN_INTEGER: out->integers[to] = block->integers[from]; break;
     case COLUMN_FLOAT: out->floats[to] = block->floats[from]; break;
-    case COLUMN_STRING: out->strings[to] = block_text(block, from); break;
+    case COLUMN_STRING: out->strings[to] = column_block_text(block, from); break;
     default: break;
     }
 }
@@ -414,7 +414,7 @@ static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row
     for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
         if (!is_present(mapped, i)) continue;
         if (block->type == COLUMN_STRING)
-            block->strings[i] = block_text(mapped, i);
+            block->strings[i] = column_block_text(mapped, i);
         else
             memcpy((char *)block->data + i * bytes, (const char *)mapped->data + i * bytes, bytes);
         if (block->type == COLUMN_VECTOR) block->factors[i] = mapped->factors[i];

@@ -397,23 +397,72 @@ bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32
     return true;
 }
 
+static bool has_index(const Graph *graph, uint32_t key)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index != NULL && index->key == key) return true;
+    }
+    return false;
+}
+
+void graph_set_properties(GraphWriter *writer, const uint64_t *nodes, const GraphRows *rows,
+                          uint32_t column)
+{
+    Graph *graph = writer->graph;
+    GraphCells cells = rows->columns[column];
+    bool indexed = has_index(graph, cells.key);
+    PropertyColumn *into = table_column_make(graph, &graph->nodes, cells.key);
+    for (uint32_t i = 0; i < rows->count; i++) {
+        Value value = cells.cells[rows->rows[i] * rows->stride];
+        uint64_t node = nodes[rows->rows[i]];
+        if (value.kind == VALUE_NULL) continue;
+        if (indexed) {
+            graph_set_property(writer, VALUE_NODE, node, cells.key, value);
+            continue;
+        }
+        bool keep = !is_new(graph, VALUE_NODE, node, writer->version);
+        writer_note(writer, (Change){.kind = CHANGE_PROPERTY,
+                                     .entity = VALUE_NODE,
+                                     .key = cells.key,
+                                     .id = node,
+                                     .before = column_write(graph, into, node, value,
+                                                            writer->version, keep)});
+    }
+}
+
 /* ---- indexes ---- */
+
+/* Lists of numbers become the vectors that the index wants. */
+static void vectors_of(GraphWriter *writer, const Index *index, const uint64_t *ids, uint32_t count)
+{
+    GraphView view = graph_writer_view(writer);
+    for (uint32_t i = 0; i < count; i++) {
+        Value value = graph_property(&view, VALUE_NODE, ids[i], index->definition.key);
+        if (value.kind == VALUE_LIST)
+            graph_set_property(writer, VALUE_NODE, ids[i], index->definition.key, value);
+    }
+}
 
 static void build_index(GraphWriter *writer, Index *index)
 {
-    enum { CHUNK = 256 };
+    enum { CHUNK = 512 };
     GraphView view = graph_writer_view(writer);
     uint64_t cursor = 0, ids[CHUNK];
-    uint32_t count, key = index->definition.key;
-    while ((count = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0)
-        for (uint32_t i = 0; i < count; i++) {
-            Value value = graph_property(&view, VALUE_NODE, ids[i], key);
-            if (value.kind == VALUE_NULL) continue;
-            if (!index->definition.vector)
-                index_insert(writer->graph, index, value, ids[i]);
-            else if (value.kind == VALUE_LIST)
-                graph_set_property(writer, VALUE_NODE, ids[i], key, value);
+    uint32_t found;
+    if (!index->definition.vector)
+        index_reserve(writer->graph, index, graph_label_count(&view, index->definition.label));
+    while ((found = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0) {
+        Value values[CHUNK];
+        uint32_t count = 0;
+        if (index->definition.vector) vectors_of(writer, index, ids, found);
+        for (uint32_t i = 0; i < found && !index->definition.vector; i++) {
+            values[count] = graph_property(&view, VALUE_NODE, ids[i], index->definition.key);
+            ids[count] = ids[i];
+            count += values[count].kind != VALUE_NULL;
         }
+        if (count > 0) index_insert_many(writer->graph, index, values, ids, count);
+    }
 }
 
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)

@@ -35,6 +35,7 @@ struct Io {
     Error *(*bytes)(IoFile *file, uint64_t *out);
     Error *(*read)(IoFile *file, uint64_t offset, void *into, size_t bytes, size_t *got);
     Error *(*write)(IoFile *file, uint64_t offset, const void *data, size_t bytes);
+    void (*write_out)(IoFile *file, uint64_t offset, uint64_t bytes); /* NULL: no such thing */
     Error *(*sync)(IoFile *file);
     Error *(*map)(IoFile *file, size_t bytes, bool shared, void **out);
     void (*unmap)(const Io *io, void *memory, size_t bytes);
@@ -74,6 +75,11 @@ MUST_CHECK static inline Error *io_write(IoFile *file, uint64_t offset, const vo
                                          size_t bytes)
 {
     return file->io->write(file, offset, data, bytes);
+}
+/* Asks for what was written there to be on its way to the disk before a sync waits for it; a hint. */
+static inline void io_write_out(IoFile *file, uint64_t offset, uint64_t bytes)
+{
+    if (file->io->write_out != NULL) file->io->write_out(file, offset, bytes);
 }
 /* Content and length are on disk. A failure is final: a later sync that succeeds proves nothing. */
 MUST_CHECK static inline Error *io_sync(IoFile *file)

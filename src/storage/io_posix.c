@@ -99,6 +99,17 @@ static Error *posix_write(IoFile *base, uint64_t offset, const void *data, size_
     return NULL;
 }
 
+static void posix_write_out(IoFile *base, uint64_t offset, uint64_t bytes)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+    int ignored = sync_file_range(posix_of(base)->descriptor, (off_t)offset, (off_t)bytes,
+                                  SYNC_FILE_RANGE_WRITE);
+    (void)ignored;
+#else
+    (void)base, (void)offset, (void)bytes;
+#endif
+}
+
 static Error *posix_sync(IoFile *base)
 {
     PosixFile *file = posix_of(base);
@@ -199,6 +210,7 @@ const Io *io_posix(void)
                           .bytes = posix_bytes,
                           .read = posix_read,
                           .write = posix_write,
+                          .write_out = posix_write_out,
                           .sync = posix_sync,
                           .map = posix_map,
                           .unmap = posix_unmap,

@@ -3,7 +3,10 @@
  * the name only when all of it is on disk.
  *
  * Bytes go through a buffer that is a whole number of pieces and begins where a piece begins, so
- * that each piece's checksum is taken when the buffer is written. What comes behind the sections
+ * that each piece's checksum is taken when the buffer is written. There are two buffers: while one
+ * is filled, a thread of the writer's own takes the checksums of the other, writes it and asks the
+ * machine to bring it to the disk, so that little is left to wait for when the file is synced. It is
+ * not started for a file that fits one buffer. What comes behind the sections
  * (pieces, table, trailer) is covered by checksums in the trailer, and the trailer's own checksum
  * is what others note when they name the file: one number that stands for every byte.
  */
@@ -13,6 +16,7 @@
 #include "storage/segment_internal.h"
 #include <assert.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +32,17 @@ struct SegmentWriter {
     char *buffer;
     size_t buffered;
     uint64_t written; /* bytes of the file that the buffer comes behind */
-    uint32_t *pieces;
+    struct {          /* the thread, and what it has in hand; all under `lock` */
+        pthread_t thread;
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        bool started, leaving;
+        char *data; /* NULL: nothing to write */
+        uint64_t offset;
+        char *free;    /* the other buffer, when it is not in use */
+        Error *failed; /* the first failure; nothing is written after it */
+    } behind;
+    uint32_t *pieces; /* the thread's while it has something in hand */
     size_t piece_count, piece_capacity;
     SegmentSection *sections;
     size_t section_count, section_capacity;
@@ -39,15 +53,103 @@ static uint64_t position(const SegmentWriter *writer)
     return writer->written + writer->buffered;
 }
 
+static Error *write_pieces(SegmentWriter *writer, uint64_t offset, const char *data, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += SEGMENT_PIECE_BYTES) {
+        size_t left = bytes - at, some = left < SEGMENT_PIECE_BYTES ? left : SEGMENT_PIECE_BYTES;
+        mem_reserve(writer->pieces, writer->piece_capacity, writer->piece_count + 1);
+        writer->pieces[writer->piece_count++] = crc32c(0, data + at, some);
+    }
+    TRY(io_write(writer->file, offset, data, bytes));
+    io_write_out(writer->file, offset, bytes);
+    return NULL;
+}
+
+static void *write_behind(void *user)
+{
+    SegmentWriter *writer = user;
+    pthread_mutex_lock(&writer->behind.lock);
+    for (;;) {
+        while (writer->behind.data == NULL && !writer->behind.leaving)
+            pthread_cond_wait(&writer->behind.changed, &writer->behind.lock);
+        if (writer->behind.data == NULL) break;
+        bool good = writer->behind.failed == NULL;
+        pthread_mutex_unlock(&writer->behind.lock);
+        Error *error =
+            !good ? NULL
+                  : write_pieces(writer, writer->behind.offset, writer->behind.data, BUFFER_BYTES);
+        pthread_mutex_lock(&writer->behind.lock);
+        if (error != NULL) writer->behind.failed = error;
+        writer->behind.free = writer->behind.data;
+        writer->behind.data = NULL;
+        pthread_cond_signal(&writer->behind.changed);
+    }
+    pthread_mutex_unlock(&writer->behind.lock);
+    return NULL;
+}
+
+static void start_behind(SegmentWriter *writer)
+{
+    pthread_mutex_init(&writer->behind.lock, NULL);
+    pthread_cond_init(&writer->behind.changed, NULL);
+    writer->behind.free = mem_alloc_aligned(BUFFER_BYTES, SEGMENT_ALIGN_BYTES);
+    writer->behind.started =
+        pthread_create(&writer->behind.thread, NULL, write_behind, writer) == 0;
+    if (writer->behind.started) return;
+    mem_free(writer->behind.free); /* no thread is to be had: then without */
+    writer->behind.free = NULL;
+    pthread_cond_destroy(&writer->behind.changed);
+    pthread_mutex_destroy(&writer->behind.lock);
+}
+
+/* Waits for what the thread has in hand, and ends it; what failed there is told here. */
+static Error *end_behind(SegmentWriter *writer)
+{
+    Error *failed = writer->behind.failed;
+    if (writer->behind.started) {
+        pthread_mutex_lock(&writer->behind.lock);
+        writer->behind.leaving = true;
+        pthread_cond_signal(&writer->behind.changed);
+        pthread_mutex_unlock(&writer->behind.lock);
+        pthread_join(writer->behind.thread, NULL);
+        failed = writer->behind.failed;
+        pthread_cond_destroy(&writer->behind.changed);
+        pthread_mutex_destroy(&writer->behind.lock);
+        mem_free(writer->behind.free);
+        writer->behind.started = false;
+        writer->behind.free = NULL;
+    }
+    writer->behind.failed = NULL;
+    return failed;
+}
+
+/* Gives the full buffer to the thread and takes the other. */
+static Error *flush_full(SegmentWriter *writer)
+{
+    assert(writer->buffered == BUFFER_BYTES);
+    if (!writer->behind.started) start_behind(writer);
+    uint64_t offset = writer->written;
+    writer->written += BUFFER_BYTES;
+    writer->buffered = 0;
+    if (!writer->behind.started) return write_pieces(writer, offset, writer->buffer, BUFFER_BYTES);
+    pthread_mutex_lock(&writer->behind.lock);
+    while (writer->behind.data != NULL)
+        pthread_cond_wait(&writer->behind.changed, &writer->behind.lock);
+    Error *failed = writer->behind.failed;
+    writer->behind.failed = NULL;
+    writer->behind.offset = offset;
+    writer->behind.data = writer->buffer;
+    writer->buffer = writer->behind.free;
+    pthread_cond_signal(&writer->behind.changed);
+    pthread_mutex_unlock(&writer->behind.lock);
+    return failed;
+}
+
+/* The rest, when nothing comes behind it. */
 static Error *flush(SegmentWriter *writer)
 {
-    for (size_t at = 0; at < writer->buffered; at += SEGMENT_PIECE_BYTES) {
-        size_t left = writer->buffered - at;
-        size_t bytes = left < SEGMENT_PIECE_BYTES ? left : SEGMENT_PIECE_BYTES;
-        mem_reserve(writer->pieces, writer->piece_capacity, writer->piece_count + 1);
-        writer->pieces[writer->piece_count++] = crc32c(0, writer->buffer + at, bytes);
-    }
-    TRY(io_write(writer->file, writer->written, writer->buffer, writer->buffered));
+    TRY(end_behind(writer));
+    TRY(write_pieces(writer, writer->written, writer->buffer, writer->buffered));
     writer->written += writer->buffered;
     writer->buffered = 0;
     return NULL;
@@ -66,7 +168,7 @@ static Error *put(SegmentWriter *writer, const void *data, size_t bytes)
         }
         writer->buffered += some;
         bytes -= some;
-        if (writer->buffered == BUFFER_BYTES) TRY(flush(writer));
+        if (writer->buffered == BUFFER_BYTES) TRY(flush_full(writer));
     }
     return NULL;
 }
@@ -265,6 +367,7 @@ Error *segment_finish(SegmentWriter *writer, SegmentFile *out)
 void segment_abandon(SegmentWriter *writer)
 {
     if (writer == NULL) return;
+    error_drop(end_behind(writer));
     io_close(writer->file);
     if (writer->file != NULL && writer->temporary[0] != '\0')
         error_drop(io_unlink(writer->io, writer->temporary)); /* recovery empties tmp/ anyway */
