@@ -243,7 +243,7 @@ static Error *score_all(Operator *self)
         TRY(take_batch(self, batch));
     }
     if (self->plan->kind == PLAN_RANK) TRY(run_strategy(self));
-    qsort(score->scored, score->count, sizeof *score->scored, better_first);
+    if (score->count > 0) qsort(score->scored, score->count, sizeof *score->scored, better_first);
     if (self->plan->limit != NULL) cut(self, limit);
     return NULL;
 }

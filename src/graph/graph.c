@@ -188,7 +188,7 @@ bool graph_node_visible(const GraphView *view, uint64_t node)
 
 const Shape *graph_shape(const Graph *graph, uint64_t node, uint64_t version)
 {
-    Value shape = column_read(&graph->shapes_of, node, version);
+    Value shape = column_read(&graph->shapes_of, node, version, NULL);
     return shape.kind == VALUE_NULL ? NULL
                                     : directory_get(&graph->shapes, (size_t)shape.as.integer);
 }
@@ -276,14 +276,20 @@ static const Table *table_of(const Graph *graph, ValueKind kind, uint64_t id)
     return type == NULL ? NULL : &type->table;
 }
 
-Value graph_property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key)
+static Value property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key,
+                      Arena *arena)
 {
     const Table *table = table_of(view->graph, kind, id);
     const PropertyColumn *column =
         table == NULL || key == GRAPH_NAME_UNKNOWN ? NULL : table_column(table, key);
     return column == NULL ? value_null()
                           : column_read(column, kind == VALUE_NODE ? id : relationship_number(id),
-                                        view->version);
+                                        view->version, arena);
+}
+
+Value graph_property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key)
+{
+    return property(view, kind, id, key, NULL);
 }
 
 static bool one_type(const uint64_t *ids, uint32_t count)
@@ -319,7 +325,7 @@ void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const
     }
     *out = *column_create(arena, COLUMN_ANY, count);
     for (uint32_t i = 0; i < count; i++)
-        out->values[i] = graph_property(view, kind, ids[i], key);
+        out->values[i] = property(view, kind, ids[i], key, arena);
 }
 
 Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena)
@@ -327,7 +333,7 @@ Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Are
     uint32_t keys = graph_name_count(view->graph, NAME_KEY), count = 0;
     ValueEntry *entries = arena_alloc(arena, (keys + 1) * sizeof *entries);
     for (uint32_t key = 0; key < keys; key++) {
-        Value value = graph_property(view, kind, id, key);
+        Value value = property(view, kind, id, key, arena);
         if (value.kind != VALUE_NULL)
             entries[count++] = (ValueEntry){graph_name_text(view->graph, NAME_KEY, key), value};
     }

@@ -13,8 +13,8 @@
  *     columns    a property key's values in blocks of 2048 rows, each block of one type
  *     adjacency  per type and direction: CSR, and a delta of what was created since
  *
- * Threads: reading functions are safe beside one writer. Text, elements and vectors lent out live
- * until the view is released.
+ * Threads: reading functions are safe beside one writer. Text and elements lent out live until the
+ * view is released, vectors that graph_property lends until the next write.
  */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
@@ -81,6 +81,7 @@ uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t labe
  * `arena`, COLUMN_ANY where kinds mix. */
 void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids,
                       uint32_t count, Arena *arena, Column *out);
+/* A vector is lent as it lies, until somebody writes it; the others copy it into their arena. */
 Value graph_property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key);
 Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena);
 /* How many columns (keys) there are, for walking over all. */

@@ -102,7 +102,8 @@ typedef struct PropertyColumn {
 Value column_block_value(const ColumnBlock *block, uint32_t i); /* null where there is none */
 Str column_block_text(const ColumnBlock *block,
                       uint32_t i); /* of a block of strings, where one is */
-Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version);
+/* A vector is copied into the arena; without one it is lent as it lies, until the next write. */
+Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, Arena *arena);
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                       uint64_t mask, uint64_t version, Arena *arena, Column *out);
 /* Stores in place; what was there goes to the version chain when `keep`. Gives it (valid until the

@@ -134,7 +134,7 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
         if (slot >> 32 == wanted && is_hit(view, definition, node, value))
             append_once(out, from, node);
     }
-    qsort(out->nodes + from, out->count - from, sizeof *out->nodes, by_id);
+    if (out->count > from) qsort(out->nodes + from, out->count - from, sizeof *out->nodes, by_id);
 }
 
 /* One index asked many times: what a hit is, with the way to the two columns it is read from. */

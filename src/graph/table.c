@@ -6,7 +6,9 @@
  * with the version that replaces it. A reader takes what stands in the block, then looks whether
  * the chain has an entry for the row that is newer than its view: the oldest such entry holds what
  * it must see. The chain entry is published before the block changes, so a reader that saw the new
- * value also finds the entry.
+ * value, or half of it, also finds the entry. The order is what counts: first the value, then the
+ * chain. Elements are read and written by words with relaxed atomics between two fences. A vector
+ * lies in the block itself, where the writer will write: who lends one out copies it first.
  *
  * Invariants: a block has one type; values of another turn it into COLUMN_ANY, in a new block that
  * takes the old one's place.
@@ -202,6 +204,22 @@ void rows_free(Graph *graph, Rows *rows)
 
 /* ---- columns ---- */
 
+typedef uint32_t __attribute__((may_alias)) Half;
+typedef uint64_t __attribute__((may_alias)) Word;
+
+/* Beside a writer, or beside readers: what is torn is thrown away, but never undefined. */
+static void load_words(void *out, const void *from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes / sizeof(Word); i++)
+        ((Word *)out)[i] = __atomic_load_n((const Word *)from + i, __ATOMIC_RELAXED);
+}
+
+static void store_words(void *out, const void *from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes / sizeof(Word); i++)
+        __atomic_store_n((Word *)out + i, ((const Word *)from)[i], __ATOMIC_RELAXED);
+}
+
 static bool is_present(const ColumnBlock *block, uint32_t i)
 {
     return __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
@@ -209,19 +227,37 @@ static bool is_present(const ColumnBlock *block, uint32_t i)
 
 Str column_block_text(const ColumnBlock *block, uint32_t i)
 {
-    return block->text == NULL
-               ? block->strings[i]
-               : (Str){block->text + block->offsets[i], block->offsets[i + 1] - block->offsets[i]};
+    if (block->text != NULL)
+        return (Str){block->text + block->offsets[i], block->offsets[i + 1] - block->offsets[i]};
+    Str text;
+    load_words(&text, &block->strings[i], sizeof text);
+    return text;
+}
+
+static double load_float(const double *from)
+{
+    double number;
+    load_words(&number, from, sizeof number);
+    return number;
+}
+
+static Value load_any(const Value *from)
+{
+    Value value;
+    load_words(&value, from, sizeof value);
+    return value;
 }
 
 Value column_block_value(const ColumnBlock *block, uint32_t i)
 {
     if (!is_present(block, i)) return value_null();
     switch (block->type) {
-    case COLUMN_ANY: return block->values[i];
-    case COLUMN_BOOLEAN: return value_boolean(block->booleans[i] != 0);
-    case COLUMN_INTEGER: return value_integer(block->integers[i]);
-    case COLUMN_FLOAT: return value_float(block->floats[i]);
+    case COLUMN_ANY: return load_any(&block->values[i]);
+    case COLUMN_BOOLEAN:
+        return value_boolean(__atomic_load_n(&block->booleans[i], __ATOMIC_RELAXED) != 0);
+    case COLUMN_INTEGER:
+        return value_integer(__atomic_load_n(&block->integers[i], __ATOMIC_RELAXED));
+    case COLUMN_FLOAT: return value_float(load_float(&block->floats[i]));
     case COLUMN_STRING: return value_string(column_block_text(block, i));
     case COLUMN_VECTOR:
         return value_vector(block->vectors + (size_t)i * block->stride, block->dimensions);
@@ -243,12 +279,24 @@ static const OldValue *older(const ColumnBlock *block, uint32_t i, uint64_t vers
     return found;
 }
 
-Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version)
+static Value copied_vector(Arena *arena, Value value)
+{
+    float *components = arena_array(arena, float, value.aux + 1);
+    for (uint32_t i = 0; i < value.aux; i++)
+        __atomic_store_n((Half *)components + i,
+                         __atomic_load_n((const Half *)value.as.vector + i, __ATOMIC_RELAXED),
+                         __ATOMIC_RELAXED);
+    return value_vector(components, value.aux);
+}
+
+Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, Arena *arena)
 {
     const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     if (block == NULL) return value_null();
     uint32_t i = row % GRAPH_BLOCK_ROWS;
     Value value = column_block_value(block, i);
+    if (arena != NULL && block->type == COLUMN_VECTOR && value.kind == VALUE_VECTOR)
+        value = copied_vector(arena, value);
     atomic_thread_fence(memory_order_acquire);
     const OldValue *old = older(block, i, version);
     return old == NULL ? value : old->value;
@@ -257,16 +305,20 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version)
 static void copy_elements(Column *out, const ColumnBlock *block, uint32_t from, uint32_t to)
 {
     switch (block->type) {
-    case COLUMN_BOOLEAN: out->booleans[to] = block->booleans[from]; break;
-    case COLUMN_INTEGER: out->integers[to] = block->integers[from]; break;
-    case COLUMN_FLOAT: out->floats[to] = block->floats[from]; break;
+    case COLUMN_BOOLEAN:
+        out->booleans[to] = __atomic_load_n(&block->booleans[from], __ATOMIC_RELAXED);
+        break;
+    case COLUMN_INTEGER:
+        out->integers[to] = __atomic_load_n(&block->integers[from], __ATOMIC_RELAXED);
+        break;
+    case COLUMN_FLOAT: out->floats[to] = load_float(&block->floats[from]); break;
     case COLUMN_STRING: out->strings[to] = column_block_text(block, from); break;
     default: break;
     }
 }
 
 /* The fast path holds while every row lies in a block of the first block's type, is present, and
- * the block has no chain. */
+ * the block has no chain after its value was read. */
 static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                            uint64_t mask, Arena *arena, Column *out)
 {
@@ -279,10 +331,11 @@ static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, u
         uint64_t row = rows[i] & mask;
         const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
         if (block == NULL || block->type != first->type ||
-            atomic_load_explicit(&block->old, memory_order_acquire) != NULL)
+            !is_present(block, row % GRAPH_BLOCK_ROWS))
             return i;
-        if (!is_present(block, row % GRAPH_BLOCK_ROWS)) return i;
         copy_elements(out, block, row % GRAPH_BLOCK_ROWS, i);
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(&block->old, memory_order_acquire) != NULL) return i;
     }
     return count;
 }
@@ -294,7 +347,7 @@ void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32
     if (done == count && count > 0) return;
     ColumnType type = done > 0 ? out->type : COLUMN_UNSET;
     for (uint32_t i = done; i < count; i++) {
-        Value value = column_read(column, rows[i] & mask, version);
+        Value value = column_read(column, rows[i] & mask, version, arena);
         if (type == COLUMN_UNSET) {
             if (value.kind == VALUE_NULL && i + 1 < count) continue;
             type = value.kind == VALUE_NULL ? COLUMN_ANY : column_type_of((ValueKind)value.kind);
@@ -376,17 +429,26 @@ static float row_factor(const float *row, uint32_t stride)
 
 static void block_store(ColumnBlock *block, uint32_t i, Value value)
 {
+    Str text;
     switch (block->type) {
-    case COLUMN_ANY: block->values[i] = value; break;
-    case COLUMN_BOOLEAN: block->booleans[i] = value.as.boolean; break;
+    case COLUMN_ANY: store_words(&block->values[i], &value, sizeof value); break;
+    case COLUMN_BOOLEAN:
+        __atomic_store_n(&block->booleans[i], (uint8_t)value.as.boolean, __ATOMIC_RELAXED);
+        break;
     case COLUMN_INTEGER:
         __atomic_store_n(&block->integers[i], value.as.integer, __ATOMIC_RELAXED);
         break;
-    case COLUMN_FLOAT: block->floats[i] = value.as.number; break;
-    case COLUMN_STRING: block->strings[i] = value_text(value); break;
+    case COLUMN_FLOAT:
+        store_words(&block->floats[i], &value.as.number, sizeof value.as.number);
+        break;
+    case COLUMN_STRING:
+        text = value_text(value);
+        store_words(&block->strings[i], &text, sizeof text);
+        break;
     case COLUMN_VECTOR:
-        memcpy(block->vectors + (size_t)i * block->stride, value.as.vector,
-               value.aux * sizeof(float));
+        for (uint32_t j = 0; j < value.aux; j++)
+            __atomic_store_n((Half *)block->vectors + (size_t)i * block->stride + j,
+                             ((const Half *)value.as.vector)[j], __ATOMIC_RELAXED);
         block->factors[i] = row_factor(block->vectors + (size_t)i * block->stride, block->stride);
         break;
     case COLUMN_UNSET:

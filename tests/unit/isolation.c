@@ -1,0 +1,158 @@
+/*
+ * isolation.c - readers beside a writer see one version, whole, and what they were lent stays.
+ *
+ * A writer gives every node the same number, text and vector in one commit after another; readers
+ * in other threads must find all nodes alike, whichever commit they see, by every way of reading.
+ */
+#include "config.h"
+
+#include "database/database.h"
+#include "test.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { NODES = 300, COMMITS = 400, READERS = 2, DIMENSIONS = 40 };
+
+typedef struct Shared {
+    Database *database;
+    uint32_t keys[4]; /* number, text, vector, mixed kinds */
+    uint64_t nodes[NODES];
+    atomic_bool ended;
+} Shared;
+
+static Value vector_of(int64_t number, float *components)
+{
+    for (int i = 0; i < DIMENSIONS; i++)
+        components[i] = (float)number;
+    return value_vector(components, DIMENSIONS);
+}
+
+static bool commit_number(Shared *shared, int64_t number)
+{
+    Transaction *transaction;
+    GraphWriter *writer;
+    char text[32];
+    float components[DIMENSIONS];
+    if (transaction_begin(shared->database, &transaction) != NULL ||
+        transaction_writer(transaction, &writer) != NULL)
+        return false;
+    snprintf(text, sizeof text, "number %lld", (long long)number);
+    Value values[] = {value_integer(number), value_string(str_from(text)),
+                      vector_of(number, components),
+                      number % 2 ? value_integer(number) : value_string(str_from(text))};
+    for (int i = 0; i < NODES; i++)
+        for (int key = 0; key < 4; key++)
+            graph_set_property(writer, VALUE_NODE, shared->nodes[i], shared->keys[key],
+                               values[key]);
+    return transaction_commit(transaction) == NULL;
+}
+
+static bool create_nodes(Shared *shared)
+{
+    static const char *const names[] = {"number", "text", "vector", "mixed"};
+    Transaction *transaction;
+    GraphWriter *writer;
+    if (transaction_begin(shared->database, &transaction) != NULL ||
+        transaction_writer(transaction, &writer) != NULL)
+        return false;
+    for (int key = 0; key < 4; key++)
+        shared->keys[key] = graph_name_intern(writer, NAME_KEY, str_from(names[key]));
+    for (int i = 0; i < NODES; i++)
+        if (graph_create_node(writer, NULL, 0, &shared->nodes[i]) != NULL) return false;
+    return transaction_commit(transaction) == NULL;
+}
+
+static bool all_alike(const Column *column)
+{
+    for (uint32_t i = 1; i < NODES; i++)
+        if (value_order(column_value(column, 0), column_value(column, i)) != 0) return false;
+    return true;
+}
+
+/* Reads all nodes by each key, twice within one view; false: two nodes differ, or the second time
+ * gives something else, or what the first gave has changed. */
+static bool look(Shared *shared, Arena *arena)
+{
+    Transaction *transaction;
+    Column first[4], second[4];
+    bool good = true;
+    if (transaction_begin(shared->database, &transaction) != NULL) return false;
+    GraphView view = transaction_view(transaction);
+    for (int key = 0; key < 4; key++)
+        graph_properties(&view, VALUE_NODE, shared->keys[key], shared->nodes, NODES, arena,
+                         &first[key]);
+    for (int key = 0; key < 4; key++) {
+        graph_properties(&view, VALUE_NODE, shared->keys[key], shared->nodes, NODES, arena,
+                         &second[key]);
+        good = good && all_alike(&first[key]) && all_alike(&second[key]) &&
+               value_order(column_value(&first[key], 0), column_value(&second[key], 0)) == 0;
+    }
+    transaction_rollback(transaction);
+    return good;
+}
+
+static void *reading(void *user)
+{
+    Shared *shared = user;
+    Arena *arena = arena_create();
+    bool good = true;
+    while (good && !atomic_load(&shared->ended)) {
+        good = look(shared, arena);
+        arena_reset(arena);
+    }
+    arena_destroy(arena);
+    return good ? NULL : user;
+}
+
+static void beside_a_writer(void)
+{
+    static const DatabaseOptions options = {0};
+    Shared shared = {0};
+    pthread_t threads[READERS];
+    EXPECT(database_open_memory(&options, clock_system(), &shared.database) == NULL);
+    EXPECT(create_nodes(&shared) && commit_number(&shared, 0));
+    for (int i = 0; i < READERS; i++)
+        pthread_create(&threads[i], NULL, reading, &shared);
+    int committed = 0;
+    for (int i = 1; i <= COMMITS; i++)
+        committed += commit_number(&shared, i);
+    atomic_store(&shared.ended, true);
+    int bad = 0;
+    for (int i = 0; i < READERS; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        bad += result != NULL;
+    }
+    EXPECT(committed == COMMITS);
+    EXPECT(bad == 0);
+    error_drop(database_close(shared.database));
+}
+
+/* What a view lent is as it was after others have committed. */
+static void lent_vectors(void)
+{
+    static const DatabaseOptions options = {0};
+    Shared shared = {0};
+    Transaction *transaction;
+    Column column;
+    Arena *arena = arena_create();
+    EXPECT(database_open_memory(&options, clock_system(), &shared.database) == NULL);
+    EXPECT(create_nodes(&shared) && commit_number(&shared, 1));
+    EXPECT(transaction_begin(shared.database, &transaction) == NULL);
+    GraphView view = transaction_view(transaction);
+    graph_properties(&view, VALUE_NODE, shared.keys[2], shared.nodes, NODES, arena, &column);
+    Value map = graph_property_map(&view, VALUE_NODE, shared.nodes[0], arena);
+    EXPECT(commit_number(&shared, 2));
+    EXPECT(column_value(&column, 0).as.vector[0] == 1);
+    EXPECT(value_map_get(map, STR("vector"))->as.vector[0] == 1);
+    transaction_rollback(transaction);
+    error_drop(database_close(shared.database));
+    arena_destroy(arena);
+}
+
+int main(void)
+{
+    lent_vectors();
+    beside_a_writer();
+    return DONE();
+}
