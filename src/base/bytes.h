@@ -10,6 +10,12 @@
  * machine has it. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes);
 
+/* Is a checksum that was stored the one of what is there? */
+bool checksum_fits(uint32_t stored, uint32_t computed);
+#ifdef FUZZING
+extern bool checksum_any_fits; /* set by a fuzz target, so that what it changes gets behind them */
+#endif
+
 /* Writing into a Buffer. */
 void put_u8(Buffer *out, uint8_t);
 void put_u16(Buffer *out, uint16_t);

@@ -246,6 +246,9 @@ typedef struct Reading {
 
 enum { SETTING_COUNT = 9 };
 
+/* No database lives so long; below it nothing that counts on from here overflows. */
+#define COUNTER_MAX (UINT64_C(1) << 62)
+
 static Error *damaged(const Reading *reading, const char *what)
 {
     return error_hint(
@@ -286,8 +289,8 @@ static Error *read_settings(Reading *reading)
         const char *name = (const char *)sqlite3_column_text(query, 0);
         Str value = {sqlite3_column_blob(query, 1), (size_t)sqlite3_column_bytes(query, 1)};
         if (value.data == NULL) value.data = "";
-        if (name == NULL || sqlite3_column_int64(query, 2) !=
-                                (sqlite3_int64)setting_crc(name, value.data, value.bytes))
+        if (name == NULL || !checksum_fits((uint32_t)sqlite3_column_int64(query, 2),
+                                           setting_crc(name, value.data, value.bytes)))
             error = damaged(reading, "a setting");
         else
             take_setting(reading, name, value);
@@ -310,7 +313,7 @@ static Error *take_file(Reading *reading, sqlite3_stmt *query)
     file->id = (uint64_t)sqlite3_column_int64(query, 0);
     file->bytes = (uint64_t)sqlite3_column_int64(query, 2);
     file->crc = (uint32_t)sqlite3_column_int64(query, 3);
-    if (sqlite3_column_int64(query, 4) != (sqlite3_int64)file_crc(file, out->file_count))
+    if (!checksum_fits((uint32_t)sqlite3_column_int64(query, 4), file_crc(file, out->file_count)))
         return damaged(reading, "a file's row");
     out->file_count++;
     return NULL;
@@ -347,6 +350,11 @@ static Error *read_all(Reading *reading)
                                     reading->directory, reading->format, CATALOG_FORMAT),
                           "use a newer contextql");
     if (reading->setting_count < SETTING_COUNT) return damaged(reading, "a setting is missing");
+    const WalStart *start = &reading->out->start;
+    bool sound = start->lsn > 0 && start->segment > 0 && reading->out->checkpoint < COUNTER_MAX &&
+                 start->lsn < COUNTER_MAX && start->segment < COUNTER_MAX &&
+                 start->epoch < COUNTER_MAX;
+    if (!sound) return damaged(reading, "a number is out of range");
     return read_files(reading);
 }
 

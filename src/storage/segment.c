@@ -40,7 +40,7 @@ static Error *check_header(const Segment *segment, const uint8_t *uuid)
     uint64_t id = get_u64(&reader);
     uint32_t crc = get_u32(&reader);
     if (magic != SEGMENT_MAGIC) return bad(&segment->named, "it does not begin as a segment");
-    if (crc != crc32c(0, segment->memory, SEGMENT_HEADER_USED_BYTES - 4))
+    if (!checksum_fits(crc, crc32c(0, segment->memory, SEGMENT_HEADER_USED_BYTES - 4)))
         return bad(&segment->named, "its header");
     if (version > SEGMENT_VERSION)
         return error_hint(
@@ -71,8 +71,8 @@ static Error *read_trailer(const Segment *segment, Trailer *out)
     out->table_crc = get_u32(&reader);
     uint32_t crc = get_u32(&reader);
     bool sound = magic == SEGMENT_TRAILER_MAGIC &&
-                 crc == crc32c(0, at, SEGMENT_TRAILER_USED_BYTES - 4) &&
-                 crc == segment->named.crc && out->bytes == segment->named.bytes;
+                 checksum_fits(crc, crc32c(0, at, SEGMENT_TRAILER_USED_BYTES - 4)) &&
+                 checksum_fits(segment->named.crc, crc) && out->bytes == segment->named.bytes;
     return sound ? NULL : bad(&segment->named, "its trailer");
 }
 
@@ -94,7 +94,7 @@ static Error *read_table(Segment *segment, const Trailer *trailer)
 {
     const char *table = segment->memory + trailer->table;
     size_t bytes = trailer->section_count * SEGMENT_TABLE_ROW_BYTES;
-    if (crc32c(0, table, bytes) != trailer->table_crc)
+    if (!checksum_fits(trailer->table_crc, crc32c(0, table, bytes)))
         return bad(&segment->named, "its table of sections");
     Reader reader = reader_of(table, bytes);
     segment->section_count = trailer->section_count;
@@ -130,7 +130,7 @@ static Error *read_all(Segment *segment, const uint8_t *uuid)
     segment->data_end = trailer.pieces;
     segment->piece_count = trailer.piece_count;
     segment->pieces = segment->memory + trailer.pieces;
-    if (crc32c(0, segment->pieces, 4 * segment->piece_count) != trailer.pieces_crc)
+    if (!checksum_fits(trailer.pieces_crc, crc32c(0, segment->pieces, 4 * segment->piece_count)))
         return bad(&segment->named, "its checksums");
     segment->checked = mem_calloc(segment->piece_count / 64 + 1, sizeof *segment->checked);
     return read_table(segment, &trailer);
@@ -219,7 +219,7 @@ static bool piece_good(Segment *segment, uint64_t piece)
     size_t bytes = left < SEGMENT_PIECE_BYTES ? left : SEGMENT_PIECE_BYTES;
     Reader stored = reader_of(segment->pieces + 4 * piece, 4);
     /* A piece that another thread has found good, and changed since, is good. */
-    if (crc32c(0, segment->memory + begin, bytes) != get_u32(&stored))
+    if (!checksum_fits(get_u32(&stored), crc32c(0, segment->memory + begin, bytes)))
         return atomic_load_explicit(&segment->checked[piece / 64], memory_order_acquire) & bit;
     atomic_fetch_or_explicit(&segment->checked[piece / 64], bit, memory_order_release);
     return true;
