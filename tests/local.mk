@@ -1,7 +1,7 @@
 # A unit test is one file tests/unit/NAME.c that prints TAP.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); export CONTEXTQL SRCDIR;
-CHECKED = tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/shell tests/kill9
+CHECKED = tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/isolation tests/unit/shell tests/kill9
 tests_unit_base_SOURCES = tests/unit/base.c tests/unit/test.h
 tests_unit_base_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_temporal_SOURCES = tests/unit/temporal.c tests/unit/test.h
@@ -18,6 +18,8 @@ tests_unit_database_SOURCES = tests/unit/database.c tests/unit/test.h
 tests_unit_database_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_segments_SOURCES = tests/unit/segments.c tests/unit/test.h
 tests_unit_segments_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_unit_isolation_SOURCES = tests/unit/isolation.c tests/unit/test.h
+tests_unit_isolation_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_shell_SOURCES = tests/unit/shell.c tests/unit/test.h
 tests_unit_shell_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_kill9_SOURCES = tests/kill9.c
@@ -31,10 +33,15 @@ tests_texts_LDADD = src/libengine.la $(ENGINE_LIBS)
 dist_check_SCRIPTS += tests/corpus
 TESTS = $(CHECKED) tests/corpus tests/tidy tests/tck tests/manual repl-tests/run repl-tests/tty
 
-# `make fuzz` runs each target for FUZZ_SECONDS; wants --enable-fuzzing with clang.
-FUZZ_SECONDS = 60
+# tests/fuzz/run builds the fuzz targets in a build folder of their own and runs each for FUZZ_SECONDS; without FUZZ_SECONDS, or
+# without clang, it is skipped. `make fuzz-targets` alone builds them; wants --enable-fuzzing with clang.
+dist_check_SCRIPTS += tests/fuzz/run
+TESTS += tests/fuzz/run
+FUZZ_TARGETS = tests/fuzz/statement tests/fuzz/file tests/fuzz/directory tests/fuzz/temporal
+EXTRA_DIST += tests/fuzz
+.PHONY: fuzz-targets
 if FUZZING
-EXTRA_PROGRAMS += tests/fuzz/statement tests/fuzz/file tests/fuzz/temporal
+EXTRA_PROGRAMS += $(FUZZ_TARGETS)
 tests_fuzz_statement_SOURCES = tests/fuzz/statement.c
 tests_fuzz_statement_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_statement_LDFLAGS = -fsanitize=fuzzer
@@ -44,10 +51,8 @@ tests_fuzz_file_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_temporal_SOURCES = tests/fuzz/temporal.c
 tests_fuzz_temporal_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_temporal_LDFLAGS = -fsanitize=fuzzer
-fuzz: tests/fuzz/statement tests/fuzz/file tests/fuzz/temporal
-	$(MKDIR_P) fuzz-statement fuzz-file fuzz-temporal
-	tests/fuzz/statement -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-statement
-	tests/fuzz/file -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-file
-	tests/fuzz/temporal -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 fuzz-temporal
+tests_fuzz_directory_SOURCES = tests/fuzz/directory.c
+tests_fuzz_directory_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_fuzz_directory_LDFLAGS = -fsanitize=fuzzer
+fuzz-targets: $(FUZZ_TARGETS)
 endif
-EXTRA_DIST += tests/fuzz

@@ -1,34 +1,77 @@
-/* Any bytes as a file of each format; the first byte says which. Built with --enable-fuzzing (clang, libFuzzer). */
+/*
+ * file.c - any bytes as a file of each format. The first byte says which format, the second how it
+ * is read (header, lists, another delimiter, a limit), the rest is the file. Built with
+ * --enable-fuzzing (clang, libFuzzer).
+ */
 #include "config.h"
 
 #include "execution/rowfile.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+enum { ROWS_MAX = 10000, OPTIONS = 8 };
+
+static char path[] = "fuzz-file-XXXXXX";
+
+static void remove_file(void)
+{
+    unlink(path);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    int file = mkstemp(path);
+    if (file < 0 || atexit(remove_file) != 0) abort();
+    close(file);
+    return 0;
+}
+
+static void put_file(const uint8_t *data, size_t size)
+{
+    int file = open(path, O_WRONLY | O_TRUNC);
+    if (file < 0 || write(file, data, size) != (ssize_t)size) abort();
+    close(file);
+}
+
+static Value options_of(uint8_t format, uint8_t how, ValueEntry entries[OPTIONS])
+{
+    static const char *const formats[] = {"csv",   "tsv",   "jsonl", "npy",   "fvecs",
+                                          "bvecs", "ivecs", "fbin",  "u8bin", "raw"};
+    static const char *const types[] = {"i8", "u8", "f16", "f32", "f64", "i32", "f32", "none"};
+    size_t count = 0;
+    const char *name = formats[format % (sizeof formats / sizeof *formats)];
+    entries[count++] = (ValueEntry){STR("format"), value_string(str_from(name))};
+    entries[count++] = (ValueEntry){STR("header"), value_boolean((how & 1) == 0)};
+    entries[count++] = (ValueEntry){STR("lists"), value_boolean((how & 2) != 0)};
+    if (how & 4) entries[count++] = (ValueEntry){STR("delimiter"), value_string(STR(";"))};
+    if (how & 8) entries[count++] = (ValueEntry){STR("skip"), value_integer(2)};
+    if (how & 16) entries[count++] = (ValueEntry){STR("limit"), value_integer(3)};
+    entries[count++] = (ValueEntry){STR("type"), value_string(str_from(types[how >> 5]))};
+    entries[count++] = (ValueEntry){STR("dimensions"), value_integer((how & 3) + 1)};
+    return value_map(entries, count);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const formats[] = {"csv", "tsv", "jsonl", "npy", "fvecs", "bvecs", "ivecs", "fbin", "u8bin"};
-    char path[] = "/tmp/contextql-fuzz-XXXXXX";
-    if (size == 0) return 0;
-    int file = mkstemp(path);
-    if (file < 0 || write(file, data + 1, size - 1) != (ssize_t)(size - 1)) abort();
-    close(file);
-    const char *format = formats[data[0] % (sizeof formats / sizeof *formats)];
-    ValueEntry entry = {STR("format"), value_string(str_from(format))};
+    if (size < 2) return 0;
+    put_file(data + 2, size - 2);
+    ValueEntry entries[OPTIONS];
     RowFile *rows = NULL;
-    Error *error = rowfile_open(path, value_map(&entry, 1), &rows);
+    Error *error = rowfile_open(path, options_of(data[0], data[1], entries), &rows);
     Arena *arena = arena_create();
     Value row = value_integer(0);
-    for (int i = 0; i < 10000 && error == NULL && row.kind != VALUE_NULL; i++) {
+    for (int i = 0; i < ROWS_MAX && error == NULL && row.kind != VALUE_NULL; i++) {
         error = rowfile_next(rows, arena, &row);
         arena_reset(arena);
     }
     error_drop(error);
     rowfile_close(rows);
     arena_destroy(arena);
-    unlink(path);
     return 0;
 }

@@ -46,7 +46,7 @@ static int commit_pair(Database *database, int64_t number)
 {
     Transaction *transaction;
     GraphWriter *writer;
-    uint64_t a, b, relationship;
+    uint64_t a = 0, b = 0, relationship = 0;
     if (!good(transaction_begin(database, &transaction)) ||
         !good(transaction_writer(transaction, &writer)))
         return 0;
@@ -93,7 +93,7 @@ static void reopen(const char *directory)
 {
     Database *database = opened(directory, &writing);
     Transaction *transaction;
-    GraphWriter *writer;
+    GraphWriter *writer = NULL;
     uint64_t node;
     EXPECT(database != NULL && commit_pair(database, 1) && commit_pair(database, 2));
     EXPECT(good(transaction_begin(database, &transaction)) &&

@@ -150,7 +150,7 @@ enum { KEYS = 8, LABELS = 4, TYPES = 3 };
 
 static void some_names(GraphWriter *writer)
 {
-    char name[16];
+    char name[20];
     for (int i = 0; i < KEYS; i++) {
         snprintf(name, sizeof name, "key%d", i);
         graph_name_intern(writer, NAME_KEY, str_from(name));
