@@ -362,6 +362,152 @@ void open_expand_variable(Operator *self)
     self->close = close_trail;
 }
 
+/* ---- a list of relationships that is known ---- */
+
+typedef struct Walk {
+    Batch *in;
+    uint32_t at;
+    uint16_t positions[BATCH_ROWS_MAX];
+    uint64_t from[BATCH_ROWS_MAX], to[BATCH_ROWS_MAX];
+    EvalContext context;
+    uint32_t *types, type_count;
+} Walk;
+
+static Error *not_relationships(const Operator *self, Value value)
+{
+    return error_at(error_new(ERROR_ARGUMENT_TYPE, "a list of relationships is wanted here, not %s",
+                              value_kind_name((ValueKind)value.kind)),
+                    self->plan->offset, self->plan->length);
+}
+
+/* May this relationship, the i-th of `list`, be a part of the trail? */
+static Error *fits_trail(Operator *self, Walk *walk, uint32_t position, Value list, uint32_t i,
+                         bool *out)
+{
+    Value value = list.as.items[i];
+    *out = false;
+    if (value_is_null(value)) return NULL;
+    if (value.kind != VALUE_RELATIONSHIP) return not_relationships(self, value);
+    for (uint32_t j = 0; j < i; j++)
+        if (list.as.items[j].as.id == value.as.id) return NULL;
+    bool typed = false;
+    for (uint32_t t = 0; t < walk->type_count && !typed; t++)
+        typed = walk->types[t] == relationship_type(value.as.id);
+    if (!typed || is_used(self->plan, walk->in, position, value.as.id)) return NULL;
+    *out = true;
+    if (self->plan->step == NULL) return NULL;
+    Value holds;
+    operator_context(self, self->arena, &walk->context);
+    walk->context.locals[self->plan->step_local] = value;
+    TRY(expr_evaluate(self->plan->step, &walk->context, walk->in, position, &holds));
+    *out = holds.kind == VALUE_BOOLEAN && holds.as.boolean;
+    return NULL;
+}
+
+/* The node at the end of the list when it is walked from `node`; false: it does not lead on. */
+static bool walk_from(Operator *self, Value list, uint64_t node, uint64_t *end)
+{
+    PlanDirection direction = self->plan->direction;
+    for (uint32_t i = 0; i < list.aux; i++) {
+        uint64_t tail, head;
+        graph_relationship_ends(&self->execution->view, list.as.items[i].as.id, &tail, &head);
+        if (direction != PLAN_IN && node == tail)
+            node = head;
+        else if (direction != PLAN_OUT && node == head)
+            node = tail;
+        else
+            return false;
+    }
+    return *end = node, true;
+}
+
+static bool bound_node_is(const Batch *in, uint32_t slot, bool bound, uint32_t position,
+                          uint64_t node)
+{
+    uint64_t known;
+    return !bound || (entity_at(in, slot, position, VALUE_NODE, &known) && known == node);
+}
+
+static uint32_t give_walk(Operator *self, Walk *walk, uint32_t position, uint64_t from, Value list,
+                          uint32_t count)
+{
+    const PlanNode *plan = self->plan;
+    uint64_t to;
+    if (!bound_node_is(walk->in, plan->from_slot, plan->from_bound, position, from) ||
+        !walk_from(self, list, from, &to) ||
+        !bound_node_is(walk->in, plan->to_slot, plan->to_bound, position, to) ||
+        (plan->from_slot == plan->to_slot && from != to))
+        return count;
+    walk->positions[count] = (uint16_t)position;
+    walk->from[count] = from, walk->to[count] = to;
+    return count + 1;
+}
+
+/* Adds at most two: an undirected trail may be walked from either end of its first relationship. */
+static Error *walks_of_row(Operator *self, Walk *walk, uint32_t position, uint32_t *count)
+{
+    const PlanNode *plan = self->plan;
+    Value list = column_value(&walk->in->columns[plan->relationship_slot], position);
+    if (value_is_null(list)) return NULL;
+    if (list.kind != VALUE_LIST) return not_relationships(self, list);
+    for (uint32_t i = 0; i < list.aux; i++) {
+        bool fits;
+        TRY(fits_trail(self, walk, position, list, i, &fits));
+        if (!fits) return NULL;
+    }
+    if (list.aux < plan->hops_min || (plan->hops_max >= 0 && list.aux > plan->hops_max))
+        return NULL;
+    uint64_t tail, head;
+    if (list.aux == 0) { /* one end at least is bound (plan_relationship) */
+        uint32_t slot = plan->from_bound ? plan->from_slot : plan->to_slot;
+        if (entity_at(walk->in, slot, position, VALUE_NODE, &tail))
+            *count = give_walk(self, walk, position, tail, list, *count);
+        return NULL;
+    }
+    graph_relationship_ends(&self->execution->view, list.as.items[0].as.id, &tail, &head);
+    if (plan->direction != PLAN_IN) *count = give_walk(self, walk, position, tail, list, *count);
+    if (plan->direction == PLAN_IN || (plan->direction == PLAN_BOTH && head != tail))
+        *count = give_walk(self, walk, position, head, list, *count);
+    return NULL;
+}
+
+static Error *next_walk(Operator *self, Batch **out)
+{
+    Walk *walk = self->state;
+    uint32_t count = 0;
+    *out = NULL;
+    while (count == 0) {
+        while (walk->in == NULL || walk->at == walk->in->selected_count) {
+            TRY(operator_next(self->input, &walk->in));
+            walk->at = 0;
+            if (walk->in == NULL) return NULL;
+            walk->types = types_resolve(self->execution, self->state_arena, self->plan->types,
+                                        self->plan->type_count, &walk->type_count);
+        }
+        arena_reset(self->arena);
+        while (walk->at < walk->in->selected_count && count + 2 <= BATCH_ROWS_MAX)
+            TRY(walks_of_row(self, walk, batch_position(walk->in, walk->at++), &count));
+    }
+    Batch *batch = batch_extend(self, walk->in, walk->positions, count);
+    Column *from = batch_column(self->arena, batch, self->plan->from_slot, COLUMN_NODE);
+    memcpy(from->ids, walk->from, count * sizeof *walk->from);
+    Column *to = batch_column(self->arena, batch, self->plan->to_slot, COLUMN_NODE);
+    memcpy(to->ids, walk->to, count * sizeof *walk->to);
+    return *out = batch, NULL;
+}
+
+static void reset_walk(Operator *self)
+{
+    ((Walk *)self->state)->in = NULL;
+}
+
+void open_walk(Operator *self)
+{
+    self->state = arena_new(self->state_arena, Walk);
+    self->next = next_walk;
+    self->reset = reset_walk;
+}
+
 /* ---- shortest paths ---- */
 
 typedef struct Edge { /* into `node` from `parent`, both entries; the next edge into the same node

@@ -63,7 +63,7 @@ Error *row_count_of(Operator *operator, const Expr * expr, const char *what,
 void open_unit(Operator *), open_argument(Operator *), open_scan(Operator *), open_seek(Operator *),
     open_unwind(Operator *), open_call(Operator *);
 void open_ends(Operator *), open_expand(Operator *), open_expand_variable(Operator *),
-    open_shortest(Operator *);
+    open_shortest(Operator *), open_walk(Operator *);
 void open_filter(Operator *), open_project(Operator *), open_skip(Operator *),
     open_limit(Operator *), open_produce(Operator *);
 void open_distinct(Operator *), open_sort(Operator *), open_aggregate(Operator *),

@@ -22,6 +22,7 @@ static const char *const kind_names[] = {[PLAN_UNIT] = "Unit",
                                          [PLAN_EXPAND_VARIABLE] = "ExpandVariable",
                                          [PLAN_RELATIONSHIP_SCAN] = "RelationshipScan",
                                          [PLAN_RELATIONSHIP_ENDS] = "RelationshipEnds",
+                                         [PLAN_WALK] = "Walk",
                                          [PLAN_SHORTEST] = "ShortestPath",
                                          [PLAN_FILTER] = "Filter",
                                          [PLAN_PROJECT] = "Project",
@@ -67,7 +68,8 @@ static void expand_shape(const Explain *explain, const PlanNode *node)
     slot_name(explain, node->relationship_slot);
     for (uint32_t i = 0; i < node->type_count; i++)
         buffer_printf(explain->out, "%c%.*s", i == 0 ? ':' : '|', STR_ARG(node->types[i].text));
-    if (node->kind == PLAN_EXPAND_VARIABLE || node->kind == PLAN_SHORTEST) {
+    if (node->kind == PLAN_EXPAND_VARIABLE || node->kind == PLAN_SHORTEST ||
+        node->kind == PLAN_WALK) {
         buffer_printf(explain->out, "*%lld..", (long long)node->hops_min);
         if (node->hops_max >= 0) buffer_printf(explain->out, "%lld", (long long)node->hops_max);
     }
@@ -120,6 +122,7 @@ static void details(const Explain *explain, const PlanNode *node)
     case PLAN_EXPAND:
     case PLAN_EXPAND_VARIABLE:
     case PLAN_RELATIONSHIP_ENDS:
+    case PLAN_WALK:
     case PLAN_SHORTEST: expand_shape(explain, node); break;
     case PLAN_FILTER:
     case PLAN_SKIP:

@@ -459,7 +459,8 @@ static Error *plan_relationship(Binder *binder, Pattern *pattern, PatternRelatio
     const AstRelationship *ast = relationship->ast;
     PatternNode *from = &pattern->nodes[relationship->from],
                 *to = &pattern->nodes[relationship->to];
-    bool reversed = !from->bound && to->bound;
+    bool walk = relationship->bound && ast->variable_length;
+    bool reversed = !from->bound && to->bound && !walk;
     if (reversed) {
         PatternNode *other = from;
         from = to, to = other;
@@ -468,8 +469,7 @@ static Error *plan_relationship(Binder *binder, Pattern *pattern, PatternRelatio
     PlanKind kind = shortest               ? PLAN_SHORTEST
                     : ast->variable_length ? PLAN_EXPAND_VARIABLE
                                            : PLAN_EXPAND;
-    if (relationship->bound && kind == PLAN_EXPAND_VARIABLE)
-        return not_executed("a list of relationships bound before", ast->offset, ast->length);
+    if (relationship->bound && kind == PLAN_EXPAND_VARIABLE) kind = PLAN_WALK;
     if (relationship->bound && kind == PLAN_EXPAND) kind = PLAN_RELATIONSHIP_ENDS;
     PlanNode *plan = plan_node(binder, kind, ast->offset, ast->length);
     plan->from_slot = from->slot;
@@ -500,6 +500,12 @@ static Error *plan_relationship(Binder *binder, Pattern *pattern, PatternRelatio
     return NULL;
 }
 
+/* An empty list of relationships says nothing about the node it stands at. */
+static bool may_be_empty(const AstRelationship *ast)
+{
+    return ast->variable_length && ast->has_min && ast->min == 0;
+}
+
 /* The relationship to plan next: between bound nodes, else from one; NULL: none touches what is
  * bound. */
 static PatternRelationship *next_relationship(const Pattern *pattern)
@@ -512,7 +518,8 @@ static PatternRelationship *next_relationship(const Pattern *pattern)
         if (relationship->done) continue;
         bool shortest = relationship->shortest != AST_ANY_PATH;
         if (from && to) return relationship;
-        if (relationship->bound && !relationship->ast->variable_length) return relationship;
+        if (relationship->bound && !shortest && !may_be_empty(relationship->ast))
+            return relationship;
         if (!shortest && (from || to) && best == NULL) best = relationship;
     }
     return best;
@@ -566,16 +573,15 @@ static Expr *path_expr(Binder *binder, const Pattern *pattern, const AstPath *pa
     return expr;
 }
 
-/* Does a node or relationship of that name stand before it in the text? */
-static bool named_before(const AstPaths *paths, const AstName *name)
+/* Does a node or relationship in the first `count` paths have that name? A path's own name is
+ * bound after its nodes and relationships, so those of the last are asked too. */
+static bool named_before(const AstPaths *paths, size_t count, Str name)
 {
-    for (size_t p = 0; p < paths->count; p++)
+    for (size_t p = 0; p < count; p++)
         for (size_t i = 0; i < paths->items[p]->node_count; i++) {
-            const AstName *node = &paths->items[p]->nodes[i].variable,
-                          *relationship = &paths->items[p]->relationships[i].variable;
-            if (str_equal(node->text, name->text) && node->offset < name->offset) return true;
-            if (i + 1 < paths->items[p]->node_count && str_equal(relationship->text, name->text) &&
-                relationship->offset < name->offset)
+            const AstPath *path = paths->items[p];
+            if (str_equal(path->nodes[i].variable.text, name)) return true;
+            if (i + 1 < path->node_count && str_equal(path->relationships[i].variable.text, name))
                 return true;
         }
     return false;
@@ -591,8 +597,9 @@ static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths
         if (path->variable.text.bytes == 0) continue;
         for (size_t i = pattern->scope_before; i < binder->scope.count; i++)
             if (str_equal(binder->scope.items[i].name, path->variable.text))
-                return fail_at(named_before(paths, &path->variable) ? ERROR_VARIABLE_ALREADY_BOUND
-                                                                    : ERROR_VARIABLE_TYPE_CONFLICT,
+                return fail_at(named_before(paths, p + 1, path->variable.text)
+                                   ? ERROR_VARIABLE_ALREADY_BOUND
+                                   : ERROR_VARIABLE_TYPE_CONFLICT,
                                path->variable.offset, path->variable.length,
                                "`%.*s` stands for a %s in the same pattern",
                                STR_ARG(path->variable.text), kind_name(&binder->scope.items[i]));

@@ -33,6 +33,8 @@ typedef enum PlanKind {
                                without a better start */
     PLAN_RELATIONSHIP_ENDS, /* `relationship` is bound already: fills or checks its ends, type and
                                direction */
+    PLAN_WALK,              /* a list of relationships is bound already: fills or checks the ends of
+                               the trail it is */
     PLAN_SHORTEST,          /* one or all shortest trails between two bound nodes */
     PLAN_FILTER,            /* predicate */
     PLAN_PROJECT,           /* fills slots from expressions */
@@ -150,7 +152,7 @@ struct PlanNode {
     /* EXPAND, EXPAND_VARIABLE, RELATIONSHIP_*, SHORTEST */
     uint32_t from_slot, to_slot,
         relationship_slot; /* relationship_slot NONE: nobody asks; a list of them when variable */
-    bool to_bound;         /* to_slot has a value: check instead of fill (also RELATIONSHIP_ENDS:
+    bool to_bound;         /* to_slot has a value: check instead of fill (also RELATIONSHIP_ENDS, WALK:
                               from_bound) */
     bool from_bound;
     PlanDirection direction;
