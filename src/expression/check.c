@@ -118,6 +118,7 @@ static Error *check_property(Expr *expr)
     bool fits = !known(of) || is(of, VALUE_NODE) || is(of, VALUE_RELATIONSHIP) ||
                 is(of, VALUE_MAP) || is_temporal(of);
     if (fits) return NULL;
+    if (is(of, VALUE_PATH)) return misfit(of, "a property access");
     return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s has no properties",
                               value_kind_name((ValueKind)of->type)),
                     of->offset, of->length);

@@ -148,6 +148,44 @@ static void feed(Parse *parse, void *parser, const TokenArray *tokens, size_t co
     }
 }
 
+/* What may follow `before`, which may end anywhere: kinds of tokens, or none where it is wrong
+ * already. */
+static size_t kinds_after(Str before, int kinds[EXPECTED_MAX])
+{
+    TokenArray tokens = {0};
+    Arena *arena = arena_create();
+    lexer_tokenize_prefix(before, &tokens);
+    Parse parse = {.arena = arena, .text = before, .statement = arena_new(arena, AstStatement)};
+    void *parser = grammarAlloc(mem_alloc);
+    feed(&parse, parser, &tokens, tokens.count - 1);
+    size_t count = parse.error == NULL ? grammar_expected(parser, kinds) : 0;
+    error_drop(parse.error);
+    grammarFree(parser, mem_free);
+    mem_free(tokens.items);
+    arena_destroy(arena);
+    return count;
+}
+
+/* `12ab` is a bad number where a number may stand, and just not what is wanted elsewhere. */
+static Error *bad_token_at(Str text, Error *error)
+{
+    int kinds[EXPECTED_MAX];
+    const char *expected[EXPECTED_MAX];
+    if (error_code(error) != ERROR_INVALID_NUMBER_LITERAL) return error;
+    size_t offset = error_offset(error), length = error_length(error);
+    size_t count = kinds_after((Str){text.data, offset}, kinds);
+    for (size_t i = 0; i < count; i++)
+        if (kinds[i] == TOKEN_INTEGER) return error;
+    if (count == 0) return error;
+    count = name_all(kinds, count, expected, EXPECTED_MAX);
+    error_drop(error);
+    error = error_at(
+        error_new(ERROR_UNEXPECTED_SYNTAX, "unexpected `%.*s`", (int)length, text.data + offset),
+        offset, length);
+    error_expect(error, expected, count);
+    return error;
+}
+
 Error *parser_parse(Arena *arena, Str text, AstStatement **out)
 {
     TokenArray tokens = {0};
@@ -156,7 +194,7 @@ Error *parser_parse(Arena *arena, Str text, AstStatement **out)
     Error *error = lexer_tokenize(text, &tokens);
     if (error != NULL) {
         mem_free(tokens.items);
-        return error;
+        return bad_token_at(text, error);
     }
     Parse parse = {.arena = arena, .text = text, .statement = arena_new(arena, AstStatement)};
     parse.statement->length = text.bytes;
@@ -173,18 +211,6 @@ Error *parser_parse(Arena *arena, Str text, AstStatement **out)
 size_t parser_expected(Str text, size_t cursor, const char **out, size_t max)
 {
     int kinds[EXPECTED_MAX];
-    TokenArray tokens = {0};
-    Arena *arena = arena_create();
     Str before = {text.data, cursor < text.bytes ? cursor : text.bytes};
-    lexer_tokenize_prefix(before, &tokens);
-    Parse parse = {.arena = arena, .text = before, .statement = arena_new(arena, AstStatement)};
-    void *parser = grammarAlloc(mem_alloc);
-    feed(&parse, parser, &tokens, tokens.count - 1);
-    size_t count =
-        parse.error == NULL ? name_all(kinds, grammar_expected(parser, kinds), out, max) : 0;
-    error_drop(parse.error);
-    grammarFree(parser, mem_free);
-    mem_free(tokens.items);
-    arena_destroy(arena);
-    return count;
+    return name_all(kinds, kinds_after(before, kinds), out, max);
 }
