@@ -28,6 +28,7 @@ typedef struct Projection {
     Item *items;
     size_t count;
     bool grouped;
+    const AstExpr *unnamed; /* the first item of a WITH that lacks a name */
     PlanNode *aggregate;
     size_t key_capacity, aggregate_capacity;
 } Projection;
@@ -38,12 +39,17 @@ static int by_name(const void *a, const void *b)
     return str_compare((*left)->name, (*right)->name);
 }
 
-static Str verbatim(const Binder *binder, const AstExpr *expr)
+static Str verbatim_at(const Binder *binder, size_t offset, size_t length)
 {
-    Str text = {binder->text.data + expr->offset, expr->length};
+    Str text = {binder->text.data + offset, length};
     while (text.bytes > 0 && (unsigned char)text.data[text.bytes - 1] <= ' ')
         text.bytes--;
     return text;
+}
+
+static Str verbatim(const Binder *binder, const AstExpr *expr)
+{
+    return verbatim_at(binder, expr->offset, expr->length);
 }
 
 static VariableKind kind_of(const Expr *expr, const Variable *variable)
@@ -87,10 +93,9 @@ static Error *bind_items(Projection *projection)
         bool plain = ast->kind == AST_VARIABLE;
         TRY(bind(binder, ast, &item.expr));
         if (plain) item.variable = scope_find(&binder->scope, ast->text);
-        if (item.name.bytes == 0 && projection->clause->kind == CLAUSE_WITH && !plain)
-            return error_hint(fail_at(ERROR_NO_EXPRESSION_ALIAS, ast->offset, ast->length,
-                                      "WITH wants a name for an expression"),
-                              "write `%.*s AS name`", STR_ARG(verbatim(binder, ast)));
+        if (item.name.bytes == 0 && projection->clause->kind == CLAUSE_WITH && !plain &&
+            projection->unnamed == NULL)
+            projection->unnamed = ast;
         if (item.name.bytes == 0) item.name = plain ? ast->text : verbatim(binder, ast);
         item.kind = kind_of(item.expr, item.variable);
         projection->grouped = projection->grouped || has_aggregate(item.expr);
@@ -246,6 +251,30 @@ static Expr *over_items(Projection *projection, Expr *expr)
     return copy;
 }
 
+static bool is_simple(const Expr *expr)
+{
+    return expr->kind == EXPR_SLOT ||
+           (expr->kind == EXPR_PROPERTY && expr->args[0]->kind == EXPR_SLOT);
+}
+
+/* Beside an aggregate a key may be named by its column, or written again where it is a variable or
+ * a property; a longer expression that only looks like a key is refused, as openCypher has it. */
+static Error *clear_keys(const Projection *projection, const Expr *expr)
+{
+    if (expr == NULL || expr->kind == EXPR_AGGREGATE) return NULL;
+    for (size_t i = 0; i < projection->count; i++) {
+        const Expr *item = projection->items[i].expr;
+        if (expr->arg_count == 0 || is_simple(item) || has_aggregate(item)) continue;
+        if (expr_equal(item, expr))
+            return error_hint(fail_at(ERROR_AMBIGUOUS_AGGREGATION, expr->offset, expr->length,
+                                      "this is more than a key of the groups"),
+                              "name its column with AS, and write that name here");
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        TRY(clear_keys(projection, expr->args[i]));
+    return NULL;
+}
+
 static bool only_items(const Projection *projection, const Expr *expr, const Expr **stranger)
 {
     if (expr == NULL) return true;
@@ -292,6 +321,10 @@ static Error *order_key(Projection *projection, const AstItem *key, const Scope 
     binder->scope = now;
     TRY(error);
     out->descending = key->descending;
+    if (has_aggregate(out->expr)) {
+        for (uint32_t i = 0; i < out->expr->arg_count; i++)
+            if (out->expr->kind != EXPR_AGGREGATE) TRY(clear_keys(projection, out->expr->args[i]));
+    }
     out->expr = over_items(projection, out->expr);
     bool closed = projection->grouped || projection->clause->distinct;
     const Expr *stranger = NULL;
@@ -348,6 +381,33 @@ static Error *plan_cut(Projection *projection)
     return NULL;
 }
 
+/* WHERE sees what ORDER BY sees: new names, and old ones as far as they are columns. */
+static Error *bind_where(Projection *projection, const Scope *old, Expr **out)
+{
+    Binder *binder = projection->binder;
+    const AstExpr *where = projection->clause->where;
+    Scope now = binder->scope;
+    const Expr *stranger = NULL;
+    binder->scope = both_scopes(projection, old);
+    Error *error = bind_condition(binder, where, out);
+    binder->scope = now;
+    TRY(error);
+    if (!projection->grouped && !projection->clause->distinct) return NULL;
+    *out = over_items(projection, *out);
+    if (only_items(projection, *out, &stranger)) return NULL;
+    Str name = verbatim_at(binder, stranger->offset, stranger->length);
+    return undefined_variable(binder, name, stranger->offset, stranger->length);
+}
+
+static Error *wants_alias(const Projection *projection)
+{
+    const AstExpr *ast = projection->unnamed;
+    if (ast == NULL) return NULL;
+    return error_hint(fail_at(ERROR_NO_EXPRESSION_ALIAS, ast->offset, ast->length,
+                              "WITH wants a name for an expression"),
+                      "write `%.*s AS name`", STR_ARG(verbatim(projection->binder, ast)));
+}
+
 Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, uint32_t **slots,
                        uint32_t *count)
 {
@@ -364,15 +424,11 @@ Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, u
         distinct->slots = scope_slots(binder, &distinct->slot_count);
     }
     TRY(plan_order(&projection, &old));
+    TRY(wants_alias(&projection));
     TRY(plan_cut(&projection));
     if (clause->where != NULL) {
         Expr *expr;
-        Scope now = binder->scope;
-        if (!projection.grouped && !clause->distinct)
-            binder->scope = both_scopes(&projection, &old);
-        Error *error = bind_condition(binder, clause->where, &expr);
-        binder->scope = now;
-        TRY(error);
+        TRY(bind_where(&projection, &old, &expr));
         plan_node(binder, PLAN_FILTER, clause->where->offset, clause->where->length)->expr = expr;
     }
     *columns = arena_array(binder->arena, Str, projection.count + 1);
