@@ -3,7 +3,8 @@
  *
  * The inner chain begins at an Argument that gives the outer batch with the number of each row in
  * `row_slot`; whatever the chain extends carries that number along, so its rows find their outer
- * row again. Where the inner chain crosses rows (groups, sorts, cuts) each outer row is given
+ * row again. A sub-query inside a comprehension is run from within the expression, for one row and
+ * the values of the comprehension's variables. Where the inner chain crosses rows (groups, sorts, cuts) each outer row is given
  * alone, and the outer columns are put back beside what comes out.
  */
 #include "config.h"
@@ -34,8 +35,7 @@ static bool crosses(const PlanNode *plan)
 
 static void start_inner(Operator *self, const Batch *batch)
 {
-    operator_reset(self->inner);
-    argument_set(chain_argument(self->inner), batch);
+    chain_start(self->inner, batch);
 }
 
 /* The next outer batch, or the next row of it; *more is false at the end. */
@@ -187,6 +187,7 @@ static Error *next_value(Operator *self, Batch **out)
     Apply *apply = self->state;
     bool more;
     *out = NULL;
+    apply->outer = NULL; /* it was given on, and belongs to whoever narrowed it since */
     TRY(next_outer(self, &more));
     if (!more) return NULL;
     arena_reset(self->arena);
@@ -240,4 +241,106 @@ void open_apply(Operator *self)
     self->next = rows ? next_rows : next_value;
     self->reset = reset_apply;
     self->close = close_apply;
+}
+
+/* ---- sub-queries run by expressions ---- */
+
+typedef struct Subquery {
+    Operator *inner;
+    Arena *arena; /* what is given to the chain: the outer row and the locals */
+    uint16_t position;
+    Batch given;
+} Subquery;
+
+/* The outer row with the locals beside it. An expression that no row has (of LIMIT) has no columns
+ * either. */
+static void give_row(Subquery *subquery, const Plan *plan, const PlanSubquery *shape,
+                     const Value *locals, const Batch *batch, uint32_t position)
+{
+    arena_reset(subquery->arena);
+    Column *columns = arena_array(subquery->arena, Column, plan->slot_count + 1);
+    if (batch->column_count > 0)
+        memcpy(columns, batch->columns, batch->column_count * sizeof *columns);
+    for (uint32_t i = 0; i < shape->slot_count; i++) {
+        Value value = locals[i];
+        ColumnType type = value_is_null(value) ? COLUMN_ANY : column_type_of((ValueKind)value.kind);
+        Column *column = &columns[shape->slots[i]];
+        *column = *column_create(subquery->arena, type, 1);
+        column_set(subquery->arena, column, 0, value, 1);
+        column->constant = true;
+    }
+    subquery->position = (uint16_t)position;
+    subquery->given = (Batch){.columns = columns,
+                              .column_count = plan->slot_count,
+                              .row_count = batch->row_count,
+                              .selected_count = 1,
+                              .selection = &subquery->position};
+}
+
+typedef struct Collected {
+    Value *items;
+    size_t count, capacity;
+} Collected;
+
+static void collect(Collected *collected, Arena *arena, Value value, uint64_t times)
+{
+    for (uint64_t t = 0; t < times; t++) {
+        if (collected->count == collected->capacity) {
+            collected->capacity = collected->capacity < 4 ? 4 : collected->capacity * 2;
+            Value *larger = arena_alloc(arena, collected->capacity * sizeof *larger);
+            if (collected->count > 0)
+                memcpy(larger, collected->items, collected->count * sizeof *larger);
+            collected->items = larger;
+        }
+        collected->items[collected->count++] = value_copy(arena, value);
+    }
+}
+
+static Error *run_subquery(void *state, uint32_t index, const Value *locals, const Batch *batch,
+                           uint32_t row, Arena *arena, Value *out)
+{
+    Execution *execution = state;
+    Subquery *subquery = &execution->subqueries[index];
+    const PlanSubquery *shape = &execution->plan->subqueries[index];
+    Collected collected = {NULL, 0, 0};
+    uint64_t rows = 0;
+    give_row(subquery, execution->plan, shape, locals, batch, row);
+    chain_start(subquery->inner, &subquery->given);
+    for (;;) {
+        Batch *found;
+        TRY(operator_next(subquery->inner, &found));
+        if (found == NULL || (rows > 0 && shape->kind == APPLY_EXISTS)) break;
+        for (uint32_t i = 0; i < found->selected_count; i++) {
+            uint32_t position = batch_position(found, i);
+            uint64_t times = batch_multiplicity(found, position);
+            rows += times;
+            if (shape->kind == APPLY_COLLECT)
+                collect(&collected, arena,
+                        column_value(&found->columns[shape->collect_slot], position), times);
+        }
+    }
+    *out = shape->kind == APPLY_EXISTS  ? value_boolean(rows > 0)
+           : shape->kind == APPLY_COUNT ? value_integer((int64_t)rows)
+                                        : value_list(collected.items, collected.count);
+    return NULL;
+}
+
+Error *subqueries_open(Execution *execution)
+{
+    uint32_t count = execution->plan->subquery_count;
+    execution->subquery_runner = (SubqueryRunner){execution, run_subquery};
+    if (count == 0) return NULL;
+    execution->subqueries = arena_array(execution->arena, Subquery, count);
+    for (uint32_t i = 0; i < count; i++) {
+        execution->subqueries[i].arena = arena_create();
+        TRY(operator_open(execution, execution->plan->subqueries[i].inner,
+                          &execution->subqueries[i].inner));
+    }
+    return NULL;
+}
+
+void subqueries_close(Execution *execution)
+{
+    for (uint32_t i = 0; execution->subqueries != NULL && i < execution->plan->subquery_count; i++)
+        arena_destroy(execution->subqueries[i].arena);
 }

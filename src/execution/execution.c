@@ -108,11 +108,19 @@ void operator_close(Operator *operator)
     operator->arena = operator->state_arena = NULL;
 }
 
-Operator *chain_argument(Operator *operator)
+static void set_arguments(Operator *operator, const Batch * batch)
 {
     while (operator->input != NULL)
         operator= operator->input;
-    return operator->plan->kind == PLAN_ARGUMENT ? operator: NULL;
+    if (operator->plan->kind == PLAN_ARGUMENT) argument_set(operator, batch);
+    for (uint32_t b = 0; operator->plan->kind == PLAN_UNION && b<operator->plan->branch_count; b++)
+        set_arguments(operator->branches[b], batch);
+}
+
+void chain_start(Operator *inner, const Batch *batch)
+{
+    operator_reset(inner);
+    set_arguments(inner, batch);
 }
 
 /* ---- what operators need ---- */
@@ -122,6 +130,7 @@ void operator_context(Operator *operator, Arena * arena, EvalContext *out)
     const ExecutionEnvironment *environment = &operator->execution->environment;
     out->arena = arena;
     out->reader = &operator->execution->reader;
+    out->subqueries = &operator->execution->subquery_runner;
     out->parameters = environment->parameters;
     out->now_ns = environment->now_ns;
     out->transaction_ns = environment->transaction_ns;
@@ -234,6 +243,7 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
     execution->device = "";
     entity_reader_init(&execution->reader, execution);
     Error *error = operator_open(execution, plan->root, &execution->root);
+    if (error == NULL) error = subqueries_open(execution);
     if (error != NULL) {
         execution_close(execution);
         return error;
@@ -255,6 +265,7 @@ void execution_close(Execution *execution)
     if (execution == NULL) return;
     for (uint32_t i = 0; i < execution->plan->node_count; i++)
         operator_close(execution->all[i]);
+    subqueries_close(execution);
 }
 
 const ExecutionStats *execution_stats(const Execution *execution)

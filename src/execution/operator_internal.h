@@ -7,8 +7,9 @@ typedef struct Operator Operator;
 struct Operator {
     const PlanNode *plan;
     Execution *execution;
-    Operator *input; /* NULL for Unit, Argument */
-    Operator *inner; /* of Apply and Merge */
+    Operator *input;     /* NULL for Unit, Argument */
+    Operator *inner;     /* of Apply and Merge */
+    Operator **branches; /* of Union, as many as the plan's */
     /* The next batch, or NULL at the end. It and all it points to belong to this operator until the
      * next call. */
     Error *(*next)(Operator *self, Batch **out);
@@ -27,6 +28,8 @@ struct Execution {
     ExecutionEnvironment environment;
     GraphView view;
     EntityReader reader;
+    SubqueryRunner subquery_runner;
+    struct Subquery *subqueries; /* by index of EXPR_SUBQUERY */
     Operator *root;
     Operator **all; /* by plan node id */
     ExecutionStats stats;
@@ -40,7 +43,8 @@ Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out)
 Error *operator_next(Operator *operator, Batch ** out); /* counts, times, asks for interruption */
 void operator_reset(Operator *operator);                /* the whole chain below */
 void operator_close(Operator *operator);
-Operator *chain_argument(Operator *operator); /* the Argument at the end of a chain */
+/* Begins a sub-plan anew over `batch`, which its Arguments give: one, or one a branch of UNION. */
+void chain_start(Operator *inner, const Batch *batch);
 
 /* A context for evaluating in `arena`. */
 void operator_context(Operator *operator, Arena * arena, EvalContext *out);
@@ -74,6 +78,9 @@ void open_load(Operator *), open_score(Operator *);
 
 void argument_set(Operator *argument, const Batch *batch); /* what the Argument gives next */
 void entity_reader_init(EntityReader *reader, Execution *execution);
+/* ---- apply.c: sub-queries that expressions run ---- */
+Error *subqueries_open(Execution *execution);
+void subqueries_close(Execution *execution);
 
 /* ---- write.c ---- */
 Error *storable(Value value,

@@ -180,7 +180,6 @@ void open_limit(Operator *self)
 /* ---- UNION ---- */
 
 typedef struct Union {
-    Operator **branches;
     uint32_t at;
 } Union;
 
@@ -190,7 +189,7 @@ static Error *next_union(Operator *self, Batch **out)
     const PlanNode *plan = self->plan;
     for (*out = NULL; state->at < plan->branch_count; state->at++) {
         Batch *batch;
-        TRY(operator_next(state->branches[state->at], &batch));
+        TRY(operator_next(self->branches[state->at], &batch));
         if (batch == NULL) continue;
         arena_reset(self->arena);
         Batch *renamed = batch_create(self->arena, batch->column_count);
@@ -211,16 +210,16 @@ static void reset_union(Operator *self)
     Union *state = self->state;
     state->at = 0;
     for (uint32_t b = 0; b < self->plan->branch_count; b++)
-        operator_reset(state->branches[b]);
+        operator_reset(self->branches[b]);
 }
 
 void open_union(Operator *self)
 {
     Union *state = arena_new(self->state_arena, Union);
-    state->branches = arena_array(self->state_arena, Operator *, self->plan->branch_count);
+    self->branches = arena_array(self->state_arena, Operator *, self->plan->branch_count);
     for (uint32_t b = 0; b < self->plan->branch_count; b++)
         error_drop(operator_open(self->execution, self->plan->branches[b],
-                                 &state->branches[b])); /* opening chains cannot fail */
+                                 &self->branches[b])); /* opening chains cannot fail */
     self->state = state;
     self->next = next_union;
     self->reset = reset_union;

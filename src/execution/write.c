@@ -431,8 +431,7 @@ static Error *merge_row(Operator *self, Batch *row)
         slots[i] = plan->items[i].expr->index;
     rows_init(&found, write->row_arena, slots, plan->item_count);
     TRY(refuse_nulls(self, row));
-    operator_reset(self->inner);
-    argument_set(chain_argument(self->inner), row);
+    chain_start(self->inner, row);
     for (;;) {
         Batch *batch;
         TRY(operator_next(self->inner, &batch));

@@ -187,6 +187,7 @@ Error *expr_check(Expr *expr)
     case EXPR_SLOT:
     case EXPR_LOCAL:
     case EXPR_AGGREGATE:
+    case EXPR_SUBQUERY:
     case EXPR_INDEX:
     case EXPR_CASE: break;
     }

@@ -8,6 +8,7 @@
 
 #include "expression/functions.h"
 #include "expression/operators.h"
+#include <assert.h>
 
 typedef struct Row { /* what is the same throughout one evaluation */
     EvalContext *context;
@@ -42,12 +43,20 @@ static Error *evaluate_list(const Expr *expr, const Row *row, Value *out)
 
 static Error *evaluate_map(const Expr *expr, const Row *row, Value *out)
 {
-    ValueEntry *entries = arena_alloc(row->context->arena, expr->arg_count * sizeof *entries);
+    Value *values = arena_alloc(row->context->arena, (expr->arg_count + 1) * sizeof *values);
+    size_t room = expr->arg_count, count = 0;
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        entries[i].key = expr->keys[i];
-        TRY(evaluate(expr->args[i], row, &entries[i].value));
+        TRY(evaluate(expr->args[i], row, &values[i]));
+        if (expr->keys[i].data == NULL && values[i].kind == VALUE_MAP) room += values[i].aux;
     }
-    *out = value_map(entries, expr->arg_count);
+    ValueEntry *entries = arena_alloc(row->context->arena, (room + 1) * sizeof *entries);
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        if (expr->keys[i].data != NULL) entries[count++] = (ValueEntry){expr->keys[i], values[i]};
+        if (expr->keys[i].data != NULL || values[i].kind != VALUE_MAP) continue;
+        for (uint32_t j = 0; j < values[i].aux; j++)
+            entries[count++] = values[i].as.entries[j];
+    }
+    *out = value_map(entries, count);
     return NULL;
 }
 
@@ -223,6 +232,17 @@ static Error *evaluate_operator(const Expr *expr, const Row *row, Value *out)
     return operator_apply(expr, row->context, args, out);
 }
 
+static Error *evaluate_subquery(const Expr *expr, const Row *row, Value *out)
+{
+    const SubqueryRunner *runner = row->context->subqueries;
+    Value *locals = arena_alloc(row->context->arena, expr->arg_count * sizeof *locals);
+    assert(runner != NULL);
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        TRY(evaluate(expr->args[i], row, &locals[i]));
+    return runner->run(runner->state, expr->index, locals, row->batch, row->position,
+                       row->context->arena, out);
+}
+
 static Error *evaluate(const Expr *expr, const Row *row, Value *out)
 {
     Value of;
@@ -250,6 +270,7 @@ static Error *evaluate(const Expr *expr, const Row *row, Value *out)
     case EXPR_NONE:
     case EXPR_SINGLE: return evaluate_quantifier(expr, row, out);
     case EXPR_REDUCE: return evaluate_reduce(expr, row, out);
+    case EXPR_SUBQUERY: return evaluate_subquery(expr, row, out);
     case EXPR_PATH: return evaluate_path(expr, row, out);
     case EXPR_AGGREGATE:
         return error_at(error_new(ERROR_INVALID_AGGREGATION, "an aggregate cannot stand here"),

@@ -215,6 +215,10 @@ void expr_print(Buffer *out, const Expr *expr, const char *const *slots)
     case EXPR_NONE: print_named(out, "none", expr, slots); break;
     case EXPR_SINGLE: print_named(out, "single", expr, slots); break;
     case EXPR_REDUCE: print_named(out, "reduce", expr, slots); break;
+    case EXPR_SUBQUERY:
+        buffer_printf(out, "subquery %u", expr->index + 1);
+        print_named(out, "", expr, slots);
+        break;
     case EXPR_PATH: print_named(out, "path", expr, slots); break;
     case EXPR_AGGREGATE: print_named(out, "aggregate", expr, slots); break;
     case EXPR_AND:

@@ -51,7 +51,7 @@ typedef enum ExprKind {
     EXPR_INDEX,         /* args[0][args[1]]: list, map, entity */
     EXPR_SLICE,         /* args[0][args[1]..args[2]]; an absent bound is a NULL pointer */
     EXPR_LIST,          /* [args...] */
-    EXPR_MAP,           /* {keys[i]: args[i]} */
+    EXPR_MAP,           /* {keys[i]: args[i]}; without a key args[i] is a map whose entries go in */
     EXPR_CASE,          /* args: condition, result, condition, result, ..., else (always there) */
     EXPR_COMPREHENSION, /* [local IN args[0] WHERE args[1] | args[2]]; args[1], args[2] may be NULL
                          */
@@ -59,7 +59,9 @@ typedef enum ExprKind {
     EXPR_ALL,
     EXPR_NONE,
     EXPR_SINGLE,
-    EXPR_REDUCE, /* reduce(local = args[0], local + 1 IN args[1] | args[2]) */
+    EXPR_REDUCE,   /* reduce(local = args[0], local + 1 IN args[1] | args[2]) */
+    EXPR_SUBQUERY, /* index: of the plan's sub-queries, asked through EvalContext.subqueries; args:
+                      the locals it looks at */
     EXPR_PATH /* a path of args: node, relationship or list of relationships, node, ...; null if one
                  is null */
 } ExprKind;
@@ -96,10 +98,19 @@ typedef struct Interrupt { /* asked once a batch and in long loops */
     void *state;
 } Interrupt;
 
+/* A plug: sub-queries over the variables of comprehensions, which are no rows. Owned here, filled in
+ * by execution. `locals` are the values of the expression's args; what is given lies in `arena`. */
+typedef struct SubqueryRunner {
+    void *state;
+    Error *(*run)(void *state, uint32_t index, const Value *locals, const Batch *batch,
+                  uint32_t position, Arena *arena, Value *out);
+} SubqueryRunner;
+
 typedef struct EvalContext {
     Arena *arena; /* results of the present batch */
     const EntityReader *reader;
-    const Value *parameters; /* by index */
+    const SubqueryRunner *subqueries; /* NULL where no expression has any */
+    const Value *parameters;          /* by index */
     Value locals[EXPR_LOCALS_MAX];
     int64_t now_ns;         /* of the statement */
     int64_t transaction_ns; /* of its transaction */

@@ -104,12 +104,11 @@ static Error *bind_variable(Binder *binder, const AstExpr *ast, Expr **out)
     for (uint32_t i = binder->local_count; i > 0; i--) {
         const Local *local = &binder->locals[i - 1];
         if (!str_equal(local->name, ast->text)) continue;
-        if (i - 1 < binder->local_floor)
-            return not_executed("a sub-query over the variable of a comprehension", ast->offset,
-                                ast->length);
+        if (i - 1 < binder->local_floor) break; /* a variable of this sub-query by now */
         Expr *expr = placed(expr_new(binder->arena, EXPR_LOCAL, 0), ast);
         expr->index = local->index;
         expr->type = local->type;
+        expr->constant = false;
         *out = expr;
         return NULL;
     }
@@ -221,7 +220,17 @@ static Expr *is_null(Binder *binder, Expr *of)
     return expr;
 }
 
-/* n {.a, b, k: e} is null for null n, else a map. */
+static Expr *all_properties(Binder *binder, Expr *of, const AstExpr *ast)
+{
+    Expr *expr = expr_new(binder->arena, EXPR_CALL, 1);
+    expr->function = function_find(STR("properties"), NULL);
+    expr->args[0] = of;
+    expr->constant = false;
+    expr->type = VALUE_MAP;
+    return placed(expr, ast);
+}
+
+/* n {.a, .*, b, k: e} is null for null n, else a map. */
 static Error *bind_map_projection(Binder *binder, const AstExpr *ast, Expr **out)
 {
     Expr *of, *map = expr_new(binder->arena, EXPR_MAP, (uint32_t)ast->list.count);
@@ -231,8 +240,11 @@ static Error *bind_map_projection(Binder *binder, const AstExpr *ast, Expr **out
     for (size_t i = 0; i < ast->list.count; i++) {
         const AstExpr *value = ast->list.items[i];
         map->keys[i] = ast->names.items[i].text;
-        if (value != NULL && value->kind == AST_STAR)
-            return not_executed("`.*` in a map projection", value->offset, value->length);
+        if (value != NULL && value->kind == AST_STAR) {
+            map->keys[i] = (Str){NULL, 0};
+            map->args[i] = all_properties(binder, of, value);
+            continue;
+        }
         if (value != NULL) {
             TRY(bind(binder, value, &map->args[i]));
             continue;
@@ -409,12 +421,14 @@ static uint8_t element_type(const Expr *list)
     return type;
 }
 
-static Error *no_aggregates(Binder *binder, const AstExpr *ast, Expr **out)
+static Error *no_aggregates(Binder *binder, const AstExpr *ast, bool condition, Expr **out)
 {
-    bool allowed = binder->aggregates_allowed;
+    bool aggregates = binder->aggregates_allowed, patterns = binder->patterns_allowed;
     binder->aggregates_allowed = false;
+    binder->patterns_allowed = condition;
     Error *error = bind(binder, ast, out);
-    binder->aggregates_allowed = allowed;
+    binder->aggregates_allowed = aggregates;
+    binder->patterns_allowed = patterns;
     return error;
 }
 
@@ -424,8 +438,9 @@ static Error *bind_comprehension(Binder *binder, const AstExpr *ast, ExprKind ki
     TRY(bind(binder, ast->a, &expr->args[0]));
     TRY(room_for_locals(binder, ast->offset, ast->length)); /* the list may have taken some */
     expr->index = push_local(binder, ast->text, element_type(expr->args[0]));
-    Error *error = ast->b == NULL ? NULL : no_aggregates(binder, ast->b, &expr->args[1]);
-    if (error == NULL && ast->c != NULL) error = no_aggregates(binder, ast->c, &expr->args[2]);
+    Error *error = ast->b == NULL ? NULL : no_aggregates(binder, ast->b, true, &expr->args[1]);
+    if (error == NULL && ast->c != NULL)
+        error = no_aggregates(binder, ast->c, false, &expr->args[2]);
     pop_local(binder, 1);
     TRY(error);
     return checked(expr, ast, out);
@@ -439,7 +454,7 @@ static Error *bind_reduce(Binder *binder, const AstExpr *ast, Expr **out)
     TRY(room_for_locals(binder, ast->offset, ast->length)); /* those two may have taken some */
     expr->index = push_local(binder, ast->text, EXPR_TYPE_ANY);
     push_local(binder, ast->text2, element_type(expr->args[1]));
-    Error *error = no_aggregates(binder, ast->c, &expr->args[2]);
+    Error *error = no_aggregates(binder, ast->c, false, &expr->args[2]);
     pop_local(binder, 2);
     TRY(error);
     return checked(expr, ast, out);
@@ -451,10 +466,31 @@ static Error *bind_apply(Binder *binder, const AstExpr *ast, PlanApplyKind kind,
                          const AstPaths *paths, uint8_t type, Expr **out)
 {
     uint32_t slot;
+    if (binder->local_count > binder->local_floor) {
+        TRY(plan_subquery(binder, kind, paths, ast, type, out));
+        placed(*out, ast);
+        return NULL;
+    }
     TRY(plan_apply(binder, kind, paths, ast->b, ast->query, ast->c, ast->offset, ast->length,
                    &slot));
     *out = placed(expr_slot(binder->arena, slot, type, false), ast);
     return NULL;
+}
+
+static bool is_local(const Binder *binder, Str name)
+{
+    for (uint32_t i = binder->local_floor; i < binder->local_count; i++)
+        if (str_equal(binder->locals[i].name, name)) return true;
+    return false;
+}
+
+/* A pattern as a condition makes no variables. */
+static Error *wants_known(Binder *binder, const AstName *name)
+{
+    if (name->text.bytes == 0 || is_local(binder, name->text) ||
+        scope_find(&binder->scope, name->text) != NULL)
+        return NULL;
+    return undefined_variable(binder, name->text, name->offset, name->length);
 }
 
 static Error *bind_pattern(Binder *binder, const AstExpr *ast, Expr **out)
@@ -465,13 +501,8 @@ static Error *bind_pattern(Binder *binder, const AstExpr *ast, Expr **out)
                           "use EXISTS { .. }, or a pattern comprehension [.. | ..]");
     const AstPath *path = ast->pattern;
     for (size_t i = 0; i < path->node_count; i++) {
-        const AstName *name = &path->nodes[i].variable;
-        if (name->text.bytes > 0 && scope_find(&binder->scope, name->text) == NULL)
-            return undefined_variable(binder, name->text, name->offset, name->length);
-        if (i + 1 == path->node_count) break;
-        name = &path->relationships[i].variable;
-        if (name->text.bytes > 0 && scope_find(&binder->scope, name->text) == NULL)
-            return undefined_variable(binder, name->text, name->offset, name->length);
+        TRY(wants_known(binder, &path->nodes[i].variable));
+        if (i + 1 < path->node_count) TRY(wants_known(binder, &path->relationships[i].variable));
     }
     AstPath *item = ast->pattern;
     AstPaths paths = {&item, 1, 1};

@@ -172,4 +172,10 @@ void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual,
 {
     Explain explain = {out, plan, actual, elapsed_ns};
     if (plan->root != NULL) tree(&explain, plan->root, 0);
+    for (uint32_t i = 0; i < plan->subquery_count; i++) {
+        static const char *const kinds[] = {
+            [APPLY_EXISTS] = "exists", [APPLY_COUNT] = "count", [APPLY_COLLECT] = "collect"};
+        buffer_printf(out, "Subquery %u %s\n", i + 1, kinds[plan->subqueries[i].kind]);
+        tree(&explain, plan->subqueries[i].inner, 1);
+    }
 }

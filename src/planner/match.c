@@ -81,20 +81,9 @@ static bool is_bound(const Pattern *pattern, uint32_t slot)
     return false;
 }
 
-/* A pattern inside a comprehension may not yet begin at the comprehension's own variable. */
-static Error *refuse_local(const Binder *binder, const AstName *name)
-{
-    for (uint32_t i = 0; i < binder->local_count && name->text.bytes > 0; i++)
-        if (str_equal(binder->locals[i].name, name->text))
-            return not_executed("a pattern over the variable of a comprehension", name->offset,
-                                name->length);
-    return NULL;
-}
-
 static Error *find_node(Binder *binder, Pattern *pattern, const AstNode *ast, uint32_t *out)
 {
     Str name = ast->variable.text;
-    TRY(refuse_local(binder, &ast->variable));
     for (size_t i = 0; i < pattern->node_count && name.bytes > 0; i++)
         if (str_equal(pattern->nodes[i].name, name)) return *out = (uint32_t)i, NULL;
     PatternNode node = {.name = name};

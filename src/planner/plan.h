@@ -152,7 +152,7 @@ struct PlanNode {
     /* EXPAND, EXPAND_VARIABLE, RELATIONSHIP_*, SHORTEST */
     uint32_t from_slot, to_slot,
         relationship_slot; /* relationship_slot NONE: nobody asks; a list of them when variable */
-    bool to_bound;         /* to_slot has a value: check instead of fill (also RELATIONSHIP_ENDS, WALK:
+    bool to_bound; /* to_slot has a value: check instead of fill (also RELATIONSHIP_ENDS, WALK:
                               from_bound) */
     bool from_bound;
     PlanDirection direction;
@@ -212,6 +212,16 @@ struct PlanNode {
     uint32_t per_slot; /* LIMIT k PER v; NONE */
 };
 
+/* A sub-query inside a comprehension: EXPR_SUBQUERY runs it for one row and the values of its args,
+ * which become `slots`. */
+typedef struct PlanSubquery {
+    PlanApplyKind kind; /* EXISTS, COUNT, COLLECT */
+    PlanNode *inner;
+    uint32_t collect_slot;
+    uint32_t *slots;
+    uint32_t slot_count;
+} PlanSubquery;
+
 typedef enum PlanStatement {
     STATEMENT_QUERY,
     STATEMENT_CREATE_INDEX,
@@ -243,7 +253,9 @@ typedef struct Plan {
     bool explain, profile;
     bool writes; /* takes the writer token */
     bool gives_rows;
-    PlanNode *root; /* QUERY, COPY_TO */
+    PlanNode *root;           /* QUERY, COPY_TO */
+    PlanSubquery *subqueries; /* by index of EXPR_SUBQUERY */
+    uint32_t subquery_count;
     uint32_t node_count;
     uint32_t slot_count;
     const char **slot_names; /* for EXPLAIN; NULL entries are hidden slots */

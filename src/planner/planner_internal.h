@@ -105,6 +105,11 @@ Error *plan_apply(Binder *binder, PlanApplyKind kind, const AstPaths *paths, con
                   const AstQuery *query, const AstExpr *collect, size_t offset, size_t length,
                   uint32_t *out_slot);
 
+/* The same inside a comprehension, whose variables are no rows: the plan keeps the chain, and `out`
+ * is an expression that runs it. */
+Error *plan_subquery(Binder *binder, PlanApplyKind kind, const AstPaths *paths, const AstExpr *ast,
+                     uint8_t type, Expr **out);
+
 /* ---- projection.c ---- */
 Error *plan_projection(Binder *binder, const AstClause *clause, Str **columns, uint32_t **slots,
                        uint32_t *count);
@@ -127,6 +132,7 @@ typedef struct QueryResult {
     uint32_t *slots;
     uint32_t count;
     bool gives_rows;
+    bool imports;  /* given: outer variables are seen only by a WITH at the beginning, as in CALL */
     bool open_end; /* given: the query need not end with RETURN, as in EXISTS { MATCH .. } */
 } QueryResult;
 Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out);

@@ -154,7 +154,7 @@ static Error *over_groups(Projection *projection, const Expr *expr, Expr **out)
             *out = expr_slot(binder->arena, projection->aggregate->items[i].slot, expr->type, true);
             return NULL;
         }
-    if (expr->kind == EXPR_SLOT)
+    if (expr->kind == EXPR_SLOT || expr->kind == EXPR_SUBQUERY) /* whose chain reads any variable */
         return error_hint(fail_at(ERROR_AMBIGUOUS_AGGREGATION, expr->offset, expr->length,
                                   "this has no one value within a group"),
                           "make it a column of its own, or group by it in a WITH before");
@@ -278,6 +278,7 @@ static Error *clear_keys(const Projection *projection, const Expr *expr)
 static bool only_items(const Projection *projection, const Expr *expr, const Expr **stranger)
 {
     if (expr == NULL) return true;
+    if (expr->kind == EXPR_SUBQUERY) return *stranger = expr, false;
     if (expr->kind == EXPR_SLOT) {
         for (size_t i = 0; i < projection->count; i++)
             if (projection->items[i].slot == expr->index) return true;

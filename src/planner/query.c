@@ -184,10 +184,9 @@ static Error *plan_call(Binder *binder, const AstClause *clause, bool alone, Que
 /* ---- inner queries ---- */
 
 /* CALL { } sees outer variables only where its first clause is a WITH that passes them on. */
-static bool imports(const AstQuery *query)
+static bool imports(const AstClauses *part)
 {
-    const AstClauses *first = &query->parts[0];
-    return first->count > 0 && first->items[0]->kind == CLAUSE_WITH;
+    return part->count > 0 && part->items[0]->kind == CLAUSE_WITH;
 }
 
 static Error *plan_call_query(Binder *binder, const AstClause *clause)
@@ -196,12 +195,9 @@ static Error *plan_call_query(Binder *binder, const AstClause *clause)
         return not_executed("CALL { } IN TRANSACTIONS", clause->offset, clause->length);
     PlanNode *outer = binder->chain;
     Scope saved = binder->scope;
-    QueryResult result = {0};
+    QueryResult result = {.imports = true};
     binder->chain = NULL;
-    if (imports(clause->query))
-        binder->scope = scope_copy(binder);
-    else
-        binder->scope = (Scope){0};
+    binder->scope = scope_copy(binder);
     PlanNode *argument = plan_node(binder, PLAN_ARGUMENT, clause->offset, clause->length);
     argument->row_slot = new_slot(binder, STR(""));
     TRY(plan_query(binder, clause->query, &result));
@@ -341,14 +337,17 @@ static Error *check_union(const AstQuery *query, const QueryResult *first, const
 
 Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out)
 {
-    *out = (QueryResult){.open_end = out->open_end};
-    if (query->count == 1) return plan_clauses(binder, &query->parts[0], out);
+    *out = (QueryResult){.open_end = out->open_end, .imports = out->imports};
+    if (query->count == 1) {
+        if (out->imports && !imports(&query->parts[0])) binder->scope = (Scope){0};
+        return plan_clauses(binder, &query->parts[0], out);
+    }
     PlanNode *start = binder->chain;
     Scope scope = binder->scope;
     PlanNode **branches = arena_array(binder->arena, PlanNode *, query->count);
     uint32_t *branch_slots = NULL;
     for (size_t i = 0; i < query->count; i++) {
-        QueryResult part = {.open_end = out->open_end};
+        QueryResult part = {.open_end = out->open_end, .imports = out->imports};
         binder->chain = start;
         binder->scope = scope;
         binder->scope = scope_copy(binder);
@@ -356,8 +355,12 @@ Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out)
             binder->chain = NULL;
             plan_node(binder, PLAN_UNIT, query->offset, query->length);
         }
-        if (start->kind == PLAN_ARGUMENT && i > 0)
-            return not_executed("UNION inside a sub-query", query->offset, query->length);
+        if (start->kind == PLAN_ARGUMENT && i > 0) { /* each over the same outer rows */
+            binder->chain = NULL;
+            plan_node(binder, PLAN_ARGUMENT, query->offset, query->length)->row_slot =
+                start->row_slot;
+        }
+        if (out->imports && !imports(&query->parts[i])) binder->scope = (Scope){0};
         TRY(plan_clauses(binder, &query->parts[i], &part));
         if (i == 0)
             *out = part;
