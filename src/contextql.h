@@ -165,6 +165,8 @@ CONTEXTQL_API const contextql_value *contextql_value_at(const contextql_value *,
 CONTEXTQL_API contextql_text contextql_value_bytes(const contextql_value *);
 CONTEXTQL_API int contextql_value_print(const contextql_value *, char *buffer,
                                         size_t size); /* as snprintf */
+/* As JSON, with what JSON cannot say as an object whose only key begins with '$': {"$date": ..}. */
+CONTEXTQL_API contextql_text contextql_value_json(const contextql_value *);
 
 typedef enum contextql_temporal_kind {
     CONTEXTQL_DATE,

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "api/api_internal.h"
+#include "expression/json.h"
 #include "value/temporal.h"
 #include <string.h>
 
@@ -161,6 +162,15 @@ const contextql_value *contextql_value_get(const contextql_value *value, const c
     if (inside.kind != VALUE_MAP) return NULL;
     const Value *found = value_map_get(inside, str_from(key));
     return found == NULL ? NULL : value_lend(&value->home, *found);
+}
+
+contextql_text contextql_value_json(const contextql_value *value)
+{
+    Buffer text = {0};
+    value_json(&text, value->value, value->home.reader, value->home.arena);
+    contextql_text out = {arena_copy(value->home.arena, text.data, text.bytes), text.bytes};
+    buffer_free(&text);
+    return out;
 }
 
 int contextql_value_print(const contextql_value *value, char *buffer, size_t size)

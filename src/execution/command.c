@@ -51,7 +51,8 @@ static uint64_t left_out(const GraphView *view, const GraphIndex *index)
     while (index->vector && (found = graph_scan(view, &index->label, 1, &cursor, ids, CHUNK)) > 0)
         for (uint32_t i = 0; i < found; i++) {
             Value value = graph_property(view, VALUE_NODE, ids[i], index->key);
-            bool fits = value.kind == VALUE_VECTOR && value.aux == index->dimensions, directed = index->metric != COSINE;
+            bool fits = value.kind == VALUE_VECTOR && value.aux == index->dimensions,
+                 directed = index->metric != COSINE;
             for (uint32_t c = 0; fits && !directed && c < value.aux; c++)
                 directed = value.as.vector[c] != 0;
             count += value.kind != VALUE_NULL && !(fits && directed);
@@ -65,7 +66,8 @@ static void warn_left_out(const ExecutionEnvironment *environment, const GraphIn
     uint64_t count = left_out(&view, index);
     char text[256];
     if (count == 0 || environment->warn == NULL) return;
-    snprintf(text, sizeof text, "%llu value%s left out of the index: no vector of %u dimensions, or all zero",
+    snprintf(text, sizeof text,
+             "%llu value%s left out of the index: no vector of %u dimensions, or all zero",
              (unsigned long long)count, count == 1 ? " is" : "s are", index->dimensions);
     environment->warn(environment->session, ERROR_LEFT_OUT_OF_INDEX, text, "");
 }
@@ -195,14 +197,29 @@ static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
     out->row_count = rows.count / plan->column_count;
 }
 
+static Error *run_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                          ExecutionTable *out)
+{
+    switch (plan->statement) {
+    case STATEMENT_CREATE_INDEX: return create_index(arena, plan, environment);
+    case STATEMENT_DROP_INDEX: return drop_index(plan, environment);
+    case STATEMENT_COPY_NODES:
+    case STATEMENT_COPY_RELATIONSHIPS: return copy_from(arena, plan, environment, out);
+    case STATEMENT_COPY_TO: return copy_to(arena, plan, environment, out);
+    case STATEMENT_SHOW: return show(arena, plan, environment, out), NULL;
+    case STATEMENT_QUERY:
+    case STATEMENT_BEGIN:
+    case STATEMENT_COMMIT:
+    case STATEMENT_ROLLBACK: break; /* not for us */
+    }
+    return NULL;
+}
+
 Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
                          ExecutionTable *out)
 {
     *out = (ExecutionTable){0};
-    if (plan->statement == STATEMENT_CREATE_INDEX) return create_index(arena, plan, environment);
-    if (plan->statement == STATEMENT_DROP_INDEX) return drop_index(plan, environment);
-    if (plan->statement == STATEMENT_COPY_NODES || plan->statement == STATEMENT_COPY_RELATIONSHIPS)
-        return copy_from(arena, plan, environment, out);
-    if (plan->statement == STATEMENT_SHOW) show(arena, plan, environment, out);
-    return NULL;
+    Error *error = run_command(arena, plan, environment, out);
+    bool placed = error != NULL && plan->source != NULL && error_code(error) != ERROR_CANCELLED;
+    return placed ? error_at(error, plan->source->offset, plan->source->length) : error;
 }

@@ -9,4 +9,6 @@ Error *files_path(const ExecutionEnvironment *environment, Arena *arena, Value s
                   const char **out);
 Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
                  ExecutionTable *out);
+Error *copy_to(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+               ExecutionTable *out);
 #endif

@@ -50,6 +50,30 @@ static Error *plan_copy_from(Binder *binder, const AstStatement *statement)
     return NULL;
 }
 
+static Error *plan_copy_to(Binder *binder, const AstStatement *statement)
+{
+    static const char *const names[] = {"written"};
+    Plan *plan = binder->plan;
+    QueryResult result = {0};
+    plan_node(binder, PLAN_UNIT, statement->offset, 0);
+    TRY(plan_query(binder, statement->query, &result));
+    if (!result.gives_rows)
+        return error_hint(fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, statement->offset,
+                                  statement->length, "COPY .. TO wants a query that gives rows"),
+                          "end it with RETURN");
+    PlanNode *produce = plan_node(binder, PLAN_PRODUCE, statement->offset, 0);
+    produce->slots = result.slots;
+    produce->slot_count = result.count;
+    plan->root = produce;
+    plan->copied = result.columns;
+    plan->statement = STATEMENT_COPY_TO;
+    binder->scope.count = 0; /* the file's name knows no variable of the query */
+    TRY(bind(binder, statement->expr, &plan->source));
+    if (statement->options != NULL) TRY(bind(binder, statement->options, &plan->options));
+    columns(binder, names, 1);
+    return NULL;
+}
+
 static Error *plan_show(Binder *binder, const AstStatement *statement)
 {
     static const struct {
@@ -88,7 +112,7 @@ Error *plan_command(Binder *binder, const AstStatement *statement)
     case COMMAND_ROLLBACK: plan->statement = STATEMENT_ROLLBACK; return NULL;
     case COMMAND_COPY_NODES:
     case COMMAND_COPY_RELATIONSHIPS: return plan_copy_from(binder, statement);
-    case COMMAND_COPY_TO: return not_executed("COPY .. TO", statement->offset, statement->length);
+    case COMMAND_COPY_TO: return plan_copy_to(binder, statement);
     case COMMAND_CREATE_CONSTRAINT:
     case COMMAND_DROP_CONSTRAINT:
         return not_executed("a constraint", statement->offset, statement->length);

@@ -270,6 +270,7 @@ typedef struct Plan {
     PlanIndex index;
     Str name;               /* SHOW what; COPY: label or type */
     Expr *source, *options; /* COPY: file; USING */
+    Str *copied;            /* COPY_TO: names of the columns written, root->slot_count of them */
 } Plan;
 
 /* Binds and plans `text` (one statement) in `arena`. `names` looks up labels, types, keys and

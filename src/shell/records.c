@@ -6,173 +6,17 @@
  *     {"id": 7, "done": {"rows": 1, "ms": 0.12, "stats": {"nodes_created": 1}}}
  *     {"id": 7, "error": {"type": .., "phase": .., "detail": .., "code": "CQL2101", ..}}
  *
- * The last record is always done or error. Plain JSON where JSON can say it; what it cannot say
- * (nodes, dates, NaN) is an object whose only key begins with '$', and a map with such a key is
- * wrapped in {"$map": ..}.
+ * The last record is always done or error.
  */
 #include "config.h"
 
 #include "base/json.h"
 #include "shell/records.h"
-#include <math.h>
-#include <stdlib.h>
-
-static Str text_of(contextql_text text)
-{
-    return (Str){text.data, text.size};
-}
-
-static void put_float(Buffer *out, double number)
-{
-    char text[FLOAT_TEXT_MAX];
-    float_print(text, number);
-    if (isfinite(number))
-        buffer_text(out, text);
-    else
-        buffer_printf(out, "{\"$float\": \"%s\"}", text);
-}
-
-static void put_properties(Buffer *out, const contextql_value *value)
-{
-    size_t count = contextql_value_count(value);
-    buffer_char(out, '{');
-    for (size_t i = 0; i < count; i++) {
-        contextql_text key;
-        const contextql_value *property = contextql_value_at(value, i, &key);
-        if (i > 0) buffer_text(out, ", ");
-        json_put_string(out, text_of(key));
-        buffer_text(out, ": ");
-        records_value(out, property);
-    }
-    buffer_char(out, '}');
-}
-
-static bool has_dollar_key(const contextql_value *map)
-{
-    size_t count = contextql_value_count(map);
-    for (size_t i = 0; i < count; i++) {
-        contextql_text key;
-        contextql_value_at(map, i, &key);
-        if (key.size > 0 && key.data[0] == '$') return true;
-    }
-    return false;
-}
-
-static void put_map(Buffer *out, const contextql_value *map)
-{
-    bool wrapped = has_dollar_key(map);
-    if (wrapped) buffer_text(out, "{\"$map\": ");
-    put_properties(out, map);
-    if (wrapped) buffer_char(out, '}');
-}
-
-static void put_list(Buffer *out, const contextql_value *list)
-{
-    size_t count = contextql_value_count(list);
-    buffer_char(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0) buffer_text(out, ", ");
-        records_value(out, contextql_value_at(list, i, NULL));
-    }
-    buffer_char(out, ']');
-}
-
-static void put_vector(Buffer *out, const contextql_value *value)
-{
-    size_t dimensions;
-    const float *vector = contextql_value_vector(value, &dimensions);
-    buffer_text(out, "{\"$vector\": [");
-    for (size_t i = 0; i < dimensions; i++) {
-        /* Nine digits always bring a float back; fewer when they do. */
-        char number[FLOAT_TEXT_MAX];
-        for (int digits = 6; digits <= 9; digits++) {
-            snprintf(number, sizeof number, "%.*g", digits, (double)vector[i]);
-            if (strtof(number, NULL) == vector[i]) break;
-        }
-        bool whole = strpbrk(number, ".e") == NULL;
-        buffer_printf(out, "%s%s%s", i > 0 ? ", " : "", number, whole ? ".0" : "");
-    }
-    buffer_text(out, "]}");
-}
-
-static void put_node(Buffer *out, const contextql_value *node)
-{
-    buffer_printf(out, "{\"$node\": {\"id\": %llu, \"labels\": [",
-                  (unsigned long long)contextql_value_id(node));
-    size_t labels = contextql_value_label_count(node);
-    for (size_t i = 0; i < labels; i++) {
-        if (i > 0) buffer_text(out, ", ");
-        json_put_string(out, text_of(contextql_value_label(node, i)));
-    }
-    buffer_text(out, "], \"properties\": ");
-    put_properties(out, node);
-    buffer_text(out, "}}");
-}
-
-static void put_relationship(Buffer *out, const contextql_value *relationship)
-{
-    buffer_printf(out, "{\"$rel\": {\"id\": %llu, \"type\": ",
-                  (unsigned long long)contextql_value_id(relationship));
-    json_put_string(out, text_of(contextql_value_relationship_type(relationship)));
-    buffer_printf(out, ", \"start\": %llu, \"end\": %llu, \"properties\": ",
-                  (unsigned long long)contextql_value_start_id(relationship),
-                  (unsigned long long)contextql_value_end_id(relationship));
-    put_properties(out, relationship);
-    buffer_text(out, "}}");
-}
-
-static void put_printed(Buffer *out, const contextql_value *value)
-{
-    char small[128];
-    int bytes = contextql_value_print(value, small, sizeof small);
-    if ((size_t)bytes < sizeof small) {
-        json_put_string(out, (Str){small, (size_t)bytes});
-        return;
-    }
-    char *large = mem_alloc((size_t)bytes + 1);
-    contextql_value_print(value, large, (size_t)bytes + 1);
-    json_put_string(out, (Str){large, (size_t)bytes});
-    mem_free(large);
-}
-
-static void put_temporal(Buffer *out, const contextql_value *value)
-{
-    static const char *const tags[] = {
-        [CONTEXTQL_DATE] = "$date",         [CONTEXTQL_LOCAL_TIME] = "$localtime",
-        [CONTEXTQL_TIME] = "$time",         [CONTEXTQL_LOCAL_DATETIME] = "$localdatetime",
-        [CONTEXTQL_DATETIME] = "$datetime", [CONTEXTQL_DURATION] = "$duration"};
-    contextql_temporal temporal;
-    contextql_value_temporal(value, &temporal);
-    buffer_printf(out, "{\"%s\": ", tags[temporal.kind]);
-    put_printed(out, value);
-    buffer_char(out, '}');
-}
 
 void records_value(Buffer *out, const contextql_value *value)
 {
-    switch (contextql_value_type(value)) {
-    case CONTEXTQL_NULL: buffer_text(out, "null"); break;
-    case CONTEXTQL_BOOLEAN:
-        buffer_text(out, contextql_value_boolean(value) ? "true" : "false");
-        break;
-    case CONTEXTQL_INTEGER:
-        buffer_printf(out, "%lld", (long long)contextql_value_integer(value));
-        break;
-    case CONTEXTQL_FLOAT: put_float(out, contextql_value_float(value)); break;
-    case CONTEXTQL_STRING: json_put_string(out, text_of(contextql_value_string(value))); break;
-    case CONTEXTQL_BYTES: put_printed(out, value); break;
-    case CONTEXTQL_TEMPORAL: put_temporal(out, value); break;
-    case CONTEXTQL_LIST: put_list(out, value); break;
-    case CONTEXTQL_MAP: put_map(out, value); break;
-    case CONTEXTQL_VECTOR: put_vector(out, value); break;
-    case CONTEXTQL_NODE: put_node(out, value); break;
-    case CONTEXTQL_RELATIONSHIP: put_relationship(out, value); break;
-    case CONTEXTQL_PATH:
-        buffer_text(out, "{\"$path\": ");
-        put_list(out, value);
-        buffer_char(out, '}');
-        break;
-    }
+    contextql_text text = contextql_value_json(value);
+    buffer_append(out, text.data, text.size);
 }
 
 static void put_place(Buffer *out, const contextql_error_info *info, Str text)
