@@ -32,17 +32,19 @@ static Str text_option(const Copy *copy, const char *name)
 
 static Error *check_options(const Copy *copy)
 {
-    static const char *const known[] = {"key",         "from",   "to",         "header",
-                                        "delimiter",   "quote",  "null",       "label_column",
-                                        "type_column", "rename", "on_error",   "skip",
-                                        "limit",       "type",   "dimensions", "format"};
+    static const char *const known[] = {
+        "key",   "from",         "to",          "header", "delimiter", "quote",
+        "null",  "label_column", "type_column", "rename", "on_error",  "skip",
+        "limit", "type",         "dimensions",  "format", "types"};
     for (uint32_t i = 0; copy->options.kind == VALUE_MAP && i < copy->options.aux; i++) {
         Str name = copy->options.as.entries[i].key;
         bool good = false;
         const char *nearest = NULL;
+        size_t best = 3;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+            size_t distance = str_distance(name, str_from(known[k]), 2);
             good = good || str_equal(name, str_from(known[k]));
-            if (str_distance(name, str_from(known[k]), 2) <= 2) nearest = known[k];
+            if (distance < best) best = distance, nearest = known[k];
         }
         if (good) continue;
         Error *error = error_new(ERROR_UNKNOWN_OPTION, "no such option: %.*s", STR_ARG(name));
@@ -61,6 +63,39 @@ static Str renamed(const Copy *copy, Str column)
 
 /* ---- columns and their types ---- */
 
+/* USING {types: {column: 'TYPE'}}, by the name after renaming. */
+static Error *check_types(const Copy *copy)
+{
+    const Value *map = option(copy, "types");
+    if (map == NULL) return NULL;
+    if (map->kind != VALUE_MAP)
+        return error_hint(error_new(ERROR_ARGUMENT_VALUE, "the option types is a map"),
+                          "USING {types: {born: 'INTEGER'}}");
+    for (uint32_t i = 0; i < map->aux; i++) {
+        const ValueEntry *entry = &map->as.entries[i];
+        CellCast cast;
+        if (entry->value.kind == VALUE_STRING && cell_cast_parse(value_text(entry->value), &cast))
+            continue;
+        return error_hint(error_new(ERROR_ARGUMENT_VALUE, "no such type for the column %.*s",
+                                    STR_ARG(entry->key)),
+                          "INTEGER, FLOAT, BOOLEAN, STRING, DATE, LOCALTIME, TIME, LOCALDATETIME, "
+                          "DATETIME, DURATION, LIST<..>, VECTOR(n)");
+    }
+    return NULL;
+}
+
+/* Every column that a type was named for must be there. */
+static Error *check_typed_columns(const Copy *copy)
+{
+    const Value *map = option(copy, "types");
+    for (uint32_t i = 0; map != NULL && copy->column_count > 0 && i < map->aux; i++)
+        if (copy_column_named(copy, map->as.entries[i].key) == NULL)
+            return error_hint(error_new(ERROR_BAD_FILE, "%s has no column %.*s", copy->path,
+                                        STR_ARG(map->as.entries[i].key)),
+                              "types go by the names after rename");
+    return NULL;
+}
+
 static CopyColumn *column_of(Copy *copy, Str file_name)
 {
     for (size_t i = 0; i < copy->column_count; i++)
@@ -72,13 +107,16 @@ static CopyColumn *column_of(Copy *copy, Str file_name)
     *column =
         (CopyColumn){.file_name = str_copy(copy->arena, file_name), .key = GRAPH_NAME_UNKNOWN};
     column->name = renamed(copy, column->file_name);
+    const Value *types = option(copy, "types");
+    const Value *type = types == NULL ? NULL : value_map_get(*types, column->name);
+    if (type != NULL) cell_cast_parse(value_text(*type), &column->cast);
     return column;
 }
 
 static void widen(CopyColumn *column, Value cell)
 {
     Value parsed;
-    if (cell.kind == VALUE_NULL) return;
+    if (cell.kind == VALUE_NULL || column->cast.kind != VALUE_NULL) return;
     if (cell.kind != VALUE_STRING) {
         column->value = true;
         return;
@@ -220,17 +258,21 @@ static Error *prepare_keys(Copy *copy)
 
 /* ---- the statement ---- */
 
+static Str type_name(const CopyColumn *column)
+{
+    static const Str types[] = {{"INTEGER", 7}, {"FLOAT", 5}, {"BOOLEAN", 7}, {"STRING", 6}};
+    if (column->cast.kind != VALUE_NULL) return column->cast.text;
+    return column->value ? STR("ANY") : types[column->type];
+}
+
 static Value shown_columns(const Copy *copy)
 {
-    static const char *const types[] = {"INTEGER", "FLOAT", "BOOLEAN", "STRING"};
     ValueEntry *entries = arena_array(copy->arena, ValueEntry, copy->column_count + 1);
     uint32_t count = 0;
     for (size_t i = 0; i < copy->column_count; i++)
         if (copy->columns[i].name.bytes > 0)
             entries[count++] =
-                (ValueEntry){copy->columns[i].name,
-                             value_string(str_from(
-                                 copy->columns[i].value ? "ANY" : types[copy->columns[i].type]))};
+                (ValueEntry){copy->columns[i].name, value_string(type_name(&copy->columns[i]))};
     return value_map(entries, count);
 }
 
@@ -270,6 +312,7 @@ static Error *load(Copy *copy, RowFile *file, bool *fits)
         widen_chunk(copy, &chunk->rows);
         end_types(copy);
     }
+    if (error == NULL) error = check_typed_columns(copy);
     if (error == NULL) error = prepare_keys(copy);
     if (error == NULL) {
         place_columns(copy, &chunk->rows);
@@ -305,6 +348,7 @@ static Error *run(Copy *copy)
 {
     bool fits;
     TRY(check_options(copy));
+    TRY(check_types(copy));
     copy->skip_errors = str_equal(text_option(copy, "on_error"), STR("skip"));
     TRY(load_file(copy, &fits));
     if (fits) return NULL;

@@ -100,6 +100,10 @@ static void convert(const Copy *copy, CopyChunk *chunk)
     size_t width = chunk->rows.column_count;
     for (size_t i = 0; i < copy->column_count; i++) {
         const CopyColumn *column = &copy->columns[i];
+        for (uint32_t r = 0; column->cast.kind != VALUE_NULL && r < chunk->rows.row_count; r++)
+            cell_cast_apply(&column->cast, chunk->arena,
+                            &chunk->rows.cells[r * width + column->at]);
+        if (column->cast.kind != VALUE_NULL) continue; /* what does not fit is a bad row */
         bool unseen = !column->seen && !column->value && !copy->inferred;
         if (column->type == CELL_STRING && !unseen) continue;
         for (uint32_t r = 0; r < chunk->rows.row_count; r++) {

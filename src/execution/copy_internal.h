@@ -1,6 +1,7 @@
 /* copy_internal.h - shared by copy.c, copy_chunks.c and copy_rows.c. */
 #ifndef EXECUTION_COPY_INTERNAL_H
 #define EXECUTION_COPY_INTERNAL_H
+#include "execution/cell.h"
 #include "execution/operator_internal.h"
 #include "execution/rowfile.h"
 
@@ -8,11 +9,12 @@ typedef enum CellType { CELL_INTEGER, CELL_FLOAT, CELL_BOOLEAN, CELL_STRING } Ce
 
 typedef struct CopyColumn {
     Str file_name, name; /* in the file; ours (bytes 0: dropped) */
-    CellType type;
-    bool seen;    /* a cell that is not null */
-    bool value;   /* values come typed (JSON lines, vectors): no conversion */
-    uint32_t key; /* property, resolved at the first use */
-    uint32_t at;  /* in a chunk */
+    CellType type;       /* found out */
+    CellCast cast;       /* or named: cast.kind is not null */
+    bool seen;           /* a cell that is not null */
+    bool value;          /* values come typed (JSON lines, vectors): no conversion */
+    uint32_t key;        /* property, resolved at the first use */
+    uint32_t at;         /* in a chunk */
 } CopyColumn;
 
 typedef struct NameCached { /* a label or type, as it stands in a cell, and what goes by it */

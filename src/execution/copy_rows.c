@@ -53,9 +53,32 @@ static Error *refuse(Rows *rows, uint32_t row, Error *error)
 
 /* ---- properties ---- */
 
+static Error *does_not_fit(const CopyColumn *column, Value cell)
+{
+    Buffer text = {0};
+    value_print(&text, cell, true);
+    Error *error = error_new(ERROR_BAD_FILE, "the column %.*s is %.*s, not %.200s",
+                             STR_ARG(column->name), STR_ARG(column->cast.text), text.data);
+    buffer_free(&text);
+    return error;
+}
+
+/* A column of a named type has cells of that type. They were made when the chunk was read; here the
+ * others are told. */
+static Error *check_cast(Rows *rows, const CopyColumn *column)
+{
+    for (uint32_t r = 0; column->cast.kind != VALUE_NULL && r < rows->chunk->row_count; r++) {
+        Value *cell = (Value *)cell_of(rows, column, r);
+        if (rows->bad[r] || cell_cast_apply(&column->cast, rows->whole->arena, cell)) continue;
+        TRY(refuse(rows, r, does_not_fit(column, *cell)));
+    }
+    return NULL;
+}
+
 /* Lists become what a property can hold; text and numbers are that already. */
 static Error *make_storable(Rows *rows, const CopyColumn *column)
 {
+    TRY(check_cast(rows, column));
     for (uint32_t r = 0; column->value && r < rows->chunk->row_count; r++) {
         Value *cell = (Value *)cell_of(rows, column, r);
         if (rows->bad[r] || cell->kind == VALUE_NULL) continue;
