@@ -1,7 +1,6 @@
 /*
- * copy.c - COPY :Label FROM file, COPY [:TYPE] FROM file: rows and columns. What becomes of the rows
- * is in copy_rows.c,
- * how they come in copy_chunks.c.
+ * copy.c - COPY :Label FROM file, COPY [:TYPE] FROM file: columns, types, keys. How rows come is in
+ * copy_chunks.c, what becomes of them in copy_rows.c.
  *
  * A column has the first type of INTEGER, FLOAT, BOOLEAN, STRING that fits every cell (a leading
  * zero means STRING). The types that fit the first chunk are taken for those of the file; a later

@@ -36,12 +36,28 @@ static GraphDirection direction_of(const PlanNode *plan)
                                         : GRAPH_BOTH;
 }
 
-static void neighbors_of(Operator *self, const uint32_t *types, uint32_t type_count, uint64_t node,
-                         Neighbors *out)
+/* The walk over the plan's types, made anew for each batch of input: a writer may have written since.
+ * It lives in an arena of its own. */
+typedef struct Ways {
+    Arena *arena;
+    GraphWalk *walk;
+} Ways;
+
+static void ways_renew(Operator *self, Ways *ways)
+{
+    uint32_t count;
+    if (ways->arena == NULL) ways->arena = arena_create();
+    arena_reset(ways->arena);
+    uint32_t *types = types_resolve(self->execution, ways->arena, self->plan->types,
+                                    self->plan->type_count, &count);
+    ways->walk = graph_walk_create(ways->arena, &self->execution->view, types, count,
+                                   direction_of(self->plan));
+}
+
+static void neighbors_of(const Ways *ways, uint64_t node, Neighbors *out)
 {
     out->count = 0;
-    for (uint32_t t = 0; t < type_count; t++)
-        graph_expand(&self->execution->view, types[t], direction_of(self->plan), node, out);
+    graph_walk(ways->walk, node, out);
 }
 
 /* ---- one hop ---- */
@@ -55,7 +71,7 @@ typedef struct Hop {
     uint64_t target; /* the bound other end */
     uint16_t positions[BATCH_ROWS_MAX];
     uint64_t nodes[BATCH_ROWS_MAX], relationships[BATCH_ROWS_MAX];
-    uint32_t *types, type_count;
+    Ways ways;
 } Hop;
 
 static void begin_row(Operator *self, Hop *hop, uint32_t position)
@@ -68,13 +84,24 @@ static void begin_row(Operator *self, Hop *hop, uint32_t position)
         !entity_at(hop->in, self->plan->to_slot, position, VALUE_NODE, &hop->target))
         return;
     if (!self->plan->to_bound && self->plan->to_slot == self->plan->from_slot) hop->target = node;
-    neighbors_of(self, hop->types, hop->type_count, node, &hop->found);
+    neighbors_of(&hop->ways, node, &hop->found);
 }
 
 static uint32_t take_hops(Operator *self, Hop *hop, uint32_t position, uint32_t count, uint32_t cap)
 {
     const PlanNode *plan = self->plan;
     bool check = plan->to_bound || plan->to_slot == plan->from_slot;
+    if (!check && plan->different_count == 0) { /* all of them, as many as have room */
+        size_t left = hop->found.count - hop->found_at,
+               some = left < cap - count ? left : cap - count;
+        for (size_t i = 0; i < some; i++, count++) {
+            hop->positions[count] = (uint16_t)position;
+            hop->nodes[count] = hop->found.nodes[hop->found_at + i];
+            hop->relationships[count] = hop->found.relationships[hop->found_at + i];
+        }
+        hop->found_at += some;
+        return count;
+    }
     for (; count < cap && hop->found_at < hop->found.count; hop->found_at++) {
         uint64_t node = hop->found.nodes[hop->found_at],
                  relationship = hop->found.relationships[hop->found_at];
@@ -111,8 +138,7 @@ static Error *next_expand(Operator *self, Batch **out)
             hop->at = 0;
             hop->inside = false;
             if (hop->in == NULL) return NULL;
-            hop->types = types_resolve(self->execution, self->state_arena, self->plan->types,
-                                       self->plan->type_count, &hop->type_count);
+            ways_renew(self, &hop->ways);
         }
         while (count < cap && hop->at < hop->in->selected_count) {
             uint32_t position = batch_position(hop->in, hop->at);
@@ -138,7 +164,9 @@ static void reset_hop(Operator *self)
 
 static void close_hop(Operator *self)
 {
-    neighbors_free(&((Hop *)self->state)->found);
+    Hop *hop = self->state;
+    neighbors_free(&hop->found);
+    arena_destroy(hop->ways.arena);
 }
 
 void open_expand(Operator *self)
@@ -170,7 +198,7 @@ typedef struct Trail {
     uint64_t nodes[BATCH_ROWS_MAX];
     Value lists[BATCH_ROWS_MAX];
     EvalContext context;
-    uint32_t *types, type_count;
+    Ways ways;
 } Trail;
 
 static Error *step_holds(Operator *self, Trail *trail, uint32_t position, uint64_t relationship,
@@ -202,7 +230,7 @@ static void enter_level(Operator *self, Trail *trail, uint64_t node)
     Level *level = &trail->levels[trail->depth];
     level->at = level->found.count = 0;
     if (self->plan->hops_max >= 0 && (int64_t)trail->depth >= self->plan->hops_max) return;
-    neighbors_of(self, trail->types, trail->type_count, node, &level->found);
+    neighbors_of(&trail->ways, node, &level->found);
 }
 
 static void begin_trail(Operator *self, Trail *trail, uint32_t position)
@@ -320,8 +348,7 @@ static Error *next_expand_variable(Operator *self, Batch **out)
             trail->at = 0;
             trail->inside = false;
             if (trail->in == NULL) return NULL;
-            trail->types = types_resolve(self->execution, self->state_arena, self->plan->types,
-                                         self->plan->type_count, &trail->type_count);
+            ways_renew(self, &trail->ways);
         }
         while (count < cap && trail->at < trail->in->selected_count) {
             uint32_t position = batch_position(trail->in, trail->at);
@@ -352,6 +379,7 @@ static void close_trail(Operator *self)
         neighbors_free(&trail->levels[i].found);
     mem_free(trail->levels);
     mem_free(trail->path);
+    arena_destroy(trail->ways.arena);
 }
 
 void open_expand_variable(Operator *self)
@@ -530,7 +558,7 @@ typedef struct Search {
     Edge *edges;
     size_t edge_count, edge_capacity;
     IntMap *reached;
-    uint32_t *types, type_count;
+    Ways ways;
     EvalContext context;
     Value *lists; /* answers of the row at hand */
     size_t list_count, list_capacity, list_at;
@@ -581,7 +609,7 @@ static Error *search_levels(Operator *self, Search *search, uint32_t position, u
         const Interrupt *interrupt = self->execution->environment.interrupt;
         if ((i & 255) == 255 && interrupt != NULL && interrupt->stop(interrupt->state))
             return error_new(ERROR_CANCELLED, "the statement was cancelled");
-        neighbors_of(self, search->types, search->type_count, here.node, &search->found);
+        neighbors_of(&search->ways, here.node, &search->found);
         for (size_t n = 0; n < search->found.count; n++) {
             uint64_t known;
             bool allowed;
@@ -656,8 +684,7 @@ static Error *next_shortest(Operator *self, Batch **out)
             search->at = 0;
             search->list_at = search->list_count = 0;
             if (search->in == NULL) return NULL;
-            search->types = types_resolve(self->execution, self->state_arena, self->plan->types,
-                                          self->plan->type_count, &search->type_count);
+            ways_renew(self, &search->ways);
         }
         if (search->list_at == search->list_count) {
             arena_reset(self->arena);
@@ -690,6 +717,7 @@ static void close_search(Operator *self)
     mem_free(search->edges);
     mem_free(search->lists);
     intmap_destroy(search->reached);
+    arena_destroy(search->ways.arena);
 }
 
 void open_shortest(Operator *self)

@@ -55,11 +55,10 @@ static Error *has_label(void *state, NameRef label, const uint64_t *ids, uint32_
                         uint8_t *out)
 {
     Execution *execution = state;
-    uint32_t id = name_resolve(execution, NAME_LABEL, label);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; execution->deleted && i < count; i++)
         TRY(check(execution, VALUE_NODE, ids[i]));
-        out[i] = id != GRAPH_NAME_UNKNOWN && graph_node_has_label(&execution->view, ids[i], id);
-    }
+    graph_nodes_have_label(&execution->view, ids, count, name_resolve(execution, NAME_LABEL, label),
+                           out);
     return NULL;
 }
 

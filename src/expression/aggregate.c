@@ -203,6 +203,61 @@ Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t 
     return NULL;
 }
 
+static void count_rows(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                       const Batch *batch)
+{
+    if (batch->multiplicity == NULL) {
+        for (uint32_t i = 0; i < batch->selected_count; i++) {
+            states[groups[i] * stride]->count++;
+            states[groups[i] * stride]->any = true;
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        states[groups[i] * stride]->count += batch_multiplicity(batch, batch_position(batch, i));
+        states[groups[i] * stride]->any = true;
+    }
+}
+
+/* Sums of integers, each row once; false at an overflow: the row at *done is still to be taken. */
+static bool sum_integers(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                         const int64_t *integers, const Batch *batch, uint32_t *done)
+{
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        AggregateState *state = states[groups[i] * stride];
+        int64_t number = integers[batch_position(batch, i)], sum;
+        *done = i;
+        if (__builtin_add_overflow(state->integer, number, &sum)) return false;
+        state->integer = sum;
+        state->sum += (double)number;
+        state->any = true;
+        state->count++;
+    }
+    *done = batch->selected_count;
+    return true;
+}
+
+Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                       const Column *value, const Column *extra, const Batch *batch)
+{
+    if (batch->selected_count == 0) return NULL;
+    const AggregateSpec *spec = states[groups[0] * stride]->spec;
+    bool plain = value->valid == NULL && value->type != COLUMN_ANY && value->type != COLUMN_UNSET &&
+                 !spec->distinct;
+    uint32_t done = 0;
+    if (spec->kind == AGGREGATE_COUNT_ROWS || (spec->kind == AGGREGATE_COUNT && plain))
+        return count_rows(states, stride, groups, batch), NULL;
+    if ((spec->kind == AGGREGATE_SUM || spec->kind == AGGREGATE_AVG) && plain &&
+        value->type == COLUMN_INTEGER && !value->constant && batch->multiplicity == NULL)
+        sum_integers(states, stride, groups, value->integers, batch, &done);
+    for (uint32_t i = done; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        TRY(aggregate_step(states[groups[i] * stride], column_value(value, position),
+                           column_value(extra, position), batch_multiplicity(batch, position)));
+    }
+    return NULL;
+}
+
 static int by_order(const void *a, const void *b)
 {
     return value_order(*(const Value *)a, *(const Value *)b);

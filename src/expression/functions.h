@@ -68,5 +68,9 @@ AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec);
  * percentile or null. */
 Error *aggregate_step(AggregateState *state, Value value, Value extra,
                       uint64_t multiplicity) MUST_CHECK;
+/* The selected rows of a batch, the i-th of which belongs to states[groups[i] * stride]; the same as
+ * a step for each of them. The states are all of one aggregate. */
+Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                       const Column *value, const Column *extra, const Batch *batch) MUST_CHECK;
 Error *aggregate_end(AggregateState *state, Arena *arena, Value *out) MUST_CHECK;
 #endif

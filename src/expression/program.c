@@ -20,6 +20,7 @@ typedef enum StepKind {
     STEP_PARAMETER,
     STEP_PROPERTY,
     STEP_LABELS,
+    STEP_TYPE,
     STEP_COMPARE,
     STEP_ARITHMETIC,
     STEP_UNARY,
@@ -70,6 +71,11 @@ static uint32_t compile(Compiler *compiler, const Expr *expr)
         if (expr->args[0]->kind != EXPR_SLOT) break;
         a = compile(compiler, expr->args[0]);
         return emit(compiler, STEP_LABELS, expr, a, 0);
+    case EXPR_CALL:
+        if (!str_equal(expr->function->name, STR("type")) || expr->args[0]->kind != EXPR_SLOT)
+            break;
+        a = compile(compiler, expr->args[0]);
+        return emit(compiler, STEP_TYPE, expr, a, 0);
     case EXPR_AND:
     case EXPR_OR:
         a = compile(compiler, expr->args[0]);
@@ -315,12 +321,14 @@ static Error *property_step(Run *run, const Step *step, Column *out)
     TRY(error_at(
         reader->property(reader->state, kind, step->expr->name, ids, NULL, count, arena, &packed),
         step->expr->offset, step->expr->length));
-    *out = result_column(run, packed.type == COLUMN_UNSET ? COLUMN_ANY : packed.type);
-    out->dimensions = packed.dimensions;
-    for (uint32_t i = 0; i < run->selection.count; i++)
-        column_set_null(arena, out, at(run->selection, i), rows);
-    for (uint32_t i = 0; i < count; i++)
-        column_set(arena, out, positions[i], column_value(&packed, i), rows);
+    bool nulls = count < run->selection.count;
+    if (packed.type == COLUMN_UNSET || count == 0) {
+        *out = result_column(run, COLUMN_ANY);
+        for (uint32_t i = 0; i < run->selection.count; i++)
+            out->values[at(run->selection, i)] = value_null();
+        return NULL;
+    }
+    column_scatter(arena, out, &packed, positions, count, rows, nulls);
     return NULL;
 }
 
@@ -330,6 +338,27 @@ static Error *scalar_step(Run *run, const Step *step, Column *out)
     for (uint32_t i = 0; i < run->selection.count; i++) {
         uint32_t p = at(run->selection, i);
         TRY(expr_evaluate(step->expr, run->context, run->batch, p, &out->values[p]));
+    }
+    return NULL;
+}
+
+/* type(r) of a column of relationships: few names, many rows. */
+static Error *type_step(Run *run, const Step *step, Column *out)
+{
+    const Column *of = &run->registers[step->a];
+    const EntityReader *reader = run->context->reader;
+    uint64_t previous = UINT64_MAX;
+    Str text = STR("");
+    if (of->type != COLUMN_RELATIONSHIP || of->constant || of->valid != NULL)
+        return scalar_step(run, step, out);
+    *out = result_column(run, COLUMN_STRING);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        if (of->ids[p] >> RELATIONSHIP_TYPE_SHIFT != previous)
+            TRY(error_at(reader->type(reader->state, of->ids[p], &text), step->expr->offset,
+                         step->expr->length));
+        previous = of->ids[p] >> RELATIONSHIP_TYPE_SHIFT;
+        out->strings[p] = text;
     }
     return NULL;
 }
@@ -349,8 +378,10 @@ static Error *labels_step(Run *run, const Step *step, Column *out)
     if (count < run->selection.count)
         for (uint32_t i = 0; i < run->selection.count; i++)
             column_set_null(arena, out, at(run->selection, i), rows);
-    for (uint32_t i = 0; i < count; i++)
-        column_set(arena, out, positions[i], value_boolean(has[i] != 0), rows);
+    for (uint32_t i = 0; i < count; i++) {
+        out->booleans[positions[i]] = has[i];
+        if (out->valid != NULL) out->valid[positions[i] / 64] |= UINT64_C(1) << positions[i] % 64;
+    }
     return NULL;
 }
 
@@ -444,6 +475,7 @@ static Error *run_step(Run *run, const Step *step)
         return NULL;
     case STEP_PROPERTY: return property_step(run, step, out);
     case STEP_LABELS: return labels_step(run, step, out);
+    case STEP_TYPE: return type_step(run, step, out);
     case STEP_COMPARE: return compare_step(run, step, out);
     case STEP_ARITHMETIC: return arithmetic_step(run, step, out);
     case STEP_UNARY: return unary_step(run, step, out);
@@ -465,19 +497,43 @@ Error *program_run(const Program *program, EvalContext *context, const Batch *ba
     return NULL;
 }
 
-Error *program_filter(const Program *program, EvalContext *context, Batch *batch)
+/* The rows of a column of truths without nulls. */
+static uint32_t keep_true(const Column *column, const Batch *batch, uint16_t *kept)
 {
-    Column column;
-    TRY(program_run(program, context, batch, &column));
-    uint16_t *kept = arena_alloc(context->arena, (batch->selected_count + 1) * sizeof *kept);
     uint32_t count = 0;
-    const Expr *expr = program->steps[program->step_count - 1].expr;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        kept[count] = (uint16_t)position;
+        count += column->booleans[position] != 0;
+    }
+    return count;
+}
+
+static Error *keep_where(const Column *column, const Batch *batch, const Expr *expr, uint16_t *kept,
+                         uint32_t *count)
+{
+    *count = 0;
     for (uint32_t i = 0; i < batch->selected_count; i++) {
         uint32_t position = batch_position(batch, i);
         Truth truth;
-        TRY(truth_at(&column, position, expr, &truth));
-        if (truth == TRUTH_TRUE) kept[count++] = (uint16_t)position;
+        TRY(truth_at(column, position, expr, &truth));
+        if (truth == TRUTH_TRUE) kept[(*count)++] = (uint16_t)position;
     }
+    return NULL;
+}
+
+Error *program_filter(const Program *program, EvalContext *context, Batch *batch)
+{
+    Column column;
+    uint32_t count;
+    TRY(program_run(program, context, batch, &column));
+    uint16_t *kept = arena_alloc(context->arena, (batch->selected_count + 1) * sizeof *kept);
+    const Expr *expr = program->steps[program->step_count - 1].expr;
+    if (dense(&column, COLUMN_BOOLEAN) && !column.constant)
+        count = keep_true(&column, batch, kept);
+    else
+        TRY(keep_where(&column, batch, expr, kept, &count));
+    if (count == batch->selected_count) return NULL; /* all of them: as it was */
     batch->selection = kept;
     batch->selected_count = count;
     return NULL;

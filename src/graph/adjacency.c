@@ -195,52 +195,127 @@ static void append(Neighbors *out, uint64_t node, uint64_t relationship)
     out->relationships[out->count++] = relationship;
 }
 
-typedef struct Walk { /* one direction of one type */
-    const RelationshipType *type;
-    const Adjacency *adjacency;
-    uint32_t type_id;
-    uint64_t version;
-    uint64_t loop; /* a target to leave out; UINT64_MAX: none */
-} Walk;
-
-static void walk_entry(const Walk *walk, uint32_t target, uint32_t number, Neighbors *out)
+static bool everybody_sees(const RelationshipType *type, uint64_t version)
 {
-    if (target == walk->loop || !rows_visible(&walk->type->table.rows, number, walk->version))
-        return;
-    append(out, target, relationship_id(walk->type_id, number));
+    const Rows *rows = &type->table.rows;
+    return atomic_load(&rows->created_max) <= version && atomic_load(&rows->deleted_max) == 0;
 }
 
-static void walk_node(const Walk *walk, uint64_t node, Neighbors *out)
+typedef struct Way { /* one direction of one type */
+    const Rows *rows;
+    const Adjacency *adjacency;
+    Csr *base;     /* NULL: none */
+    bool checked;  /* base may be looked into without checking it */
+    bool plain;    /* every entry of base is seen */
+    bool delta;    /* there may be a run */
+    bool loopless; /* leaves out loops: seen on the other way already */
+    uint64_t first_id;
+    uint64_t version;
+} Way;
+
+struct GraphWalk {
+    uint32_t count;
+    Way ways[];
+};
+
+static void way_init(Way *way, const GraphView *view, uint32_t type, bool in, bool loopless)
 {
-    Csr *base = atomic_load_explicit(&walk->adjacency->base, memory_order_acquire);
-    if (base != NULL) {
-        Slice slice = csr_slice(base, node);
-        for (uint32_t i = 0; i < slice.count; i++)
-            walk_entry(walk, slice.targets[i],
-                       slice.numbers == NULL ? slice.first + i : slice.numbers[i], out);
+    const RelationshipType *relationships = graph_type(view->graph, type);
+    const Adjacency *adjacency = in ? &relationships->in : &relationships->out;
+    Csr *base = atomic_load_explicit(&adjacency->base, memory_order_acquire);
+    *way = (Way){.rows = &relationships->table.rows,
+                 .adjacency = adjacency,
+                 .base = base,
+                 .checked = base != NULL && is_checked(base),
+                 .plain = everybody_sees(relationships, view->version),
+                 .delta = directory_size(&adjacency->delta) > 0,
+                 .loopless = loopless,
+                 .first_id = relationship_id(type, 0),
+                 .version = view->version};
+}
+
+static void append_slice(const Way *way, Slice slice, uint64_t loop, Neighbors *out)
+{
+    mem_reserve(out->nodes, out->node_capacity, out->count + slice.count);
+    mem_reserve(out->relationships, out->relationship_capacity, out->count + slice.count);
+    size_t count = out->count;
+    for (uint32_t i = 0; i < slice.count; i++) {
+        uint32_t number = slice.numbers == NULL ? slice.first + i : slice.numbers[i];
+        if (slice.targets[i] == loop) continue;
+        if (!way->plain && !rows_visible(way->rows, number, way->version)) continue;
+        out->nodes[count] = slice.targets[i];
+        out->relationships[count++] = way->first_id + number;
     }
-    const DeltaRun *run = run_of(walk->adjacency, node);
+    out->count = count;
+}
+
+static void walk_delta(const Way *way, uint64_t node, uint64_t loop, Neighbors *out)
+{
+    const DeltaRun *run = run_of(way->adjacency, node);
     uint32_t count = run == NULL ? 0 : atomic_load_explicit(&run->count, memory_order_acquire);
-    for (uint32_t i = 0; i < count; i++)
-        walk_entry(walk, run->entries[i].target, run->entries[i].number, out);
+    for (uint32_t i = 0; i < count; i++) {
+        DeltaEntry entry = run->entries[i];
+        if (entry.target != loop && rows_visible(way->rows, entry.number, way->version))
+            append(out, entry.target, way->first_id + entry.number);
+    }
+}
+
+/* The walk over bits and ranks of csr_slice, for a base that is checked. */
+static inline void walk_way(const Way *way, uint64_t node, Neighbors *out)
+{
+    uint64_t loop = way->loopless ? node : UINT64_MAX;
+    const Csr *base = way->base;
+    if (base != NULL && way->checked) {
+        uint64_t word = node / 64 - base->first_word; /* wraps around below it */
+        if (word < base->word_count && (base->bits[word] >> node % 64 & 1)) {
+            uint64_t before = base->bits[word] & ((UINT64_C(1) << node % 64) - 1);
+            uint32_t slice = base->ranks[word] + (uint32_t)__builtin_popcountll(before),
+                     from = base->offsets[slice], to = base->offsets[slice + 1];
+            append_slice(way,
+                         (Slice){base->targets + from,
+                                 base->numbers == NULL ? NULL : base->numbers + from, from,
+                                 to - from},
+                         loop, out);
+        }
+    } else if (base != NULL) {
+        append_slice(way, csr_slice(way->base, node), loop, out);
+    }
+    if (way->delta) walk_delta(way, node, loop, out);
+}
+
+GraphWalk *graph_walk_create(Arena *arena, const GraphView *view, const uint32_t *types,
+                             uint32_t type_count, GraphDirection direction)
+{
+    GraphWalk *walk = arena_alloc(arena, sizeof *walk + 2ul * type_count * sizeof walk->ways[0]);
+    walk->count = 0;
+    for (uint32_t i = 0; i < type_count; i++) {
+        if (graph_type(view->graph, types[i]) == NULL) continue;
+        if (direction != GRAPH_IN)
+            way_init(&walk->ways[walk->count++], view, types[i], false, false);
+        if (direction != GRAPH_OUT)
+            way_init(&walk->ways[walk->count++], view, types[i], true, direction == GRAPH_BOTH);
+    }
+    return walk;
+}
+
+void graph_walk(const GraphWalk *walk, uint64_t node, Neighbors *out)
+{
+    for (uint32_t i = 0; i < walk->count; i++)
+        walk_way(&walk->ways[i], node, out);
 }
 
 void graph_expand(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
                   Neighbors *out)
 {
-    const RelationshipType *relationships = graph_type(view->graph, type);
-    if (relationships == NULL) return;
-    Walk walk = {relationships, &relationships->out, type, view->version, UINT64_MAX};
-    if (direction != GRAPH_IN) walk_node(&walk, node, out);
-    walk.adjacency = &relationships->in;
-    if (direction == GRAPH_BOTH) walk.loop = node; /* seen on the way out already */
-    if (direction != GRAPH_OUT) walk_node(&walk, node, out);
-}
-
-static bool everybody_sees(const RelationshipType *type, uint64_t version)
-{
-    const Rows *rows = &type->table.rows;
-    return atomic_load(&rows->created_max) <= version && atomic_load(&rows->deleted_max) == 0;
+    Way way;
+    if (graph_type(view->graph, type) == NULL) return;
+    if (direction != GRAPH_IN) {
+        way_init(&way, view, type, false, false);
+        walk_way(&way, node, out);
+    }
+    if (direction == GRAPH_OUT) return;
+    way_init(&way, view, type, true, direction == GRAPH_BOTH);
+    walk_way(&way, node, out);
 }
 
 bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,

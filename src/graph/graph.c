@@ -220,13 +220,40 @@ static uint32_t rarest(const GraphView *view, const uint32_t *labels, uint32_t c
     return best;
 }
 
-static bool has_all(const GraphView *view, uint64_t node, const uint32_t *labels, uint32_t count)
+/* Labels asked of many nodes: most have the set of the one before. */
+typedef struct LabelTest {
+    const GraphView *view;
+    const uint32_t *labels;
+    uint32_t count;
+    int64_t set; /* the last looked at, -1: none */
+    bool has;
+} LabelTest;
+
+static bool shape_has_all(const Shape *shape, const LabelTest *test)
 {
-    if (count == 0) return true;
-    const Shape *shape = graph_shape(view->graph, node, view->version);
-    for (uint32_t i = 0; i < count; i++)
-        if (!shape_has(shape, labels[i])) return false;
+    for (uint32_t i = 0; i < test->count; i++)
+        if (!shape_has(shape, test->labels[i])) return false;
     return true;
+}
+
+static bool has_all(LabelTest *test, uint64_t node)
+{
+    const Graph *graph = test->view->graph;
+    int64_t set;
+    if (!column_plain_integer(&graph->shapes_of, node, &set))
+        return shape_has_all(graph_shape(graph, node, test->view->version), test);
+    if (set != test->set)
+        test->has = shape_has_all(directory_get(&graph->shapes, (size_t)set), test);
+    test->set = set;
+    return test->has;
+}
+
+void graph_nodes_have_label(const GraphView *view, const uint64_t *ids, uint32_t count,
+                            uint32_t label, uint8_t *out)
+{
+    LabelTest test = {view, &label, 1, -1, false};
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = has_all(&test, ids[i]);
 }
 
 static uint32_t scan_all(const GraphView *view, uint64_t *cursor, uint64_t *ids, uint32_t max)
@@ -246,6 +273,7 @@ uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t labe
         if (labels[i] == GRAPH_NAME_UNKNOWN) return 0;
     const Label *label = directory_get(&view->graph->labels, rarest(view, labels, label_count));
     uint64_t count = atomic_load_explicit(&view->graph->nodes.rows.count, memory_order_acquire);
+    LabelTest test = {view, labels, label_count, -1, false};
     uint32_t found = 0;
     while (label != NULL && *cursor < count && found < max) {
         const uint64_t *bits = directory_get(&label->blocks, *cursor / GRAPH_BLOCK_ROWS);
@@ -261,8 +289,7 @@ uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t labe
             *cursor += (uint64_t)__builtin_ctzll(word);
         if (word == 0) continue;
         uint64_t node = (*cursor)++;
-        if (graph_node_visible(view, node) && has_all(view, node, labels, label_count))
-            ids[found++] = node;
+        if (graph_node_visible(view, node) && has_all(&test, node)) ids[found++] = node;
     }
     return found;
 }

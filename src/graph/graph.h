@@ -68,6 +68,9 @@ graph_node_count(const GraphView *view); /* as of the newest version: an estimat
 uint64_t graph_label_count(const GraphView *view, uint32_t label); /* the same */
 bool graph_node_visible(const GraphView *view, uint64_t node);
 bool graph_node_has_label(const GraphView *view, uint64_t node, uint32_t label);
+/* out[i]: 1 if node ids[i] has the label, else 0. */
+void graph_nodes_have_label(const GraphView *view, const uint64_t *ids, uint32_t count,
+                            uint32_t label, uint8_t *out);
 /* Label ids, ascending; they live as long as the graph. */
 const uint32_t *graph_node_labels(const GraphView *view, uint64_t node, uint32_t *count);
 /* Scans visible nodes that have all `labels` (none: every node), ascending by id. *cursor starts at
@@ -106,6 +109,13 @@ void neighbors_free(Neighbors *neighbors);
  * GRAPH_BOTH. */
 void graph_expand(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
                   Neighbors *out);
+/* The same for several types at once: what they are made of is found out when the walk is made, so
+ * that each node costs little. It lives in `arena`, and sees what `view` saw then: a writer makes
+ * it anew after it wrote. */
+typedef struct GraphWalk GraphWalk;
+GraphWalk *graph_walk_create(Arena *arena, const GraphView *view, const uint32_t *types,
+                             uint32_t type_count, GraphDirection direction);
+void graph_walk(const GraphWalk *walk, uint64_t node, Neighbors *out);
 uint64_t graph_degree(const GraphView *view, uint32_t type, GraphDirection direction,
                       uint64_t node);
 /* The neighbors where they lie, without copying: false when the delta, a deletion or an older view

@@ -104,6 +104,17 @@ Str column_block_text(const ColumnBlock *block,
                       uint32_t i); /* of a block of strings, where one is */
 /* A vector is copied into the arena; without one it is lent as it lies, until the next write. */
 Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, Arena *arena);
+/* An integer of a block that has no chain; false: column_read must be asked. */
+static inline bool column_plain_integer(const PropertyColumn *column, uint64_t row, int64_t *out)
+{
+    const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+    uint32_t i = row % GRAPH_BLOCK_ROWS;
+    if (block == NULL || block->type != COLUMN_INTEGER) return false;
+    bool there = __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
+    *out = __atomic_load_n(&block->integers[i], __ATOMIC_RELAXED);
+    atomic_thread_fence(memory_order_acquire); /* the chain is looked at after the value: table.c */
+    return there && atomic_load_explicit(&block->old, memory_order_relaxed) == NULL;
+}
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                       uint64_t mask, uint64_t version, Arena *arena, Column *out);
 /* Stores in place; what was there goes to the version chain when `keep`. Gives it (valid until the

@@ -146,26 +146,13 @@ typedef struct Probe {
     bool has;
 } Probe;
 
-/* An integer of a plain block; false: the general way must be taken. The chain is looked at after
- * the value, see table.c. */
-static bool plain_integer(const PropertyColumn *column, uint64_t row, int64_t *out)
-{
-    const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
-    uint32_t i = row % GRAPH_BLOCK_ROWS;
-    if (block == NULL || block->type != COLUMN_INTEGER) return false;
-    bool there = __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
-    *out = __atomic_load_n(&block->integers[i], __ATOMIC_RELAXED);
-    atomic_thread_fence(memory_order_acquire);
-    return there && atomic_load_explicit(&block->old, memory_order_relaxed) == NULL;
-}
-
 static bool probe_hit(Probe *probe, uint64_t node, Value key)
 {
     const Graph *graph = probe->view->graph;
     int64_t set, number;
     if (probe->column == NULL) return false;
-    if (key.kind != VALUE_INTEGER || !plain_integer(probe->column, node, &number) ||
-        !plain_integer(&graph->shapes_of, node, &set))
+    if (key.kind != VALUE_INTEGER || !column_plain_integer(probe->column, node, &number) ||
+        !column_plain_integer(&graph->shapes_of, node, &set))
         return is_hit(probe->view, probe->definition, node, key);
     if (number != key.as.integer || !graph_node_visible(probe->view, node)) return false;
     if (set != probe->set)

@@ -302,42 +302,42 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, 
     return old == NULL ? value : old->value;
 }
 
-static void copy_elements(Column *out, const ColumnBlock *block, uint32_t from, uint32_t to)
-{
-    switch (block->type) {
-    case COLUMN_BOOLEAN:
-        out->booleans[to] = __atomic_load_n(&block->booleans[from], __ATOMIC_RELAXED);
-        break;
-    case COLUMN_INTEGER:
-        out->integers[to] = __atomic_load_n(&block->integers[from], __ATOMIC_RELAXED);
-        break;
-    case COLUMN_FLOAT: out->floats[to] = load_float(&block->floats[from]); break;
-    case COLUMN_STRING: out->strings[to] = column_block_text(block, from); break;
-    default: break;
-    }
-}
+#define READ_PLAIN(member, value)                                                                  \
+    for (; i < count; i++) {                                                                       \
+        uint64_t row = rows[i] & mask;                                                             \
+        uint32_t at = row % GRAPH_BLOCK_ROWS;                                                      \
+        if (row / GRAPH_BLOCK_ROWS != number) {                                                    \
+            number = row / GRAPH_BLOCK_ROWS;                                                       \
+            block = directory_get(&column->blocks, number);                                        \
+            if (block == NULL || block->type != first->type) return i;                             \
+        }                                                                                          \
+        if (!is_present(block, at)) return i;                                                      \
+        out->member[i] = value;                                                                    \
+        atomic_thread_fence(memory_order_acquire);                                                 \
+        if (atomic_load_explicit(&block->old, memory_order_relaxed) != NULL) return i;             \
+    }                                                                                              \
+    break
 
 /* The fast path holds while every row lies in a block of the first block's type, is present, and
- * the block has no chain after its value was read. */
+ * the block has no chain, which is looked at after the value, as ever. */
 static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                            uint64_t mask, Arena *arena, Column *out)
 {
-    const ColumnBlock *first = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
-    if (first == NULL || first->type == COLUMN_UNSET || first->type == COLUMN_ANY ||
-        first->type == COLUMN_VECTOR)
-        return 0;
+    uint64_t number = (rows[0] & mask) / GRAPH_BLOCK_ROWS;
+    const ColumnBlock *block = directory_get(&column->blocks, number), *first = block;
+    uint32_t i = 0;
+    if (first == NULL) return 0;
+    bool plain = first->type == COLUMN_BOOLEAN || first->type == COLUMN_INTEGER ||
+                 first->type == COLUMN_FLOAT || first->type == COLUMN_STRING;
+    if (!plain) return 0;
     *out = *column_create(arena, first->type, count);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t row = rows[i] & mask;
-        const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
-        if (block == NULL || block->type != first->type ||
-            !is_present(block, row % GRAPH_BLOCK_ROWS))
-            return i;
-        copy_elements(out, block, row % GRAPH_BLOCK_ROWS, i);
-        atomic_thread_fence(memory_order_acquire);
-        if (atomic_load_explicit(&block->old, memory_order_acquire) != NULL) return i;
+    switch (first->type) {
+    case COLUMN_BOOLEAN: READ_PLAIN(booleans, __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED));
+    case COLUMN_INTEGER: READ_PLAIN(integers, __atomic_load_n(&block->integers[at], __ATOMIC_RELAXED));
+    case COLUMN_FLOAT: READ_PLAIN(floats, load_float(&block->floats[at]));
+    default: READ_PLAIN(strings, column_block_text(block, at));
     }
-    return count;
+    return i;
 }
 
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,

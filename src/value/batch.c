@@ -177,6 +177,36 @@ void column_gather(Arena *arena, Column *out, const Column *in, const uint16_t *
     }
 }
 
+#define SCATTER(member)                                                                            \
+    for (uint32_t i = 0; i < count; i++)                                                           \
+        out->member[positions[i]] = in->member[i];                                                 \
+    break
+
+void column_scatter(Arena *arena, Column *out, const Column *in, const uint16_t *positions,
+                    uint32_t count, uint32_t rows, bool between)
+{
+    assert(!in->constant && in->type != COLUMN_UNSET);
+    *out = (Column){.type = in->type, .dimensions = in->dimensions};
+    out->data = arena_calloc(arena, rows, element_bytes(in->type)); /* a value of kind 0 is null */
+    if (in->type != COLUMN_ANY && (in->valid != NULL || between)) {
+        out->valid = arena_calloc(arena, (rows + 63) / 64, sizeof(uint64_t));
+        for (uint32_t i = 0; i < count; i++)
+            if (column_valid(in, i))
+                out->valid[positions[i] / 64] |= UINT64_C(1) << positions[i] % 64;
+    }
+    switch (in->type) {
+    case COLUMN_UNSET: break;
+    case COLUMN_ANY: SCATTER(values);
+    case COLUMN_BOOLEAN: SCATTER(booleans);
+    case COLUMN_INTEGER: SCATTER(integers);
+    case COLUMN_FLOAT: SCATTER(floats);
+    case COLUMN_STRING: SCATTER(strings);
+    case COLUMN_NODE:
+    case COLUMN_RELATIONSHIP: SCATTER(ids);
+    case COLUMN_VECTOR: SCATTER(vectors);
+    }
+}
+
 uint64_t batch_rows(const Batch *batch)
 {
     uint64_t rows = 0;

@@ -99,6 +99,10 @@ ColumnType column_type_of(ValueKind kind); /* the typed form of a kind, COLUMN_A
 /* out[i] = in[positions[i]]; a constant column stays one. */
 void column_gather(Arena *arena, Column *out, const Column *in, const uint16_t *positions,
                    uint32_t count);
+/* out[positions[i]] = in[i], in an array of `rows`. `between`: what lies between them is null; else
+ * nobody asks for it. */
+void column_scatter(Arena *arena, Column *out, const Column *in, const uint16_t *positions,
+                    uint32_t count, uint32_t rows, bool between);
 /* Sum of multiplicities over the selected rows (list lengths counted in). */
 uint64_t batch_rows(const Batch *batch);
 

@@ -1,0 +1,264 @@
+/*
+ * groups.c - two steps: each key's values get codes, then a row's codes get a group.
+ *
+ * A code is the number of a distinct value of one key, in the order of first rows; with one key it
+ * is the group. With more, a group is a tuple of codes, so that values, which may be long, are
+ * hashed and compared once a key and never again as parts of rows. Both tables are open addressing
+ * over 64-bit slots: the upper half of a hash and a number.
+ *
+ * Text is looked up by where it lies first: names of types and labels, and a value repeated for all
+ * that hangs on a node, come from one place again and again.
+ */
+#include "config.h"
+
+#include "base/map.h"
+#include "value/groups.h"
+#include <assert.h>
+
+enum { SLOTS_FIRST = 64, RECENT = 64 };
+#define SLOT_EMPTY UINT64_MAX
+
+typedef struct Table {
+    uint64_t *slots;
+    size_t mask;
+} Table;
+
+typedef struct Recent {
+    const char *data;
+    uint32_t bytes, code;
+} Recent;
+
+typedef struct Coder { /* one key */
+    Table table;
+    Value *values; /* by code */
+    uint64_t *hashes;
+    size_t count, value_capacity, hash_capacity;
+} Coder;
+
+struct Groups {
+    Arena *arena;
+    uint32_t key_count;
+    Coder *coders;
+    Table table;     /* of tuples; unused with one key */
+    uint32_t *codes; /* key_count a group */
+    uint64_t *hashes;
+    size_t count, code_capacity, hash_capacity;
+    uint32_t found[BATCH_ROWS_MAX]; /* codes of one key */
+    uint32_t *tuples;               /* key_count a row of a batch */
+};
+
+/* ---- tables ---- */
+
+static Table table_new(size_t size)
+{
+    Table table = {mem_alloc(size * sizeof *table.slots), size - 1};
+    memset(table.slots, 0xff, size * sizeof *table.slots);
+    return table;
+}
+
+static void table_grow(Table *table, const uint64_t *hashes, size_t count)
+{
+    Table larger = table_new((table->mask + 1) * 2);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = hashes[i] & larger.mask;
+        while (larger.slots[at] != SLOT_EMPTY)
+            at = (at + 1) & larger.mask;
+        larger.slots[at] = hashes[i] >> 32 << 32 | i;
+    }
+    mem_free(table->slots);
+    *table = larger;
+}
+
+/* ---- codes ---- */
+
+/* Good enough to spread short texts, and several times as fast as the hash that is stored. */
+static uint64_t text_hash(Str text)
+{
+    const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+    const char *at = text.data, *end = text.data + text.bytes;
+    uint64_t hash = text.bytes * factor, word = 0;
+    for (; end - at > 8; at += 8) {
+        memcpy(&word, at, 8);
+        hash = (hash ^ word) * factor;
+        hash ^= hash >> 29;
+    }
+    word = 0;
+    if (text.bytes >= 8)
+        memcpy(&word, end - 8, 8);
+    else
+        for (; at < end; at++)
+            word = word << 8 | (unsigned char)*at;
+    return hash_u64(hash ^ word);
+}
+
+static uint32_t coder_add(Groups *groups, Coder *coder, size_t at, uint64_t hash, Value value)
+{
+    assert(coder->count < UINT32_MAX);
+    mem_reserve(coder->values, coder->value_capacity, coder->count + 1);
+    mem_reserve(coder->hashes, coder->hash_capacity, coder->count + 1);
+    coder->values[coder->count] = value_copy(groups->arena, value);
+    coder->hashes[coder->count] = hash;
+    coder->table.slots[at] = hash >> 32 << 32 | coder->count++;
+    if (coder->count * 2 > coder->table.mask)
+        table_grow(&coder->table, coder->hashes, coder->count);
+    return (uint32_t)coder->count - 1;
+}
+
+static uint32_t code_of_text(Groups *groups, Coder *coder, Str text)
+{
+    uint64_t hash = text_hash(text);
+    size_t at = hash & coder->table.mask;
+    for (uint64_t slot; (slot = coder->table.slots[at]) != SLOT_EMPTY;
+         at = (at + 1) & coder->table.mask) {
+        const Value *known = &coder->values[(uint32_t)slot];
+        if (slot >> 32 == hash >> 32 && known->kind == VALUE_STRING && known->aux == text.bytes &&
+            memcmp(known->as.text, text.data, text.bytes) == 0)
+            return (uint32_t)slot;
+    }
+    return coder_add(groups, coder, at, hash, value_string(text));
+}
+
+static uint32_t code_of(Groups *groups, Coder *coder, Value value)
+{
+    if (value.kind == VALUE_STRING) return code_of_text(groups, coder, value_text(value));
+    uint64_t hash = value_hash(value);
+    size_t at = hash & coder->table.mask;
+    for (uint64_t slot; (slot = coder->table.slots[at]) != SLOT_EMPTY;
+         at = (at + 1) & coder->table.mask)
+        if (slot >> 32 == hash >> 32 && value_equivalent(coder->values[(uint32_t)slot], value))
+            return (uint32_t)slot;
+    return coder_add(groups, coder, at, hash, value);
+}
+
+static void codes_of_texts(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
+                           uint32_t *out)
+{
+    Recent recent[RECENT] = {{0}};
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        Str text = column->strings[batch_position(batch, i)];
+        Recent *known = &recent[((uintptr_t)text.data >> 4 ^ (uintptr_t)text.data) % RECENT];
+        if (known->data == NULL || known->data != text.data || known->bytes != text.bytes)
+            *known = (Recent){text.data, (uint32_t)text.bytes, code_of_text(groups, coder, text)};
+        out[i] = known->code;
+    }
+}
+
+static void codes_of_column(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
+                            uint32_t *out)
+{
+    if (column->constant) {
+        uint32_t code =
+            batch->selected_count == 0 ? 0 : code_of(groups, coder, column_value(column, 0));
+        for (uint32_t i = 0; i < batch->selected_count; i++)
+            out[i] = code;
+    } else if (column->type == COLUMN_STRING && column->valid == NULL) {
+        codes_of_texts(groups, coder, column, batch, out);
+    } else {
+        for (uint32_t i = 0; i < batch->selected_count; i++)
+            out[i] = code_of(groups, coder, column_value(column, batch_position(batch, i)));
+    }
+}
+
+/* ---- groups ---- */
+
+Groups *groups_create(uint32_t key_count)
+{
+    Groups *groups = mem_calloc(1, sizeof *groups);
+    groups->arena = arena_create();
+    groups->key_count = key_count;
+    groups->coders = mem_calloc(key_count + 1, sizeof *groups->coders);
+    for (uint32_t k = 0; k < key_count; k++)
+        groups->coders[k].table = table_new(SLOTS_FIRST);
+    if (key_count < 2) return groups;
+    groups->table = table_new(SLOTS_FIRST);
+    groups->tuples = mem_alloc((size_t)BATCH_ROWS_MAX * key_count * sizeof *groups->tuples);
+    return groups;
+}
+
+void groups_destroy(Groups *groups)
+{
+    if (groups == NULL) return;
+    for (uint32_t k = 0; k < groups->key_count; k++) {
+        mem_free(groups->coders[k].table.slots);
+        mem_free(groups->coders[k].values);
+        mem_free(groups->coders[k].hashes);
+    }
+    mem_free(groups->coders);
+    mem_free(groups->table.slots);
+    mem_free(groups->codes);
+    mem_free(groups->hashes);
+    mem_free(groups->tuples);
+    arena_destroy(groups->arena);
+    mem_free(groups);
+}
+
+size_t groups_count(const Groups *groups)
+{
+    return groups->key_count == 1 ? groups->coders[0].count : groups->count;
+}
+
+Value groups_key(const Groups *groups, size_t group, uint32_t key)
+{
+    assert(group < groups_count(groups) && key < groups->key_count);
+    return groups->key_count == 1
+               ? groups->coders[0].values[group]
+               : groups->coders[key].values[groups->codes[group * groups->key_count + key]];
+}
+
+static bool same_tuple(const uint32_t *a, const uint32_t *b, uint32_t count)
+{
+    for (uint32_t k = 0; k < count; k++)
+        if (a[k] != b[k]) return false;
+    return true;
+}
+
+static uint32_t group_of(Groups *groups, const uint32_t *tuple)
+{
+    uint32_t keys = groups->key_count;
+    uint64_t hash = tuple[0];
+    for (uint32_t k = 1; k < keys; k++)
+        hash = hash_u64(hash << 32 | tuple[k]) + k;
+    size_t at = hash & groups->table.mask;
+    for (uint64_t slot; (slot = groups->table.slots[at]) != SLOT_EMPTY;
+         at = (at + 1) & groups->table.mask)
+        if (slot >> 32 == hash >> 32 &&
+            same_tuple(groups->codes + (size_t)(uint32_t)slot * keys, tuple, keys))
+            return (uint32_t)slot;
+    assert(groups->count < UINT32_MAX);
+    mem_reserve(groups->codes, groups->code_capacity, (groups->count + 1) * keys);
+    mem_reserve(groups->hashes, groups->hash_capacity, groups->count + 1);
+    memcpy(groups->codes + groups->count * keys, tuple, keys * sizeof *tuple);
+    groups->hashes[groups->count] = hash;
+    groups->table.slots[at] = hash >> 32 << 32 | groups->count++;
+    if (groups->count * 2 > groups->table.mask)
+        table_grow(&groups->table, groups->hashes, groups->count);
+    return (uint32_t)groups->count - 1;
+}
+
+static void find_tuples(Groups *groups, const Column *keys, const Batch *batch, uint32_t *out)
+{
+    uint32_t count = groups->key_count;
+    for (uint32_t k = 0; k < count; k++) {
+        codes_of_column(groups, &groups->coders[k], &keys[k], batch, groups->found);
+        for (uint32_t i = 0; i < batch->selected_count; i++)
+            groups->tuples[(size_t)i * count + k] = groups->found[i];
+    }
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        const uint32_t *tuple = groups->tuples + (size_t)i * count;
+        out[i] =
+            i > 0 && same_tuple(tuple, tuple - count, count) ? out[i - 1] : group_of(groups, tuple);
+    }
+}
+
+void groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_t *out)
+{
+    assert(batch->selected_count <= BATCH_ROWS_MAX);
+    if (groups->key_count == 1) {
+        codes_of_column(groups, &groups->coders[0], &keys[0], batch, out);
+    } else if (groups->key_count == 0) {
+        groups->count = 1;
+        memset(out, 0, batch->selected_count * sizeof *out);
+    } else {
+        find_tuples(groups, keys, batch, out);
+    }
+}

@@ -1,0 +1,19 @@
+/*
+ * groups.h - rows by equivalence of their keys: what DISTINCT and grouping ask, a batch at a time.
+ *
+ * Groups are numbered from 0 in the order of their first row. Keys are kept for as long as the
+ * groups live, text and elements included.
+ */
+#ifndef VALUE_GROUPS_H
+#define VALUE_GROUPS_H
+#include "value/batch.h"
+
+typedef struct Groups Groups;
+Groups *groups_create(uint32_t key_count);
+void groups_destroy(Groups *groups); /* NULL is welcome */
+size_t groups_count(const Groups *groups);
+/* out[i] becomes the group of the batch's i-th selected row, whose keys stand in keys[0] ..
+ * keys[key_count - 1] at its position. Without keys there is one group. */
+void groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_t *out);
+Value groups_key(const Groups *groups, size_t group, uint32_t key);
+#endif

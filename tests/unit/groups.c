@@ -1,0 +1,97 @@
+/* Grouping against its definition: value_equivalent on every pair of rows. */
+#include "config.h"
+
+#include "test.h"
+#include "value/groups.h"
+#include <math.h>
+#include <stdio.h>
+
+enum { KEYS = 3, BATCHES = 6, ROWS = 500 };
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint32_t below(uint32_t limit)
+{
+    random_state ^= random_state << 13, random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 32) % limit;
+}
+
+/* Few values of many kinds: numbers that are one, texts of all lengths, NaN and null. */
+static Value some_value(Arena *arena, uint32_t kinds)
+{
+    static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+    switch (below(kinds)) {
+    case 0: return value_string(str_copy(arena, (Str){text, below(27)}));
+    case 1: return value_integer(below(4));
+    case 2: return value_float(below(8) / 2.0);
+    case 3: return value_float(NAN);
+    case 4: return value_boolean(below(2) == 0);
+    default: return value_null();
+    }
+}
+
+static bool same_row(const Value *a, const Value *b, uint32_t keys)
+{
+    for (uint32_t k = 0; k < keys; k++)
+        if (!value_equivalent(a[k], b[k])) return false;
+    return true;
+}
+
+/* Every other row is selected; `kinds` 1 makes columns of text. */
+static void against_pairs(uint32_t keys, uint32_t kinds)
+{
+    static Value rows[BATCHES * ROWS][KEYS];
+    static uint32_t found[BATCHES * ROWS];
+    Arena *arena = arena_create();
+    Groups *groups = groups_create(keys);
+    size_t count = 0, fresh = 0;
+    for (uint32_t b = 0; b < BATCHES; b++) {
+        Column columns[KEYS];
+        uint16_t selection[ROWS];
+        for (uint32_t k = 0; k < keys; k++)
+            columns[k] = *column_create(arena, kinds == 1 ? COLUMN_STRING : COLUMN_ANY, 2 * ROWS);
+        for (uint32_t i = 0; i < ROWS; i++) {
+            selection[i] = (uint16_t)(2 * i + 1);
+            for (uint32_t k = 0; k < keys; k++) {
+                rows[count + i][k] = some_value(arena, kinds);
+                column_set(arena, &columns[k], selection[i], rows[count + i][k], 2 * ROWS);
+            }
+        }
+        Batch batch = {.row_count = 2 * ROWS, .selected_count = ROWS, .selection = selection};
+        groups_find(groups, columns, &batch, found + count);
+        count += ROWS;
+    }
+    bool right = true;
+    for (size_t i = 0; i < count; i++) {
+        size_t first = 0;
+        while (!same_row(rows[first], rows[i], keys))
+            first++;
+        right = right && found[i] == found[first] && (first < i || found[i] == fresh++);
+        for (uint32_t k = 0; k < keys; k++)
+            right = right && value_equivalent(groups_key(groups, found[i], k), rows[i][k]);
+    }
+    EXPECT(right && fresh == groups_count(groups) && fresh > 4);
+    groups_destroy(groups);
+    arena_destroy(arena);
+}
+
+static void without_keys(void)
+{
+    Groups *groups = groups_create(0);
+    uint32_t found[3] = {7, 7, 7};
+    EXPECT(groups_count(groups) == 0);
+    groups_find(groups, NULL, &(Batch){.row_count = 3, .selected_count = 3}, found);
+    EXPECT(groups_count(groups) == 1 && found[0] == 0 && found[2] == 0);
+    groups_destroy(groups);
+}
+
+int main(void)
+{
+    for (uint32_t keys = 1; keys <= KEYS; keys++) {
+        against_pairs(keys, 1);
+        against_pairs(keys, 6);
+    }
+    without_keys();
+    return DONE();
+}
