@@ -31,7 +31,7 @@ typedef struct Options {
     size_t param_count;
     OptionInput *inputs;
     size_t input_count;
-    bool jsonl, read_only, batch, keep_going, quiet, verbose, stats, strict_names;
+    bool jsonl, read_only, batch, keep_going, quiet, verbose, echo, stats, strict_names;
     bool interactive, null, unbuffered, no_rc, safe;
     const char *timeout, *memory_limit;
     const char *color, *errors; /* NULL, or one of their words */

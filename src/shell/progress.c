@@ -73,13 +73,21 @@ bool progress_is_load(Str statement)
     }
 }
 
+static void print_count(Buffer *out, uint64_t count, const char *what)
+{
+    if (count == 0) return;
+    if (out->bytes > 0) buffer_text(out, ", ");
+    buffer_printf(out, "%llu %s%s", (unsigned long long)count, what, count == 1 ? "" : "s");
+}
+
 void progress_print_made(Buffer *out, const contextql_stats *stats)
 {
     uint64_t nodes = stats->nodes_created, edges = stats->relationships_created;
     double seconds = (double)stats->elapsed_ns / 1e9;
     if (nodes + edges == 0) return;
-    buffer_printf(out, "%llu node%s, %llu edge%s in %.3g s", (unsigned long long)nodes,
-                  nodes == 1 ? "" : "s", (unsigned long long)edges, edges == 1 ? "" : "s", seconds);
+    print_count(out, nodes, "node");
+    print_count(out, edges, "edge");
+    buffer_printf(out, " in %.3g s", seconds);
     if (seconds > 0) buffer_printf(out, " (%.0f/s)", (double)(nodes + edges) / seconds);
     buffer_char(out, '\n');
 }

@@ -13,6 +13,7 @@
 #include "shell/shell_internal.h"
 #include "shell/terminal.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -196,38 +197,57 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
 
 /* ---- texts and files ---- */
 
+/* A statement or command as it stands, with the comments before it. */
+static void echo(Shell *shell, Str text)
+{
+    while (text.bytes > 0 && strchr(" \t\r\n", text.data[0]) != NULL)
+        text.data++, text.bytes--;
+    while (text.bytes > 0 && strchr(" \t\r\n", text.data[text.bytes - 1]) != NULL)
+        text.bytes--;
+    if (text.bytes == 0) return;
+    fprintf(shell->output.file, "%s%.*s\n", shell->echoed ? "\n" : "", STR_ARG(text));
+    shell->echoed = true;
+}
+
+/* Runs what is whole at the front of `text`: one statement or command. Gives how many bytes that
+ * was, 0 when more is needed; with `last` there is no more, and everything is whole. */
+static size_t run_piece(Shell *shell, Str text, bool last, Place *place, bool *good)
+{
+    size_t end, begin = command_skip(text);
+    Str command;
+    *good = true;
+    bool is_command = command_find(text, &command, &end);
+    bool whole = is_command ? end < text.bytes || text.data[end - 1] == '\n'
+                            : contextql_is_complete(text.data, text.bytes, &end);
+    if (!whole && !last) return 0;
+    if (shell->options->echo) echo(shell, (Str){text.data, end});
+    place_advance(place, text.data + begin);
+    if (is_command)
+        *good = command_run(shell, command, place->name, place->line);
+    else if (begin < end)
+        *good = run_statement(shell, (Str){text.data + begin, end - begin}, place);
+    if (place->text.data + place->offset < text.data + end) place_advance(place, text.data + end);
+    return end;
+}
+
+/* Does a failure end the run? */
+static bool must_stop(const Shell *shell)
+{
+    return !shell->options->keep_going || shell->status == EXIT_OUTPUT ||
+           shell->status == EXIT_INTERRUPTED;
+}
+
 bool run_text(Shell *shell, Str text, const char *name)
 {
     Place place = place_of(name, text);
     while (text.bytes > 0 && !shell->quit) {
-        size_t end, begin = command_skip(text);
-        Str command;
         bool good;
-        place_advance(&place, text.data + begin);
-        if (command_find(text, &command, &end)) {
-            good = command_run(shell, command, name, place.line);
-        } else {
-            contextql_is_complete(text.data, text.bytes, &end);
-            good =
-                begin >= end || run_statement(shell, (Str){text.data + begin, end - begin}, &place);
-        }
-        if (!good && (!shell->options->keep_going || shell->status == EXIT_OUTPUT ||
-                      shell->status == EXIT_INTERRUPTED))
-            return false;
-        text.data += end;
-        text.bytes -= end;
-        if (place.text.data + place.offset < text.data) place_advance(&place, text.data);
+        size_t bytes = run_piece(shell, text, true, &place, &good);
+        if (!good && must_stop(shell)) return false;
+        text.data += bytes;
+        text.bytes -= bytes;
     }
     return true;
-}
-
-static bool read_all(FILE *file, Buffer *out)
-{
-    char chunk[1 << 16];
-    size_t bytes;
-    while ((bytes = fread(chunk, 1, sizeof chunk, file)) > 0)
-        buffer_append(out, chunk, bytes);
-    return ferror(file) == 0;
 }
 
 /* A first line for the system, `#!/usr/bin/env contextql`, is none for us. */
@@ -247,17 +267,74 @@ static bool cannot_read(Shell *shell, const char *path)
     return shell->status = interrupted ? EXIT_INTERRUPTED : EXIT_USAGE, false;
 }
 
+/* A file that is read piece by piece, so that a statement of a pipe is answered when it is whole and
+ * a long file needs no more memory than its longest statement. */
+typedef struct Stream {
+    int file;
+    bool ended;
+    Buffer text; /* from the beginning of the line that comes next */
+    size_t at;   /* what comes next */
+    Place place;
+} Stream;
+
+/* Forgets the lines before and reads on; false: that failed. */
+static bool stream_read(Stream *stream)
+{
+    enum { READ_BYTES = 1 << 16 };
+    size_t gone =
+        stream->text.bytes == 0 ? 0 : (size_t)(stream->place.text.data - stream->text.data);
+    if (gone > 0) memmove(stream->text.data, stream->text.data + gone, stream->text.bytes - gone);
+    stream->text.bytes -= gone;
+    stream->at -= gone;
+    char *room = buffer_reserve(&stream->text, READ_BYTES);
+    ssize_t bytes = read(stream->file, room, READ_BYTES);
+    if (bytes > 0) stream->text.bytes += (size_t)bytes;
+    stream->ended = bytes == 0;
+    stream->place.text = buffer_view(&stream->text);
+    return bytes >= 0;
+}
+
+/* Could what was read since `from` end a statement or a command? Asked so that a long statement is
+ * not looked at again and again. */
+static bool could_end(const Stream *stream, size_t from)
+{
+    Str text = buffer_view(&stream->text);
+    return stream->ended || memchr(text.data + from, ';', text.bytes - from) != NULL ||
+           memchr(text.data + from, '\n', text.bytes - from) != NULL;
+}
+
+static bool run_stream(Shell *shell, int file, const char *name)
+{
+    Stream stream = {.file = file, .place = place_of(name, STR(""))};
+    bool good = true;
+    size_t bytes = 0, known = 0; /* bytes in which nothing ends */
+    while (good && !shell->quit && (!stream.ended || stream.at < stream.text.bytes)) {
+        if (bytes == 0) {
+            known = stream.text.bytes - stream.at;
+            bool first = stream.text.bytes == 0;
+            good = stream_read(&stream) || cannot_read(shell, name);
+            if (first) blank_mark(&stream.text);
+            if (!good || !could_end(&stream, stream.at + known)) continue;
+        }
+        Str rest = {stream.text.data + stream.at, stream.text.bytes - stream.at};
+        if (rest.bytes == 0)
+            bytes = 0;
+        else
+            bytes = run_piece(shell, rest, stream.ended, &stream.place, &good);
+        stream.at += bytes;
+        good = good || !must_stop(shell);
+    }
+    buffer_free(&stream.text);
+    return good;
+}
+
 bool run_file(Shell *shell, const char *path)
 {
     bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "rb");
-    Buffer text = {0};
-    if (file == NULL) return cannot_read(shell, path);
-    bool good = read_all(file, &text) || cannot_read(shell, standard ? "standard input" : path);
-    if (!standard) fclose(file);
-    blank_mark(&text);
-    good = good && run_text(shell, buffer_view(&text), standard ? "<stdin>" : path);
-    buffer_free(&text);
+    int file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return cannot_read(shell, path);
+    bool good = run_stream(shell, file, standard ? "<stdin>" : path);
+    if (!standard) close(file);
     return good;
 }
 

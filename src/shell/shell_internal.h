@@ -21,8 +21,9 @@ typedef struct Shell {
     Output output;      /* of results: stdout, or the file of -o and :output */
     Report report;
     bool interactive;
-    bool timer; /* :timer on */
-    bool quit;  /* :quit was said */
+    bool timer;  /* :timer on */
+    bool echoed; /* --echo: a statement was written before */
+    bool quit;   /* :quit was said */
     int read_depth;
     int status;
     const Clock *clock;
