@@ -73,21 +73,29 @@ bool progress_is_load(Str statement)
     }
 }
 
-static void print_count(Buffer *out, uint64_t count, const char *what)
-{
-    if (count == 0) return;
-    if (out->bytes > 0) buffer_text(out, ", ");
-    buffer_printf(out, "%llu %s%s", (unsigned long long)count, what, count == 1 ? "" : "s");
-}
-
 void progress_print_made(Buffer *out, const contextql_stats *stats)
 {
-    uint64_t nodes = stats->nodes_created, edges = stats->relationships_created;
+    const struct {
+        uint64_t count;
+        const char *one, *many;
+    } made[] = {{stats->nodes_created, "node", "nodes"},
+                {stats->relationships_created, "edge", "edges"},
+                {stats->rows_matched, "matched", "matched"}};
     double seconds = (double)stats->elapsed_ns / 1e9;
-    if (nodes + edges == 0) return;
-    print_count(out, nodes, "node");
-    print_count(out, edges, "edge");
+    const char *separator = "";
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        if (made[i].count == 0) continue;
+        buffer_printf(out, "%s%llu %s", separator, (unsigned long long)made[i].count,
+                      made[i].count == 1 ? made[i].one : made[i].many);
+        separator = ", ";
+    }
+    if (separator[0] == '\0') return;
     buffer_printf(out, " in %.3g s", seconds);
-    if (seconds > 0) buffer_printf(out, " (%.0f/s)", (double)(nodes + edges) / seconds);
-    buffer_char(out, '\n');
+    separator = " (";
+    for (size_t i = 0; seconds > 0 && i < sizeof made / sizeof *made; i++) {
+        if (made[i].count == 0) continue;
+        buffer_printf(out, "%s%.0f %s/s", separator, (double)made[i].count / seconds, made[i].many);
+        separator = ", ";
+    }
+    buffer_text(out, seconds > 0 ? ")\n" : "\n");
 }

@@ -24,6 +24,6 @@ void progress_end(Progress *progress);
 void progress_print(Buffer *out, double done, double seconds);
 /* Does the statement load a file: does it begin with COPY or LOAD? */
 bool progress_is_load(Str statement);
-/* "3 nodes, 2 edges in 0.5 s (10/s)" and a line end; nothing if nothing was made. */
+/* "3 nodes, 2 edges in 0.5 s (6 nodes/s, 4 edges/s)" and a line end; nothing if nothing was made. */
 void progress_print_made(Buffer *out, const contextql_stats *stats);
 #endif

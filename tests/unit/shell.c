@@ -225,7 +225,7 @@ static void bars(void)
     EXPECT(ftell(file) == drawn + 4);
     fclose(file);
     progress_print_made(&text, &stats);
-    EXPECT(str_equal(buffer_view(&text), STR("3 nodes, 1 edge in 0.5 s (8/s)\n")));
+    EXPECT(str_equal(buffer_view(&text), STR("3 nodes, 1 edge in 0.5 s (6 nodes/s, 2 edges/s)\n")));
     buffer_free(&text);
     EXPECT(progress_is_load(STR("// c\nload FROM 'x'")) && progress_is_load(STR("COPY :N")));
     EXPECT(!progress_is_load(STR("EXPLAIN COPY")) && !progress_is_load(STR("")));
