@@ -78,6 +78,11 @@ const uint32_t *graph_node_labels(const GraphView *view, uint64_t node, uint32_t
  * node of the rarest label. */
 uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count,
                     uint64_t *cursor, uint64_t *ids, uint32_t max);
+/* The same nodes as bits, for those from block * GRAPH_BLOCK_ROWS on. false: none. */
+enum { GRAPH_BLOCK_WORDS = GRAPH_BLOCK_ROWS / 64 };
+bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                      uint64_t block, uint64_t bits[GRAPH_BLOCK_WORDS]);
+uint64_t graph_block_count(const GraphView *view); /* blocks of nodes there are */
 
 /* ---- properties ---- */
 /* `kind` is VALUE_NODE or VALUE_RELATIONSHIP. `out` becomes a typed column of `count` rows in
@@ -87,7 +92,30 @@ void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const
 /* A vector is lent as it lies, until somebody writes it; the others copy it into their arena. */
 Value graph_property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key);
 Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena);
-/* How many columns (keys) there are, for walking over all. */
+
+/* Vectors of a node property where they lie: row i of the block at rows + i * stride, padded with
+ * zeros, if bit i of `present` is set. */
+typedef struct GraphVectors {
+    const float *rows, *factors; /* factors: 1 / |row|, 0 for none */
+    const uint64_t *present;     /* GRAPH_BLOCK_WORDS words; rows beyond `count` are not there */
+    size_t count, stride;
+    uint32_t dimensions;
+    const void *block;
+} GraphVectors;
+typedef enum GraphVectorsKind {
+    GRAPH_VECTORS_NONE,  /* no row of the block has a value */
+    GRAPH_VECTORS_LENT,  /* in *out */
+    GRAPH_VECTORS_NEWER, /* in *out, but some are newer than the view: ask one by one */
+    GRAPH_VECTORS_VALUES /* other kinds of values: ask one by one */
+} GraphVectorsKind;
+GraphVectorsKind graph_vectors(const GraphView *view, uint32_t key, uint64_t block,
+                               GraphVectors *out);
+/* After the rows were used: were they what the view shows? Else what was made of them is void. */
+bool graph_vectors_held(const GraphView *view, const GraphVectors *vectors);
+/* Names the vectors of a property as they are: the same pair again means the same vectors. false: a
+ * writer is at them just now, or there are none. *column tells columns of living graphs apart. */
+bool graph_vectors_version(const GraphView *view, uint32_t key, uint64_t *column,
+                           uint64_t *generation);
 
 /* ---- relationships ---- */
 typedef enum GraphDirection { GRAPH_OUT, GRAPH_IN, GRAPH_BOTH } GraphDirection;

@@ -47,6 +47,7 @@ void directory_free(Graph *graph, Directory *directory, void (*release)(Graph *g
 /* ---- rows: who sees them ---- */
 typedef struct RowBlock {
     uint64_t created[GRAPH_BLOCK_ROWS];
+    _Atomic uint64_t created_max; /* no row of this block is newer */
     uint64_t *_Atomic
         deleted; /* NULL: nothing in this block was deleted; else a version a row, 0 = alive */
 } RowBlock;
@@ -98,6 +99,9 @@ typedef struct ColumnBlock {
 typedef struct PropertyColumn {
     Directory blocks;
     Arena *heap; /* text and elements; only grows */
+    /* Counts writes of vectors: odd while one is under way, so that whoever copied the column knows
+     * whether the copy is whole and still the column. */
+    _Atomic uint64_t generation;
 } PropertyColumn;
 Value column_block_value(const ColumnBlock *block, uint32_t i); /* null where there is none */
 Str column_block_text(const ColumnBlock *block,
@@ -115,6 +119,9 @@ static inline bool column_plain_integer(const PropertyColumn *column, uint64_t r
     atomic_thread_fence(memory_order_acquire); /* the chain is looked at after the value: table.c */
     return there && atomic_load_explicit(&block->old, memory_order_relaxed) == NULL;
 }
+/* Has every row of the block, for a reader at `version`, the value that stands in it? Asked again
+ * after the values were used: a writer may have begun meanwhile. */
+bool column_block_steady(const ColumnBlock *block, uint64_t version);
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                       uint64_t mask, uint64_t version, Arena *arena, Column *out);
 /* Stores in place; what was there goes to the version chain when `keep`. Gives it (valid until the
@@ -205,6 +212,9 @@ typedef struct Label {
     Directory blocks; /* bitmaps of GRAPH_BLOCK_ROWS bits: who had the label at any time; checked
                          against the shape */
     _Atomic uint64_t live;
+    /* Some node got the label later than it was made, or lost it: then a bit may lie for one view
+     * or another. Never taken back; a segment's bits are exact again. */
+    atomic_bool loose;
 } Label;
 
 /* ---- index ---- */

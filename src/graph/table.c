@@ -111,7 +111,9 @@ static RowBlock *row_block(Graph *graph, Rows *rows, uint64_t row)
 uint64_t rows_create(Graph *graph, Rows *rows, uint64_t version)
 {
     uint64_t row = atomic_load_explicit(&rows->count, memory_order_relaxed);
-    row_block(graph, rows, row)->created[row % GRAPH_BLOCK_ROWS] = version;
+    RowBlock *block = row_block(graph, rows, row);
+    block->created[row % GRAPH_BLOCK_ROWS] = version;
+    atomic_store_explicit(&block->created_max, version, memory_order_relaxed);
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
     atomic_store_explicit(&rows->count, row + 1, memory_order_release);
     atomic_fetch_add_explicit(&rows->live, 1, memory_order_relaxed);
@@ -127,6 +129,7 @@ uint64_t rows_create_many(Graph *graph, Rows *rows, uint32_t count, uint64_t ver
         if (end > GRAPH_BLOCK_ROWS) end = GRAPH_BLOCK_ROWS;
         for (uint64_t i = begin; i < end; i++)
             block->created[i] = version;
+        atomic_store_explicit(&block->created_max, version, memory_order_relaxed);
         row += end - begin;
     }
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
@@ -277,6 +280,14 @@ static const OldValue *older(const ColumnBlock *block, uint32_t i, uint64_t vers
          old != NULL && old->version > version; old = old->next)
         if (old->row == i) found = old;
     return found;
+}
+
+/* The chain has its newest entry in front. */
+bool column_block_steady(const ColumnBlock *block, uint64_t version)
+{
+    atomic_thread_fence(memory_order_acquire);
+    const OldValue *old = atomic_load_explicit(&block->old, memory_order_acquire);
+    return old == NULL || old->version <= version;
 }
 
 static Value copied_vector(Arena *arena, Value value)
@@ -525,8 +536,8 @@ static void chain_push(Graph *graph, PropertyColumn *column, ColumnBlock *block,
     atomic_thread_fence(memory_order_release);
 }
 
-Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
-                   uint64_t version, bool keep)
+static Value write_value(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
+                         uint64_t version, bool keep)
 {
     ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     uint32_t i = row % GRAPH_BLOCK_ROWS;
@@ -548,6 +559,20 @@ Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value val
                 block->type == COLUMN_ANY && value.kind == VALUE_VECTOR
                     ? value_copy(column->heap, value)
                     : owned(column, value));
+    return before;
+}
+
+Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
+                   uint64_t version, bool keep)
+{
+    const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+    bool vectors = value.kind == VALUE_VECTOR || (block != NULL && block->type == COLUMN_VECTOR);
+    if (!vectors) return write_value(graph, column, row, value, version, keep);
+    uint64_t generation = atomic_load_explicit(&column->generation, memory_order_relaxed);
+    atomic_store_explicit(&column->generation, generation + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    Value before = write_value(graph, column, row, value, version, keep);
+    atomic_store_explicit(&column->generation, generation + 2, memory_order_release);
     return before;
 }
 

@@ -10,6 +10,7 @@
 
 #include "graph/graph_internal.h"
 #include <assert.h>
+#include <math.h>
 
 /* ---- begin and end ---- */
 
@@ -193,10 +194,27 @@ static const Shape *shape_at(const Graph *graph, Value id)
     return id.kind == VALUE_NULL ? NULL : directory_get(&graph->shapes, (size_t)id.as.integer);
 }
 
+/* Labels of `one` that `other` has not: their bits say less than the shape from now on. Told before
+ * a bit is set, so that nobody sees the bit alone. */
+static void loosen(Graph *graph, const Shape *one, const Shape *other)
+{
+    for (uint32_t i = 0; one != NULL && i < one->count; i++) {
+        if (shape_has(other, one->labels[i])) continue;
+        Label *label = directory_get(&graph->labels, one->labels[i]);
+        atomic_store_explicit(&label->loose, true, memory_order_release);
+    }
+}
+
 static void set_shape(GraphWriter *writer, uint64_t node, uint32_t shape, bool keep)
 {
     Graph *graph = writer->graph;
     Value after = value_integer(shape);
+    if (keep) {
+        const Shape *old = graph_shape(graph, node, writer->version),
+                    *new = directory_get(&graph->shapes, shape);
+        loosen(graph, old, new);
+        loosen(graph, new, old);
+    }
     Value before = column_write(graph, &graph->shapes_of, node, after, writer->version, keep);
     const Shape *new_shape = shape_at(graph, after);
     count_labels(graph, shape_at(graph, before), false);
@@ -352,6 +370,7 @@ static Value as_indexed(GraphWriter *writer, uint64_t node, uint32_t key, Value 
         for (uint32_t j = 0; j < value.aux; j++) {
             if (!value_is_number(value.as.items[j])) return value;
             components[j] = (float)value_as_double(value.as.items[j]);
+            if (!isfinite(components[j])) return value; /* was there before the index */
         }
         return value_vector(components, value.aux);
     }
@@ -515,6 +534,8 @@ static void undo_shape(GraphWriter *writer, const Change *change)
     Graph *graph = writer->graph;
     count_labels(graph, shape_at(graph, change->after), false);
     count_labels(graph, shape_at(graph, change->before), true);
+    /* The bits stay; the row may be given out again, to a node of other labels. */
+    loosen(graph, shape_at(graph, change->after), shape_at(graph, change->before));
     column_write(graph, &graph->shapes_of, change->id, change->before, writer->version, false);
 }
 

@@ -1,0 +1,233 @@
+/*
+ * scan.c - nodes by label and vectors by block, as a scan over all of them wants it.
+ *
+ * A scan walks words of 64 nodes. Who has a label is a bit (Label.blocks); whether the bit may be
+ * believed, and whether all nodes of a block are visible, is decided once a block, so that in the
+ * usual block a word is one AND. Only where nodes are newer than the view, were deleted, or changed
+ * their labels are they looked at one by one.
+ *
+ * Vectors of a block of one dimension are lent where they lie, with what the kernels want beside
+ * them. They may be read beside a writer: who has used them asks graph_vectors_held, and if a writer
+ * has begun to replace some, takes the values one by one instead, which finds the old ones.
+ */
+#include "config.h"
+
+#include "graph/graph_internal.h"
+#include <assert.h>
+
+enum { SCAN_LABELS = 4 }; /* bitmaps looked at; of further labels the nodes are asked */
+
+typedef struct ScanBlock {
+    uint64_t begin, count; /* nodes of the block: [begin, count) at most */
+    const uint64_t *bits[SCAN_LABELS];
+    uint32_t bits_count;
+    const RowBlock *rows; /* NULL: a segment's, all of one age */
+    const uint64_t *dead; /* of the segment; NULL: none */
+    const uint64_t *deleted;
+    bool check_rows, check_labels;
+} ScanBlock;
+
+static void scan_rows(const GraphView *view, uint64_t number, ScanBlock *out)
+{
+    const Rows *rows = &view->graph->nodes.rows;
+    out->rows = directory_get(&rows->blocks, number);
+    out->dead = out->rows == NULL ? rows->dead : NULL;
+    out->deleted = NULL;
+    out->check_rows = false;
+    if (out->rows == NULL) return;
+    out->deleted = atomic_load_explicit(&out->rows->deleted, memory_order_acquire);
+    out->check_rows =
+        out->deleted != NULL ||
+        atomic_load_explicit(&out->rows->created_max, memory_order_relaxed) > view->version;
+}
+
+/* false: no node of the block has all labels. */
+static bool scan_block(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                       uint64_t number, ScanBlock *out)
+{
+    const Graph *graph = view->graph;
+    uint64_t count = atomic_load_explicit(&graph->nodes.rows.count, memory_order_acquire);
+    *out = (ScanBlock){.begin = number * GRAPH_BLOCK_ROWS, .count = count};
+    if (out->begin >= count) return false;
+    out->check_labels = label_count > SCAN_LABELS;
+    for (uint32_t i = 0; i < label_count; i++) {
+        if (labels[i] == GRAPH_NAME_UNKNOWN) return false;
+        const Label *label = directory_get(&graph->labels, labels[i]);
+        const uint64_t *bits = label == NULL ? NULL : directory_get(&label->blocks, number);
+        if (bits == NULL) return false;
+        if (out->bits_count < SCAN_LABELS) out->bits[out->bits_count++] = bits;
+    }
+    scan_rows(view, number, out);
+    return true;
+}
+
+static bool is_visible(const ScanBlock *block, uint32_t i, uint64_t version)
+{
+    if (block->rows->created[i] > version) return false;
+    if (block->deleted == NULL) return true;
+    uint64_t when = __atomic_load_n(&block->deleted[i], __ATOMIC_RELAXED);
+    return when == 0 || when > version;
+}
+
+/* Labels asked of many nodes: most have the set of the one before. */
+typedef struct LabelTest {
+    const GraphView *view;
+    const uint32_t *labels;
+    uint32_t count;
+    int64_t set; /* the last looked at, -1: none */
+    bool has;
+} LabelTest;
+
+static bool shape_has_all(const Shape *shape, const LabelTest *test)
+{
+    for (uint32_t i = 0; i < test->count; i++)
+        if (!shape_has(shape, test->labels[i])) return false;
+    return true;
+}
+
+static bool has_all(LabelTest *test, uint64_t node)
+{
+    const Graph *graph = test->view->graph;
+    int64_t set;
+    if (!column_plain_integer(&graph->shapes_of, node, &set))
+        return shape_has_all(graph_shape(graph, node, test->view->version), test);
+    if (set != test->set)
+        test->has = shape_has_all(directory_get(&graph->shapes, (size_t)set), test);
+    test->set = set;
+    return test->has;
+}
+
+void graph_nodes_have_label(const GraphView *view, const uint64_t *ids, uint32_t count,
+                            uint32_t label, uint8_t *out)
+{
+    LabelTest test = {view, &label, 1, -1, false};
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = has_all(&test, ids[i]);
+}
+
+/* After the bits were read: one that was set late or in vain told so before (writer.c). */
+static bool bits_lie(const GraphView *view, const uint32_t *labels, uint32_t label_count)
+{
+    for (uint32_t i = 0; i < label_count; i++) {
+        const Label *label = directory_get(&view->graph->labels, labels[i]);
+        if (atomic_load_explicit(&label->loose, memory_order_acquire)) return true;
+    }
+    return false;
+}
+
+/* The nodes of one word, without those below `from` (a node of the block). */
+static uint64_t scan_word(LabelTest *test, const ScanBlock *block, uint64_t from)
+{
+    uint64_t first = from / 64 * 64, bits = UINT64_MAX << from % 64;
+    uint32_t word = (uint32_t)((first - block->begin) / 64);
+    for (uint32_t i = 0; i < block->bits_count; i++)
+        bits &= __atomic_load_n(&block->bits[i][word], __ATOMIC_ACQUIRE);
+    if (first + 64 > block->count) bits &= (UINT64_C(1) << (block->count - first)) - 1;
+    if (block->dead != NULL) bits &= ~block->dead[first / 64];
+    if (bits == 0) return 0;
+    bool check_labels = block->check_labels || bits_lie(test->view, test->labels, test->count);
+    if (!block->check_rows && !check_labels) return bits;
+    for (uint64_t left = bits; left != 0; left &= left - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(left);
+        bool good = (!block->check_rows || is_visible(block, word * 64 + i, test->view->version)) &&
+                    (!check_labels || has_all(test, first + i));
+        if (!good) bits &= ~(UINT64_C(1) << i);
+    }
+    return bits;
+}
+
+/* Writes the nodes of `bits`, at most `max`; *bits keeps the rest. */
+static uint32_t take_word(uint64_t *bits, uint64_t first, uint64_t *ids, uint32_t max)
+{
+    uint32_t found = 0;
+    if (*bits == UINT64_MAX && max >= 64) {
+        for (; found < 64; found++)
+            ids[found] = first + found;
+        *bits = 0;
+    }
+    for (; *bits != 0 && found < max; *bits &= *bits - 1)
+        ids[found++] = first + (uint64_t)__builtin_ctzll(*bits);
+    return found;
+}
+
+uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                    uint64_t *cursor, uint64_t *ids, uint32_t max)
+{
+    uint64_t count = atomic_load_explicit(&view->graph->nodes.rows.count, memory_order_acquire);
+    LabelTest test = {view, labels, label_count, -1, false};
+    uint32_t found = 0;
+    ScanBlock block;
+    while (*cursor < count && found < max) {
+        uint64_t number = *cursor / GRAPH_BLOCK_ROWS, end = (number + 1) * GRAPH_BLOCK_ROWS;
+        if (!scan_block(view, labels, label_count, number, &block)) {
+            *cursor = end;
+            continue;
+        }
+        if (end > block.count) end = block.count;
+        while (*cursor < end && found < max) {
+            uint64_t bits = scan_word(&test, &block, *cursor), first = *cursor / 64 * 64;
+            found += take_word(&bits, first, ids + found, max - found);
+            *cursor = bits == 0 ? first + 64 : first + (uint64_t)__builtin_ctzll(bits);
+        }
+    }
+    return found;
+}
+
+bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                      uint64_t number, uint64_t bits[GRAPH_BLOCK_WORDS])
+{
+    LabelTest test = {view, labels, label_count, -1, false};
+    ScanBlock block;
+    uint64_t any = 0;
+    if (!scan_block(view, labels, label_count, number, &block)) return false;
+    for (uint32_t word = 0; word < GRAPH_BLOCK_WORDS; word++) {
+        uint64_t from = block.begin + word * UINT64_C(64);
+        bits[word] = from >= block.count ? 0 : scan_word(&test, &block, from);
+        any |= bits[word];
+    }
+    return any != 0;
+}
+
+uint64_t graph_block_count(const GraphView *view)
+{
+    uint64_t count = atomic_load_explicit(&view->graph->nodes.rows.count, memory_order_acquire);
+    return (count + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
+}
+
+/* ---- vectors ---- */
+
+/* A segment's block has as many rows as were there, its factors right behind them. */
+static size_t rows_lent(const ColumnBlock *block)
+{
+    if (!block->mapped || block->stride == 0) return GRAPH_BLOCK_ROWS;
+    return (size_t)(block->factors - block->vectors) / block->stride;
+}
+
+GraphVectorsKind graph_vectors(const GraphView *view, uint32_t key, uint64_t number,
+                               GraphVectors *out)
+{
+    const PropertyColumn *column =
+        key == GRAPH_NAME_UNKNOWN ? NULL : table_column(&view->graph->nodes, key);
+    const ColumnBlock *block = column == NULL ? NULL : directory_get(&column->blocks, number);
+    if (block == NULL) return GRAPH_VECTORS_NONE;
+    if (block->type != COLUMN_VECTOR) return GRAPH_VECTORS_VALUES;
+    *out = (GraphVectors){block->vectors, block->factors,    block->present, rows_lent(block),
+                          block->stride,  block->dimensions, block};
+    return column_block_steady(block, view->version) ? GRAPH_VECTORS_LENT : GRAPH_VECTORS_NEWER;
+}
+
+bool graph_vectors_held(const GraphView *view, const GraphVectors *vectors)
+{
+    return column_block_steady(vectors->block, view->version);
+}
+
+bool graph_vectors_version(const GraphView *view, uint32_t key, uint64_t *column,
+                           uint64_t *generation)
+{
+    const PropertyColumn *found =
+        key == GRAPH_NAME_UNKNOWN ? NULL : table_column(&view->graph->nodes, key);
+    if (found == NULL) return false;
+    *generation = atomic_load_explicit(&found->generation, memory_order_acquire);
+    *column = (uint64_t)(uintptr_t)found;
+    return *generation % 2 == 0;
+}
