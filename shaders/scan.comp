@@ -76,6 +76,8 @@ void main()
             factor = Floats(arguments.factors).at[row];
             precise float scaled = result * factor;
             result = scaled * arguments.query_factor;
+            if (result > 1.0) result = 1.0; /* what rounding may say; NaN stays */
+            if (result < -1.0) result = -1.0;
         }
         if (lane == 0u && first + group < to && takes_part(row, factor))
             select_push(key_of(result, arguments.first_row + row));

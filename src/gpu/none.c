@@ -11,7 +11,7 @@ Error *gpu_open(const GpuOptions *options, Gpu **out)
 {
     (void)options, (void)out;
     return error_hint(error_new(ERROR_GPU, "this program was built without Vulkan"),
-                      "build it with libvulkan-dev and glslang-tools, or SET gpu = 'off'");
+                      "build it with libvulkan-dev and glslang-tools, or set gpu to off");
 }
 
 void gpu_close(Gpu *gpu)

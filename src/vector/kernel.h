@@ -10,7 +10,8 @@
  *
  *   dot      sum of row * query
  *   l2       -(squared distance): higher is nearer, like everything else
- *   cosine   (dot * row factor) * query factor, in this order; a factor is 1 / |row|
+ *   cosine   (dot * row factor) * query factor, in this order, but at most 1 and at least -1;
+ *            a factor is 1 / |row|
  */
 #ifndef VECTOR_KERNEL_H
 #define VECTOR_KERNEL_H

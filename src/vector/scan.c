@@ -3,15 +3,15 @@
  *
  * Bound by memory: a row of 48 floats is 256 bytes, which take longer to arrive than the 16
  * multiplications and additions of the widest kernel. So everything else stays in the first-level
- * cache: a piece of rows is scored into an array of floats, then the scores are compared with the
- * floor of the collector, which nearly all fail. Keys are built and heaps touched only for the
- * rest.
+ * cache: a piece of rows is scored into an array of floats (1 KiB), then the scores are compared
+ * with the floor of the collector, which nearly all fail. Keys are built and heaps touched only for
+ * the rest.
  *
  * A block with a bitmap is scanned word by word: a full word like a block without one, an empty
  * word not at all, others through pointers to the rows that take part. Rows left out are not even
  * read.
  *
- * Not here: which device scans (search.c), what a score means to a user (l2 is shown as a nearness
+ * Not here: which device scans (device.c), what a score means to a user (l2 is shown as a nearness
  * by execution).
  */
 #include "config.h"
@@ -20,9 +20,9 @@
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
-/* Scores of a piece: 1 KiB, out of the way of rows in a cache of 32. */
-enum { PIECE_ROWS = 256, WORD_ROWS = 64 };
+enum { WORD_ROWS = 64 };
 
 void vector_query_init(VectorQuery *out, const VectorKernel *kernel, VectorMetric metric,
                        const float *query, size_t stride)
@@ -32,35 +32,92 @@ void vector_query_init(VectorQuery *out, const VectorKernel *kernel, VectorMetri
                          metric == VECTOR_COSINE ? vector_factor(kernel, query, stride) : 1.0f};
 }
 
-/* Offers scores[i] for the id ids[i], or first_id + i where there are no ids. */
-static void offer(const VectorQuery *query, const float *scores, const float *factors, size_t count,
-                  uint64_t first_id, const uint8_t *positions, TopK *top)
+/* A cosine is at most 1; rounding may say otherwise. NaN stays. */
+static inline float clamped(float cosine)
 {
-    float floor = topk_floor(top);
-    for (size_t i = 0; i < count; i++) {
-        size_t row = positions != NULL ? positions[i] : i;
-        float score = scores[i];
-        if (query->metric == VECTOR_COSINE) score = (score * factors[row]) * query->factor;
-        if (score < floor) continue;
-        if (query->metric == VECTOR_COSINE && factors[row] == 0) continue;
-        topk_offer(top, score, first_id + row);
-        floor = topk_floor(top);
+    return cosine > 1.0f ? 1.0f : cosine < -1.0f ? -1.0f : cosine;
+}
+
+typedef float Floats __attribute__((vector_size(16)));
+typedef int32_t Truths __attribute__((vector_size(16)));
+enum { GROUP_ROWS = 4 * sizeof(Floats) / sizeof(float) };
+
+/* Is there anything but scores below the floor among the next GROUP_ROWS? NaN is. A row that has no
+ * score may say yes. */
+static inline bool worth_a_look(const float *raw, const float *factors, float query_factor,
+                                float floor)
+{
+    Truths below = {-1, -1, -1, -1};
+    for (size_t i = 0; i < GROUP_ROWS; i += sizeof(Floats) / sizeof(float)) {
+        Floats score, factor;
+        memcpy(&score, raw + i, sizeof score);
+        if (factors != NULL) {
+            memcpy(&factor, factors + i, sizeof factor);
+            score = (score * factor) * query_factor;
+        }
+        below &= score < floor;
     }
+    return (below[0] & below[1] & below[2] & below[3]) == 0;
+}
+
+/* Raw scores become scores; those that count are kept. A floor is itself clamped, so comparing
+ * before clamping keeps the same rows. */
+static void pick(const VectorQuery *query, const float *raw, const float *factors, size_t count,
+                 float floor, VectorPick *out)
+{
+    bool cosine = query->metric == VECTOR_COSINE;
+    size_t kept = 0;
+    if (!cosine) factors = NULL;
+    for (size_t i = 0; i < count;) {
+        size_t end = i + GROUP_ROWS <= count ? i + GROUP_ROWS : count;
+        bool look = end - i < GROUP_ROWS ||
+                    worth_a_look(raw + i, cosine ? factors + i : NULL, query->factor, floor);
+        for (; look && i < end; i++) {
+            float score = cosine ? (raw[i] * factors[i]) * query->factor : raw[i];
+            if (score < floor || (cosine && factors[i] == 0)) continue;
+            out->at[kept] = (uint16_t)i;
+            out->scores[kept++] = cosine ? clamped(score) : score;
+        }
+        i = end;
+    }
+    out->count = kept;
+}
+
+void vector_pick_rows(const VectorKernel *kernel, const VectorQuery *query, const float *rows,
+                      const float *factors, size_t count, float floor, VectorPick *out)
+{
+    float raw[VECTOR_PIECE_ROWS];
+    assert(count <= VECTOR_PIECE_ROWS);
+    if (query->metric == VECTOR_L2)
+        kernel->l2_rows(rows, count, query->stride, query->query, raw);
+    else
+        kernel->dot_rows(rows, count, query->stride, query->query, raw);
+    pick(query, raw, factors, count, floor, out);
+}
+
+void vector_pick_pointers(const VectorKernel *kernel, const VectorQuery *query,
+                          const float *const *rows, const float *factors, size_t count, float floor,
+                          VectorPick *out)
+{
+    float raw[VECTOR_PIECE_ROWS];
+    assert(count <= VECTOR_PIECE_ROWS);
+    if (query->metric == VECTOR_L2)
+        kernel->l2_pointers(rows, count, query->stride, query->query, raw);
+    else
+        kernel->dot_pointers(rows, count, query->stride, query->query, raw);
+    pick(query, raw, factors, count, floor, out);
 }
 
 static void scan_rows(const VectorKernel *kernel, const VectorQuery *query, const float *rows,
                       const float *factors, size_t count, uint64_t first_id, TopK *top)
 {
-    float scores[PIECE_ROWS];
-    for (size_t from = 0; from < count; from += PIECE_ROWS) {
-        size_t piece = count - from < PIECE_ROWS ? count - from : PIECE_ROWS;
-        const float *at = rows + from * query->stride;
-        if (query->metric == VECTOR_L2)
-            kernel->l2_rows(at, piece, query->stride, query->query, scores);
-        else
-            kernel->dot_rows(at, piece, query->stride, query->query, scores);
-        offer(query, scores, factors == NULL ? NULL : factors + from, piece, first_id + from, NULL,
-              top);
+    VectorPick found;
+    for (size_t from = 0; from < count; from += VECTOR_PIECE_ROWS) {
+        size_t piece = count - from < VECTOR_PIECE_ROWS ? count - from : VECTOR_PIECE_ROWS;
+        vector_pick_rows(kernel, query, rows + from * query->stride,
+                         factors == NULL ? NULL : factors + from, piece, topk_floor(top), &found);
+        for (size_t i = 0; i < found.count; i++)
+            topk_offer(top, found.scores[i], first_id + from + found.at[i]);
     }
 }
 
@@ -69,19 +126,19 @@ static void scan_bits(const VectorKernel *kernel, const VectorQuery *query, cons
                       const float *factors, uint64_t bits, uint64_t first_id, TopK *top)
 {
     const float *pointers[WORD_ROWS];
-    float scores[WORD_ROWS];
+    float own[WORD_ROWS];
     uint8_t positions[WORD_ROWS];
     size_t count = 0;
+    VectorPick found;
     for (; bits != 0; bits &= bits - 1) {
-        positions[count] = (uint8_t)__builtin_ctzll(bits);
-        pointers[count] = rows + positions[count] * query->stride;
-        count++;
+        size_t row = (size_t)__builtin_ctzll(bits);
+        positions[count] = (uint8_t)row;
+        own[count] = factors == NULL ? 0 : factors[row];
+        pointers[count++] = rows + row * query->stride;
     }
-    if (query->metric == VECTOR_L2)
-        kernel->l2_pointers(pointers, count, query->stride, query->query, scores);
-    else
-        kernel->dot_pointers(pointers, count, query->stride, query->query, scores);
-    offer(query, scores, factors, count, first_id, positions, top);
+    vector_pick_pointers(kernel, query, pointers, own, count, topk_floor(top), &found);
+    for (size_t i = 0; i < found.count; i++)
+        topk_offer(top, found.scores[i], first_id + positions[found.at[i]]);
 }
 
 static void scan_present(const VectorKernel *kernel, const VectorQuery *query,
@@ -122,5 +179,5 @@ float vector_score(const VectorKernel *kernel, const VectorQuery *query, const f
     if (query->metric == VECTOR_L2) return kernel->l2(row, query->query, query->stride);
     float dot = kernel->dot(row, query->query, query->stride);
     if (query->metric == VECTOR_DOT) return dot;
-    return factor == 0 || query->factor == 0 ? NAN : (dot * factor) * query->factor;
+    return factor == 0 || query->factor == 0 ? NAN : clamped((dot * factor) * query->factor);
 }

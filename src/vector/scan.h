@@ -32,6 +32,21 @@ typedef struct VectorBlock {
 void vector_scan(const VectorKernel *kernel, const VectorQuery *query, const VectorBlock *blocks,
                  size_t block_count, TopK *top);
 
+/* What a scan is made of: of a piece of rows those whose score is not below `floor` (and which have
+ * one: under cosine a factor of 0 says no). Rows lie one behind the other, or where the pointers
+ * say; factors[i] belongs to row i and is asked under cosine only. */
+enum { VECTOR_PIECE_ROWS = 256 };
+typedef struct VectorPick {
+    size_t count;
+    uint16_t at[VECTOR_PIECE_ROWS]; /* numbers of rows in the piece, ascending */
+    float scores[VECTOR_PIECE_ROWS];
+} VectorPick;
+void vector_pick_rows(const VectorKernel *kernel, const VectorQuery *query, const float *rows,
+                      const float *factors, size_t count, float floor, VectorPick *out);
+void vector_pick_pointers(const VectorKernel *kernel, const VectorQuery *query,
+                          const float *const *rows, const float *factors, size_t count, float floor,
+                          VectorPick *out);
+
 /* The score of one row, as a scan would compute it. NaN: left out (cosine without a direction). */
 float vector_score(const VectorKernel *kernel, const VectorQuery *query, const float *row,
                    float factor);
