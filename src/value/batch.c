@@ -105,6 +105,7 @@ static uint64_t *validity(Arena *arena, Column *column, uint32_t rows)
 
 void column_set_null(Arena *arena, Column *column, uint32_t position, uint32_t rows)
 {
+    column->ascending = false;
     if (column->type == COLUMN_ANY)
         column->values[position] = value_null();
     else
@@ -129,6 +130,7 @@ static void store(Column *column, uint32_t position, Value value)
 void column_set(Arena *arena, Column *column, uint32_t position, Value value, uint32_t rows)
 {
     assert(!column->constant && column->type != COLUMN_UNSET);
+    column->ascending = false;
     if (value.kind == VALUE_NULL) {
         column_set_null(arena, column, position, rows);
         return;

@@ -33,6 +33,7 @@ typedef enum ColumnType {
 typedef struct Column {
     ColumnType type;
     bool constant;       /* one element stands for every row (index 0 of data and valid) */
+    bool ascending;      /* ids, each greater than the one before; false: unknown */
     uint32_t dimensions; /* COLUMN_VECTOR */
     uint64_t *valid;     /* bit i clear: row i is null; NULL: none is */
     union {
