@@ -231,18 +231,23 @@ CONTEXTQL_API void contextql_return(contextql_call *, const contextql_value *);
 CONTEXTQL_API int contextql_yield_row(contextql_call *, const contextql_value *const *columns);
 CONTEXTQL_API void contextql_return_error(contextql_call *, const char *message);
 
-typedef struct contextql_candidates { /* what a strategy is asked to score */
+typedef struct contextql_candidates { /* what a strategy is asked to score: all of a statement */
     size_t count;
     const uint64_t *node_ids;
-    const float *const *scores; /* scores[source][i], NaN where the source did not find it */
+    const double *const *scores; /* scores[source][i], NaN where the source did not find it */
     size_t sources;
+    char *message; /* room of CONTEXTQL_MESSAGE_MAX bytes where score may say why it fails */
 } contextql_candidates;
-typedef struct contextql_strategy {
+#define CONTEXTQL_MESSAGE_MAX 512
+typedef struct contextql_strategy { /* copied but for `options` */
     const char *name, *summary;
+    /* All three may be NULL but score. `arguments`: the map of USING, or null. What begin gives as
+     * *state (user, if it gives nothing) is given to the others. */
     int (*begin)(void *user, const contextql_value *arguments, void **state);
-    int (*score)(void *state, const contextql_candidates *,
-                 float *out); /* higher is better; called batch by batch */
+    int (*score)(void *state, const contextql_candidates *, double *out); /* higher is better */
     void (*end)(void *state);
+    const char *const *options; /* keys that USING may have, NULL at the end; NULL: any */
+    size_t sources;             /* how many it wants; 0: any number from 1 to 64 */
 } contextql_strategy;
 CONTEXTQL_API int contextql_create_strategy(contextql *, const contextql_strategy *, void *user,
                                             void (*drop)(void *user));

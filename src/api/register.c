@@ -282,18 +282,12 @@ static bool find_procedure(void *state, Str name, const PlanProcedure **out)
     return true;
 }
 
-static bool find_strategy(void *state, Str name)
-{
-    contextql *session = state;
-    return strategy_find(session->strategies, name) != NULL;
-}
-
 void session_environment(contextql *session, PlanEnvironment *out)
 {
     *out = (PlanEnvironment){.state = session,
                              .function = find_function,
                              .procedure = find_procedure,
-                             .strategy = find_strategy,
+                             .strategies = session->strategies,
                              .strict_names = session->settings.strict_names};
 }
 
@@ -305,38 +299,31 @@ typedef struct ProgramStrategy {
     void (*drop)(void *user);
 } ProgramStrategy;
 
-static Error *strategy_failed(const ProgramStrategy *program)
+static Error *strategy_failed(const ProgramStrategy *program, const char *why)
 {
-    return error_new(ERROR_SCRIPT, "the strategy %s failed", program->strategy.name);
+    return error_new(ERROR_SCRIPT, "the strategy %s failed%s%s", program->strategy.name,
+                     why[0] == '\0' ? "" : ": ", why);
 }
 
 static Error *score_by_program(void *user, Value options, const Candidates *candidates, double *out)
 {
     ProgramStrategy *program = user;
+    char message[CONTEXTQL_MESSAGE_MAX] = "";
     Arena *arena = arena_create();
     ValueHome home = {arena, NULL};
-    float *scores = arena_array(arena, float, candidates->count *(candidates->sources + 1) + 1);
-    const float **sources = arena_array(arena, const float *, candidates->sources + 1);
-    for (size_t s = 0; s < candidates->sources; s++) {
-        float *column = scores + s * candidates->count;
-        for (size_t i = 0; i < candidates->count; i++)
-            column[i] = (float)candidates->scores[s][i];
-        sources[s] = column;
-    }
-    float *result = scores + candidates->sources * candidates->count;
-    contextql_candidates shown = {candidates->count, candidates->ids, sources, candidates->sources};
+    contextql_candidates shown = {candidates->count, candidates->ids, candidates->scores,
+                                  candidates->sources, message};
     void *state = program->user;
-    Error *error = NULL;
-    if (program->strategy.begin != NULL &&
-        program->strategy.begin(program->user, value_lend(&home, options), &state) != CONTEXTQL_OK)
-        error = strategy_failed(program);
-    if (error == NULL && program->strategy.score(state, &shown, result) != CONTEXTQL_OK)
-        error = strategy_failed(program);
-    if (program->strategy.end != NULL) program->strategy.end(state);
-    for (size_t i = 0; error == NULL && i < candidates->count; i++)
-        out[i] = (double)result[i];
+    bool good =
+        program->strategy.begin == NULL ||
+        program->strategy.begin(program->user, value_lend(&home, options), &state) == CONTEXTQL_OK;
+    if (good) {
+        good = program->strategy.score(state, &shown, out) == CONTEXTQL_OK;
+        if (program->strategy.end != NULL) program->strategy.end(state);
+    }
+    message[sizeof message - 1] = '\0';
     arena_destroy(arena);
-    return error;
+    return good ? NULL : strategy_failed(program, message);
 }
 
 static void drop_program(void *user)
@@ -348,11 +335,27 @@ static void drop_program(void *user)
 int contextql_create_strategy(contextql *session, const contextql_strategy *strategy, void *user,
                               void (*drop)(void *user))
 {
+    if (strategy->name == NULL || strategy->score == NULL ||
+        strategy->sources > STRATEGY_SOURCES_MAX)
+        return session_fail(session,
+                            error_new(ERROR_MISUSE,
+                                      "a strategy has a name, a score function and at "
+                                      "most %d sources",
+                                      STRATEGY_SOURCES_MAX),
+                            CONTEXTQL_RUNTIME);
     ProgramStrategy *program = arena_new(session->arena, ProgramStrategy);
     *program = (ProgramStrategy){*strategy, user, drop};
     program->strategy.name = arena_copy(session->arena, strategy->name, strlen(strategy->name));
     const char *summary = strategy->summary == NULL ? "" : strategy->summary;
-    strategy_register(session->strategies, (Strategy){program->strategy.name, summary,
-                                                      score_by_program, program, drop_program});
+    size_t sources = strategy->sources;
+    strategy_register(session->strategies,
+                      (Strategy){.name = program->strategy.name,
+                                 .summary = summary,
+                                 .score = score_by_program,
+                                 .user = program,
+                                 .drop = drop_program,
+                                 .options = strategy->options,
+                                 .sources_min = sources == 0 ? 1 : sources,
+                                 .sources_max = sources == 0 ? STRATEGY_SOURCES_MAX : sources});
     return CONTEXTQL_OK;
 }

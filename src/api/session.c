@@ -215,6 +215,9 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
     *known = true;
     if (strcmp(name, "gpu") == 0)
         return one_of(value, gpu) && set_text(settings->gpu, sizeof settings->gpu, value);
+    if (strcmp(name, "gpu_device") == 0)
+        return set_text(settings->gpu_device, sizeof settings->gpu_device, value);
+    if (strcmp(name, "gpu_memory") == 0) return parse_size(value, &settings->gpu_memory);
     if (strcmp(name, "simd") == 0)
         return one_of(value, simd) && set_text(settings->simd, sizeof settings->simd, value);
     if (strcmp(name, "timeout") == 0) return parse_seconds(value, &settings->timeout_ns);
@@ -253,12 +256,15 @@ const char *contextql_get(contextql *session, const char *setting)
 {
     const Settings *s = &session->settings;
     if (strcmp(setting, "gpu") == 0) return s->gpu;
+    if (strcmp(setting, "gpu_device") == 0) return s->gpu_device;
     if (strcmp(setting, "simd") == 0) return s->simd;
     if (strcmp(setting, "directory") == 0) return s->directory;
     if (strcmp(setting, "strict_names") == 0) return s->strict_names ? "true" : "false";
     if (strcmp(setting, "files") == 0) return s->files_allowed ? "true" : "false";
     if (strcmp(setting, "timeout") == 0)
         snprintf(session->shown, sizeof session->shown, "%.9g", (double)s->timeout_ns / 1e9);
+    else if (strcmp(setting, "gpu_memory") == 0)
+        snprintf(session->shown, sizeof session->shown, "%llu", (unsigned long long)s->gpu_memory);
     else if (strcmp(setting, "memory_limit") == 0)
         snprintf(session->shown, sizeof session->shown, "%llu",
                  (unsigned long long)s->memory_bytes_max);

@@ -274,6 +274,9 @@ static void prepare_environment(contextql_statement *statement)
         .files_allowed = session->settings.files_allowed,
         .simd = session->settings.simd,
         .gpu = session->settings.gpu,
+        .gpu_device = session->settings.gpu_device,
+        .gpu_memory = session->settings.gpu_memory,
+        .device = database_device(session->database),
         .memory_bytes_max = session->settings.memory_bytes_max,
     };
 }
@@ -375,9 +378,11 @@ static void explain(contextql_statement *statement)
     const int64_t *elapsed_ns = NULL;
     const uint64_t *actual =
         statement->execution == NULL ? NULL : execution_profile(statement->execution, &elapsed_ns);
-    planner_explain(&text, statement->plan, actual, elapsed_ns);
-    const char *device = statement->execution == NULL ? "" : execution_device(statement->execution);
-    if (device[0] != '\0') buffer_printf(&text, "scores: %s\n", device);
+    const char *const *notes =
+        statement->execution == NULL
+            ? execution_plan_notes(statement->run_arena, statement->plan, &statement->environment)
+            : execution_notes(statement->execution);
+    planner_explain(&text, statement->plan, actual, elapsed_ns, notes);
     table_of_lines(statement, buffer_view(&text));
     buffer_free(&text);
 }

@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "database/database_internal.h"
+#include "vector/device.h"
 #include <errno.h>
 #include <time.h>
 
@@ -35,6 +36,7 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
 {
     Database *database = mem_calloc(1, sizeof *database);
     database->held = held_new(graph_create());
+    database->device = vector_device_create();
     database->clock = clock;
     database->read_only = options->read_only;
     atomic_init(&database->sessions, 1);
@@ -51,6 +53,7 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
 static void database_free(Database *database)
 {
     files_free(database);
+    vector_device_destroy(database->device);
     graph_destroy(database->held->graph);
     mem_free(database->held);
     pthread_cond_destroy(&database->freed);
@@ -106,6 +109,11 @@ DatabaseCounters database_counters(Database *database)
     return counters;
 }
 
+struct VectorDevice *database_device(Database *database)
+{
+    return database->device;
+}
+
 /* ---- the writer token ---- */
 
 static bool take_token(Database *database)
@@ -152,6 +160,7 @@ static void let_go(Database *database, Held *held)
     bool last = --held->users == 0 && held != database->held;
     pthread_mutex_unlock(&database->lock);
     if (!last) return;
+    vector_device_forget(database->device);
     graph_destroy(held->graph);
     mem_free(held);
 }

@@ -46,6 +46,8 @@ Error *database_close(Database *database);
 const char *database_durability(
     const Database *database); /* what a commit stands for: "none" in memory, else "synced" */
 DatabaseCounters database_counters(Database *database);
+struct VectorDevice;
+struct VectorDevice *database_device(Database *database); /* shared by its sessions */
 
 Error *transaction_begin(Database *database, Transaction **out) MUST_CHECK;
 GraphView transaction_view(const Transaction *transaction);

@@ -19,6 +19,7 @@ typedef struct Held {
 typedef struct Files Files;
 struct Database {
     Held *held;
+    struct VectorDevice *device; /* has a lock of its own */
     const Clock *clock;
     bool read_only;
     atomic_uint sessions;

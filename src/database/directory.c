@@ -15,6 +15,7 @@
 #include "config.h"
 
 #include "database/database_internal.h"
+#include "vector/device.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static void swap_graph(Database *database, Graph *graph)
     Held *old = database->held;
     database->held = held_new(graph);
     if (old->users > 0) return; /* the last to leave frees it */
+    vector_device_forget(database->device);
     graph_destroy(old->graph);
     mem_free(old);
 }

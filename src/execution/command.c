@@ -2,8 +2,7 @@
 #include "config.h"
 
 #include "execution/files.h"
-#include "execution/operator_internal.h"
-#include "vector/kernel.h"
+#include "execution/score_internal.h"
 #include <stdio.h>
 
 /* ---- indexes ---- */
@@ -176,6 +175,33 @@ static void show_strategies(Rows *rows, const StrategyRegistry *strategies)
     }
 }
 
+static void add_fact(Rows *rows, const char *what, const char *value)
+{
+    add_text(rows, what);
+    add_text(rows, value);
+}
+
+/* What calculates. Asking opens the graphics device, unless it is off. */
+static void show_hardware(Rows *rows, const ExecutionEnvironment *environment)
+{
+    VectorDeviceInfo info = {.open = false};
+    Arena *arena = rows->arena;
+    add_fact(rows, "vector instructions", vector_kernel(environment->simd)->name);
+    add_fact(rows, "gpu", environment->gpu);
+    if (environment->device != NULL) score_device_info(environment, &info);
+    add_fact(rows, "gpu device",
+             info.open ? arena_printf(arena, "%s, %s", info.name, info.kind) : "");
+    add_fact(rows, "gpu memory",
+             info.open ? arena_printf(arena, "%llu of %llu bytes hold vectors",
+                                      (unsigned long long)info.resident_bytes,
+                                      (unsigned long long)info.memory_bytes)
+                       : "");
+    add_fact(rows, "gpu answers",
+             arena_printf(arena, "%llu, %llu failed", (unsigned long long)info.answers,
+                          (unsigned long long)info.failures));
+    add_fact(rows, "gpu last failure", arena_copy(arena, info.reason, strlen(info.reason)));
+}
+
 static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
                  ExecutionTable *out)
 {
@@ -188,6 +214,8 @@ static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
         show_names(&rows, &environment->view, NAME_KEY);
     else if (str_equal(plan->name, STR("FUNCTIONS")))
         show_functions(&rows);
+    else if (str_equal(plan->name, STR("HARDWARE")))
+        show_hardware(&rows, environment);
     else if (str_equal(plan->name, STR("STRATEGIES")))
         show_strategies(&rows, environment->strategies);
     else

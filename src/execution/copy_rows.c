@@ -75,14 +75,40 @@ static Error *check_cast(Rows *rows, const CopyColumn *column)
     return NULL;
 }
 
+/* A list of as many numbers as a vector index wants becomes a vector. */
+static Error *make_indexed(Rows *rows, const GraphIndex *index, Value *cell)
+{
+    if (index == NULL || cell->kind != VALUE_LIST) return NULL;
+    TRY(storable_in(index, *cell));
+    if (cell->aux != index->dimensions) return NULL;
+    float *components = arena_array(rows->whole->arena, float, cell->aux);
+    for (uint32_t i = 0; i < cell->aux; i++) {
+        if (!value_is_number(cell->as.items[i])) return NULL;
+        components[i] = (float)value_as_double(cell->as.items[i]);
+    }
+    *cell = value_vector(components, cell->aux);
+    return NULL;
+}
+
+static const GraphIndex *vector_index(const Copy *copy, const CopyColumn *column)
+{
+    const Graph *graph = copy->environment->view.graph;
+    uint32_t key = graph_name_find(graph, NAME_KEY, column->name);
+    return copy->plan->statement == STATEMENT_COPY_NODES && key != GRAPH_NAME_UNKNOWN
+               ? graph_index_on(graph, copy->label, key, true)
+               : NULL;
+}
+
 /* Lists become what a property can hold; text and numbers are that already. */
 static Error *make_storable(Rows *rows, const CopyColumn *column)
 {
+    const GraphIndex *index = column->value ? vector_index(rows->copy, column) : NULL;
     TRY(check_cast(rows, column));
     for (uint32_t r = 0; column->value && r < rows->chunk->row_count; r++) {
         Value *cell = (Value *)cell_of(rows, column, r);
         if (rows->bad[r] || cell->kind == VALUE_NULL) continue;
         Error *error = storable(*cell, cell);
+        if (error == NULL) error = make_indexed(rows, index, cell);
         if (error != NULL) TRY(refuse(rows, r, error));
     }
     return NULL;

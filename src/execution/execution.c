@@ -3,7 +3,7 @@
  */
 #include "config.h"
 
-#include "execution/operator_internal.h"
+#include "execution/score_internal.h"
 #include <assert.h>
 #include <time.h>
 
@@ -62,18 +62,24 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+Error *operator_check_memory(const Operator *operator, size_t more)
+{
+    const ExecutionEnvironment *environment = &operator->execution->environment;
+    size_t held = arena_bytes(operator->arena) + arena_bytes(operator->state_arena) + more;
+    if (environment->memory_bytes_max == 0 || held <= environment->memory_bytes_max) return NULL;
+    return error_hint(error_new(ERROR_LIMIT,
+                                "the statement needs more memory than its limit of %llu bytes",
+                                (unsigned long long)environment->memory_bytes_max),
+                      "raise memory_limit, or ask for fewer rows at once");
+}
+
 static Error *check_limits(const Operator *operator)
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
     if (environment->interrupt != NULL &&
         environment->interrupt->stop(environment->interrupt->state))
         return error_new(ERROR_CANCELLED, "the statement was cancelled");
-    size_t held = arena_bytes(operator->arena) + arena_bytes(operator->state_arena);
-    if (environment->memory_bytes_max == 0 || held <= environment->memory_bytes_max) return NULL;
-    return error_hint(error_new(ERROR_LIMIT,
-                                "the statement needs more memory than its limit of %llu bytes",
-                                (unsigned long long)environment->memory_bytes_max),
-                      "raise memory_limit, or ask for fewer rows at once");
+    return operator_check_memory(operator, 0);
 }
 
 Error *operator_next(Operator *operator, Batch ** out)
@@ -240,7 +246,7 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
     execution->all = arena_array(arena, Operator *, plan->node_count + 1);
     execution->rows = arena_array(arena, uint64_t, plan->node_count + 1);
     execution->elapsed_ns = arena_array(arena, int64_t, plan->node_count + 1);
-    execution->device = "";
+    execution->notes = arena_array(arena, const char *, plan->node_count + 1);
     entity_reader_init(&execution->reader, execution);
     Error *error = operator_open(execution, plan->root, &execution->root);
     if (error == NULL) error = subqueries_open(execution);
@@ -279,9 +285,29 @@ const uint64_t *execution_profile(const Execution *execution, const int64_t **el
     return execution->rows;
 }
 
-const char *execution_device(const Execution *execution)
+const char *const *execution_notes(const Execution *execution)
 {
-    return execution->device;
+    return execution->notes;
+}
+
+static void note_chain(Arena *arena, const PlanNode *node, const ExecutionEnvironment *environment,
+                       const char **notes)
+{
+    for (; node != NULL; node = node->input) {
+        if (node->kind == PLAN_SCORE || node->kind == PLAN_RANK)
+            notes[node->id] = score_where(environment, node, arena);
+        if (node->inner != NULL) note_chain(arena, node->inner, environment, notes);
+        for (uint32_t i = 0; i < node->branch_count; i++)
+            note_chain(arena, node->branches[i], environment, notes);
+    }
+}
+
+const char *const *execution_plan_notes(Arena *arena, const Plan *plan,
+                                        const ExecutionEnvironment *environment)
+{
+    const char **notes = arena_array(arena, const char *, plan->node_count + 1);
+    note_chain(arena, plan->root, environment, notes);
+    return notes;
 }
 
 const EntityReader *execution_reader(const Execution *execution)

@@ -35,9 +35,12 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
     /* A value left out, a row skipped: told once the statement ends. */
     void (*warn)(void *session, ErrorCode code, const char *message, const char *hint);
     void (*progress)(void *session, double done, uint64_t rows); /* LOAD, COPY; may be NULL */
-    const char *directory;  /* relative file names start here; NULL: the process's */
-    bool files_allowed;     /* --safe forbids */
-    const char *simd, *gpu; /* settings: "scalar"..., "auto" "off" "force" */
+    const char *directory;       /* relative file names start here; NULL: the process's */
+    bool files_allowed;          /* --safe forbids */
+    const char *simd, *gpu;      /* settings: "scalar"..., "auto" "off" "force" */
+    const char *gpu_device;      /* part of a name, or a number; "": the fittest */
+    uint64_t gpu_memory;         /* bytes for rows; 0: the device decides */
+    struct VectorDevice *device; /* the database's; NULL: none */
     uint64_t memory_bytes_max;
 } ExecutionEnvironment;
 
@@ -51,8 +54,11 @@ Error *execution_next(Execution *execution, const Batch **out) MUST_CHECK;
 const ExecutionStats *execution_stats(const Execution *execution);
 const uint64_t *execution_profile(const Execution *execution,
                                   const int64_t **elapsed_ns); /* rows by node id */
-const char *execution_device(
-    const Execution *execution); /* where scores were computed: "cpu avx512", "vulkan NAME"; "" */
+/* What EXPLAIN and PROFILE tell beside operators, by node id (NULL: nothing): where scores are
+ * computed, of how many candidates. Before a run, and of one. In `arena`, or the execution's. */
+const char *const *execution_plan_notes(Arena *arena, const Plan *plan,
+                                        const ExecutionEnvironment *environment);
+const char *const *execution_notes(const Execution *execution);
 void execution_close(Execution *execution); /* NULL is welcome */
 const EntityReader *
 execution_reader(const Execution *execution); /* over the execution's view; lives as long as it */

@@ -35,10 +35,12 @@ struct Execution {
     ExecutionStats stats;
     uint64_t *rows; /* PROFILE, by node id */
     int64_t *elapsed_ns;
-    bool deleted; /* something was deleted: entities must be checked before they are read */
-    const char *device;
+    bool deleted;       /* something was deleted: entities must be checked before they are read */
+    const char **notes; /* by node id */
 };
 
+/* Is what the operator holds, and `more` bytes beside its arenas, within the statement's limit? */
+Error *operator_check_memory(const Operator *operator, size_t more) MUST_CHECK;
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out);
 Error *operator_next(Operator *operator, Batch ** out); /* counts, times, asks for interruption */
 void operator_reset(Operator *operator);                /* the whole chain below */
@@ -82,7 +84,11 @@ void entity_reader_init(EntityReader *reader, Execution *execution);
 Error *subqueries_open(Execution *execution);
 void subqueries_close(Execution *execution);
 
+bool plan_writes_below(const PlanNode *plan); /* plan or anything it gets rows from */
+
 /* ---- write.c ---- */
 Error *storable(Value value,
                 Value *out); /* a property's value: no maps, no entities; lists of one kind */
+/* Beside that, what a vector index refuses of a list: numbers that are not finite. */
+Error *storable_in(const GraphIndex *index, Value value) MUST_CHECK;
 #endif

@@ -130,11 +130,11 @@ static Error *next_skip(Operator *self, Batch **out)
     }
 }
 
-static bool writes_below(const PlanNode *plan)
+bool plan_writes_below(const PlanNode *plan)
 {
     for (; plan != NULL; plan = plan->input)
         if ((plan->kind >= PLAN_CREATE && plan->kind <= PLAN_FOREACH) ||
-            (plan->inner != NULL && writes_below(plan->inner)))
+            (plan->inner != NULL && plan_writes_below(plan->inner)))
             return true;
     return false;
 }
@@ -145,7 +145,7 @@ static Error *next_limit(Operator *self, Batch **out)
     TRY(know_count(self, "LIMIT"));
     *out = NULL;
     if (cut->left == 0) {
-        if (cut->count > 0 || !writes_below(self->plan->input)) return NULL;
+        if (cut->count > 0 || !plan_writes_below(self->plan->input)) return NULL;
         Batch *unseen; /* LIMIT 0 hides rows, it does not undo what is written */
         do
             TRY(operator_next(self->input, &unseen));

@@ -118,8 +118,8 @@ static Batch *give_ids(Operator *self, const Batch *in, uint32_t count, ColumnTy
     Extend *extend = self->state;
     arena_reset(self->arena);
     Batch *batch = batch_extend(self, in, extend->positions, count);
-    Column *column = batch_column(self->arena, batch, slot, type);
-    memcpy(column->ids, extend->ids, count * sizeof *column->ids);
+    batch->columns[slot] =
+        (Column){.type = type, .ids = extend->ids}; /* ours until the next call */
     return batch;
 }
 
@@ -165,20 +165,26 @@ static Error *next_scan(Operator *self, Batch **out)
         TRY(next_input(self, &more));
         if (!more) return NULL;
         Batch *in = extend->in;
+        bool one_row = true; /* of the input: then the ids ascend */
         while (count < cap &&
                extend->at < in->selected_count) { /* a batch's rows come from one input batch */
             if (!extend->inside) extend->cursor = 0;
             extend->inside = true;
             uint32_t found = graph_scan(view, extend->labels, self->plan->label_count,
                                         &extend->cursor, extend->ids + count, cap - count);
-            for (uint32_t i = 0; i < found; i++)
-                extend->positions[count + i] = (uint16_t)batch_position(in, extend->at);
+            uint16_t position = (uint16_t)batch_position(in, extend->at);
+            if (position == 0) memset(extend->positions + count, 0, found * sizeof position);
+            for (uint32_t i = 0; position != 0 && i < found; i++)
+                extend->positions[count + i] = position;
+            one_row = one_row && count == 0;
             count += found;
             if (count == cap) break;
             extend->inside = false;
             extend->at++;
         }
-        if (count > 0) *out = give_ids(self, in, count, COLUMN_NODE, self->plan->slot);
+        if (count == 0) continue;
+        *out = give_ids(self, in, count, COLUMN_NODE, self->plan->slot);
+        (*out)->columns[self->plan->slot].ascending = one_row;
     }
     return NULL;
 }

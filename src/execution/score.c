@@ -1,137 +1,101 @@
 /*
- * score.c - VECTOR .. SIMILAR TO and RANK BY: score every row, keep the best, best first.
+ * score.c - VECTOR .. SIMILAR TO and RANK BY: rows in, the best out, best first.
  *
- * Rows without a score (no vector, another dimension, no direction under cosine) are left out of a
- * VECTOR clause. The best k are kept by letting rows gather to several times k and cutting back;
- * equal scores are ordered by the lower id. A strategy sees all candidates at once.
+ * VECTOR scores a batch at a time and keeps the best k as it goes (value/best.h): a row is copied
+ * only when it gets in, so memory is k rows and most rows cost their score and one comparison.
+ * Where the rows come from a scan, a graphics device may do it (score_device.c).
+ *
+ * RANK collects all rows and a column of scores a leg, because a strategy sees all candidates at
+ * once (a rank, a greatest score); then the best k are picked in the same way.
+ *
+ * Equal scores are ordered by the lower id of what is scored, then by the order of the rows.
  */
 #include "config.h"
 
-#include "execution/operator_internal.h"
-#include "vector/kernel.h"
+#include "execution/score_internal.h"
+#include <assert.h>
 #include <math.h>
-#include <stdlib.h>
-
-typedef struct Scored {
-    double score;
-    uint64_t id;
-    uint32_t row; /* in the RowBuffer */
-    Value per;
-} Scored;
+#include <stdio.h>
 
 typedef struct Score {
     bool done;
-    RowBuffer rows;
-    Scored *scored;
-    size_t count, capacity, at;
-    double **legs; /* RANK: a column of scores a leg */
-    size_t *leg_capacities;
-    size_t row_count;
+    Leg **legs;         /* vector legs; others NULL */
+    Program **programs; /* of the others */
     EvalContext context;
-    const VectorKernel *kernel;
-    float *query;
-    size_t query_stride;
-    Arena *query_arena;
+    Scored *scored;
+    BestRows *best;
+    uint64_t limit;
+    size_t at, count;
+    uint64_t candidates; /* of all runs */
+    char where[SCORE_WHERE_MAX];
+    char note[SCORE_WHERE_MAX + 64]; /* what PROFILE tells */
+
+    /* RANK */
+    Arena *rows_arena;
+    RowBuffer rows;
+    double **columns; /* a score a row and leg */
+    size_t *column_capacities;
+    uint64_t *ids;
+    size_t id_capacity;
 } Score;
 
-/* The query as a padded vector; *found false: it is null. */
-static Error *query_vector(Operator *self, const PlanScoreLeg *leg, const Batch *batch,
-                           uint32_t position, uint32_t *dimensions, bool *found)
+static Value group_of(const Operator *self, const Batch *batch, uint32_t position)
+{
+    uint32_t slot = self->plan->per_slot;
+    return slot == SLOT_NONE ? value_null() : column_value(&batch->columns[slot], position);
+}
+
+static Error *check_held(Operator *self)
+{
+    const Score *score = self->state;
+    return operator_check_memory(self, best_bytes(score->best) + arena_bytes(score->rows_arena));
+}
+
+/* ---- VECTOR ---- */
+
+static Error *take_batch(Operator *self, const Batch *batch)
 {
     Score *score = self->state;
-    Value value;
-    operator_context(self, score->query_arena, &score->context);
-    TRY(expr_evaluate(leg->expr, &score->context, batch, position, &value));
-    *found = value.kind != VALUE_NULL;
-    if (!*found) return NULL;
-    bool list = value.kind == VALUE_LIST;
-    if (!list && value.kind != VALUE_VECTOR)
-        return error_at(error_new(ERROR_ARGUMENT_TYPE,
-                                  "a vector or a list of numbers is wanted, not %s",
-                                  value_kind_name((ValueKind)value.kind)),
-                        leg->expr->offset, leg->expr->length);
-    if (value.aux == 0 || value.aux > VECTOR_DIMENSIONS_MAX)
-        return error_at(error_new(ERROR_ARGUMENT_VALUE, "a vector has 1 to %d dimensions",
-                                  VECTOR_DIMENSIONS_MAX),
-                        leg->expr->offset, leg->expr->length);
-    *dimensions = value.aux;
-    score->query_stride = vector_stride(value.aux);
-    score->query = arena_array(score->query_arena, float, score->query_stride);
-    for (uint32_t i = 0; i < value.aux; i++) {
-        if (list && !value_is_number(value.as.items[i]))
-            return error_at(error_new(ERROR_ARGUMENT_TYPE, "a list of numbers is wanted"),
-                            leg->expr->offset, leg->expr->length);
-        score->query[i] = list ? (float)value_as_double(value.as.items[i]) : value.as.vector[i];
-    }
-    return NULL;
+    Scored *scored = score->scored;
+    score->candidates += batch->selected_count;
+    TRY(leg_score(score->legs[0], batch, (float)best_floor(score->best), scored));
+    for (uint32_t i = 0; i < scored->count; i++)
+        best_offer(score->best, batch, scored->positions[i], (double)scored->scores[i],
+                   scored->ids[i], group_of(self, batch, scored->positions[i]));
+    return check_held(self);
 }
 
-/* A stored value as a padded row. Vectors of the store are padded already; others are copied. */
-static const float *row_vector(Score *score, Value value, uint32_t dimensions)
-{
-    if (value.aux != dimensions || (value.kind != VALUE_VECTOR && value.kind != VALUE_LIST))
-        return NULL;
-    float *row = arena_array(score->query_arena, float, score->query_stride);
-    for (uint32_t i = 0; i < dimensions; i++) {
-        if (value.kind == VALUE_LIST && !value_is_number(value.as.items[i])) return NULL;
-        row[i] = value.kind == VALUE_LIST ? (float)value_as_double(value.as.items[i])
-                                          : value.as.vector[i];
-    }
-    return row;
-}
-
-static double score_of(const Score *score, PlanMetric metric, const float *row)
-{
-    const VectorKernel *kernel = score->kernel;
-    if (metric == METRIC_DOT) return (double)kernel->dot(row, score->query, score->query_stride);
-    if (metric == METRIC_L2)
-        return 1.0 / (1.0 + sqrt(-(double)kernel->l2(row, score->query, score->query_stride)));
-    float own = vector_factor(kernel, row, score->query_stride),
-          query = vector_factor(kernel, score->query, score->query_stride);
-    if (own == 0 || query == 0) return NAN;
-    return (double)(kernel->dot(row, score->query, score->query_stride) * own * query);
-}
-
-static Error *leg_score(Operator *self, const PlanScoreLeg *leg, const Batch *batch,
-                        uint32_t position, double *out)
+static Error *score_input(Operator *self)
 {
     Score *score = self->state;
-    Value value;
-    uint64_t id;
-    *out = NAN;
-    arena_reset(score->query_arena);
-    if (!leg->vector) {
-        operator_context(self, score->query_arena, &score->context);
-        TRY(expr_evaluate(leg->expr, &score->context, batch, position, &value));
-        if (value_is_number(value)) *out = value_as_double(value);
-        return NULL;
+    Batch *batch;
+    if (score->limit == 0 && !plan_writes_below(self->plan->input)) return NULL;
+    for (;;) {
+        TRY(operator_next(self->input, &batch));
+        if (batch == NULL) break;
+        if (score->limit > 0) TRY(take_batch(self, batch));
     }
-    uint32_t dimensions = 0;
-    bool found;
-    if (!entity_at(batch, leg->slot, position, VALUE_NODE, &id)) return NULL;
-    TRY(query_vector(self, leg, batch, position, &dimensions, &found));
-    if (!found) return NULL;
-    value = graph_property(&self->execution->view, VALUE_NODE, id,
-                           name_resolve(self->execution, NAME_KEY, leg->key));
-    if (value.kind == VALUE_VECTOR && value.aux != dimensions && leg->expr->constant)
-        return error_at(error_new(ERROR_ARGUMENT_VALUE, "the query has %u dimensions, %.*s has %u",
-                                  dimensions, STR_ARG(leg->key.text), value.aux),
-                        leg->expr->offset, leg->expr->length);
-    const float *row = row_vector(score, value, dimensions);
-    if (row != NULL) *out = score_of(score, leg->metric, row);
-    return NULL;
+    return leg_check(score->legs[0]);
 }
 
-static int better_first(const void *a, const void *b)
+static Error *score_all(Operator *self)
 {
-    const Scored *x = a, *y = b;
-    bool nan_x = isnan(x->score), nan_y = isnan(y->score);
-    if (nan_x != nan_y) return nan_x ? 1 : -1;
-    if (!nan_x && x->score != y->score) return x->score > y->score ? -1 : 1;
-    if (x->id != y->id) return x->id < y->id ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
+    Score *score = self->state;
+    Leg *leg = score->legs[0];
+    const Batch unit = {.row_count = 1, .selected_count = 1};
+    leg_reset(leg);
+    if (leg_constant(leg)) TRY(leg_query(leg, &unit, 0));
+    TRY(score_on_device(self, leg, score->limit, score->scored, score->best, &score->candidates,
+                        score->where));
+    if (score->where[0] != '\0') return leg_check(leg);
+    snprintf(score->where, sizeof score->where, "cpu %s", leg->kernel->name);
+    return score_input(self);
 }
 
+/* ---- RANK ---- */
+
+/* The id that decides between equal scores: that of the first vector source's node, else that of the
+ * first node of the row. */
 static uint64_t row_id(const Operator *self, const Batch *batch, uint32_t position)
 {
     uint64_t id = 0;
@@ -144,138 +108,165 @@ static uint64_t row_id(const Operator *self, const Batch *batch, uint32_t positi
     return 0;
 }
 
-static Error *take_row(Operator *self, const Batch *batch, uint32_t position, uint32_t row,
-                       bool *kept)
+/* Scores of a leg over the selected rows, NaN where it has none. */
+static Error *leg_column(Operator *self, uint32_t l, const Batch *batch, double *out)
 {
     Score *score = self->state;
-    bool rank = self->plan->kind == PLAN_RANK;
-    Scored scored = {.score = NAN, .id = row_id(self, batch, position), .row = row};
-    for (uint32_t l = 0; l < self->plan->leg_count; l++) {
-        double value;
-        TRY(leg_score(self, &self->plan->legs[l], batch, position, &value));
-        if (!rank) scored.score = value;
-        if (!rank) continue;
-        mem_reserve(score->legs[l], score->leg_capacities[l], score->count + 1);
-        score->legs[l][score->count] = value;
+    Column column;
+    const Scored *scored = score->scored;
+    if (score->legs[l] == NULL) {
+        operator_context(self, self->arena, &score->context);
+        TRY(program_run(score->programs[l], &score->context, batch, &column));
+        for (uint32_t i = 0; i < batch->selected_count; i++) {
+            Value value = column_value(&column, batch_position(batch, i));
+            out[i] = value_is_number(value) ? value_as_double(value) : (double)NAN;
+        }
+        return NULL;
     }
-    *kept = rank || !isnan(scored.score);
-    if (!*kept) return NULL;
-    if (self->plan->per_slot != SLOT_NONE)
-        scored.per = value_copy(self->state_arena,
-                                column_value(&batch->columns[self->plan->per_slot], position));
-    mem_reserve(score->scored, score->capacity, score->count + 1);
-    score->scored[score->count++] = scored;
+    TRY(leg_score(score->legs[l], batch, -INFINITY, score->scored));
+    for (uint32_t i = 0, at = 0; i < batch->selected_count; i++) {
+        bool found = at < scored->count && scored->positions[at] == batch_position(batch, i);
+        out[i] = found ? score_shown(self->plan->legs[l].metric, (double)scored->scores[at])
+                       : (double)NAN;
+        at += found;
+    }
     return NULL;
 }
 
-static Error *take_batch(Operator *self, Batch *batch)
+static Error *collect_batch(Operator *self, const Batch *batch)
 {
     Score *score = self->state;
-    uint16_t *kept = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *kept);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
-        bool keep;
-        uint32_t position = batch_position(batch, i);
-        TRY(take_row(self, batch, position, (uint32_t)score->rows.row_count + count, &keep));
-        if (keep) kept[count++] = (uint16_t)position;
+    size_t rows = score->rows.row_count, all = rows + batch->selected_count;
+    arena_reset(self->arena);
+    for (uint32_t l = 0; l < self->plan->leg_count; l++) {
+        mem_reserve(score->columns[l], score->column_capacities[l], all);
+        TRY(leg_column(self, l, batch, score->columns[l] + rows));
     }
-    batch->selection = kept;
-    batch->selected_count = count;
+    mem_reserve(score->ids, score->id_capacity, all);
+    for (uint32_t i = 0; i < batch->selected_count; i++)
+        score->ids[rows + i] = row_id(self, batch, batch_position(batch, i));
     rows_append(&score->rows, batch);
-    return NULL;
+    score->candidates += batch->selected_count;
+    return check_held(self);
+}
+
+static Error *check_options(const Strategy *strategy, Value options)
+{
+    for (uint32_t i = 0; strategy->options != NULL && options.kind == VALUE_MAP && i < options.aux;
+         i++) {
+        bool known = false;
+        for (size_t k = 0; strategy->options[k] != NULL; k++)
+            known = known || str_equal(options.as.entries[i].key, str_from(strategy->options[k]));
+        if (!known)
+            return error_new(ERROR_ARGUMENT_VALUE, "%s has no option %.*s", strategy->name,
+                             STR_ARG(options.as.entries[i].key));
+    }
+    if (options.kind == VALUE_MAP || options.kind == VALUE_NULL) return NULL;
+    return error_new(ERROR_ARGUMENT_TYPE, "USING wants a map, not %s",
+                     value_kind_name((ValueKind)options.kind));
+}
+
+static Error *ask_strategy(Operator *self, double *out)
+{
+    Score *score = self->state;
+    Value options = value_null();
+    const Batch unit = {.row_count = 1, .selected_count = 1};
+    const Strategy *strategy =
+        strategy_find(self->execution->environment.strategies, self->plan->strategy);
+    if (strategy == NULL)
+        return error_new(ERROR_NAME_UNKNOWN, "no such strategy: %.*s",
+                         STR_ARG(self->plan->strategy));
+    operator_context(self, self->arena, &score->context);
+    if (self->plan->options != NULL)
+        TRY(expr_evaluate(self->plan->options, &score->context, &unit, 0, &options));
+    TRY(check_options(strategy, options));
+    Candidates candidates = {score->rows.row_count, self->plan->leg_count, score->ids,
+                             (const double *const *)score->columns, NULL};
+    return strategy->score(strategy->user, options, &candidates, out);
 }
 
 static Error *run_strategy(Operator *self)
 {
     Score *score = self->state;
-    const Strategy *strategy =
-        strategy_find(self->execution->environment.strategies, self->plan->strategy);
-    Value options = value_null();
-    Batch empty = {.row_count = 1, .selected_count = 1};
-    if (strategy == NULL)
-        return error_new(ERROR_NAME_UNKNOWN, "no such strategy: %.*s",
-                         STR_ARG(self->plan->strategy));
-    operator_context(self, self->state_arena, &score->context);
-    if (self->plan->options != NULL)
-        TRY(expr_evaluate(self->plan->options, &score->context, &empty, 0, &options));
-    uint64_t *ids = arena_alloc(self->state_arena, (score->count + 1) * sizeof *ids);
-    double *out = arena_alloc(self->state_arena, (score->count + 1) * sizeof *out);
-    for (size_t i = 0; i < score->count; i++)
-        ids[i] = score->scored[i].id;
-    Candidates candidates = {score->count, self->plan->leg_count, ids,
-                             (const double *const *)score->legs, NULL};
-    TRY(strategy->score(strategy->user, options, &candidates, out));
-    for (size_t i = 0; i < score->count; i++)
-        score->scored[i].score = out[i];
-    return NULL;
+    size_t count = score->rows.row_count;
+    double *out = mem_alloc((count + 1) * sizeof *out);
+    arena_reset(self->arena);
+    Error *error = ask_strategy(self, out);
+    const Expr *options = self->plan->options;
+    if (error != NULL && options != NULL && !error_has_place(error))
+        error = error_at(error, options->offset, options->length);
+    for (size_t from = 0; error == NULL && from < count; from += BATCH_ROWS_MAX) {
+        uint32_t rows = count - from < BATCH_ROWS_MAX ? (uint32_t)(count - from) : BATCH_ROWS_MAX;
+        arena_reset(self->arena);
+        const Batch *batch =
+            rows_batch(&score->rows, self->arena, self->execution->plan->slot_count, from, rows);
+        for (uint32_t i = 0; i < rows; i++)
+            best_offer(score->best, batch, i, out[from + i], score->ids[from + i],
+                       group_of(self, batch, i));
+        error = check_held(self);
+    }
+    mem_free(out);
+    return error;
 }
 
-/* Keeps the best `limit`, or the best `limit` for each value of `per`. */
-static void cut(Operator *self, uint64_t limit)
-{
-    Score *score = self->state;
-    if (self->plan->per_slot == SLOT_NONE) {
-        if (score->count > limit) score->count = limit;
-        return;
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < score->count; i++) {
-        uint64_t before = 0;
-        for (size_t j = 0; j < kept; j++)
-            before += value_equivalent(score->scored[j].per, score->scored[i].per);
-        if (before < limit) score->scored[kept++] = score->scored[i];
-    }
-    score->count = kept;
-}
-
-static Error *score_all(Operator *self)
+static Error *rank_all(Operator *self)
 {
     Score *score = self->state;
     Batch *batch;
-    uint64_t limit = UINT64_MAX;
-    score->kernel = vector_kernel(self->execution->environment.simd);
-    self->execution->device = score->kernel->name;
-    if (self->plan->limit != NULL) TRY(row_count_of(self, self->plan->limit, "LIMIT", &limit));
+    snprintf(score->where, sizeof score->where, "cpu %s",
+             vector_kernel(self->execution->environment.simd)->name);
+    if (score->limit == 0 && !plan_writes_below(self->plan->input)) return NULL;
+    for (uint32_t l = 0; l < self->plan->leg_count; l++)
+        if (score->legs[l] != NULL) leg_reset(score->legs[l]);
     for (;;) {
         TRY(operator_next(self->input, &batch));
         if (batch == NULL) break;
-        arena_reset(self->arena);
-        TRY(take_batch(self, batch));
+        TRY(collect_batch(self, batch));
     }
-    if (self->plan->kind == PLAN_RANK) TRY(run_strategy(self));
-    if (score->count > 0) qsort(score->scored, score->count, sizeof *score->scored, better_first);
-    if (self->plan->limit != NULL) cut(self, limit);
+    for (uint32_t l = 0; l < self->plan->leg_count; l++)
+        if (score->legs[l] != NULL) TRY(leg_check(score->legs[l]));
+    return run_strategy(self);
+}
+
+/* ---- the operator ---- */
+
+static Error *run(Operator *self)
+{
+    Score *score = self->state;
+    score->limit = BEST_ALL;
+    if (self->plan->limit != NULL)
+        TRY(row_count_of(self, self->plan->limit, "LIMIT", &score->limit));
+    score->best = best_create(self->plan->slots, self->plan->slot_count, score->limit,
+                              self->plan->per_slot != SLOT_NONE);
+    TRY(self->plan->kind == PLAN_RANK ? rank_all(self) : score_all(self));
+    score->count = best_finish(score->best);
+    if (!self->execution->plan->profile) return NULL;
+    snprintf(score->note, sizeof score->note, "on %s, %llu candidates", score->where,
+             (unsigned long long)score->candidates);
+    self->execution->notes[self->plan->id] = score->note;
     return NULL;
 }
 
 static Error *next_score(Operator *self, Batch **out)
 {
     Score *score = self->state;
+    double scores[BATCH_ROWS_MAX];
+    *out = NULL;
     if (!score->done) {
         score->done = true;
-        TRY(score_all(self));
+        TRY(run(self));
     }
-    *out = NULL;
     if (score->at == score->count) return NULL;
-    arena_reset(self->arena);
     size_t left = score->count - score->at;
-    uint32_t count = left > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (uint32_t)left,
-             width = score->rows.column_count;
-    RowBuffer best;
-    rows_init(&best, self->arena, score->rows.slots, width);
-    best.values = arena_alloc(self->arena, ((size_t)count * width + 1) * sizeof(Value));
-    best.multiplicity = arena_alloc(self->arena, count * sizeof *best.multiplicity);
-    best.row_count = best.row_capacity = count;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t row = score->scored[score->at + i].row;
-        memcpy(best.values + (size_t)i * width, score->rows.values + row * width,
-               width * sizeof(Value));
-        best.multiplicity[i] = score->rows.multiplicity[row];
-    }
-    *out = rows_batch(&best, self->arena, self->execution->plan->slot_count, 0, count);
+    uint32_t count = left > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (uint32_t)left;
+    arena_reset(self->arena);
+    *out = best_batch(score->best, self->arena, self->execution->plan->slot_count, score->at, count,
+                      scores);
     Column *column = batch_column(self->arena, *out, self->plan->slot, COLUMN_FLOAT);
     for (uint32_t i = 0; i < count; i++)
-        column->floats[i] = score->scored[score->at + i].score;
+        column->floats[i] = self->plan->kind == PLAN_RANK
+                                ? scores[i]
+                                : score_shown(self->plan->legs[0].metric, scores[i]);
     score->at += count;
     return NULL;
 }
@@ -283,26 +274,43 @@ static Error *next_score(Operator *self, Batch **out)
 static void reset_score(Operator *self)
 {
     Score *score = self->state;
+    best_destroy(score->best);
+    score->best = NULL;
     score->done = false;
-    score->at = score->count = score->rows.row_count = 0;
+    score->at = score->count = 0;
+    arena_reset(score->rows_arena);
+    rows_init(&score->rows, score->rows_arena, self->plan->slots, self->plan->slot_count);
 }
 
 static void close_score(Operator *self)
 {
     Score *score = self->state;
-    mem_free(score->scored);
-    for (uint32_t l = 0; l < self->plan->leg_count; l++)
-        mem_free(score->legs[l]);
-    arena_destroy(score->query_arena);
+    best_destroy(score->best);
+    for (uint32_t l = 0; l < self->plan->leg_count; l++) {
+        leg_close(score->legs[l]);
+        mem_free(score->columns[l]);
+    }
+    mem_free(score->ids);
+    arena_destroy(score->rows_arena);
 }
 
 void open_score(Operator *self)
 {
     Score *score = arena_new(self->state_arena, Score);
-    score->legs = arena_array(self->state_arena, double *, self->plan->leg_count + 1);
-    score->leg_capacities = arena_array(self->state_arena, size_t, self->plan->leg_count + 1);
-    score->query_arena = arena_create();
-    rows_init(&score->rows, self->state_arena, self->plan->slots, self->plan->slot_count);
+    uint32_t legs = self->plan->leg_count;
+    const VectorKernel *kernel = vector_kernel(self->execution->environment.simd);
+    score->legs = arena_array(self->state_arena, Leg *, legs + 1);
+    score->programs = arena_array(self->state_arena, Program *, legs + 1);
+    score->columns = arena_array(self->state_arena, double *, legs + 1);
+    score->column_capacities = arena_array(self->state_arena, size_t, legs + 1);
+    for (uint32_t l = 0; l < legs; l++)
+        if (self->plan->legs[l].vector)
+            score->legs[l] = leg_new(self, &self->plan->legs[l], kernel);
+        else
+            score->programs[l] = program_compile(self->state_arena, self->plan->legs[l].expr);
+    score->scored = arena_new(self->state_arena, Scored);
+    score->rows_arena = arena_create();
+    rows_init(&score->rows, score->rows_arena, self->plan->slots, self->plan->slot_count);
     self->state = score;
     self->next = next_score;
     self->reset = reset_score;

@@ -52,6 +52,39 @@ Error *storable(Value value, Value *out)
         "properties are numbers, text, booleans, temporal values, vectors, and lists of them");
 }
 
+/* A list of numbers that are not all finite, as f32 has them. */
+static bool has_infinite(Value list)
+{
+    for (uint32_t i = 0; i < list.aux; i++)
+        if (value_is_number(list.as.items[i]) &&
+            !isfinite((float)value_as_double(list.as.items[i])))
+            return true;
+    return false;
+}
+
+Error *storable_in(const GraphIndex *index, Value value)
+{
+    if (value.kind != VALUE_LIST || !has_infinite(value)) return NULL;
+    return error_new(ERROR_ARGUMENT_VALUE,
+                     "a vector has finite components only, and the index %.*s takes this list as "
+                     "one",
+                     STR_ARG(index->name));
+}
+
+/* As each vector index on the node's labels would have it. */
+static Error *check_indexed(const Execution *execution, uint64_t node, uint32_t key, Value value)
+{
+    uint32_t count;
+    if (value.kind != VALUE_LIST) return NULL;
+    GraphView view = graph_writer_view(execution->environment.writer);
+    const uint32_t *labels = graph_node_labels(&view, node, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        const GraphIndex *index = graph_index_on(view.graph, labels[i], key, true);
+        if (index != NULL) TRY(storable_in(index, value));
+    }
+    return NULL;
+}
+
 static Error *set_property(Operator *self, ValueKind kind, uint64_t id, NameRef key, Value value)
 {
     Execution *execution = self->execution;
@@ -61,6 +94,7 @@ static Error *set_property(Operator *self, ValueKind kind, uint64_t id, NameRef 
     if (name == GRAPH_NAME_UNKNOWN && stored.kind == VALUE_NULL) return NULL;
     if (name == GRAPH_NAME_UNKNOWN)
         name = graph_name_intern(execution->environment.writer, NAME_KEY, key.text);
+    if (kind == VALUE_NODE) TRY(check_indexed(execution, id, name, stored));
     if (graph_set_property(execution->environment.writer, kind, id, name, stored))
         execution->stats.properties_set++;
     return NULL;

@@ -189,34 +189,158 @@ static int module_func(lua_State *L)
 
 /* ---- strategies ---- */
 
-static int score_all(void *state, const contextql_candidates *candidates, float *out)
+/* A strategy's parameters: those it was registered with, and what USING says otherwise. */
+typedef struct LuaStrategy {
+    LuaCallback callback;
+    int params;     /* reference of the table; LUA_NOREF: none are known, USING may say any */
+    int given;      /* of the one for the statement at hand */
+    char **options; /* keys of params; NULL: any */
+} LuaStrategy;
+
+static void strategy_drop(void *user)
 {
-    LuaCallback *callback = state;
-    lua_State *L = callback->host->L;
-    for (size_t i = 0; i < candidates->count; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, callback->reference);
-        for (size_t s = 0; s < candidates->sources; s++)
-            lua_pushnumber(L, (lua_Number)candidates->scores[s][i]);
-        bool good = lua_pcall(L, (int)candidates->sources, 1, 0) == LUA_OK && lua_isnumber(L, -1);
-        out[i] = good ? (float)lua_tonumber(L, -1) : NAN;
-        lua_pop(L, 1);
-        if (!good) return CONTEXTQL_SCRIPT;
-    }
-    return CONTEXTQL_OK;
+    LuaStrategy *strategy = user;
+    lua_State *L = strategy->callback.host->L;
+    luaL_unref(L, LUA_REGISTRYINDEX, strategy->callback.reference);
+    luaL_unref(L, LUA_REGISTRYINDEX, strategy->params);
+    luaL_unref(L, LUA_REGISTRYINDEX, strategy->given);
+    for (char **option = strategy->options; option != NULL && *option != NULL; option++)
+        mem_free(*option);
+    mem_free(strategy->options);
+    mem_free(strategy);
 }
 
-/* contextql.rank(name, f): f gets one number a source and gives the score. A table may stand
- * between, with a summary. */
+/* Protected: (strategy, arguments) becomes the table of parameters. */
+static int take_params(lua_State *L)
+{
+    const LuaStrategy *strategy = lua_touserdata(L, 1);
+    const contextql_value *arguments = lua_touserdata(L, 2);
+    lua_newtable(L);
+    if (strategy->params != LUA_NOREF) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, strategy->params);
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+            lua_pushvalue(L, -2);
+            lua_pushvalue(L, -2);
+            lua_settable(L, -6);
+        }
+        lua_pop(L, 1);
+    }
+    if (contextql_value_type(arguments) != CONTEXTQL_MAP) return 1;
+    lua_push_value(L, arguments);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_settable(L, -6);
+    }
+    lua_pop(L, 1);
+    return 1;
+}
+
+static int strategy_begin(void *user, const contextql_value *arguments, void **state)
+{
+    LuaStrategy *strategy = user;
+    lua_State *L = strategy->callback.host->L;
+    *state = strategy;
+    lua_pushcfunction(L, take_params);
+    lua_pushlightuserdata(L, strategy);
+    lua_pushlightuserdata(L, (void *)arguments);
+    bool good = lua_pcall(L, 2, 1, 0) == LUA_OK;
+    luaL_unref(L, LUA_REGISTRYINDEX, strategy->given);
+    strategy->given = good ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
+    if (!good) lua_pop(L, 1);
+    return good ? CONTEXTQL_OK : CONTEXTQL_SCRIPT;
+}
+
+typedef struct Scoring {
+    const LuaStrategy *strategy;
+    const contextql_candidates *candidates;
+    double *out;
+} Scoring;
+
+/* Protected as a whole: one call of the function a candidate, numbers in, a number out. */
+static int score_candidates(lua_State *L)
+{
+    const Scoring *scoring = lua_touserdata(L, 1);
+    const contextql_candidates *candidates = scoring->candidates;
+    luaL_checkstack(L, (int)candidates->sources + 4, "too many sources");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, scoring->strategy->given);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, scoring->strategy->callback.reference);
+    for (size_t i = 0; i < candidates->count; i++) {
+        lua_pushvalue(L, 3);
+        for (size_t s = 0; s < candidates->sources; s++)
+            lua_pushnumber(L, (lua_Number)candidates->scores[s][i]);
+        lua_pushvalue(L, 2);
+        lua_call(L, (int)candidates->sources + 1, 1);
+        if (lua_type(L, -1) != LUA_TNUMBER)
+            return luaL_error(L, "a score is a number, not %s", luaL_typename(L, -1));
+        scoring->out[i] = (double)lua_tonumber(L, -1);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+static int strategy_score(void *state, const contextql_candidates *candidates, double *out)
+{
+    const LuaStrategy *strategy = state;
+    lua_State *L = strategy->callback.host->L;
+    Scoring scoring = {strategy, candidates, out};
+    lua_pushcfunction(L, score_candidates);
+    lua_pushlightuserdata(L, &scoring);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return CONTEXTQL_OK;
+    const char *why = lua_tostring(L, -1);
+    snprintf(candidates->message, CONTEXTQL_MESSAGE_MAX, "%s", why == NULL ? "" : why);
+    lua_pop(L, 1);
+    return CONTEXTQL_SCRIPT;
+}
+
+/* The keys of a table of parameters, for USING to be held to. */
+static char **option_names(lua_State *L, int table)
+{
+    size_t count = 0, capacity = 0;
+    char **names = NULL;
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING) continue;
+        mem_reserve(names, capacity, count + 2);
+        names[count++] = mem_strdup(lua_tostring(L, -2));
+    }
+    mem_reserve(names, capacity, count + 1);
+    names[count] = NULL;
+    return names;
+}
+
+/* contextql.rank(name, [shape,] f): f gets one number a source, and the table of parameters, and
+ * gives the score. `shape` may have inputs (names of the sources), params, summary. */
 static int module_rank(lua_State *L)
 {
     contextql *session = session_of(L);
-    int function = lua_istable(L, 2) ? 3 : 2;
-    const char *name = luaL_checkstring(L, 1);
+    const char *name = luaL_checkstring(L, 1), *summary = "written in Lua";
+    bool shaped = lua_istable(L, 2);
+    int function = shaped ? 3 : 2;
+    contextql_strategy shape = {.name = name, .begin = strategy_begin, .score = strategy_score};
     luaL_checktype(L, function, LUA_TFUNCTION);
-    LuaCallback *callback = callback_new(L, function);
-    contextql_strategy strategy = {.name = name, .summary = "written in Lua", .score = score_all};
-    if (contextql_create_strategy(session, &strategy, callback, callback_drop) != CONTEXTQL_OK)
+    lua_settop(L, function);
+    LuaStrategy *strategy = mem_calloc(1, sizeof *strategy);
+    *strategy = (LuaStrategy){.params = LUA_NOREF, .given = LUA_NOREF};
+    strategy->callback.host = lua_host_of(L);
+    if (shaped) {
+        lua_getfield(L, 2, "summary");
+        if (lua_type(L, -1) == LUA_TSTRING) summary = lua_tostring(L, -1);
+        lua_getfield(L, 2, "inputs");
+        if (lua_istable(L, -1)) shape.sources = lua_rawlen(L, -1);
+        lua_getfield(L, 2, "params");
+        if (lua_istable(L, -1)) {
+            strategy->options = option_names(L, lua_gettop(L));
+            strategy->params = luaL_ref(L, LUA_REGISTRYINDEX);
+        }
+    }
+    shape.summary = summary;
+    shape.options = (const char *const *)strategy->options;
+    lua_pushvalue(L, function);
+    strategy->callback.reference = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (contextql_create_strategy(session, &shape, strategy, strategy_drop) != CONTEXTQL_OK) {
+        strategy_drop(strategy);
         lua_raise(L, session, (Str){"", 0});
+    }
     return 0;
 }
 

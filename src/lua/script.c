@@ -107,6 +107,8 @@ static void attach(void *state, void *session)
     else
         lua_push_session(host->L, session, false);
     lua_setglobal(host->L, "db");
+    /* Statements that failed wait for the collector, and a session for its statements. */
+    if (session == NULL) lua_gc(host->L, LUA_GCCOLLECT, 0);
 }
 
 static void stop(lua_State *L, lua_Debug *debug)

@@ -86,7 +86,8 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
                  {"TYPES", {"type", "relationships"}, 2},
                  {"PROPERTIES", {"property"}, 1},
                  {"FUNCTIONS", {"name", "signature", "meaning"}, 3},
-                 {"STRATEGIES", {"name", "meaning"}, 2}};
+                 {"STRATEGIES", {"name", "meaning"}, 2},
+                 {"HARDWARE", {"what", "value"}, 2}};
     Plan *plan = binder->plan;
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
         if (!str_equal_ignore_case(statement->name.text, str_from(shows[i].what))) continue;
@@ -97,7 +98,7 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
     }
     return error_hint(fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length,
                               "nothing to show: %.*s", STR_ARG(statement->name.text)),
-                      "SHOW INDEXES, LABELS, TYPES, PROPERTIES, FUNCTIONS or STRATEGIES");
+                      "SHOW INDEXES, LABELS, TYPES, PROPERTIES, FUNCTIONS, STRATEGIES or HARDWARE");
 }
 
 Error *plan_command(Binder *binder, const AstStatement *statement)

@@ -11,6 +11,7 @@ typedef struct Explain {
     const Plan *plan;
     const uint64_t *actual;
     const int64_t *elapsed_ns;
+    const char *const *notes;
 } Explain;
 
 static const char *const kind_names[] = {[PLAN_UNIT] = "Unit",
@@ -148,6 +149,8 @@ static void line(const Explain *explain, const PlanNode *node, int depth)
 {
     buffer_printf(explain->out, "%*s%s", depth * 2, "", kind_names[node->kind]);
     details(explain, node);
+    if (explain->notes[node->id] != NULL)
+        buffer_printf(explain->out, "  %s", explain->notes[node->id]);
     if (node->estimated_rows >= 0)
         buffer_printf(explain->out, "  ~%.0f rows", node->estimated_rows);
     if (explain->actual != NULL)
@@ -168,9 +171,9 @@ static void tree(const Explain *explain, const PlanNode *node, int depth)
 }
 
 void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual,
-                     const int64_t *elapsed_ns)
+                     const int64_t *elapsed_ns, const char *const *notes)
 {
-    Explain explain = {out, plan, actual, elapsed_ns};
+    Explain explain = {out, plan, actual, elapsed_ns, notes};
     if (plan->root != NULL) tree(&explain, plan->root, 0);
     for (uint32_t i = 0; i < plan->subquery_count; i++) {
         static const char *const kinds[] = {

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "planner/planner_internal.h"
+#include "rank/strategy.h"
 
 /* ---- VECTOR ---- */
 
@@ -71,14 +72,51 @@ static Error *implied_property(Binder *binder, const AstScore *score, const Vari
     return NULL;
 }
 
-static PlanMetric metric_of(Binder *binder, const Variable *variable, NameRef key)
+static const char *const metrics[] = {
+    [METRIC_COSINE] = "cosine", [METRIC_DOT] = "dot", [METRIC_L2] = "l2"};
+enum { METRIC_COUNT = sizeof metrics / sizeof *metrics };
+
+/* false: no metric is called so. */
+static bool metric_named(Str name, PlanMetric *out)
+{
+    for (int m = 0; m < METRIC_COUNT; m++)
+        if (str_equal_ignore_case(name, str_from(metrics[m]))) return *out = (PlanMetric)m, true;
+    return false;
+}
+
+/* What an index on the property says of its vectors. */
+static void ask_index(Binder *binder, const Variable *variable, PlanScoreLeg *leg)
 {
     for (uint32_t l = 0; l < variable->label_count; l++) {
         const GraphIndex *index =
-            graph_index_on(binder->view->graph, variable->labels[l].id, key.id, true);
-        if (index != NULL) return (PlanMetric)index->metric;
+            graph_index_on(binder->view->graph, variable->labels[l].id, leg->key.id, true);
+        if (index == NULL) continue;
+        leg->metric = (PlanMetric)index->metric;
+        leg->dimensions = index->dimensions;
+        return;
     }
-    return METRIC_COSINE;
+}
+
+/* A query that stands in the statement is checked before it runs. */
+static Error *check_literal(Binder *binder, const AstExpr *ast, const PlanScoreLeg *leg)
+{
+    Value query;
+    if (leg->expr->kind != EXPR_LIST && leg->expr->kind != EXPR_CONSTANT &&
+        leg->expr->kind != EXPR_CALL)
+        return NULL;
+    Error *error = leg->expr->constant ? expr_fold(binder->arena, leg->expr, &query) : NULL;
+    if (!leg->expr->constant || error != NULL) /* a parameter; or it fails when it runs */
+        return error_drop(error), NULL;
+    for (uint32_t i = 0; query.kind == VALUE_LIST && i < query.aux; i++)
+        if (!value_is_number(query.as.items[i]))
+            return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length,
+                           "a list of numbers is wanted, not one with %s in it",
+                           value_kind_name((ValueKind)query.as.items[i].kind));
+    bool vector = query.kind == VALUE_LIST || query.kind == VALUE_VECTOR;
+    if (!vector || leg->dimensions == 0 || query.aux == leg->dimensions) return NULL;
+    return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length,
+                   "the query has %u dimensions, the index on %.*s has %u", query.aux,
+                   STR_ARG(leg->key.text), leg->dimensions);
 }
 
 static Error *bind_leg(Binder *binder, const AstScore *score, const AstClause *before,
@@ -108,8 +146,9 @@ static Error *bind_leg(Binder *binder, const AstScore *score, const AstClause *b
     leg->vector = true;
     leg->slot = variable->slot;
     leg->key = name_ref(binder, NAME_KEY, property, true);
-    leg->metric = metric_of(binder, variable, leg->key);
-    return NULL;
+    leg->metric = METRIC_COSINE;
+    ask_index(binder, variable, leg);
+    return check_literal(binder, score->query, leg);
 }
 
 static Error *check_options(const AstExpr *options, const char *const *known)
@@ -126,6 +165,21 @@ static Error *check_options(const AstExpr *options, const char *const *known)
             if (str_distance(name.text, str_from(known[k]), 2) <= 2)
                 return error_hint(error, "did you mean %s?", known[k]);
         return error;
+    }
+    return NULL;
+}
+
+/* USING {metric: 'l2'}: decided before the statement runs, because the plan says it. */
+static Error *metric_option(const AstExpr *ast, const Expr *options, PlanMetric *out)
+{
+    for (uint32_t i = 0; options != NULL && options->kind == EXPR_MAP && i < options->arg_count;
+         i++) {
+        const Expr *given = options->args[i];
+        if (!str_equal(options->keys[i], STR("metric"))) continue;
+        bool text = given->kind == EXPR_CONSTANT && given->value.kind == VALUE_STRING;
+        if (text && metric_named(value_text(given->value), out)) return NULL;
+        return fail_at(ERROR_INVALID_ARGUMENT_TYPE, ast->offset, ast->length,
+                       "the metric is 'cosine', 'dot' or 'l2'");
     }
     return NULL;
 }
@@ -164,6 +218,7 @@ Error *plan_score(Binder *binder, const AstClause *clause, const AstClause *befo
     TRY(check_options(clause->options, known));
     TRY(bind_leg(binder, clause->score, before, leg));
     if (clause->options != NULL) TRY(bind(binder, clause->options, &options));
+    TRY(metric_option(clause->options, options, &leg->metric));
     PlanNode *plan = plan_node(binder, PLAN_SCORE, clause->offset, clause->length);
     plan->legs = leg;
     plan->leg_count = 1;
@@ -172,14 +227,41 @@ Error *plan_score(Binder *binder, const AstClause *clause, const AstClause *befo
     return finish_score(binder, clause, plan, STR("similarity_score"));
 }
 
+static Error *find_strategy(Binder *binder, const AstClause *clause, const Strategy **out)
+{
+    const StrategyRegistry *strategies = binder->environment->strategies;
+    Str name = clause->name2.text;
+    *out = strategies == NULL ? NULL : strategy_find(strategies, name);
+    if (*out != NULL) return NULL;
+    Error *error = fail_at(ERROR_NAME_UNKNOWN, clause->name2.offset, clause->name2.length,
+                           "no such strategy: %.*s", STR_ARG(name));
+    for (size_t i = 0; strategies != NULL && i < strategy_count(strategies); i++) {
+        const char *other = strategy_at(strategies, i)->name;
+        if (str_distance(name, str_from(other), 2) <= 2)
+            return error_hint(error, "did you mean %s?", other);
+    }
+    return error_hint(error, "SHOW STRATEGIES lists them");
+}
+
+static Error *check_sources(const Strategy *strategy, const AstClause *clause)
+{
+    size_t count = clause->legs.count, most = strategy->sources_max;
+    if (count >= strategy->sources_min && (most == 0 || count <= most)) return NULL;
+    const char *bound = strategy->sources_min == most ? ""
+                        : count > most                ? "at most "
+                                                      : "at least ";
+    size_t wanted = count < strategy->sources_min ? strategy->sources_min : most;
+    return fail_at(ERROR_INVALID_NUMBER_OF_ARGUMENTS, clause->name2.offset, clause->name2.length,
+                   "%s ranks by %s%zu source%s, not by %zu", strategy->name, bound, wanted,
+                   wanted == 1 ? "" : "s", count);
+}
+
 Error *plan_rank(Binder *binder, const AstClause *clause, const AstClause *before)
 {
-    const PlanEnvironment *environment = binder->environment;
-    Str strategy = clause->name2.text;
-    if (environment->strategy == NULL || !environment->strategy(environment->state, strategy))
-        return error_hint(fail_at(ERROR_NAME_UNKNOWN, clause->name2.offset, clause->name2.length,
-                                  "no such strategy: %.*s", STR_ARG(strategy)),
-                          "SHOW STRATEGIES lists them");
+    const Strategy *strategy;
+    TRY(find_strategy(binder, clause, &strategy));
+    TRY(check_sources(strategy, clause));
+    if (strategy->options != NULL) TRY(check_options(clause->options, strategy->options));
     PlanScoreLeg *legs = arena_array(binder->arena, PlanScoreLeg, clause->legs.count + 1);
     Expr *options = NULL;
     for (size_t i = 0; i < clause->legs.count; i++) {
@@ -187,10 +269,11 @@ Error *plan_rank(Binder *binder, const AstClause *clause, const AstClause *befor
             TRY(bind_leg(binder, clause->legs.items[i].score, before, &legs[i]));
         else
             TRY(bind(binder, clause->legs.items[i].expr, &legs[i].expr));
+        if (strategy->metric != NULL) metric_named(str_from(strategy->metric), &legs[i].metric);
     }
     if (clause->options != NULL) TRY(bind(binder, clause->options, &options));
     PlanNode *plan = plan_node(binder, PLAN_RANK, clause->offset, clause->length);
-    plan->strategy = strategy;
+    plan->strategy = clause->name2.text;
     plan->legs = legs;
     plan->leg_count = (uint32_t)clause->legs.count;
     plan->options = options;

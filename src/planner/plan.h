@@ -129,6 +129,7 @@ typedef struct PlanScoreLeg { /* one argument of RANK BY */
     NameRef key;
     Expr *expr; /* the query vector, or the number */
     PlanMetric metric;
+    uint32_t dimensions; /* as an index on the property declares them; 0: none does */
 } PlanScoreLeg;
 
 typedef struct PlanNode PlanNode;
@@ -291,7 +292,7 @@ typedef struct PlanEnvironment { /* what the session adds; every member may be N
     /* A procedure's shape: false if there is none of that name. Arrays live as long as the session.
      */
     bool (*procedure)(void *state, Str name, const PlanProcedure **out);
-    bool (*strategy)(void *state, Str name);
+    const struct StrategyRegistry *strategies;
     bool strict_names;
 } PlanEnvironment;
 
@@ -299,7 +300,8 @@ Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
                     const PlanEnvironment *environment, Plan **out) MUST_CHECK;
 
 /* The plan as a tree of lines, one row of text a line; `actual` (rows by node id, or NULL) and
- * `elapsed_ns` (or NULL) stand beside the estimates. `device` names where a SCORE runs. */
+ * `elapsed_ns` (or NULL) stand beside the estimates, notes[node id] (NULL: none) behind the
+ * operator. */
 void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual,
-                     const int64_t *elapsed_ns);
+                     const int64_t *elapsed_ns, const char *const *notes);
 #endif

@@ -1,16 +1,20 @@
 /*
  * strategy.c - the registry and the built-in strategies.
  *
- *     cosine, dot, l2   the first source's score as it is
- *     linear            sum of weight * score; a text score is divided by the greatest; weights are
- *                       equal unless given, or 0.7 and 0.3 for one text and one vector source
- *     rrf               sum of weight / (k + rank): Cormack, Clarke, Buettcher, "Reciprocal rank
- *                       fusion outperforms Condorcet and individual rank learning methods", SIGIR
- *                       2009; k = 60 unless given
+ *     cosine, dot, l2   the score of the one source
+ *     linear            sum of weight * score, a source that did not find a candidate adding
+ *                       nothing; a text score is divided by the greatest. Weights are 1 unless
+ *                       given, but 0.7 and 0.3 for one text and one vector source
+ *     rrf               sum of weight / (k + rank), k = 60 unless given: Cormack, Clarke, Buettcher,
+ *                       "Reciprocal rank fusion outperforms Condorcet and individual rank learning
+ *                       methods", SIGIR 2009
+ *
+ * All sums go over the sources in the order of the statement, so that they have one result.
  */
 #include "config.h"
 
 #include "rank/strategy.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -28,32 +32,27 @@ static Error *weights_of(Value options, const Candidates *candidates, double *we
     for (size_t s = 0; s < candidates->sources; s++)
         weights[s] = !mixed ? 1.0 : candidates->text[s] ? 0.7 : 0.3;
     if (given == NULL) return NULL;
-    if (given->kind != VALUE_LIST || given->aux != candidates->sources)
-        return error_new(ERROR_ARGUMENT_VALUE, "weights is a list of %zu numbers, one a source",
-                         candidates->sources);
+    if (given->kind != VALUE_LIST)
+        return error_new(ERROR_ARGUMENT_TYPE, "weights is a list of numbers, not %s",
+                         value_kind_name((ValueKind)given->kind));
+    if (given->aux != candidates->sources)
+        return error_new(ERROR_ARGUMENT_VALUE, "%u weights are given, but there are %zu sources",
+                         given->aux, candidates->sources);
     for (size_t s = 0; s < candidates->sources; s++) {
-        if (!value_is_number(given->as.items[s]))
-            return error_new(ERROR_ARGUMENT_TYPE, "a weight is a number");
-        weights[s] = value_as_double(given->as.items[s]);
+        Value weight = given->as.items[s];
+        if (!value_is_number(weight))
+            return error_new(ERROR_ARGUMENT_TYPE, "a weight is a number, not %s",
+                             value_kind_name((ValueKind)weight.kind));
+        weights[s] = value_as_double(weight);
+        if (!isfinite(weights[s])) return error_new(ERROR_ARGUMENT_VALUE, "a weight is finite");
     }
     return NULL;
-}
-
-enum { SOURCES_MAX = 64 }; /* the grammar's list of legs is as long as anybody types */
-
-static Error *check_sources(const Candidates *candidates)
-{
-    if (candidates->sources == 0)
-        return error_new(ERROR_ARGUMENT_VALUE, "the strategy wants at least one source");
-    return candidates->sources > SOURCES_MAX
-               ? error_new(ERROR_LIMIT, "a strategy takes at most %d sources", SOURCES_MAX)
-               : NULL;
 }
 
 static Error *single(void *user, Value options, const Candidates *candidates, double *out)
 {
     (void)user, (void)options;
-    TRY(check_sources(candidates));
+    assert(candidates->sources >= 1 && candidates->sources <= STRATEGY_SOURCES_MAX);
     for (size_t i = 0; i < candidates->count; i++)
         out[i] = candidates->scores[0][i];
     return NULL;
@@ -69,9 +68,9 @@ static double greatest(const double *scores, size_t count)
 
 static Error *linear(void *user, Value options, const Candidates *candidates, double *out)
 {
-    double weights[SOURCES_MAX];
+    double weights[STRATEGY_SOURCES_MAX];
     (void)user;
-    TRY(check_sources(candidates));
+    assert(candidates->sources >= 1 && candidates->sources <= STRATEGY_SOURCES_MAX);
     TRY(weights_of(options, candidates, weights));
     for (size_t i = 0; i < candidates->count; i++)
         out[i] = 0;
@@ -101,14 +100,16 @@ static int by_score(const void *a, const void *b)
 
 static Error *rrf(void *user, Value options, const Candidates *candidates, double *out)
 {
-    double weights[SOURCES_MAX], k = 60;
+    double weights[STRATEGY_SOURCES_MAX], k = 60;
     (void)user;
-    TRY(check_sources(candidates));
+    assert(candidates->sources >= 1 && candidates->sources <= STRATEGY_SOURCES_MAX);
     TRY(weights_of(options, candidates, weights));
     const Value *given = options.kind == VALUE_MAP ? value_map_get(options, STR("k")) : NULL;
     if (given != NULL && !value_is_number(*given))
         return error_new(ERROR_ARGUMENT_TYPE, "k is a number");
     if (given != NULL) k = value_as_double(*given);
+    if (!(k >= 0 && isfinite(k)))
+        return error_new(ERROR_ARGUMENT_VALUE, "k is not negative, and finite");
     Ranked *ranked = mem_alloc((candidates->count + 1) * sizeof *ranked);
     for (size_t i = 0; i < candidates->count; i++)
         out[i] = 0;
@@ -127,12 +128,18 @@ static Error *rrf(void *user, Value options, const Candidates *candidates, doubl
 
 StrategyRegistry *strategy_registry_create(void)
 {
+    static const char *const none[] = {NULL}, *const weighted[] = {"weights", NULL},
+                             *const fused[] = {"k", "weights", NULL};
     static const Strategy built_in[] = {
-        {"cosine", "cosine similarity of one vector source", single, NULL, NULL},
-        {"dot", "inner product of one vector source", single, NULL, NULL},
-        {"l2", "nearness 1 / (1 + distance) of one vector source", single, NULL, NULL},
-        {"linear", "weighted sum of normalised scores: {weights: [..]}", linear, NULL, NULL},
-        {"rrf", "reciprocal rank fusion: {k: 60, weights: [..]}", rrf, NULL, NULL},
+        {"cosine", "cosine similarity of one vector source", single, NULL, NULL, none, 1, 1,
+         "cosine"},
+        {"dot", "inner product of one vector source", single, NULL, NULL, none, 1, 1, "dot"},
+        {"l2", "nearness 1 / (1 + distance) of one vector source", single, NULL, NULL, none, 1, 1,
+         "l2"},
+        {"linear", "weighted sum of normalised scores: {weights: [..]}", linear, NULL, NULL,
+         weighted, 1, STRATEGY_SOURCES_MAX, NULL},
+        {"rrf", "reciprocal rank fusion: {k: 60, weights: [..]}", rrf, NULL, NULL, fused, 1,
+         STRATEGY_SOURCES_MAX, NULL},
     };
     StrategyRegistry *registry = mem_calloc(1, sizeof *registry);
     registry->arena = arena_create();

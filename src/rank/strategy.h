@@ -9,6 +9,8 @@
 #define RANK_STRATEGY_H
 #include "value/value.h"
 
+enum { STRATEGY_SOURCES_MAX = 64 }; /* more is no question any more */
+
 typedef struct Candidates {
     size_t count, sources;
     const uint64_t *ids;
@@ -22,13 +24,16 @@ typedef struct Strategy {
     Error *(*score)(void *user, Value options, const Candidates *candidates, double *out);
     void *user;
     void (*drop)(void *user);
+    const char *const *options;      /* keys USING may have, NULL at the end; NULL: any */
+    size_t sources_min, sources_max; /* sources_max 0: no bound of its own */
+    const char *metric; /* by which its vector sources are compared; NULL: the index's */
 } Strategy;
 
 typedef struct StrategyRegistry StrategyRegistry;
 StrategyRegistry *strategy_registry_create(void); /* with the built-in ones */
 void strategy_registry_destroy(StrategyRegistry *registry);
 void strategy_register(StrategyRegistry *registry,
-                       Strategy strategy); /* name and summary are copied */
+                       Strategy strategy); /* name and summary are copied; `options` is not */
 const Strategy *strategy_find(const StrategyRegistry *registry, Str name);
 size_t strategy_count(const StrategyRegistry *registry);
 const Strategy *strategy_at(const StrategyRegistry *registry, size_t i);

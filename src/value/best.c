@@ -235,7 +235,8 @@ static size_t cut(BestRows *best, Group *group)
 {
     uint64_t left = best->limit;
     size_t kept = 0;
-    qsort(group->entries, group->count, sizeof *group->entries, best_first);
+    if (group->count > 0)
+        qsort(group->entries, group->count, sizeof *group->entries, best_first);
     for (; kept < group->count && left > 0; kept++) {
         uint64_t *times = &best->multiplicity[group->entries[kept].place];
         if (*times > left) *times = left;

@@ -1,0 +1,81 @@
+/* score_internal.h - between the operator that ranks (score.c), its legs (score_leg.c) and the
+ * graphics device (score_device.c). */
+#ifndef EXECUTION_SCORE_INTERNAL_H
+#define EXECUTION_SCORE_INTERNAL_H
+#include "execution/operator_internal.h"
+#include "value/best.h"
+#include "vector/device.h"
+
+/* A query vector made ready: padded, with its factor. */
+typedef struct LegQuery {
+    bool none; /* null: no row has a score */
+    uint32_t dimensions;
+    VectorQuery vector;
+    float *padded; /* what `vector` points to */
+    size_t padded_capacity;
+} LegQuery;
+
+/* Rows of a batch that have a score, in their order. */
+typedef struct Scored {
+    uint32_t count;
+    uint16_t positions[BATCH_ROWS_MAX];
+    float scores[BATCH_ROWS_MAX]; /* as they order: of l2 the negative square */
+    uint64_t ids[BATCH_ROWS_MAX];
+} Scored;
+
+/* One VECTOR slot.key SIMILAR TO query. */
+typedef struct Leg {
+    Operator *operator;
+    const PlanScoreLeg *plan;
+    const VectorKernel *kernel;
+    uint32_t key;
+    uint32_t *slots; /* that the query's expression looks at */
+    uint32_t slot_count;
+    bool pure;  /* same slots, same query */
+    bool ready; /* `query` is that of the row before, or of all rows */
+    LegQuery query;
+    Arena *arena; /* of the query's value */
+    EvalContext context;
+    uint64_t matches;    /* rows with a vector of the query's dimension; saturates at 1 */
+    uint32_t mismatched; /* another dimension that was met; 0: none */
+    float *row;          /* a value as a padded row */
+    size_t row_capacity;
+    /* The rows at hand: their nodes and positions in the batch. */
+    const uint64_t *ids;
+    const uint16_t *positions;
+    bool ascending; /* the ids */
+    uint64_t own_ids[BATCH_ROWS_MAX];
+    uint16_t own_positions[BATCH_ROWS_MAX], every_position[BATCH_ROWS_MAX];
+} Leg;
+
+Leg *leg_new(Operator *operator, const PlanScoreLeg * plan, const VectorKernel *kernel);
+void leg_close(Leg *leg);
+void leg_reset(Leg *leg); /* for other rows */
+/* One query for all rows? */
+bool leg_constant(const Leg *leg);
+/* The query of the row at `position`, in leg->query. */
+Error *leg_query(Leg *leg, const Batch *batch, uint32_t position) MUST_CHECK;
+/* Scores the selected rows; those below `floor` may be left out. */
+Error *leg_score(Leg *leg, const Batch *batch, float floor, Scored *out) MUST_CHECK;
+/* When all rows are through: no row had the query's dimension, but some another. */
+Error *leg_check(const Leg *leg) MUST_CHECK;
+/* One row by its value, whatever kind it is. false: it has no score. */
+bool leg_score_value(Leg *leg, uint64_t id, float *score);
+/* The number a person sees. */
+double score_shown(PlanMetric metric, double score);
+
+/* ---- score_device.c ---- */
+/* Can the rows of the plan be told from a node's id alone: a scan, perhaps filtered? */
+bool score_scans(const PlanNode *plan);
+enum { SCORE_WHERE_MAX = VECTOR_DEVICE_TEXT_MAX + 16 };
+/* Where a graphics device is wanted: `where` tells who answered, and `best` has the rows. An empty
+ * `where`: nothing was done, and the input is as it was. */
+Error *score_on_device(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
+                       BestRows *best, uint64_t *candidates,
+                       char where[SCORE_WHERE_MAX]) MUST_CHECK;
+/* Of the database's device; opens it, as a scan that is large enough would, unless it is off. */
+void score_device_info(const ExecutionEnvironment *environment, VectorDeviceInfo *out);
+/* What EXPLAIN says: where the scores would be computed. */
+const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan,
+                        Arena *arena);
+#endif
