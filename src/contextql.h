@@ -252,6 +252,17 @@ typedef struct contextql_strategy { /* copied but for `options` */
 CONTEXTQL_API int contextql_create_strategy(contextql *, const contextql_strategy *, void *user,
                                             void (*drop)(void *user));
 
+/* ---- what the language has: rows of its tables, from 0; false: no more ---- */
+typedef struct contextql_function_info {
+    const char *group, *name, *signature, *meaning;
+    const char *example, *result; /* a statement, and what it gives on an empty database */
+} contextql_function_info;
+typedef struct contextql_keyword {
+    const char *word, *meaning;
+} contextql_keyword;
+CONTEXTQL_API bool contextql_function_at(size_t i, contextql_function_info *out);
+CONTEXTQL_API bool contextql_keyword_at(size_t i, contextql_keyword *out);
+
 /* ---- what an editor asks: none of these runs the text ---- */
 typedef enum contextql_token_kind {
     CONTEXTQL_TOKEN_NAME,

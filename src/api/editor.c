@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "api/api_internal.h"
+#include "expression/functions.h"
 #include "parser/ast.h"
 
 bool contextql_is_complete(const char *text, size_t size, size_t *end)
@@ -56,4 +57,25 @@ int contextql_suggest(contextql *session, const char *text, size_t cursor,
         out[(*count)++] = (contextql_suggestion){tokens[i], "keyword", "", from};
     }
     return CONTEXTQL_OK;
+}
+
+bool contextql_function_at(size_t i, contextql_function_info *out)
+{
+    FunctionText text;
+    if (!function_text(i, &text)) return false;
+    *out = (contextql_function_info){text.group,   text.name,    text.signature,
+                                     text.summary, text.example, text.result};
+    return true;
+}
+
+/* Words of statements that this version parses but does not run are left out. */
+bool contextql_keyword_at(size_t i, contextql_keyword *out)
+{
+    for (size_t at = 0; at < parser_keyword_count(); at++) {
+        const char *meaning, *word = parser_keyword(at, &meaning);
+        if (meaning[0] == '\0' || i-- > 0) continue;
+        *out = (contextql_keyword){word, meaning};
+        return true;
+    }
+    return false;
 }

@@ -159,11 +159,12 @@ static void show_names(Rows *rows, const GraphView *view, NameKind kind)
 
 static void show_functions(Rows *rows)
 {
-    for (size_t i = 0; i < function_count(); i++) {
-        const Function *function = function_at(i);
-        add(rows, value_string(function->name));
-        add_text(rows, function->signature);
-        add_text(rows, function->summary);
+    FunctionText text;
+    for (size_t i = 0; function_text(i, &text); i++) {
+        add_text(rows, text.name);
+        add_text(rows, text.signature);
+        add_text(rows, text.summary);
+        add_text(rows, text.example);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "expression/functions.h"
+#include "value/temporal.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,8 +19,8 @@ struct AggregateState {
     bool any, any_float;
     int64_t integer;
     double sum, mean, square; /* mean and square: Welford's running moments */
-    Value best;
-    Value *values; /* COLLECT, percentiles; DISTINCT keeps them too */
+    Value best, duration;     /* duration: the sum so far, null before the first */
+    Value *values;            /* COLLECT, percentiles; DISTINCT keeps them too */
     size_t value_count, value_capacity;
     uint32_t *seen; /* DISTINCT: open addressing into values, UINT32_MAX empty */
     size_t seen_mask;
@@ -30,16 +31,11 @@ static const struct {
     const char *name;
     AggregateKind kind;
     uint8_t args;
-} aggregates[] = {{"count", AGGREGATE_COUNT, 1},
-                  {"sum", AGGREGATE_SUM, 1},
-                  {"avg", AGGREGATE_AVG, 1},
-                  {"min", AGGREGATE_MIN, 1},
-                  {"max", AGGREGATE_MAX, 1},
-                  {"collect", AGGREGATE_COLLECT, 1},
-                  {"stDev", AGGREGATE_STDEV, 1},
-                  {"stDevP", AGGREGATE_STDEVP, 1},
-                  {"percentileCont", AGGREGATE_PERCENTILE_CONT, 2},
-                  {"percentileDisc", AGGREGATE_PERCENTILE_DISC, 2}};
+} aggregates[] = {
+#define AGGREGATE(kind, name, args, signature, summary, example, result)                           \
+    {name, AGGREGATE_##kind, args},
+#include "contextql/functions.def"
+};
 
 bool aggregate_find(Str name, AggregateKind *kind, uint32_t *arg_count)
 {
@@ -131,9 +127,22 @@ static Error *wrong(const AggregateState *state, Value value)
                      value_kind_name((ValueKind)value.kind));
 }
 
+/* Durations are summed among themselves. */
+static Error *add_duration(AggregateState *state, Value value, uint64_t multiplicity)
+{
+    bool sums = state->spec->kind == AGGREGATE_SUM || state->spec->kind == AGGREGATE_AVG;
+    if (!sums || (state->any && value_is_null(state->duration))) return wrong(state, value);
+    if (multiplicity > INT64_MAX)
+        return error_new(ERROR_ARITHMETIC_OVERFLOW, "the duration is beyond 64 bits");
+    TRY(duration_scale(state->arena, value, value_integer((int64_t)multiplicity), false, &value));
+    if (value_is_null(state->duration)) return state->duration = value, NULL;
+    return temporal_add(state->arena, state->duration, value, false, &state->duration);
+}
+
 static Error *add_up(AggregateState *state, Value value, uint64_t multiplicity)
 {
-    if (!value_is_number(value)) return wrong(state, value);
+    if (value.kind == VALUE_DURATION) return add_duration(state, value, multiplicity);
+    if (!value_is_number(value) || !value_is_null(state->duration)) return wrong(state, value);
     double number = value_as_double(value);
     state->sum += number * (double)multiplicity;
     if (value.kind == VALUE_FLOAT) state->any_float = true;
@@ -281,8 +290,12 @@ static Value percentile(AggregateState *state)
 
 Error *aggregate_end(AggregateState *state, Arena *arena, Value *out)
 {
-    (void)arena;
     double count = (double)state->count;
+    if (state->duration.kind == VALUE_DURATION) {
+        if (state->spec->kind == AGGREGATE_SUM) return *out = state->duration, NULL;
+        return duration_scale(arena, state->duration, value_integer((int64_t)state->count), true,
+                              out);
+    }
     switch (state->spec->kind) {
     case AGGREGATE_COUNT_ROWS:
     case AGGREGATE_COUNT: *out = value_integer((int64_t)state->count); break;

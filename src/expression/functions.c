@@ -12,7 +12,6 @@ enum {
     FUNCTION_COUNT = 0
 #include "contextql/functions.def"
 };
-#undef FUNCTION
 
 static const struct Row {
     FunctionCall *call;
@@ -28,8 +27,34 @@ static const struct Row {
     {function_##call, name,      min,     max,     kinds, type, pure,                              \
      null_on_null,    signature, summary, example, result},
 #include "contextql/functions.def"
-#undef FUNCTION
 };
+
+/* What is told of functions and aggregates alike; a title has no name. */
+static const struct Told {
+    const char *group;
+    FunctionText text;
+} told[] = {
+#define FUNCTION_GROUP(title) {title, {NULL}},
+#define FUNCTION(call, name, min, max, kinds, type, pure, null_on_null, signature, summary,        \
+                 example, result)                                                                  \
+    {NULL, {NULL, name, signature, summary, example, result}},
+#define AGGREGATE(kind, name, args, signature, summary, example, result)                           \
+    {NULL, {NULL, name, signature, summary, example, result}},
+#include "contextql/functions.def"
+};
+
+bool function_text(size_t i, FunctionText *out)
+{
+    const char *group = "";
+    for (size_t at = 0; at < sizeof told / sizeof *told; at++) {
+        if (told[at].group != NULL) group = told[at].group;
+        if (told[at].group != NULL || i-- > 0) continue;
+        *out = told[at].text;
+        out->group = group;
+        return true;
+    }
+    return false;
+}
 
 size_t function_count(void)
 {

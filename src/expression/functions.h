@@ -35,6 +35,12 @@ const Function *function_find(Str name, Str *suggestion);
 size_t function_count(void);
 const Function *function_at(size_t i);
 
+typedef struct FunctionText {
+    const char *group, *name, *signature, *summary, *example, *result;
+} FunctionText;
+/* The i-th row of contextql/functions.def, functions and aggregates in its order; false: no more. */
+bool function_text(size_t i, FunctionText *out);
+
 /* ---- aggregates ---- */
 typedef enum AggregateKind {
     AGGREGATE_COUNT_ROWS,

@@ -5,7 +5,6 @@
 
 #define FUNCTION(call, ...) FunctionCall function_##call;
 #include "contextql/functions.def"
-#undef FUNCTION
 
 Error *function_wrong(const Function *function, Value value); /* "size() cannot take INTEGER" */
 #endif

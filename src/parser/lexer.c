@@ -392,8 +392,10 @@ static void mark_calls(TokenArray *array)
             size_t last = i;
             while (t[last + 1].kind == TOKEN_DOT && lexer_is_word(&t[last + 2]))
                 last += 2;
+            bool moment = write > 0 && t[write - 1].kind == TOKEN_AT; /* AT TIMESTAMP (..) */
             bool callable = last > i || is_plain_name(&t[i]) || t[i].kind == TOKEN_EXISTS ||
-                            t[i].kind == TOKEN_COUNT || t[i].kind == TOKEN_VECTOR;
+                            t[i].kind == TOKEN_COUNT || t[i].kind == TOKEN_VECTOR ||
+                            (t[i].kind == TOKEN_TIMESTAMP && !moment);
             if (t[last + 1].kind == TOKEN_LPAREN && callable) {
                 int kind = last == i && is_shortest(&t[i]) ? TOKEN_SHORTEST : TOKEN_FUNCTION;
                 t[i].length = t[last].offset + t[last].length - t[i].offset;

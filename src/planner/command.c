@@ -85,7 +85,7 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
                  {"LABELS", {"label", "nodes"}, 2},
                  {"TYPES", {"type", "relationships"}, 2},
                  {"PROPERTIES", {"property"}, 1},
-                 {"FUNCTIONS", {"name", "signature", "meaning"}, 3},
+                 {"FUNCTIONS", {"name", "signature", "meaning", "example"}, 4},
                  {"STRATEGIES", {"name", "meaning"}, 2},
                  {"HARDWARE", {"what", "value"}, 2}};
     Plan *plan = binder->plan;

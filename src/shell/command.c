@@ -111,26 +111,68 @@ bool command_find(Str text, Str *line, size_t *end)
 
 /* ---- the commands ---- */
 
+static void tell_command(FILE *output, const Command *command)
+{
+    char left[64];
+    snprintf(left, sizeof left, ":%s %s", command->name, command->arguments);
+    fprintf(output, "%-26s %s\n", left, command->meaning);
+}
+
+static void tell_function(FILE *output, const contextql_function_info *function)
+{
+    fprintf(output, "%s%s\n    %s\n    %s  gives %s\n", function->name, function->signature,
+            function->meaning, function->example, function->result);
+}
+
+/* The nearest of all names that there is help on. */
+typedef struct Nearest {
+    size_t distance;
+    const char *name;
+} Nearest;
+
+static bool is_asked(Str asked, const char *name, Nearest *nearest)
+{
+    enum { DISTANCE_MAX = 2 };
+    size_t distance = str_distance(asked, str_from(name), DISTANCE_MAX);
+    if (distance < nearest->distance && distance < asked.bytes)
+        *nearest = (Nearest){distance, name};
+    return str_equal_ignore_case(asked, str_from(name));
+}
+
+/* Commands, keywords and functions of a name: there may be one of each. */
+static size_t tell_about(FILE *output, Str asked, Nearest *nearest)
+{
+    size_t count, told = 0;
+    const Command *command = commands(&count);
+    contextql_keyword keyword;
+    contextql_function_info function;
+    for (size_t i = 0; i < count; i++, command++)
+        if (is_asked(asked, command->name, nearest)) tell_command(output, command), told++;
+    for (size_t i = 0; contextql_keyword_at(i, &keyword); i++)
+        if (is_asked(asked, keyword.word, nearest))
+            fprintf(output, "%-26s %s\n", keyword.word, keyword.meaning), told++;
+    for (size_t i = 0; contextql_function_at(i, &function); i++)
+        if (is_asked(asked, function.name, nearest)) tell_function(output, &function), told++;
+    return told;
+}
+
 static Error *run_help(const Call *call)
 {
-    size_t count, found = 0;
+    size_t count;
     const Command *command = commands(&count);
     FILE *output = call->shell->output.file;
-    for (size_t i = 0; i < count; i++, command++) {
-        char left[64];
-        Str wanted = call->rest;
-        if (wanted.bytes > 0 && (wanted.data[0] == ':' || wanted.data[0] == '.'))
-            wanted.data++, wanted.bytes--;
-        if (wanted.bytes > 0 && !str_equal_ignore_case(wanted, str_from(command->name))) continue;
-        snprintf(left, sizeof left, ":%s %s", command->name, command->arguments);
-        fprintf(output, "%-26s %s\n", left, command->meaning);
-        found++;
+    Str asked = call->rest;
+    Nearest nearest = {3, NULL};
+    if (asked.bytes == 0) {
+        for (size_t i = 0; i < count; i++)
+            tell_command(output, &command[i]);
+        return NULL;
     }
-    if (found == 0)
-        return error_hint(
-            error_new(ERROR_NAME_UNKNOWN, "no such command: %.*s", STR_ARG(call->rest)),
-            ":help lists them");
-    return NULL;
+    if (asked.data[0] == ':' || asked.data[0] == '.') asked.data++, asked.bytes--;
+    if (tell_about(output, asked, &nearest) > 0) return NULL;
+    Error *error = error_new(ERROR_NAME_UNKNOWN, "no help on %.*s", STR_ARG(call->rest));
+    if (nearest.name != NULL) return error_hint(error, "did you mean %s?", nearest.name);
+    return error_hint(error, ":help lists the commands, SHOW FUNCTIONS the functions");
 }
 
 static Error *run_quit(const Call *call)
