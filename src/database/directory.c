@@ -17,6 +17,7 @@
 #include "database/database_internal.h"
 #include "vector/device.h"
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -232,6 +233,23 @@ static Error *read_catalog(Database *database, Arena *arena, Catalog *catalog)
     return load_base(database, &catalog->files[0], catalog->schema);
 }
 
+/* The page in LOCK is stored behind the sync it speaks of: a log that ends before it, and not in a
+ * torn record, is not the log that was written. */
+static Error *check_log_end(const Files *files, const Wal *wal, const WalReport *report)
+{
+    LockPage page = lock_page(files->lock);
+    bool lost = page.checkpoint == files->checkpoint && page.durable_lsn > wal_durable(wal) &&
+                report->discarded_bytes == 0;
+    if (!lost) return NULL;
+    return error_hint(
+        error_new(ERROR_CORRUPT,
+                  "%s/wal ends at record %" PRIu64 ", but record %" PRIu64
+                  " was acknowledged: a file of it is missing or another",
+                  files->directory, wal_durable(wal), page.durable_lsn),
+        "restore a copy of the directory; if this is a copy made while somebody wrote, remove LOCK "
+        "from it");
+}
+
 static Error *read_log(Database *database, const Catalog *catalog)
 {
     Files *files = database->files;
@@ -243,6 +261,7 @@ static Error *read_log(Database *database, const Catalog *catalog)
         return error_new(ERROR_NO_FILE, "there is a newer checkpoint");
     TRY(beside ? wal_follow(database->wal, page.durable_lsn, replay_one, database, &report)
                : wal_recover(database->wal, replay_one, database, &report));
+    if (!beside) TRY(check_log_end(files, database->wal, &report));
     database->durable_lsn = wal_durable(database->wal);
     database->counters.replayed = report.commits;
     database->counters.discarded_bytes = report.discarded_bytes;

@@ -35,8 +35,13 @@ static Error *refused(int reason, const char *path, const char *what)
     if (reason == ENOSPC || reason == EDQUOT)
         return error_hint(error_errno(ERROR_FULL, reason, "%s cannot be %s", path, what),
                           "free space on the disk");
+    if (reason == EROFS || reason == EACCES || reason == EPERM)
+        return error_hint(error_errno(ERROR_IO, reason, "%s cannot be %s", path, what),
+                          "ask for the right to write there, or open with --read-only");
     ErrorCode code = reason == ENOENT ? ERROR_NO_FILE : ERROR_IO;
-    return error_errno(code, reason, "%s cannot be %s", path, what);
+    return error_hint(error_errno(code, reason, "%s cannot be %s", path, what),
+                      reason == ENOENT ? "look whether the folder it is in exists"
+                                       : "look at what is there, or name another directory");
 }
 
 static Error *posix_open(const Io *io, const char *path, IoMode mode, IoFile **out)

@@ -3,7 +3,7 @@
  *
  * One page {epoch u64, durable lsn u64, checkpoint u64, pid u64}, mapped and shared; the exclusive
  * open-file-description lock on byte 4096 is the right to write. The lock goes with its process,
- * however that ends; the page stays and means something only while the lock is held.
+ * however that ends. The page stays: what it calls durable was, so a log that ends before is not whole.
  */
 #ifndef STORAGE_LOCK_H
 #define STORAGE_LOCK_H
