@@ -1,95 +1,193 @@
 /*
  * kill9.c - an acknowledged commit survives kill -9, and no half of one is ever seen.
  *
- * A child writes numbered pairs of nodes and notes each acknowledged number in a ledger outside the
- * database with write(2). The parent kills it at a random moment (seeded), opens the database and
- * asks: is every number of the ledger there, is every pair whole? A hundred rounds on one database,
- * some of which begin with a load that is committed as a segment.
+ * A child does numbered things, each one transaction that also notes its number in a node: pairs of
+ * nodes, deletes, properties, indexes made and dropped, loads large enough to be committed as a
+ * segment; now and then it closes the database and opens it again, which checkpoints. It notes each
+ * acknowledged number in a ledger outside the database with write(2). What a database holds after
+ * the first n things follows from n alone. The parent kills the child at a random moment (seeded),
+ * opens the database, for reading only or for writing, and asks: is n the number of the ledger or
+ * the one that was under way, and is everything as it must be after n things?
  */
 #include "config.h"
 
-#include "database/database.h"
+#include "contextql.h"
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 100, LOAD_ROUNDS = 20, LOAD_PAIRS = 12000 };
+enum { ROUNDS = 120, CYCLE = 10, LOAD_EVERY = 50, CLOSE_EVERY = 23, LOAD_ROWS = 20000 };
+enum { MAKE_INDEX = 3, DROP_INDEX = 6, DELETE_PAIR = 7, MARK_PAIR = 8 }; /* places in a cycle */
 
-static Database *opened(const char *directory)
+static char folder[] = "kill9-XXXXXX", database[64], ledger[64], rows[64];
+
+static contextql *opened(bool read_only)
 {
-    static const DatabaseOptions options = {.create = true};
-    Database *database = NULL;
-    Error *error = database_open(directory, &options, clock_system(), &database);
-    if (error != NULL) printf("# %s\n", error_message(error));
-    return database;
+    const contextql_options options = {.read_only = read_only, .create = !read_only};
+    contextql *session = NULL;
+    if (contextql_open(database, &options, &session) == CONTEXTQL_OK) return session;
+    contextql_error_info info;
+    contextql_error(session, &info);
+    printf("# %s\n", info.message);
+    contextql_close(session);
+    return NULL;
 }
 
-/* `count` pairs in one commit: a load of many is written as a segment. */
-static bool commit_pairs(Database *database, int64_t number, int64_t count)
+/* Runs a statement and counts its rows; the integers of the first, if there is one, go to `out`. */
+static bool run_counted(contextql *session, const char *text, int64_t *out, int64_t *row_count)
 {
-    Transaction *transaction;
-    GraphWriter *writer;
-    uint64_t nodes[2], relationship;
-    if (transaction_begin(database, &transaction) != NULL ||
-        transaction_writer(transaction, &writer) != NULL)
+    contextql_statement *statement = NULL;
+    int result = contextql_prepare(session, text, strlen(text), &statement, NULL);
+    *row_count = 0;
+    while (result == CONTEXTQL_OK || result == CONTEXTQL_ROW) {
+        result = contextql_step(statement);
+        if (result != CONTEXTQL_ROW || (*row_count)++ > 0 || out == NULL) continue;
+        for (int i = 0; i < contextql_column_count(statement); i++)
+            out[i] = contextql_value_integer(contextql_column(statement, i));
+    }
+    if (result != CONTEXTQL_DONE) {
+        contextql_error_info info;
+        contextql_error(session, &info);
+        printf("# %s: %s\n", text, info.message);
+    }
+    contextql_finalize(statement);
+    return result == CONTEXTQL_DONE;
+}
+
+static bool run(contextql *session, const char *text, int64_t *out)
+{
+    int64_t row_count;
+    return run_counted(session, text, out, &row_count);
+}
+
+/* ---- thing number n ---- */
+
+static bool is_load(int64_t n)
+{
+    return n % LOAD_EVERY == LOAD_EVERY / 2;
+}
+
+/* Does it make a pair (that is deleted, marked, or neither later)? */
+static bool is_pair(int64_t n)
+{
+    int64_t place = n % CYCLE;
+    return !is_load(n) && place != MAKE_INDEX && place != DROP_INDEX && place != DELETE_PAIR &&
+           place != MARK_PAIR;
+}
+
+static void put_thing(int64_t n, char *out, size_t bytes)
+{
+    int64_t place = n % CYCLE, pair = n - 4;
+    if (is_load(n)) /* what the last load made goes, so that the database stays small */
+        snprintf(out, bytes, "COPY :Row%" PRId64 " FROM '%s'", n / LOAD_EVERY, rows);
+    else if (place == MAKE_INDEX)
+        snprintf(out, bytes, "CREATE INDEX marks FOR (p:Pair) ON (p.mark)");
+    else if (place == DROP_INDEX)
+        snprintf(out, bytes, "DROP INDEX marks");
+    else if (place == DELETE_PAIR)
+        snprintf(out, bytes, "MATCH (p:Pair {number: %" PRId64 "}) DETACH DELETE p", pair - 1);
+    else if (place == MARK_PAIR)
+        snprintf(out, bytes, "MATCH (p:Pair {number: %" PRId64 "}) SET p.mark = %" PRId64, pair, n);
+    else
+        snprintf(out, bytes,
+                 "CREATE (:Pair {number: %" PRId64
+                 "})-[:WITH {seal: 'x'}]->(:Pair {number: %" PRId64 "})",
+                 n, n);
+}
+
+static bool do_thing(contextql *session, int64_t n)
+{
+    char text[256], count[128];
+    put_thing(n, text, sizeof text);
+    snprintf(count, sizeof count, "MERGE (c:Counter) SET c.last = %" PRId64, n);
+    if (!run(session, "BEGIN", NULL) || !run(session, text, NULL) || !run(session, count, NULL))
         return false;
-    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("Pair")),
-             key = graph_name_intern(writer, NAME_KEY, STR("number"));
-    uint32_t type = graph_name_intern(writer, NAME_TYPE, STR("WITH"));
-    for (; count > 0; count--, number++) {
-        for (int i = 0; i < 2; i++) {
-            if (graph_create_node(writer, &label, 1, &nodes[i]) != NULL) return false;
-            graph_set_property(writer, VALUE_NODE, nodes[i], key, value_integer(number));
-        }
-        if (graph_create_relationship(writer, type, nodes[0], nodes[1], &relationship) != NULL)
-            return false;
-    }
-    return transaction_commit(transaction) == NULL;
+    snprintf(text, sizeof text, "MATCH (r:Row%" PRId64 ") DETACH DELETE r", n / LOAD_EVERY - 1);
+    if (is_load(n) && n > LOAD_EVERY && !run(session, text, NULL)) return false;
+    return run(session, "COMMIT", NULL);
 }
 
-static void child(const char *directory, const char *ledger, int64_t number, bool loads)
+static void child(int64_t n)
 {
-    Database *database = opened(directory);
+    contextql *session = opened(false);
     int file = open(ledger, O_WRONLY | O_APPEND);
-    if (database == NULL || file < 0) _exit(3);
-    for (bool first = loads;; first = false) {
-        int64_t count = first ? LOAD_PAIRS : 1, last = number + count - 1;
-        if (!commit_pairs(database, number, count) ||
-            write(file, &last, sizeof last) != sizeof last)
+    if (session == NULL || file < 0) _exit(3);
+    for (;; n++) {
+        if (n % CLOSE_EVERY == 0) {
+            contextql_close(session);
+            session = opened(false);
+        }
+        if (session == NULL || !do_thing(session, n) || write(file, &n, sizeof n) != sizeof n)
             _exit(4);
-        number += count;
     }
 }
 
-/* The greatest whole number; -1 when a pair is not whole or a number is missing. Numbers are given
- * out without gaps. */
-static int64_t greatest_whole(Database *database)
+/* ---- what must be there after the things 0 .. last ---- */
+
+typedef struct Wanted {
+    int64_t pairs, numbers, marks, indexes, rows;
+} Wanted;
+
+static Wanted wanted_after(int64_t last)
 {
-    Transaction *transaction;
-    if (transaction_begin(database, &transaction) != NULL) return -1;
-    GraphView view = transaction_view(transaction);
-    uint32_t label = graph_name_find(view.graph, NAME_LABEL, STR("Pair")),
-             key = graph_name_find(view.graph, NAME_KEY, STR("number"));
-    uint32_t type = graph_name_find(view.graph, NAME_TYPE, STR("WITH"));
-    uint64_t cursor = 0, id;
-    int64_t expected = 0;
-    bool whole = true, second = false;
-    while (label != GRAPH_NAME_UNKNOWN && graph_scan(&view, &label, 1, &cursor, &id, 1) == 1) {
-        Value number = graph_property(&view, VALUE_NODE, id, key);
-        whole = whole && number.kind == VALUE_INTEGER && number.as.integer == expected;
-        whole = whole && graph_degree(&view, type, second ? GRAPH_IN : GRAPH_OUT, id) == 1;
-        expected += second;
-        second = !second;
+    Wanted wanted = {0};
+    for (int64_t n = 0; n <= last; n++) {
+        int64_t place = n % CYCLE;
+        if (is_load(n))
+            wanted.rows = LOAD_ROWS;
+        else if (place == MAKE_INDEX || place == DROP_INDEX)
+            wanted.indexes = place == MAKE_INDEX;
+        else if (place == DELETE_PAIR)
+            wanted.pairs -= is_pair(n - 5), wanted.numbers -= is_pair(n - 5) ? n - 5 : 0;
+        else if (place == MARK_PAIR)
+            wanted.marks += is_pair(n - 4) ? 2 * n : 0;
+        else if (is_pair(n))
+            wanted.pairs++, wanted.numbers += n;
     }
-    transaction_rollback(transaction);
-    return whole && !second ? expected - 1 : -2;
+    return wanted;
 }
 
-static int64_t last_acknowledged(const char *ledger)
+static bool same(const char *what, int64_t there, int64_t wanted)
+{
+    if (there != wanted) printf("# %s: %" PRId64 ", not %" PRId64 "\n", what, there, wanted);
+    return there == wanted;
+}
+
+/* -2: something is not as it must be; else the number of the last thing. */
+static int64_t look(contextql *session)
+{
+    int64_t last = -1, nodes[3] = {0}, joined[2] = {0}, others = 0, indexes = 0;
+    int64_t counts[2] = {0};
+    char text[128];
+    if (!run(session, "MATCH (c:Counter) RETURN c.last", &last)) return -2;
+    Wanted wanted = wanted_after(last);
+    int64_t load = last < LOAD_EVERY ? 0 : (last + LOAD_EVERY / 2) / LOAD_EVERY - 1;
+    snprintf(text, sizeof text, "MATCH (r:Row%" PRId64 ") RETURN count(DISTINCT r.id), sum(r.x)",
+             load);
+    bool good =
+        run(session, "MATCH (p:Pair) RETURN count(p), sum(p.number), sum(p.mark)", nodes) &&
+        run(session,
+            "MATCH (a:Pair)-[w:WITH]->(b:Pair) WHERE a.number = b.number AND w.seal = 'x' RETURN "
+            "count(*), sum(a.number)",
+            joined) &&
+        run(session, "MATCH (n) WHERE NOT n:Pair RETURN count(n)", &others) &&
+        run_counted(session, "SHOW INDEXES", NULL, &indexes) && run(session, text, counts);
+    good = good && same("pairs", nodes[0], 2 * wanted.pairs) &&
+           same("their numbers", nodes[1], 2 * wanted.numbers) &&
+           same("marks", nodes[2], wanted.marks) && same("joined pairs", joined[0], wanted.pairs) &&
+           same("joined numbers", joined[1], wanted.numbers) &&
+           same("other nodes", others, wanted.rows + (last >= 0)) &&
+           same("indexes", indexes, wanted.indexes) && same("loaded rows", counts[0], wanted.rows);
+    return good ? last : -2;
+}
+
+static int64_t last_acknowledged(void)
 {
     int64_t number = -1, last = -1;
     int file = open(ledger, O_RDONLY);
@@ -99,40 +197,62 @@ static int64_t last_acknowledged(const char *ledger)
     return last;
 }
 
+static bool prepared(void)
+{
+    if (mkdtemp(folder) == NULL) return false;
+    snprintf(database, sizeof database, "%s/d.cqldb", folder);
+    snprintf(ledger, sizeof ledger, "%s/ledger", folder);
+    snprintf(rows, sizeof rows, "%s/rows.csv", folder);
+    close(open(ledger, O_WRONLY | O_CREAT, 0644));
+    FILE *file = fopen(rows, "w");
+    if (file == NULL) return false;
+    fprintf(file, "id,x,name\n");
+    for (int i = 0; i < LOAD_ROWS; i++)
+        fprintf(file, "%d,%d,row %d\n", i, i % 7, i);
+    return fclose(file) == 0;
+}
+
+/* One round; *last: the last thing that was there before, and after. */
+static bool kill_and_look(int round, long moment_ns, int64_t *last)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) child(*last + 1);
+    struct timespec moment = {0, moment_ns};
+    nanosleep(&moment, NULL);
+    kill(pid, SIGKILL);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    bool read_only = round % 2 == 1 && *last >= 0;
+    contextql *session = opened(read_only);
+    if (session == NULL || !WIFSIGNALED(status)) return false;
+    int64_t acknowledged = last_acknowledged(), there = look(session);
+    contextql_close(session);
+    if (acknowledged < *last) acknowledged = *last;
+    bool good = there == acknowledged || there == acknowledged + 1;
+    if (!good)
+        printf("# round %d: %" PRId64 " acknowledged, %" PRId64 " there\n", round, acknowledged,
+               there);
+    *last = there;
+    return good;
+}
+
 int main(void)
 {
-    char folder[] = "kill9-XXXXXX", database_path[64], ledger[64];
     unsigned seed = 20240917;
-    int64_t next = 0, lost = 0;
-    if (mkdtemp(folder) == NULL) return 99;
-    snprintf(database_path, sizeof database_path, "%s/d.cqldb", folder);
-    snprintf(ledger, sizeof ledger, "%s/ledger", folder);
-    close(open(ledger, O_WRONLY | O_CREAT, 0644));
+    int64_t last = -1;
     int round = 0;
-    for (; round < ROUNDS && lost == 0; round++) {
-        pid_t pid = fork();
-        if (pid == 0) child(database_path, ledger, next, round % LOAD_ROUNDS == 5);
+    bool good = prepared();
+    for (; round < ROUNDS && good; round++) {
         seed = seed * 1103515245u + 12345u;
-        struct timespec moment = {0, 5000000 + (long)(seed >> 16) % 60000 * 1000};
-        nanosleep(&moment, NULL);
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        Database *database = opened(database_path);
-        if (database == NULL) {
-            lost = 1;
-            break;
-        }
-        int64_t greatest = greatest_whole(database), acknowledged = last_acknowledged(ledger);
-        if (greatest < acknowledged)
-            lost = 1, printf("# round %d: %lld acknowledged, %lld there\n", round,
-                             (long long)acknowledged, (long long)greatest);
-        next = greatest + 1;
-        error_drop(database_close(database));
+        good = kill_and_look(round, 5000000 + (long)(seed >> 16) % 100000 * 1000, &last);
     }
-    printf("# %d rounds, %lld commits\n1..1\n%sok 1 - no acknowledged commit is lost and none is "
-           "half there\n",
-           round, (long long)next, lost ? "not " : "");
+    printf("# %d rounds, %" PRId64 " commits, %" PRId64 " loads\n", round, last + 1,
+           last / LOAD_EVERY);
+    printf("1..1\n%sok 1 - no acknowledged commit is lost and none is half there\n",
+           good ? "" : "not ");
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command) != 0 || lost != 0;
+    if (!good) return 1;
+    return system(command) != 0;
 }
