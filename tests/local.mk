@@ -1,9 +1,11 @@
 # A unit test is one file tests/unit/NAME.c that prints TAP.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); export CONTEXTQL SRCDIR;
-CHECKED = tests/functions tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/groups tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/isolation tests/unit/shell tests/kill9
+CHECKED = tests/functions tests/unit/expressions tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/groups tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/isolation tests/unit/shell tests/kill9
 tests_unit_base_SOURCES = tests/unit/base.c tests/unit/test.h
 tests_unit_base_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_unit_expressions_SOURCES = tests/unit/expressions.c tests/unit/test.h
+tests_unit_expressions_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_functions_SOURCES = tests/functions.c tests/unit/test.h
 tests_functions_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_temporal_SOURCES = tests/unit/temporal.c tests/unit/test.h
