@@ -220,6 +220,8 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
     if (strcmp(name, "gpu_memory") == 0) return parse_size(value, &settings->gpu_memory);
     if (strcmp(name, "simd") == 0)
         return one_of(value, simd) && set_text(settings->simd, sizeof settings->simd, value);
+    if (strcmp(name, "shuffle") == 0)
+        return integer_parse(str_from(value), &settings->shuffle) && settings->shuffle >= 0;
     if (strcmp(name, "timeout") == 0) return parse_seconds(value, &settings->timeout_ns);
     if (strcmp(name, "memory_limit") == 0) return parse_size(value, &settings->memory_bytes_max);
     if (strcmp(name, "strict_names") == 0) return parse_boolean(value, &settings->strict_names);
@@ -263,6 +265,8 @@ const char *contextql_get(contextql *session, const char *setting)
     if (strcmp(setting, "files") == 0) return s->files_allowed ? "true" : "false";
     if (strcmp(setting, "timeout") == 0)
         snprintf(session->shown, sizeof session->shown, "%.9g", (double)s->timeout_ns / 1e9);
+    else if (strcmp(setting, "shuffle") == 0)
+        snprintf(session->shown, sizeof session->shown, "%lld", (long long)s->shuffle);
     else if (strcmp(setting, "gpu_memory") == 0)
         snprintf(session->shown, sizeof session->shown, "%llu", (unsigned long long)s->gpu_memory);
     else if (strcmp(setting, "memory_limit") == 0)

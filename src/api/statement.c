@@ -273,6 +273,7 @@ static void prepare_environment(contextql_statement *statement)
         .directory = session->settings.directory[0] == '\0' ? NULL : session->settings.directory,
         .files_allowed = session->settings.files_allowed,
         .simd = session->settings.simd,
+        .shuffle = (uint64_t)session->settings.shuffle,
         .gpu = session->settings.gpu,
         .gpu_device = session->settings.gpu_device,
         .gpu_memory = session->settings.gpu_memory,

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include "base/map.h"
 #include "execution/score_internal.h"
 #include <assert.h>
 #include <time.h>
@@ -161,6 +162,22 @@ Batch *batch_extend(Operator *operator, const Batch * in, const uint16_t *positi
     return batch;
 }
 
+/* Fisher and Yates; splitmix64. */
+void operator_shuffle(Operator *operator, uint64_t * ids, uint64_t *beside, size_t count)
+{
+    Execution *execution = operator->execution;
+    if (execution->environment.shuffle == 0) return;
+    for (size_t i = count; i > 1; i--) {
+        execution->shuffle += UINT64_C(0x9e3779b97f4a7c15);
+        size_t j = (size_t)(hash_u64(execution->shuffle) % i);
+        uint64_t id = ids[i - 1];
+        ids[i - 1] = ids[j], ids[j] = id;
+        if (beside == NULL) continue;
+        id = beside[i - 1];
+        beside[i - 1] = beside[j], beside[j] = id;
+    }
+}
+
 uint32_t operator_cap(Operator *operator)
 {
     uint32_t cap = operator->cap;
@@ -243,6 +260,7 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
     execution->plan = plan;
     execution->environment = *environment;
     execution->view = environment->view;
+    execution->shuffle = environment->shuffle;
     execution->all = arena_array(arena, Operator *, plan->node_count + 1);
     execution->rows = arena_array(arena, uint64_t, plan->node_count + 1);
     execution->elapsed_ns = arena_array(arena, int64_t, plan->node_count + 1);

@@ -37,6 +37,7 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
     void (*progress)(void *session, double done, uint64_t rows); /* LOAD, COPY; may be NULL */
     const char *directory;       /* relative file names start here; NULL: the process's */
     bool files_allowed;          /* --safe forbids */
+    uint64_t shuffle; /* seed of the order of rows that have none (operator_shuffle); 0: as found */
     const char *simd, *gpu;      /* settings: "scalar"..., "auto" "off" "force" */
     const char *gpu_device;      /* part of a name, or a number; "": the fittest */
     uint64_t gpu_memory;         /* bytes for rows; 0: the device decides */

@@ -54,10 +54,11 @@ static void ways_renew(Operator *self, Ways *ways)
                                    direction_of(self->plan));
 }
 
-static void neighbors_of(const Ways *ways, uint64_t node, Neighbors *out)
+static void neighbors_of(Operator *self, const Ways *ways, uint64_t node, Neighbors *out)
 {
     out->count = 0;
     graph_walk(ways->walk, node, out);
+    operator_shuffle(self, out->nodes, out->relationships, out->count);
 }
 
 /* ---- one hop ---- */
@@ -84,7 +85,7 @@ static void begin_row(Operator *self, Hop *hop, uint32_t position)
         !entity_at(hop->in, self->plan->to_slot, position, VALUE_NODE, &hop->target))
         return;
     if (!self->plan->to_bound && self->plan->to_slot == self->plan->from_slot) hop->target = node;
-    neighbors_of(&hop->ways, node, &hop->found);
+    neighbors_of(self, &hop->ways, node, &hop->found);
 }
 
 static uint32_t take_hops(Operator *self, Hop *hop, uint32_t position, uint32_t count, uint32_t cap)
@@ -230,7 +231,7 @@ static void enter_level(Operator *self, Trail *trail, uint64_t node)
     Level *level = &trail->levels[trail->depth];
     level->at = level->found.count = 0;
     if (self->plan->hops_max >= 0 && (int64_t)trail->depth >= self->plan->hops_max) return;
-    neighbors_of(&trail->ways, node, &level->found);
+    neighbors_of(self, &trail->ways, node, &level->found);
 }
 
 static void begin_trail(Operator *self, Trail *trail, uint32_t position)
@@ -609,7 +610,7 @@ static Error *search_levels(Operator *self, Search *search, uint32_t position, u
         const Interrupt *interrupt = self->execution->environment.interrupt;
         if ((i & 255) == 255 && interrupt != NULL && interrupt->stop(interrupt->state))
             return error_new(ERROR_CANCELLED, "the statement was cancelled");
-        neighbors_of(&search->ways, here.node, &search->found);
+        neighbors_of(self, &search->ways, here.node, &search->found);
         for (size_t n = 0; n < search->found.count; n++) {
             uint64_t known;
             bool allowed;

@@ -70,6 +70,7 @@ void open_distinct(Operator *self)
 /* ---- AGGREGATE ---- */
 
 typedef struct Aggregate {
+    uint64_t *order; /* where the setting shuffles: which group comes when */
     Groups *groups;
     AggregateState **states; /* aggregate_count a group */
     size_t state_capacity, state_groups, at;
@@ -130,6 +131,22 @@ static Error *take_batch(Operator *self, const Batch *batch)
     return NULL;
 }
 
+static size_t nth(const uint64_t *order, size_t i)
+{
+    return order == NULL ? i : (size_t)order[i];
+}
+
+static void shuffle_groups(Operator *self, Aggregate *aggregate)
+{
+    size_t count = groups_count(aggregate->groups);
+    aggregate->order = NULL;
+    if (self->execution->environment.shuffle == 0) return;
+    aggregate->order = arena_array(self->state_arena, uint64_t, count + 1);
+    for (size_t i = 0; i < count; i++)
+        aggregate->order[i] = i;
+    operator_shuffle(self, aggregate->order, NULL, count);
+}
+
 static Error *take_all(Operator *self)
 {
     Aggregate *aggregate = self->state;
@@ -143,6 +160,7 @@ static Error *take_all(Operator *self)
         groups_find(aggregate->groups, NULL, &(Batch){0}, aggregate->found);
         new_states(self, aggregate);
     }
+    shuffle_groups(self, aggregate);
     aggregate->done = true;
     return NULL;
 }
@@ -154,24 +172,26 @@ static Error *next_aggregate(Operator *self, Batch **out)
     if (!aggregate->done) TRY(take_all(self));
     *out = NULL;
     size_t left = groups_count(aggregate->groups) - aggregate->at;
+    const uint64_t *order = aggregate->order; /* NULL: as the groups were met */
     if (left == 0) return NULL;
     uint32_t count = left > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (uint32_t)left;
     arena_reset(self->arena);
     Batch *batch = batch_create(self->arena, self->execution->plan->slot_count);
     batch->row_count = batch->selected_count = count;
     for (uint32_t k = 0; k < plan->item_count; k++) {
-        Value first = groups_key(aggregate->groups, aggregate->at, k);
+        Value first = groups_key(aggregate->groups, nth(order, aggregate->at), k);
         Column *column = batch_column(self->arena, batch, plan->items[k].slot,
                                       column_type_of((ValueKind)first.kind));
         for (uint32_t i = 0; i < count; i++)
-            column_set(self->arena, column, i, groups_key(aggregate->groups, aggregate->at + i, k),
-                       count);
+            column_set(self->arena, column, i,
+                       groups_key(aggregate->groups, nth(order, aggregate->at + i), k), count);
     }
     for (uint32_t a = 0; a < plan->aggregate_count; a++) {
         Column *column = batch_column(self->arena, batch, plan->aggregates[a].slot, COLUMN_ANY);
         for (uint32_t i = 0; i < count; i++)
-            TRY(aggregate_end(aggregate->states[(aggregate->at + i) * plan->aggregate_count + a],
-                              self->arena, &column->values[i]));
+            TRY(aggregate_end(
+                aggregate->states[nth(order, aggregate->at + i) * plan->aggregate_count + a],
+                self->arena, &column->values[i]));
     }
     aggregate->at += count;
     *out = batch;

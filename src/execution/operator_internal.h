@@ -28,6 +28,7 @@ struct Execution {
     ExecutionEnvironment environment;
     GraphView view;
     EntityReader reader;
+    uint64_t shuffle; /* state of the generator */
     SubqueryRunner subquery_runner;
     struct Subquery *subqueries; /* by index of EXPR_SUBQUERY */
     Operator *root;
@@ -55,6 +56,9 @@ void operator_context(Operator *operator, Arena * arena, EvalContext *out);
  * multiplicity too. */
 Batch *batch_extend(Operator *operator, const Batch * in, const uint16_t *positions,
                     uint32_t count);
+/* Puts ids whose order the language leaves open, and what stands beside them (may be NULL), into
+ * another one where the setting asks for it. */
+void operator_shuffle(Operator *operator, uint64_t * ids, uint64_t *beside, size_t count);
 uint32_t operator_cap(Operator *operator); /* and raises it for the next time */
 bool entity_at(const Batch *batch, uint32_t slot, uint32_t position, ValueKind kind, uint64_t *id);
 uint32_t name_resolve(const Execution *execution, NameKind kind, NameRef ref);

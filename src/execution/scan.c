@@ -172,6 +172,7 @@ static Error *next_scan(Operator *self, Batch **out)
             extend->inside = true;
             uint32_t found = graph_scan(view, extend->labels, self->plan->label_count,
                                         &extend->cursor, extend->ids + count, cap - count);
+            operator_shuffle(self, extend->ids + count, NULL, found);
             uint16_t position = (uint16_t)batch_position(in, extend->at);
             if (position == 0) memset(extend->positions + count, 0, found * sizeof position);
             for (uint32_t i = 0; position != 0 && i < found; i++)
@@ -249,7 +250,10 @@ static Error *next_seek(Operator *self, Batch **out)
         Batch *in = extend->in;
         while (count < cap && extend->at < in->selected_count) {
             uint32_t position = batch_position(in, extend->at);
-            if (!extend->inside) seek_row(self, position);
+            if (!extend->inside) {
+                seek_row(self, position);
+                operator_shuffle(self, extend->found.nodes, NULL, extend->found.count);
+            }
             extend->inside = true;
             for (; count < cap && extend->found_at < extend->found.count; extend->found_at++) {
                 if (!has_labels(self, extend->found.nodes[extend->found_at])) continue;

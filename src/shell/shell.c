@@ -98,6 +98,7 @@ static int configure(contextql *session, void *user)
                               {"strict_names", options->strict_names ? "true" : NULL},
                               {"files", options->safe ? "false" : NULL},
                               {"simd", getenv("CONTEXTQL_SIMD")},
+                              {"shuffle", getenv("CONTEXTQL_SHUFFLE")},
                               {"gpu", getenv("CONTEXTQL_GPU")}};
     int result = CONTEXTQL_OK;
     for (size_t i = 0; i < sizeof choices / sizeof *choices && result == CONTEXTQL_OK; i++)
