@@ -1,7 +1,7 @@
 # A unit test is one file tests/unit/NAME.c that prints TAP.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); export CONTEXTQL SRCDIR;
-CHECKED = tests/functions tests/unit/expressions tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/groups tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/isolation tests/unit/shell tests/kill9
+CHECKED = tests/functions tests/unit/expressions tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/groups tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/isolation tests/unit/prepared tests/unit/shell tests/kill9
 tests_unit_base_SOURCES = tests/unit/base.c tests/unit/test.h
 tests_unit_base_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_expressions_SOURCES = tests/unit/expressions.c tests/unit/test.h
@@ -26,6 +26,8 @@ tests_unit_segments_SOURCES = tests/unit/segments.c tests/unit/test.h
 tests_unit_segments_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_isolation_SOURCES = tests/unit/isolation.c tests/unit/test.h
 tests_unit_isolation_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_unit_prepared_SOURCES = tests/unit/prepared.c tests/unit/test.h
+tests_unit_prepared_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_shell_SOURCES = tests/unit/shell.c tests/unit/test.h
 tests_unit_shell_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_kill9_SOURCES = tests/kill9.c

@@ -35,16 +35,20 @@ struct contextql_statement {
     Plan *plan;
     Str text;
     Value *parameters;
+    Arena **
+        parameter_arenas; /* of each, made at its first value; a new value takes the old one's place */
     bool *bound;
     StatementState state;
 
     Transaction *transaction; /* own (autocommit) or the session's */
     size_t savepoint;
     Execution *execution;
-    const Batch *batch; /* the rows at hand */
-    uint32_t next;      /* of its selected rows */
-    uint64_t repeat;    /* how often the present row is still to be given */
-    uint32_t position;  /* of the present row in the batch */
+    Execution *parked;      /* of the last run, for the next one (execution_renew); NULL: none */
+    Arena *execution_arena; /* of either */
+    const Batch *batch;     /* the rows at hand */
+    uint32_t next;          /* of its selected rows */
+    uint64_t repeat;        /* how often the present row is still to be given */
+    uint32_t position;      /* of the present row in the batch */
 
     const Value *table; /* rows of EXPLAIN, SHOW, COPY: row by row */
     size_t table_rows, table_next;
@@ -94,6 +98,10 @@ static void name_columns(contextql_statement *statement)
 
 static void statement_destroy(contextql_statement *statement)
 {
+    execution_close(statement->parked);
+    arena_destroy(statement->execution_arena);
+    for (uint32_t i = 0; i < statement->plan->parameter_count; i++)
+        arena_destroy(statement->parameter_arenas[i]);
     arena_destroy(statement->run_arena);
     arena_destroy(statement->row_arena);
     mem_free(statement->warnings);
@@ -125,7 +133,9 @@ int contextql_prepare(contextql *session, const char *text, size_t size, context
     }
     statement->run_arena = arena_create();
     statement->row_arena = arena_create();
+    statement->execution_arena = arena_create();
     statement->parameters = arena_array(arena, Value, statement->plan->parameter_count + 1);
+    statement->parameter_arenas = arena_array(arena, Arena *, statement->plan->parameter_count + 1);
     statement->bound = arena_array(arena, bool, statement->plan->parameter_count + 1);
     name_columns(statement);
     session->statement_count++;
@@ -164,7 +174,10 @@ static int bind_value(contextql_statement *statement, const char *name, Value va
     Str wanted = str_from(name);
     for (uint32_t i = 0; i < statement->plan->parameter_count; i++)
         if (str_equal(statement->plan->parameters[i], wanted)) {
-            statement->parameters[i] = value_copy(statement->arena, value);
+            if (statement->parameter_arenas[i] == NULL)
+                statement->parameter_arenas[i] = arena_create();
+            arena_reset(statement->parameter_arenas[i]);
+            statement->parameters[i] = value_copy(statement->parameter_arenas[i], value);
             statement->bound[i] = true;
         }
     return CONTEXTQL_OK;
@@ -397,6 +410,33 @@ static Error *drain(contextql_statement *statement)
     return transaction_damage(statement->transaction);
 }
 
+/* Of the run before, if that can be run again, else a new one. */
+static Error *open_execution(contextql_statement *statement)
+{
+    Execution *parked = statement->parked;
+    statement->parked = NULL;
+    if (parked != NULL && execution_renew(parked, &statement->environment)) {
+        statement->execution = parked;
+        return NULL;
+    }
+    execution_close(parked);
+    arena_reset(statement->execution_arena);
+    return execution_open(statement->execution_arena, statement->plan, &statement->environment,
+                          &statement->execution);
+}
+
+/* A run has ended, whole or not: what it ran with may serve the next, unless that was large. */
+static void park_execution(contextql_statement *statement)
+{
+    if (statement->execution == NULL) return;
+    statement->parked = statement->execution;
+    statement->execution = NULL;
+    if (execution_is_small(statement->parked)) return;
+    execution_close(statement->parked);
+    statement->parked = NULL;
+    arena_reset(statement->execution_arena);
+}
+
 static Error *start_query(contextql_statement *statement)
 {
     const Plan *plan = statement->plan;
@@ -404,7 +444,7 @@ static Error *start_query(contextql_statement *statement)
         explain(statement);
         return NULL;
     }
-    TRY(execution_open(statement->run_arena, plan, &statement->environment, &statement->execution));
+    TRY(open_execution(statement));
     statement->reader = execution_reader(statement->execution);
     if (!plan->profile) return NULL;
     TRY(drain(statement));
@@ -504,8 +544,7 @@ static Error *why_stopped(const contextql_statement *statement, Error *error)
 static int finish(contextql_statement *statement, Error *error)
 {
     if (error == NULL) note_stats(statement);
-    execution_close(statement->execution);
-    statement->execution = NULL;
+    park_execution(statement);
     Error *left = leave_transaction(statement, error == NULL);
     if (error == NULL)
         error = left;
@@ -542,8 +581,7 @@ int contextql_step(contextql_statement *statement)
 int contextql_reset(contextql_statement *statement)
 {
     if (statement->state == STATEMENT_RUNNING) {
-        execution_close(statement->execution);
-        statement->execution = NULL;
+        park_execution(statement);
         /* A writing statement left half-way is taken back: nobody was told it is done. */
         error_drop(leave_transaction(statement, !statement->plan->writes));
     }

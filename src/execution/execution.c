@@ -292,6 +292,59 @@ void execution_close(Execution *execution)
     subqueries_close(execution);
 }
 
+/* Operators whose reset brings back all there was after opening. */
+static bool can_renew(PlanKind kind)
+{
+    switch (kind) {
+    case PLAN_UNIT:
+    case PLAN_NODE_SCAN:
+    case PLAN_NODE_SEEK:
+    case PLAN_NODE_BY_ID:
+    case PLAN_EXPAND:
+    case PLAN_EXPAND_VARIABLE:
+    case PLAN_RELATIONSHIP_ENDS:
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_UNWIND:
+    case PLAN_AGGREGATE:
+    case PLAN_DISTINCT:
+    case PLAN_SORT:
+    case PLAN_SKIP:
+    case PLAN_LIMIT:
+    case PLAN_PRODUCE: return true;
+    default: return false;
+    }
+}
+
+bool execution_is_small(const Execution *execution)
+{
+    enum { KEPT_BYTES_MAX = 256 << 10 }; /* what a prepared statement that is not run may hold */
+    const Plan *plan = execution->plan;
+    size_t held = 0;
+    if (plan->subquery_count > 0) return false;
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        const Operator *operator= execution->all[i];
+        if (operator== NULL || !can_renew(operator->plan->kind)) return false;
+        held += arena_bytes(operator->arena) + arena_bytes(operator->state_arena);
+    }
+    return held <= KEPT_BYTES_MAX;
+}
+
+bool execution_renew(Execution *execution, const ExecutionEnvironment *environment)
+{
+    uint32_t nodes = execution->plan->node_count;
+    if (!execution_is_small(execution)) return false;
+    execution->environment = *environment;
+    execution->view = environment->view;
+    execution->stats = (ExecutionStats){0};
+    execution->deleted = false;
+    memset(execution->notes, 0, nodes * sizeof *execution->notes);
+    memset(execution->rows, 0, nodes * sizeof *execution->rows);
+    memset(execution->elapsed_ns, 0, nodes * sizeof *execution->elapsed_ns);
+    operator_reset(execution->root);
+    return true;
+}
+
 const ExecutionStats *execution_stats(const Execution *execution)
 {
     return &execution->stats;

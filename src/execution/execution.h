@@ -61,6 +61,11 @@ const char *const *execution_plan_notes(Arena *arena, const Plan *plan,
                                         const ExecutionEnvironment *environment);
 const char *const *execution_notes(const Execution *execution);
 void execution_close(Execution *execution); /* NULL is welcome */
+/* Whether another run of the same plan may use what this one opened: no operator of it is better
+ * opened anew, and it holds little memory. */
+bool execution_is_small(const Execution *execution);
+/* Brings such an execution back to where execution_open left it; false: it is none. */
+bool execution_renew(Execution *execution, const ExecutionEnvironment *environment);
 const EntityReader *
 execution_reader(const Execution *execution); /* over the execution's view; lives as long as it */
 

@@ -70,8 +70,9 @@ typedef struct Hop {
     Neighbors found;
     size_t found_at;
     uint64_t target; /* the bound other end */
-    uint16_t positions[BATCH_ROWS_MAX];
-    uint64_t nodes[BATCH_ROWS_MAX], relationships[BATCH_ROWS_MAX];
+    uint32_t room;   /* of the three, as many rows as a batch may have by now */
+    uint16_t *positions;
+    uint64_t *nodes, *relationships;
     Ways ways;
 } Hop;
 
@@ -128,10 +129,21 @@ static Batch *give_hops(Operator *self, Hop *hop, const Batch *in, uint32_t coun
     return batch;
 }
 
+/* A short query has small batches, and pays for no more. */
+static void hop_room(Operator *self, Hop *hop, uint32_t cap)
+{
+    if (cap <= hop->room) return;
+    hop->room = cap;
+    hop->positions = arena_alloc(self->state_arena, cap * sizeof *hop->positions);
+    hop->nodes = arena_alloc(self->state_arena, cap * sizeof *hop->nodes);
+    hop->relationships = arena_alloc(self->state_arena, cap * sizeof *hop->relationships);
+}
+
 static Error *next_expand(Operator *self, Batch **out)
 {
     Hop *hop = self->state;
     uint32_t cap = operator_cap(self), count = 0;
+    hop_room(self, hop, cap);
     *out = NULL;
     while (count == 0) {
         while (hop->in == NULL || hop->at == hop->in->selected_count) {
@@ -195,9 +207,10 @@ typedef struct Trail {
     size_t path_capacity, depth;
     bool start_pending; /* the start itself is still to be given (no hops) */
     uint64_t start, target;
-    uint16_t positions[BATCH_ROWS_MAX];
-    uint64_t nodes[BATCH_ROWS_MAX];
-    Value lists[BATCH_ROWS_MAX];
+    uint32_t room; /* of the three, as many rows as a batch may have by now */
+    uint16_t *positions;
+    uint64_t *nodes;
+    Value *lists;
     EvalContext context;
     Ways ways;
 } Trail;
@@ -337,10 +350,20 @@ static Batch *give_lists(Operator *self, const Batch *in, const uint16_t *positi
     return batch;
 }
 
+static void trail_room(Operator *self, Trail *trail, uint32_t cap)
+{
+    if (cap <= trail->room) return;
+    trail->room = cap;
+    trail->positions = arena_alloc(self->state_arena, cap * sizeof *trail->positions);
+    trail->nodes = arena_alloc(self->state_arena, cap * sizeof *trail->nodes);
+    trail->lists = arena_alloc(self->state_arena, cap * sizeof *trail->lists);
+}
+
 static Error *next_expand_variable(Operator *self, Batch **out)
 {
     Trail *trail = self->state;
     uint32_t cap = operator_cap(self), count = 0;
+    trail_room(self, trail, cap);
     *out = NULL;
     arena_reset(self->arena);
     while (count == 0) {

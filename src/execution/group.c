@@ -14,7 +14,6 @@
 typedef struct Distinct {
     Groups *groups;
     Column *keys;
-    uint32_t found[BATCH_ROWS_MAX];
 } Distinct;
 
 static Error *next_distinct(Operator *self, Batch **out)
@@ -26,14 +25,14 @@ static Error *next_distinct(Operator *self, Batch **out)
         Batch *batch = *out;
         arena_reset(self->arena);
         uint16_t *kept = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *kept);
+        uint32_t *found = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *found);
         size_t known = groups_count(distinct->groups);
         uint32_t count = 0;
         for (uint32_t k = 0; k < self->plan->slot_count; k++)
             distinct->keys[k] = batch->columns[self->plan->slots[k]];
-        groups_find(distinct->groups, distinct->keys, batch, distinct->found);
+        groups_find(distinct->groups, distinct->keys, batch, found);
         for (uint32_t i = 0; i < batch->selected_count; i++) {
-            if (distinct->found[i] != known)
-                continue; /* the next new group comes with its first row */
+            if (found[i] != known) continue; /* the next new group comes with its first row */
             kept[count++] = (uint16_t)batch_position(batch, i);
             known++;
         }
@@ -77,7 +76,6 @@ typedef struct Aggregate {
     bool done;
     Program **keys, **arguments, **extras; /* arguments, extras: NULL where there is none */
     EvalContext context;
-    uint32_t found[BATCH_ROWS_MAX];
 } Aggregate;
 
 /* States for the groups that have none yet. */
@@ -123,10 +121,11 @@ static Error *take_batch(Operator *self, const Batch *batch)
     arena_reset(self->arena);
     operator_context(self, self->arena, &aggregate->context);
     TRY(run_all(self, batch, &columns));
-    groups_find(aggregate->groups, columns.keys, batch, aggregate->found);
+    uint32_t *found = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *found);
+    groups_find(aggregate->groups, columns.keys, batch, found);
     new_states(self, aggregate);
     for (uint32_t a = 0; a < count; a++)
-        TRY(aggregate_batch(aggregate->states + a, count, aggregate->found, &columns.arguments[a],
+        TRY(aggregate_batch(aggregate->states + a, count, found, &columns.arguments[a],
                             &columns.extras[a], batch));
     return NULL;
 }
@@ -157,7 +156,8 @@ static Error *take_all(Operator *self)
         TRY(take_batch(self, batch));
     }
     if (self->plan->item_count == 0) {
-        groups_find(aggregate->groups, NULL, &(Batch){0}, aggregate->found);
+        uint32_t none;
+        groups_find(aggregate->groups, NULL, &(Batch){0}, &none);
         new_states(self, aggregate);
     }
     shuffle_groups(self, aggregate);

@@ -80,9 +80,10 @@ typedef struct Extend {
     uint32_t at;     /* of its selected rows */
     bool inside;     /* the row at hand has begun */
     uint64_t cursor; /* scans: within the row at hand */
-    uint16_t positions[BATCH_ROWS_MAX];
-    uint64_t ids[BATCH_ROWS_MAX];
-    Value values[BATCH_ROWS_MAX];
+    uint32_t room;   /* of the three, as many rows as a batch may have by now */
+    uint16_t *positions;
+    uint64_t *ids;
+    Value *values;
     Neighbors found; /* seeks */
     size_t found_at;
     Value list; /* UNWIND */
@@ -110,6 +111,18 @@ static Error *next_input(Operator *self, bool *more)
         TRY(program_run(extend->program, &extend->context, extend->in, &extend->column));
     }
     return NULL;
+}
+
+/* A short query has small batches, and pays for no more. */
+static uint32_t make_room(Operator *self, uint32_t cap)
+{
+    Extend *extend = self->state;
+    if (cap <= extend->room) return cap;
+    extend->room = cap;
+    extend->positions = arena_alloc(self->state_arena, cap * sizeof *extend->positions);
+    extend->ids = arena_alloc(self->state_arena, cap * sizeof *extend->ids);
+    extend->values = arena_alloc(self->state_arena, cap * sizeof *extend->values);
+    return cap;
 }
 
 static Batch *give_ids(Operator *self, const Batch *in, uint32_t count, ColumnType type,
@@ -155,7 +168,7 @@ static Extend *extend_new(Operator *self, const Expr *expr)
 static Error *next_scan(Operator *self, Batch **out)
 {
     Extend *extend = self->state;
-    uint32_t cap = operator_cap(self), count = 0;
+    uint32_t cap = make_room(self, operator_cap(self)), count = 0;
     const GraphView *view = &self->execution->view;
     bool more;
     *out = NULL;
@@ -239,7 +252,7 @@ static bool has_labels(Operator *self, uint64_t node)
 static Error *next_seek(Operator *self, Batch **out)
 {
     Extend *extend = self->state;
-    uint32_t cap = operator_cap(self), count = 0;
+    uint32_t cap = make_room(self, operator_cap(self)), count = 0;
     bool more;
     *out = NULL;
     for (uint32_t i = 0; i < self->plan->label_count; i++)
@@ -293,7 +306,7 @@ static uint64_t elements(Value list)
 static Error *next_unwind(Operator *self, Batch **out)
 {
     Extend *extend = self->state;
-    uint32_t cap = operator_cap(self), count = 0;
+    uint32_t cap = make_room(self, operator_cap(self)), count = 0;
     bool more;
     *out = NULL;
     while (count == 0) {
@@ -385,6 +398,7 @@ static Error *next_call(Operator *self, Batch **out)
             TRY(error);
             continue;
         }
+        make_room(self, (uint32_t)rows);
         for (size_t i = 0; i < rows; i++)
             extend->positions[i] = (uint16_t)position;
         *out = batch_extend(self, extend->in, extend->positions, (uint32_t)rows);
@@ -460,10 +474,12 @@ static Error *next_ends(Operator *self, Batch **out)
     *out = NULL;
     for (;;) {
         uint32_t count = 0;
-        uint64_t *other = (uint64_t *)(void *)extend->values;
         TRY(next_input(self, &more));
         if (!more) return NULL;
         Batch *in = extend->in;
+        uint32_t rows = 2 * in->selected_count; /* each may be both ways */
+        make_room(self, rows < BATCH_ROWS_MAX ? rows : BATCH_ROWS_MAX);
+        uint64_t *other = (uint64_t *)(void *)extend->values;
         for (; extend->at < in->selected_count && count + 2 <= BATCH_ROWS_MAX; extend->at++) {
             uint64_t from[2], to[2];
             uint32_t position = batch_position(in, extend->at),

@@ -488,8 +488,11 @@ static Error *run_step(Run *run, const Step *step)
 
 Error *program_run(const Program *program, EvalContext *context, const Batch *batch, Column *out)
 {
-    Run run = {
-        .context = context, .batch = batch, .selection = {batch->selection, batch->selected_count}};
+    Run run; /* `outer` is filled as it is used: clearing it would cost more than a short query */
+    run.context = context;
+    run.batch = batch;
+    run.selection = (Selection){batch->selection, batch->selected_count};
+    run.depth = 0;
     run.registers = arena_array(context->arena, Column, program->register_count);
     for (uint32_t i = 0; i < program->step_count; i++)
         TRY(run_step(&run, &program->steps[i]));

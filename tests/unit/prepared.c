@@ -1,0 +1,98 @@
+/* A statement that is run again gives what one prepared anew gives, whatever ran before it, also
+ * after it was left half-way, failed, or the graph has changed. */
+#include "config.h"
+
+#include "base/str.h"
+#include "contextql.h"
+#include "test.h"
+
+static contextql *session;
+
+static contextql_statement *prepared(const char *text)
+{
+    contextql_statement *statement = NULL;
+    contextql_prepare(session, text, strlen(text), &statement, NULL);
+    EXPECT(statement != NULL);
+    return statement;
+}
+
+/* All rows as text, at most `most` of them; an error is text, too. */
+static void run(contextql_statement *statement, int64_t n, size_t most, Buffer *out)
+{
+    int result = CONTEXTQL_ROW;
+    buffer_clear(out);
+    contextql_bind_integer(statement, "n", n);
+    while (most-- > 0 && (result = contextql_step(statement)) == CONTEXTQL_ROW) {
+        for (int c = 0; c < contextql_column_count(statement); c++) {
+            char cell[256];
+            contextql_value_print(contextql_column(statement, c), cell, sizeof cell);
+            buffer_printf(out, "%s|", cell);
+        }
+        buffer_char(out, '\n');
+    }
+    if (result != CONTEXTQL_ROW && result != CONTEXTQL_DONE) {
+        contextql_error_info info;
+        contextql_error(session, &info);
+        buffer_text(out, info.message);
+    }
+    contextql_reset(statement);
+}
+
+static void execute(const char *text, int64_t n)
+{
+    Buffer out = {0};
+    contextql_statement *statement = prepared(text);
+    run(statement, n, SIZE_MAX, &out);
+    contextql_finalize(statement);
+    buffer_free(&out);
+}
+
+static const char *const texts[] = {
+    "MATCH (a:A {id: $n}) RETURN a.id, a.text",
+    "MATCH (a:A {id: $n})-[:T]->(b)-[:T]->(c) RETURN a.id, b.id, c.id",
+    "MATCH (a:A {id: $n})-[:T*0..3]-(b) RETURN b.id",
+    "MATCH (a:A) WHERE a.id > $n RETURN a.id SKIP 2 LIMIT 5",
+    "MATCH (a:A) WHERE a.id < $n RETURN a.id % 3 AS k, count(*), sum(a.id), collect(a.text) ORDER "
+    "BY k DESC",
+    "MATCH (a:A) RETURN DISTINCT a.id / $n",
+    "MATCH (a:A)-[r:T]->(b) WHERE a.id = $n RETURN type(r), labels(b), [x IN range(1, $n) | x * "
+    "b.id]",
+    "UNWIND range(1, $n) AS i MATCH (a:A {id: i}) RETURN i, a.text LIMIT $n",
+    "MATCH (a:A) RETURN max(a.id), min(a.text), 10 / (a.id - $n)",
+    "OPTIONAL MATCH (a:A {id: $n}) RETURN a.id, EXISTS { (a)-->() }",
+    "MATCH (a:A {id: $n}) CALL { WITH a MATCH (a)-->(b) RETURN count(b) AS n } RETURN a.id, n",
+};
+
+int main(void)
+{
+    enum { TEXTS = sizeof texts / sizeof *texts, ROUNDS = 12 };
+    contextql_statement *kept[TEXTS];
+    Buffer again = {0}, anew = {0};
+    EXPECT(contextql_open(":memory:", NULL, &session) == CONTEXTQL_OK);
+    execute("UNWIND range(1, 40) AS i CREATE (:A {id: i, text: 'text ' + i})", 0);
+    execute("CREATE INDEX FOR (a:A) ON (a.id)", 0);
+    execute("MATCH (a:A) MATCH (b:A {id: a.id % 40 + 1}) CREATE (a)-[:T]->(b)", 0);
+    for (size_t t = 0; t < TEXTS; t++)
+        kept[t] = prepared(texts[t]);
+    for (int64_t round = 0; round < ROUNDS; round++) {
+        for (size_t t = 0; t < TEXTS; t++) {
+            contextql_statement *fresh = prepared(texts[t]);
+            if (round % 3 == 1) run(kept[t], round, 1, &again); /* left half-way */
+            run(kept[t], 3 * round + 1, SIZE_MAX, &again);
+            run(fresh, 3 * round + 1, SIZE_MAX, &anew);
+            EXPECT(str_equal(buffer_view(&again), buffer_view(&anew)));
+            EXPECT(round != 2 || again.bytes > 0);
+            contextql_finalize(fresh);
+        }
+        execute("MATCH (a:A {id: $n}) SET a.text = 'new', a.id = a.id + 100 CREATE (a)-[:T]->(:A "
+                "{id: a.id - 100})",
+                round + 1);
+        execute("MATCH (a:A {id: $n}) DETACH DELETE a", round + 20);
+    }
+    for (size_t t = 0; t < TEXTS; t++)
+        contextql_finalize(kept[t]);
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
+    buffer_free(&again);
+    buffer_free(&anew);
+    return DONE();
+}
