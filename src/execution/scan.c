@@ -198,7 +198,8 @@ static Error *next_scan(Operator *self, Batch **out)
         }
         if (count == 0) continue;
         *out = give_ids(self, in, count, COLUMN_NODE, self->plan->slot);
-        (*out)->columns[self->plan->slot].ascending = one_row;
+        (*out)->columns[self->plan->slot].ascending =
+            one_row && self->execution->environment.shuffle == 0;
     }
     return NULL;
 }

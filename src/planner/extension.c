@@ -303,6 +303,8 @@ Error *plan_search(Binder *binder, const AstClause *clause)
     PlanScoreLeg *leg = arena_new(binder->arena, PlanScoreLeg);
     TRY(bind_leg(binder, &score, NULL, leg));
     leg->metric = (PlanMetric)index->metric;
+    leg->dimensions = index->dimensions;
+    TRY(check_literal(binder, clause->expr, leg));
     PlanNode *plan = plan_node(binder, PLAN_SCORE, clause->offset, clause->length);
     plan->legs = leg;
     plan->leg_count = 1;
