@@ -541,8 +541,16 @@ static Error *why_stopped(const contextql_statement *statement, Error *error)
                      seconds);
 }
 
+/* What must hold when a statement has ended. (What must hold of a transaction, its commit asks.) */
+static Error *check_end(const contextql_statement *statement)
+{
+    const GraphWriter *writer = statement->environment.writer;
+    return writer == NULL ? NULL : graph_check(writer, GRAPH_UNIQUE, statement->savepoint);
+}
+
 static int finish(contextql_statement *statement, Error *error)
 {
+    if (error == NULL) error = check_end(statement);
     if (error == NULL) note_stats(statement);
     park_execution(statement);
     Error *left = leave_transaction(statement, error == NULL);

@@ -311,7 +311,11 @@ Error *transaction_commit(Transaction *transaction)
     if (writer == NULL || graph_change_count(writer) == 0)
         return transaction_rollback(transaction), NULL;
     uint64_t lsn;
-    Error *error = NULL;
+    Error *error = graph_check(writer, GRAPH_REQUIRED, 0);
+    if (error != NULL) {
+        transaction_rollback(transaction);
+        return error;
+    }
     if (database->wal == NULL) {
         graph_writer_publish(writer);
         give_token(database);

@@ -71,11 +71,29 @@ static void warn_left_out(const ExecutionEnvironment *environment, const GraphIn
     environment->warn(environment->session, ERROR_LEFT_OUT_OF_INDEX, text, "");
 }
 
+/* Is there one that does what this would? A unique constraint does what an index does, not the other
+ * way round. */
+static bool same_rule(const Graph *graph, const GraphIndex *wanted)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index == NULL || index->label != wanted->label || index->key != wanted->key ||
+            index->vector != wanted->vector)
+            continue;
+        if (index->constraint == wanted->constraint) return true;
+        if (wanted->constraint == GRAPH_NO_CONSTRAINT && index->constraint == GRAPH_UNIQUE)
+            return true;
+    }
+    return false;
+}
+
 static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment)
 {
     GraphWriter *writer = environment->writer;
     const PlanIndex *wanted = &plan->index;
-    GraphIndex index = {.name = wanted->name, .vector = wanted->vector};
+    GraphIndex index = {.name = wanted->name,
+                        .vector = wanted->vector,
+                        .constraint = (GraphConstraint)wanted->constraint};
     Value options;
     TRY(option(plan, environment, arena, &options));
     if (wanted->vector) TRY(vector_options(plan, options, &index));
@@ -86,10 +104,11 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
         return NULL;
     index.label = graph_name_intern(writer, NAME_LABEL, wanted->label);
     index.key = graph_name_intern(writer, NAME_KEY, wanted->property);
-    if (graph_index_on(environment->view.graph, index.label, index.key, index.vector) != NULL)
+    if (same_rule(environment->view.graph, &index))
         return wanted->tolerant
                    ? NULL
-                   : error_new(ERROR_NAME_EXISTS, "there is such an index on :%.*s(%.*s) already",
+                   : error_new(ERROR_NAME_EXISTS, "there is such %s on :%.*s(%.*s) already",
+                               wanted->is_constraint ? "a constraint" : "an index",
                                STR_ARG(wanted->label), STR_ARG(wanted->property));
     TRY(graph_create_index(writer, &index));
     warn_left_out(environment, &index);
@@ -98,11 +117,22 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
 
 static Error *drop_index(const Plan *plan, const ExecutionEnvironment *environment)
 {
-    if (graph_drop_index(environment->writer, plan->index.name) || plan->index.tolerant)
-        return NULL;
-    return error_hint(
-        error_new(ERROR_NAME_UNKNOWN, "no such index: %.*s", STR_ARG(plan->index.name)),
-        "SHOW INDEXES lists them");
+    const PlanIndex *wanted = &plan->index;
+    const GraphIndex *index = graph_index_named(environment->view.graph, wanted->name);
+    bool constraint = index != NULL && index->constraint != GRAPH_NO_CONSTRAINT;
+    if (index == NULL || constraint != wanted->is_constraint) {
+        if (wanted->tolerant && index == NULL) return NULL;
+        Error *error =
+            error_new(ERROR_NAME_UNKNOWN, "no such %s: %.*s",
+                      wanted->is_constraint ? "constraint" : "index", STR_ARG(wanted->name));
+        if (index != NULL)
+            return error_hint(error, "it is %s: DROP %s", constraint ? "a constraint" : "an index",
+                              constraint ? "CONSTRAINT" : "INDEX");
+        return error_hint(error, "SHOW %s lists them",
+                          wanted->is_constraint ? "CONSTRAINTS" : "INDEXES");
+    }
+    graph_drop_index(environment->writer, wanted->name);
+    return NULL;
 }
 
 /* ---- SHOW ---- */
@@ -136,15 +166,29 @@ static void show_indexes(Rows *rows, const GraphView *view)
     static const char *const metrics[] = {"cosine", "dot", "l2"};
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
-        if (index == NULL) continue;
+        if (index == NULL || index->constraint == GRAPH_REQUIRED) continue;
         add(rows, value_string(index->name));
-        add_text(rows, index->vector ? "vector" : "property");
+        add_text(rows, index->vector                       ? "vector"
+                       : index->constraint == GRAPH_UNIQUE ? "unique"
+                                                           : "property");
         add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
         add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
         add_text(rows, index->vector ? arena_printf(rows->arena, "dimensions: %u, metric: %s",
                                                     index->dimensions, metrics[index->metric])
                                      : "");
         add(rows, value_integer((int64_t)left_out(view, index)));
+    }
+}
+
+static void show_constraints(Rows *rows, const Graph *graph)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index == NULL || index->constraint == GRAPH_NO_CONSTRAINT) continue;
+        add(rows, value_string(index->name));
+        add_text(rows, index->constraint == GRAPH_UNIQUE ? "unique" : "not null");
+        add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
+        add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
     }
 }
 
@@ -219,6 +263,8 @@ static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
         show_hardware(&rows, environment);
     else if (str_equal(plan->name, STR("STRATEGIES")))
         show_strategies(&rows, environment->strategies);
+    else if (str_equal(plan->name, STR("CONSTRAINTS")))
+        show_constraints(&rows, environment->view.graph);
     else
         show_indexes(&rows, &environment->view);
     out->values = rows.values;

@@ -193,15 +193,33 @@ static void place_columns(Copy *copy, const RowChunk *rows)
 
 /* ---- keys ---- */
 
-static Error *index_on(Copy *copy, Str label, Str key, const GraphIndex **out)
+static bool has_rule(const Graph *graph, const GraphIndex *wanted)
+{
+    const GraphIndex *found = graph_index_on(graph, wanted->label, wanted->key, false);
+    for (uint32_t i = 0; wanted->constraint != GRAPH_NO_CONSTRAINT && i < graph_index_count(graph);
+         i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index != NULL && index->label == wanted->label && index->key == wanted->key &&
+            index->constraint == wanted->constraint)
+            return true;
+    }
+    return wanted->constraint == GRAPH_NO_CONSTRAINT && found != NULL;
+}
+
+/* The index that finds nodes by a key. It is made when there is none; the key that COPY merges by
+ * becomes unique. */
+static Error *index_on(Copy *copy, Str label, Str key, GraphConstraint constraint,
+                       const GraphIndex **out)
 {
     const Graph *graph = graph_writer_view(copy->writer).graph;
     GraphIndex definition = {.label = graph_name_intern(copy->writer, NAME_LABEL, label),
-                             .key = graph_name_intern(copy->writer, NAME_KEY, key)};
+                             .key = graph_name_intern(copy->writer, NAME_KEY, key),
+                             .constraint = constraint};
     *out = graph_index_on(graph, definition.label, definition.key, false);
-    if (*out != NULL) return NULL;
-    definition.name =
-        str_from(arena_printf(copy->arena, "%.*s_%.*s", STR_ARG(label), STR_ARG(key)));
+    if (has_rule(graph, &definition)) return NULL;
+    bool taken = *out != NULL;
+    definition.name = str_from(arena_printf(copy->arena, "%.*s_%.*s%s", STR_ARG(label),
+                                            STR_ARG(key), taken ? "_unique" : ""));
     TRY(graph_create_index(copy->writer, &definition));
     *out = graph_index_on(graph, definition.label, definition.key, false);
     return NULL;
@@ -216,7 +234,7 @@ static Error *end_index(Copy *copy, const char *name, const GraphIndex **out)
             error_new(ERROR_ARGUMENT_VALUE, "COPY of relationships wants the %s end", name),
             "USING {from: 'Label.key', to: 'Label.key'}");
     Str label = {end.data, (size_t)(dot - end.data)}, key = {dot + 1, end.bytes - label.bytes - 1};
-    return index_on(copy, label, key, out);
+    return index_on(copy, label, key, GRAPH_NO_CONSTRAINT, out);
 }
 
 /* The columns named from and to, else the first two that are not the type. Maps are sorted, so
@@ -247,8 +265,9 @@ static Error *prepare_keys(Copy *copy)
     copy->key = text_option(copy, "key");
     if (copy->plan->statement == STATEMENT_COPY_NODES) {
         copy->label = graph_name_intern(copy->writer, NAME_LABEL, copy->plan->name);
-        return copy->key.bytes == 0 ? NULL
-                                    : index_on(copy, copy->plan->name, copy->key, &copy->index);
+        return copy->key.bytes == 0
+                   ? NULL
+                   : index_on(copy, copy->plan->name, copy->key, GRAPH_UNIQUE, &copy->index);
     }
     TRY(end_index(copy, "from", &copy->from_index));
     TRY(end_index(copy, "to", &copy->to_index));

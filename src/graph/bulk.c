@@ -123,7 +123,7 @@ Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
         for (uint32_t c = 0; c < rows->column_count; c++)
-            if (index != NULL && !index->definition.vector &&
+            if (index != NULL && index_has_table(&index->definition) &&
                 index->definition.key == rows->columns[c].key)
                 fill_index(writer, index, rows, rows->columns[c].cells, sets, *first);
     }

@@ -156,13 +156,31 @@ bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction,
                  GraphSlice *out);
 
 /* ---- property indexes ---- */
+typedef enum GraphConstraint { /* numbers of the format, never to change */
+                               GRAPH_NO_CONSTRAINT = 0,
+                               GRAPH_UNIQUE =
+                                   1, /* no two nodes of the label have the property equal; found through it, too */
+                               GRAPH_REQUIRED =
+                                   2 /* every node of the label has the property; nothing is found through it */
+} GraphConstraint;
 typedef struct GraphIndex { /* definition */
     Str name;
     uint32_t label, key;
+    GraphConstraint constraint;
     bool vector;
     uint32_t dimensions;
     uint8_t metric; /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
 } GraphIndex;
+/* How an index's kind is kept in a byte: bit 0 vector, above it the constraint. */
+static inline uint8_t graph_index_byte(const GraphIndex *index)
+{
+    return (uint8_t)(index->vector | index->constraint << 1);
+}
+static inline void graph_index_kind(GraphIndex *index, uint8_t byte)
+{
+    index->vector = byte & 1;
+    index->constraint = (GraphConstraint)(byte >> 1);
+}
 uint32_t graph_index_count(const Graph *graph);
 const GraphIndex *graph_index_at(const Graph *graph, uint32_t i);
 const GraphIndex *graph_index_named(const Graph *graph, Str name);
@@ -236,6 +254,9 @@ bool graph_delete_node(GraphWriter *writer,
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     MUST_CHECK;                                       /* builds it from what is there */
 bool graph_drop_index(GraphWriter *writer, Str name); /* false: no such index */
+/* ERROR_CONSTRAINT, naming the nodes, when what was done since change `from` breaks a constraint of
+ * that kind. */
+Error *graph_check(const GraphWriter *writer, GraphConstraint rule, size_t from) MUST_CHECK;
 
 /* ---- writing many at once ---- */
 /* Rows to be made out of cells: the i-th one's property columns[c].key is the value at

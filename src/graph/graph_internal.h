@@ -227,6 +227,11 @@ typedef struct Index {
     HashTable *_Atomic table; /* NULL for a vector index */
     size_t used;
 } Index;
+/* Vector indexes and constraints on presence have no table. */
+static inline bool index_has_table(const GraphIndex *index)
+{
+    return !index->vector && index->constraint != GRAPH_REQUIRED;
+}
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row);
 void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
                        uint32_t count);

@@ -219,8 +219,8 @@ const GraphIndex *graph_index_on(const Graph *graph, uint32_t label, uint32_t ke
 {
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
-        if (index != NULL && index->label == label && index->key == key && index->vector == vector)
-            return index;
+        bool fits = index != NULL && index->label == label && index->key == key;
+        if (fits && (vector ? index->vector : index_has_table(index))) return index;
     }
     return NULL;
 }

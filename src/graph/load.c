@@ -381,11 +381,12 @@ static Error *load_indexes(GraphWriter *writer, Reader *reader)
     for (uint64_t i = 0; i < count; i++) {
         GraphIndex index = {.name = get_str(reader)};
         uint64_t label = get_varint(reader), key = get_varint(reader);
-        index.vector = get_u8(reader) != 0;
+        graph_index_kind(&index, get_u8(reader));
         index.dimensions = (uint32_t)get_varint(reader);
         index.metric = get_u8(reader);
         if (reader->failed || label >= graph_name_count(graph, NAME_LABEL) ||
-            key >= graph_name_count(graph, NAME_KEY) || index.metric > 2)
+            key >= graph_name_count(graph, NAME_KEY) || index.metric > 2 ||
+            index.constraint > GRAPH_REQUIRED)
             return bad_schema();
         index.label = (uint32_t)label;
         index.key = (uint32_t)key;

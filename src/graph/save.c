@@ -329,7 +329,7 @@ static void put_index(const GraphIndex *index, Buffer *out)
     put_str(out, index->name);
     put_varint(out, index->label);
     put_varint(out, index->key);
-    put_u8(out, index->vector);
+    put_u8(out, graph_index_byte(index));
     put_varint(out, index->dimensions);
     put_u8(out, index->metric);
 }

@@ -343,8 +343,10 @@ static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, u
     if (!plain) return 0;
     *out = *column_create(arena, first->type, count);
     switch (first->type) {
-    case COLUMN_BOOLEAN: READ_PLAIN(booleans, __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED));
-    case COLUMN_INTEGER: READ_PLAIN(integers, __atomic_load_n(&block->integers[at], __ATOMIC_RELAXED));
+    case COLUMN_BOOLEAN:
+        READ_PLAIN(booleans, __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED));
+    case COLUMN_INTEGER:
+        READ_PLAIN(integers, __atomic_load_n(&block->integers[at], __ATOMIC_RELAXED));
     case COLUMN_FLOAT: READ_PLAIN(floats, load_float(&block->floats[at]));
     default: READ_PLAIN(strings, column_block_text(block, at));
     }

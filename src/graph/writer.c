@@ -247,7 +247,8 @@ static void index_label(GraphWriter *writer, uint64_t node, uint32_t label)
     GraphView view = graph_writer_view(writer);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
-        if (index == NULL || index->definition.vector || index->definition.label != label) continue;
+        if (index == NULL || !index_has_table(&index->definition)) continue;
+        if (index->definition.label != label) continue;
         Value value = graph_property(&view, VALUE_NODE, node, index->definition.key);
         if (value.kind != VALUE_NULL) index_insert(graph, index, value, node);
     }
@@ -382,7 +383,8 @@ static void index_property(GraphWriter *writer, uint64_t node, uint32_t key, Val
     Graph *graph = writer->graph;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
-        if (index == NULL || index->definition.vector || index->definition.key != key) continue;
+        if (index == NULL || !index_has_table(&index->definition)) continue;
+        if (index->definition.key != key) continue;
         if (shape_has(graph_shape(graph, node, writer->version), index->definition.label))
             index_insert(graph, index, value, node);
     }
@@ -469,6 +471,7 @@ static void build_index(GraphWriter *writer, Index *index)
     GraphView view = graph_writer_view(writer);
     uint64_t cursor = 0, ids[CHUNK];
     uint32_t found;
+    if (index->definition.constraint == GRAPH_REQUIRED) return;
     if (!index->definition.vector)
         index_reserve(writer->graph, index, graph_label_count(&view, index->definition.label));
     while ((found = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0) {

@@ -36,6 +36,26 @@ static Error *plan_index(Binder *binder, const AstStatement *statement)
     return NULL;
 }
 
+static Error *plan_constraint(Binder *binder, const AstStatement *statement)
+{
+    PlanIndex *index = &binder->plan->index;
+    bool create = statement->kind == COMMAND_CREATE_CONSTRAINT;
+    binder->plan->statement = create ? STATEMENT_CREATE_INDEX : STATEMENT_DROP_INDEX;
+    binder->plan->writes = true;
+    index->is_constraint = true;
+    index->name = statement->name.text;
+    index->tolerant = statement->tolerant;
+    if (!create) return NULL;
+    if (statement->properties.count != 1)
+        return not_executed("a constraint on several properties",
+                            statement->properties.items[1].offset,
+                            statement->properties.items[1].length);
+    index->constraint = statement->not_null ? GRAPH_REQUIRED : GRAPH_UNIQUE;
+    index->label = statement->label.text;
+    index->property = statement->properties.items[0].text;
+    return NULL;
+}
+
 static Error *plan_copy_from(Binder *binder, const AstStatement *statement)
 {
     static const char *const names[] = {"read", "created", "matched", "skipped", "columns"};
@@ -82,6 +102,7 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
         uint32_t count;
     } shows[] = {{"INDEXES", {"name", "type", "label", "property", "options", "left_out"}, 6},
                  {"INDEX", {"name", "type", "label", "property", "options", "left_out"}, 6},
+                 {"CONSTRAINTS", {"name", "type", "label", "property"}, 4},
                  {"LABELS", {"label", "nodes"}, 2},
                  {"TYPES", {"type", "relationships"}, 2},
                  {"PROPERTIES", {"property"}, 1},
@@ -98,7 +119,7 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
     }
     return error_hint(fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length,
                               "nothing to show: %.*s", STR_ARG(statement->name.text)),
-                      "SHOW INDEXES, LABELS, TYPES, PROPERTIES, FUNCTIONS, STRATEGIES or HARDWARE");
+                      "SHOW INDEXES, CONSTRAINTS, LABELS, TYPES, PROPERTIES, FUNCTIONS, STRATEGIES or HARDWARE");
 }
 
 Error *plan_command(Binder *binder, const AstStatement *statement)
@@ -115,8 +136,7 @@ Error *plan_command(Binder *binder, const AstStatement *statement)
     case COMMAND_COPY_RELATIONSHIPS: return plan_copy_from(binder, statement);
     case COMMAND_COPY_TO: return plan_copy_to(binder, statement);
     case COMMAND_CREATE_CONSTRAINT:
-    case COMMAND_DROP_CONSTRAINT:
-        return not_executed("a constraint", statement->offset, statement->length);
+    case COMMAND_DROP_CONSTRAINT: return plan_constraint(binder, statement);
     case COMMAND_CREATE_SNAPSHOT:
     case COMMAND_DROP_SNAPSHOT:
         return not_executed("a snapshot", statement->offset, statement->length);

@@ -239,6 +239,8 @@ typedef enum PlanStatement {
 typedef struct PlanIndex {                  /* CREATE INDEX, DROP INDEX */
     Str name;                               /* empty: made from label and property */
     bool vector, on_relationship, tolerant; /* IF NOT EXISTS, IF EXISTS */
+    bool is_constraint;                     /* CREATE or DROP CONSTRAINT */
+    uint8_t constraint;                     /* GraphConstraint (graph/graph.h) */
     Str label, property;
     Expr *options;
 } PlanIndex;
