@@ -1,5 +1,5 @@
 # Programs that measure; `make bench` builds and runs them. One line a program in BENCHES.
-BENCHES = bench/vector_scan bench/topk bench/parse bench/wordnet
+BENCHES = bench/vector_scan bench/topk bench/parse bench/prepare bench/wordnet
 EXTRA_PROGRAMS += $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench_vector_scan_SOURCES = bench/vector_scan.c
@@ -8,12 +8,15 @@ bench_topk_SOURCES = bench/topk.c
 bench_topk_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_parse_SOURCES = bench/parse.c
 bench_parse_LDADD = src/libengine.la $(ENGINE_LIBS)
+bench_prepare_SOURCES = bench/prepare.c
+bench_prepare_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_wordnet_SOURCES = bench/wordnet.c
 bench_wordnet_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench: $(BENCHES) src/contextql
 	bench/vector_scan
 	bench/topk
 	$(srcdir)/tests/corpus --texts | bench/parse
+	$(srcdir)/tests/corpus --texts | bench/prepare
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) bench/wordnet
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
