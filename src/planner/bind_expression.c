@@ -318,7 +318,7 @@ static Error *bind_aggregate(Binder *binder, const AstExpr *ast, AggregateKind k
         return fail_at(ERROR_INVALID_AGGREGATION, ast->offset, ast->length,
                        "an aggregate cannot stand here");
     if (binder->in_aggregate)
-        return fail_at(ERROR_INVALID_AGGREGATION, ast->offset, ast->length,
+        return fail_at(ERROR_NESTED_AGGREGATION, ast->offset, ast->length,
                        "an aggregate cannot stand inside another");
     if (ast->kind == AST_CALL && ast->list.count != wanted)
         return fail_at(ERROR_INVALID_NUMBER_OF_ARGUMENTS, ast->offset, ast->length,
