@@ -3,7 +3,7 @@
 #define BASE_CSV_H
 #include "base/str.h"
 
-/* Puts quotes around a field that is empty (an unquoted empty field is null) or holds the delimiter, a quote or a line end;
- * quotes inside are doubled. */
+/* Puts quotes around a field that is empty (an unquoted empty field is null) or holds the delimiter,
+ * a quote or a line end; quotes inside are doubled. */
 void csv_put_field(Buffer *out, Str text, char delimiter, char quote);
 #endif

@@ -40,8 +40,8 @@ static Error *vector_options(const Plan *plan, Value options, GraphIndex *index)
     return error_new(ERROR_ARGUMENT_VALUE, "the metric is 'cosine', 'dot' or 'l2'");
 }
 
-/* Values that a vector index cannot take: no vector, another dimension, no direction under cosine. Counted when asked, over what the
- * view shows, so that the number is never older than the data. */
+/* Values that a vector index cannot take: no vector, another dimension, no direction under cosine.
+ * Counted when asked, over what the view shows, so that the number is never older than the data. */
 static uint64_t left_out(const GraphView *view, const GraphIndex *index)
 {
     enum { CHUNK = 256, COSINE = 0 };
