@@ -1,6 +1,6 @@
 # A unit test is one file tests/unit/NAME.c that prints TAP.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
-AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); export CONTEXTQL SRCDIR;
+AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); WERROR_CFLAGS=$(WERROR_CFLAGS); export CONTEXTQL SRCDIR WERROR_CFLAGS;
 CHECKED = tests/functions tests/unit/expressions tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/groups tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/isolation tests/unit/prepared tests/unit/shell tests/kill9
 tests_unit_base_SOURCES = tests/unit/base.c tests/unit/test.h
 tests_unit_base_LDADD = src/libengine.la $(ENGINE_LIBS)

@@ -34,7 +34,7 @@ static const struct Told {
     const char *group;
     FunctionText text;
 } told[] = {
-#define FUNCTION_GROUP(title) {title, {NULL}},
+#define FUNCTION_GROUP(title) {.group = title},
 #define FUNCTION(call, name, min, max, kinds, type, pure, null_on_null, signature, summary,        \
                  example, result)                                                                  \
     {NULL, {NULL, name, signature, summary, example, result}},
