@@ -91,6 +91,7 @@ void index_insert_many(Graph *graph, Index *index, const Value *values, const ui
 
 void index_reserve(Graph *graph, Index *index, uint64_t more)
 {
+    if (more == 0) return; /* of a segment: its table is still to be laid */
     HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
     size_t slots = table == NULL ? 0 : table->mask + 1, size = slots;
     while (size < TABLE_FIRST_SLOTS || (index->used + more) * 2 >= size)
