@@ -493,17 +493,22 @@ static Error *wants_known(Binder *binder, const AstName *name)
     return undefined_variable(binder, name->text, name->offset, name->length);
 }
 
+static Error *wants_known_path(Binder *binder, const AstPath *path)
+{
+    for (size_t i = 0; i < path->node_count; i++) {
+        TRY(wants_known(binder, &path->nodes[i].variable));
+        if (i + 1 < path->node_count) TRY(wants_known(binder, &path->relationships[i].variable));
+    }
+    return NULL;
+}
+
 static Error *bind_pattern(Binder *binder, const AstExpr *ast, Expr **out)
 {
     if (!binder->patterns_allowed)
         return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, ast->offset, ast->length,
                                   "a pattern is a condition: it cannot stand here"),
                           "use EXISTS { .. }, or a pattern comprehension [.. | ..]");
-    const AstPath *path = ast->pattern;
-    for (size_t i = 0; i < path->node_count; i++) {
-        TRY(wants_known(binder, &path->nodes[i].variable));
-        if (i + 1 < path->node_count) TRY(wants_known(binder, &path->relationships[i].variable));
-    }
+    TRY(wants_known_path(binder, ast->pattern));
     AstPath *item = ast->pattern;
     AstPaths paths = {&item, 1, 1};
     return bind_apply(binder, ast, APPLY_EXISTS, &paths, VALUE_BOOLEAN, out);
@@ -514,6 +519,32 @@ static Error *bind_pattern_comprehension(Binder *binder, const AstExpr *ast, Exp
     AstPath *item = ast->pattern;
     AstPaths paths = {&item, 1, 1};
     return bind_apply(binder, ast, APPLY_COLLECT, &paths, VALUE_LIST, out);
+}
+
+/* shortestPath((a)-[*]-(b)) is the first of [p = shortestPath(..) | p], or null;
+ * allShortestPaths(..) all of them. */
+static Error *bind_shortest(Binder *binder, const AstExpr *ast, Expr **out)
+{
+    AstPath *path = arena_new(binder->arena, AstPath);
+    AstExpr *name = arena_new(binder->arena, AstExpr), *whole = arena_new(binder->arena, AstExpr);
+    Expr *list;
+    TRY(wants_known_path(binder, ast->pattern));
+    *path = *ast->pattern;
+    path->variable = (AstName){STR(" path"), ast->offset, ast->length}; /* nobody's name */
+    *name = (AstExpr){.kind = AST_VARIABLE, .text = path->variable.text};
+    name->offset = ast->offset, name->length = ast->length;
+    *whole = *ast;
+    whole->c = name;
+    AstPaths paths = {&path, 1, 1};
+    TRY(bind_apply(binder, whole, APPLY_COLLECT, &paths, VALUE_LIST, &list));
+    if (path->shortest == AST_SHORTEST_ALL) return *out = list, NULL;
+    Expr *first = expr_new(binder->arena, EXPR_INDEX, 2);
+    first->args[0] = list;
+    first->args[1] = expr_constant(binder->arena, value_integer(0));
+    first->type = VALUE_PATH;
+    first->constant = false;
+    first->nullable = true;
+    return *out = placed(first, ast), NULL;
 }
 
 Error *bind(Binder *binder, const AstExpr *ast, Expr **out)
@@ -571,8 +602,7 @@ Error *bind(Binder *binder, const AstExpr *ast, Expr **out)
         return bind_apply(binder, ast, APPLY_EXISTS, &ast->patterns, VALUE_BOOLEAN, out);
     case AST_COUNT: return bind_apply(binder, ast, APPLY_COUNT, &ast->patterns, VALUE_INTEGER, out);
     case AST_MATCHES: return not_executed("full text search", ast->offset, ast->length);
-    case AST_SHORTEST:
-        return not_executed("shortestPath inside an expression", ast->offset, ast->length);
+    case AST_SHORTEST: return bind_shortest(binder, ast, out);
     case AST_STAR: break;
     }
     return fail_at(ERROR_UNEXPECTED_SYNTAX, ast->offset, ast->length, "unexpected `*`");
