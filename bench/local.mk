@@ -1,5 +1,6 @@
 # Programs that measure; `make bench` builds and runs them. One line a program in BENCHES.
 BENCHES = bench/vector_scan bench/topk bench/parse bench/prepare bench/wordnet
+BENCHES += bench/shell
 EXTRA_PROGRAMS += $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench_vector_scan_SOURCES = bench/vector_scan.c
@@ -12,7 +13,10 @@ bench_prepare_SOURCES = bench/prepare.c
 bench_prepare_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_wordnet_SOURCES = bench/wordnet.c
 bench_wordnet_LDADD = src/libengine.la $(ENGINE_LIBS)
+bench_shell_SOURCES = bench/shell.c
+bench_shell_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench: $(BENCHES) src/contextql
+	bench/shell
 	bench/vector_scan
 	bench/topk
 	$(srcdir)/tests/corpus --texts | bench/parse

@@ -281,17 +281,36 @@ typedef struct contextql_token {
     size_t offset, length;
     contextql_token_kind kind;
 } contextql_token;
-typedef struct contextql_suggestion {
-    const char *text, *kind, *summary;
-    size_t replace_from;
-} contextql_suggestion;
 /* Is the first statement whole: its `;` is there and every bracket, text and comment before it is
  * closed? `end` (may be NULL) gets the offset behind the `;`. */
 CONTEXTQL_API bool contextql_is_complete(const char *text, size_t size, size_t *end);
 CONTEXTQL_API int contextql_tokenize(const char *text, size_t size, contextql_token *out,
                                      size_t max, size_t *count);
+/* Does the grammar refuse the first statement of a text that is still being typed? A text that only
+ * ends too early is not refused, nor is a last word that may still grow. The place is that of the
+ * first token that cannot stand where it stands. */
+CONTEXTQL_API bool contextql_refuses(const char *text, size_t size, size_t *offset, size_t *length);
+
+typedef struct contextql_suggestion {
+    const char *text;    /* what may stand there, written as it must be: `a name`, abs( */
+    const char *kind;    /* "keyword", "label", "type", "property", "variable", "function", .. */
+    const char *summary; /* one line, or "" */
+    size_t replace_from; /* the suggestion takes the place of the text from here to the cursor */
+} contextql_suggestion;
+/* What may stand at `cursor`, an offset in `text`: of the tokens the grammar takes there, of the
+ * names the database has (the properties of a label before others), of functions, strategies,
+ * indexes and variables, those that match the word before the cursor, best first: its beginning,
+ * then letters of it in order. *count is how many are written, at most `max`. They live until the
+ * session's next call of this or contextql_explain_call. */
 CONTEXTQL_API int contextql_suggest(contextql *, const char *text, size_t cursor,
                                     contextql_suggestion *out, size_t max, size_t *count);
+typedef struct contextql_called { /* the function in whose brackets the cursor is */
+    const char *name, *signature, *summary;
+    size_t argument_offset, argument_length; /* of the argument at hand, in `signature` */
+} contextql_called;
+/* False: the cursor is in no brackets of a function that is known. */
+CONTEXTQL_API bool contextql_explain_call(contextql *, const char *text, size_t cursor,
+                                          contextql_called *out);
 
 #ifdef __cplusplus
 }

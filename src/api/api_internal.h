@@ -52,7 +52,7 @@ struct contextql {
     Database *database;       /* shared; NULL when opening failed */
     Transaction *transaction; /* between BEGIN and COMMIT; else NULL */
     int64_t transaction_begin_ns;
-    Error *error;             /* of the last call that failed; NULL: none */
+    Error *error; /* of the last call that failed; NULL: none */
     contextql_phase phase;
     Settings settings;
     Registered **functions, **procedures;
@@ -68,6 +68,7 @@ struct contextql {
     void *progress_user;
     size_t statement_count; /* open ones: the database stays until they are gone */
     char shown[64];         /* text of the last contextql_get */
+    Arena *suggestions;     /* of the last contextql_suggest; NULL: none yet */
 };
 
 /* Keeps `error` as the session's last one and gives its code (CONTEXTQL_OK for NULL). */

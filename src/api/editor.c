@@ -1,4 +1,4 @@
-/* editor.c - what an editor asks: none of these runs the text. */
+/* editor.c - what an editor asks of a text alone: none of these runs it. More: suggest.c. */
 #include "config.h"
 
 #include "api/api_internal.h"
@@ -36,27 +36,10 @@ int contextql_tokenize(const char *text, size_t size, contextql_token *out, size
     return CONTEXTQL_OK;
 }
 
-int contextql_suggest(contextql *session, const char *text, size_t cursor,
-                      contextql_suggestion *out, size_t max, size_t *count)
+bool contextql_refuses(const char *text, size_t size, size_t *offset, size_t *length)
 {
-    enum { TOKENS_MAX = 256 };
-    const char *tokens[TOKENS_MAX];
-    size_t from = cursor;
-    (void)session;
-    while (from > 0 && ((text[from - 1] | 32) >= 'a' && (text[from - 1] | 32) <= 'z'))
-        from--;
-    size_t found = parser_expected((Str){text, from}, from, tokens, TOKENS_MAX);
-    Str prefix = {text + from, cursor - from};
-    *count = 0;
-    for (size_t i = 0; i < found && *count < max; i++) {
-        Str token = str_from(tokens[i]);
-        bool keyword = token.data[0] >= 'A' && token.data[0] <= 'Z';
-        if (!keyword || token.bytes < prefix.bytes ||
-            !str_equal_ignore_case((Str){token.data, prefix.bytes}, prefix))
-            continue;
-        out[(*count)++] = (contextql_suggestion){tokens[i], "keyword", "", from};
-    }
-    return CONTEXTQL_OK;
+    Str statement = {text, parser_statement_end((Str){text, size})};
+    return parser_refuses(statement, offset, length);
 }
 
 bool contextql_function_at(size_t i, contextql_function_info *out)

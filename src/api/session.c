@@ -158,6 +158,7 @@ int contextql_close(contextql *session)
     drop_registered(session->procedures, session->procedure_count);
     strategy_registry_destroy(session->strategies);
     error_drop(session->error);
+    arena_destroy(session->suggestions);
     arena_destroy(session->arena);
     return result;
 }

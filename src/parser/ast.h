@@ -322,6 +322,10 @@ size_t parser_tokens(Str text, TokenSpan *out, size_t max);
  * exact: what the parser would take. Constants, at most `max`. */
 size_t parser_expected(Str text, size_t cursor, const char **out, size_t max);
 
+/* Does the grammar refuse a statement that is still being typed? Gives the place of the token that
+ * cannot be shifted. The end of the text, and a word that touches it, refuse nothing yet. */
+bool parser_refuses(Str text, size_t *offset, size_t *length);
+
 size_t parser_keyword_count(void);
 const char *parser_keyword(size_t i, const char **meaning); /* sorted */
 #endif

@@ -60,7 +60,8 @@ static int keyword_kind(const char *word, size_t length)
     int low = 0, high = KEYWORD_COUNT;
     while (low < high) {
         int middle = (low + high) / 2;
-        int order = strcmp(keywords[middle].name, upper);
+        const char *name = keywords[middle].name;
+        int order = name[0] != upper[0] ? name[0] - upper[0] : strcmp(name, upper);
         if (order == 0) return keywords[middle].kind;
         if (order < 0)
             low = middle + 1;
@@ -176,12 +177,12 @@ static size_t operator_end(Str text, size_t at, int *kind)
         {"=", TOKEN_EQ},        {"<", TOKEN_LT},       {">", TOKEN_GT},       {"+", TOKEN_PLUS},
         {"-", TOKEN_MINUS},     {"*", TOKEN_STAR},     {"/", TOKEN_SLASH},    {"%", TOKEN_PERCENT},
         {"^", TOKEN_CARET},     {"|", TOKEN_PIPE},     {"$", TOKEN_DOLLAR}};
+    char first = text.data[at], second = (char)byte_at(text, at + 1);
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-        size_t bytes = operators[i].text[1] == '\0' ? 1 : 2;
-        if (text.bytes - at < bytes || memcmp(text.data + at, operators[i].text, bytes) != 0)
-            continue;
+        const char *sign = operators[i].text;
+        if (sign[0] != first || (sign[1] != '\0' && sign[1] != second)) continue;
         *kind = operators[i].kind;
-        return at + bytes;
+        return at + (sign[1] == '\0' ? 1 : 2);
     }
     *kind = TOKEN_BAD;
     return at + 1;
@@ -555,7 +556,8 @@ static TokenClass class_of(Token token, Token before, Token after)
     if (opens(token.kind) || closes(token.kind)) return TOKEN_CLASS_BRACKET;
     if (!lexer_is_word(&token)) return TOKEN_CLASS_OPERATOR;
     if (before.kind == TOKEN_COLON) return TOKEN_CLASS_LABEL;
-    if (before.kind == TOKEN_DOT) return TOKEN_CLASS_NAME;
+    if (before.kind == TOKEN_DOT && after.kind == TOKEN_LPAREN) return TOKEN_CLASS_FUNCTION;
+    if (before.kind == TOKEN_DOT || after.kind == TOKEN_DOT) return TOKEN_CLASS_NAME;
     if (is_plain_name(&token))
         return after.kind == TOKEN_LPAREN ? TOKEN_CLASS_FUNCTION : TOKEN_CLASS_NAME;
     return TOKEN_CLASS_KEYWORD;

@@ -214,3 +214,44 @@ size_t parser_expected(Str text, size_t cursor, const char **out, size_t max)
     Str before = {text.data, cursor < text.bytes ? cursor : text.bytes};
     return name_all(kinds, kinds_after(before, kinds), out, max);
 }
+
+static bool refuses(Str text, bool growing, size_t *offset, size_t *length)
+{
+    TokenArray tokens = {0};
+    Arena *arena = arena_create();
+    lexer_tokenize_prefix(text, &tokens);
+    size_t count = tokens.count - 1;
+    const Token *last = count == 0 ? NULL : &tokens.items[count - 1];
+    bool touches = last != NULL && last->offset + last->length == text.bytes;
+    if (growing && touches && lexer_is_word(last)) count--;
+    Parse parse = {.arena = arena, .text = text, .statement = arena_new(arena, AstStatement)};
+    void *parser = grammarAlloc(mem_alloc);
+    feed(&parse, parser, &tokens, count);
+    bool refused = parse.error != NULL && error_has_place(parse.error);
+    if (refused) *offset = error_offset(parse.error), *length = error_length(parse.error);
+    error_drop(parse.error);
+    grammarFree(parser, mem_free);
+    mem_free(tokens.items);
+    arena_destroy(arena);
+    return refused;
+}
+
+/* What a bracket opens is known by what follows its partner: `(a)-[:T` in an expression is a
+ * pattern only if `]-(` comes. So a refusal counts if none of the usual ends takes it away. */
+bool parser_refuses(Str text, size_t *offset, size_t *length)
+{
+    static const char *const ends[] = {")", "]", "]-()", "-()", "->()", "()"};
+    size_t at = 0, bytes = 0;
+    if (!refuses(text, true, &at, &bytes)) return false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        Buffer longer = {0};
+        size_t later, unused;
+        buffer_str(&longer, text);
+        buffer_text(&longer, ends[i]);
+        bool still = refuses(buffer_view(&longer), false, &later, &unused) && later <= at;
+        buffer_free(&longer);
+        if (!still) return false;
+    }
+    *offset = at, *length = bytes;
+    return true;
+}

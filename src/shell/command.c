@@ -352,6 +352,22 @@ static const Command *commands(size_t *count)
     return rows;
 }
 
+bool command_at(size_t i, CommandText *out)
+{
+    size_t count;
+    const Command *rows = commands(&count);
+    if (i >= count) return false;
+    *out = (CommandText){rows[i].name, rows[i].arguments, rows[i].meaning};
+    return true;
+}
+
+bool command_named(Str name, CommandText *out)
+{
+    for (size_t i = 0; command_at(i, out); i++)
+        if (str_equal(name, str_from(out->name))) return true;
+    return false;
+}
+
 static const Command *find(Str name, const Command **nearest)
 {
     enum { DISTANCE_MAX = 2 }; /* of a word of six letters more is another word */

@@ -6,6 +6,11 @@
 #define SHELL_COMMAND_H
 #include "shell/shell_internal.h"
 
+typedef struct CommandText { /* a row of contextql/commands.def */
+    const char *name, *arguments, *meaning;
+} CommandText;
+bool command_at(size_t i, CommandText *out); /* false: there are no more */
+bool command_named(Str name, CommandText *out);
 /* Behind blanks and comments: where a statement or command of `text` begins; text.bytes: nowhere. */
 size_t command_skip(Str text);
 /* Does a command come next, behind blanks and comments? *line: its text from the `:` on, without

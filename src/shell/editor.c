@@ -21,6 +21,7 @@
 #include "shell/editor.h"
 #include "shell/glyph.h"
 #include "shell/keys.h"
+#include "shell/menu.h"
 #include "shell/paint.h"
 #include <assert.h>
 #include <histedit.h>
@@ -64,6 +65,14 @@ struct Editor {
     /* undo: steps[count - 1] is the present text */
     Step *steps;
     size_t step_count, step_capacity, step_bytes;
+    /* what the helper says of the text, asked when no key waits */
+    Buffer asked; /* the text and cursor it was asked about */
+    size_t asked_cursor;
+    Buffer ghost; /* what may come behind the text */
+    Buffer about; /* the call that the cursor is in */
+    size_t about_from, about_bytes, wrong_from, wrong_bytes;
+    Menu menu;
+    int32_t menu_key;
     /* vi */
     bool vi, vi_command, probe_next;
 };
@@ -177,7 +186,7 @@ static Editor *begin_action(EditLine *line)
 
 static Str status_of(Editor *editor, Buffer *out)
 {
-    if (!editor->searching) return STR("");
+    if (!editor->searching) return buffer_view(&editor->about);
     buffer_printf(out, "search: %.*s", STR_ARG(buffer_view(&editor->pattern)));
     buffer_text(out, editor->found ? "" : "   (not found)");
     buffer_text(out, "   Enter: take, Ctrl-R: older, Esc: leave");
@@ -193,17 +202,122 @@ static void make_frame(Editor *editor, bool last, Str tail)
                        .text = buffer_view(&editor->text),
                        .cursor = last ? SIZE_MAX : editor->cursor,
                        .tail = tail,
-                       .status = last ? STR("") : status_of(editor, &status),
                        .columns = screen_columns(editor->screen),
                        .colour = editor->options.colour};
+    if (!last) {
+        picture.status = status_of(editor, &status);
+        picture.ghost = buffer_view(&editor->ghost);
+        picture.wrong_from = editor->wrong_from, picture.wrong_bytes = editor->wrong_bytes;
+        picture.strong_from = editor->about_from, picture.strong_bytes = editor->about_bytes;
+    }
     paint(&picture, &editor->frame);
+    if (!last && editor->menu.open)
+        menu_paint(&editor->menu, &editor->frame, picture.columns, screen_rows(editor->screen) / 2,
+                   picture.colour);
     buffer_free(&prompt);
     buffer_free(&status);
 }
 
+/* ---- what the helper says ---- */
+
+/* The newest statement that begins with the text: what is behind it. */
+static Str ghost_of_history(const Editor *editor)
+{
+    const Past *history = editor->options.history;
+    Str text = buffer_view(&editor->text);
+    for (size_t i = history_count(history); i-- > 0;) {
+        Str entry = history_at(history, i);
+        if (entry.bytes > text.bytes && memcmp(entry.data, text.data, text.bytes) == 0)
+            return (Str){entry.data + text.bytes, entry.bytes - text.bytes};
+    }
+    return STR("");
+}
+
+/* The first completion that goes on with the word as it is typed. */
+static Str ghost_of_helper(Editor *editor, Completions *list)
+{
+    const Helper *helper = editor->options.helper;
+    Str text = buffer_view(&editor->text);
+    helper->complete(helper->state, text, editor->cursor, list);
+    for (size_t i = 0; i < list->count; i++) {
+        Str item = str_from(list->items[i].text);
+        size_t typed = text.bytes - list->items[i].replace_from;
+        if (item.bytes == typed) break; /* the word is whole as it stands */
+        if (typed > 0 && item.bytes > typed &&
+            memcmp(item.data, text.data + list->items[i].replace_from, typed) == 0)
+            return (Str){item.data + typed, item.bytes - typed};
+    }
+    return STR("");
+}
+
+/* Without colours a ghost could not be told from what was typed. */
+static void find_ghost(Editor *editor)
+{
+    buffer_clear(&editor->ghost);
+    bool wanted = editor->options.colour && editor->text.bytes > 0 &&
+                  editor->cursor == editor->text.bytes && !editor->walked && !editor->searching &&
+                  !editor->menu.open && !editor->vi_command;
+    if (!wanted) return;
+    Str ghost = ghost_of_history(editor);
+    if (ghost.bytes == 0) {
+        Completions *list = mem_alloc(sizeof *list);
+        ghost = ghost_of_helper(editor, list);
+        buffer_str(&editor->ghost, ghost);
+        mem_free(list);
+        return;
+    }
+    buffer_str(&editor->ghost, ghost);
+}
+
+/* What was said of the text before does not hold any more; a ghost that was typed into goes on. */
+static void forget_help(Editor *editor)
+{
+    Str text = buffer_view(&editor->text), before = buffer_view(&editor->asked);
+    bool same = str_equal(text, before) && editor->cursor == editor->asked_cursor;
+    if (same) return;
+    size_t grown = text.bytes - before.bytes;
+    bool typed = text.bytes > before.bytes && before.bytes > 0 &&
+                 memcmp(text.data, before.data, before.bytes) == 0 &&
+                 editor->cursor == text.bytes && grown <= editor->ghost.bytes &&
+                 memcmp(text.data + before.bytes, editor->ghost.data, grown) == 0;
+    if (typed) {
+        memmove(editor->ghost.data, editor->ghost.data + grown, editor->ghost.bytes - grown + 1);
+        editor->ghost.bytes -= grown;
+    } else {
+        buffer_clear(&editor->ghost);
+    }
+    if (editor->wrong_from + editor->wrong_bytes > text.bytes) editor->wrong_bytes = 0;
+    if (editor->menu.open)
+        menu_refresh(&editor->menu, editor->options.helper, text, editor->cursor);
+}
+
+static void ask_helper(Editor *editor)
+{
+    const Helper *helper = editor->options.helper;
+    Str text = buffer_view(&editor->text);
+    if (!helper->refuses(helper->state, text, &editor->wrong_from, &editor->wrong_bytes))
+        editor->wrong_bytes = 0;
+    buffer_clear(&editor->about);
+    editor->about_bytes = 0;
+    bool explained =
+        !editor->menu.open && helper->explain(helper->state, text, editor->cursor, &editor->about,
+                                              &editor->about_from, &editor->about_bytes);
+    if (!explained) buffer_clear(&editor->about);
+    find_ghost(editor);
+    buffer_clear(&editor->asked);
+    buffer_str(&editor->asked, text);
+    editor->asked_cursor = editor->cursor;
+}
+
+/* Twice: what was typed is seen at once, what there is to say about it when no key waits. */
 static void show(Editor *editor)
 {
     char mark[80] = "";
+    forget_help(editor);
+    make_frame(editor, false, STR(""));
+    screen_show(editor->screen, &editor->frame, STR(""));
+    if (keys_waiting(editor->keys)) return;
+    ask_helper(editor);
     make_frame(editor, false, STR(""));
     if (editor->options.sync)
         snprintf(mark, sizeof mark, "\033]777;idle;%llu;%zux%zu\a",
@@ -282,10 +396,19 @@ static size_t behind_glyph(const Editor *editor)
     return to;
 }
 
+/* At the end of the text the ghost is taken for typed. */
+static bool take_ghost(Editor *editor)
+{
+    bool taken = editor->cursor == editor->text.bytes && editor->ghost.bytes > 0;
+    if (taken) insert(editor, buffer_view(&editor->ghost));
+    return taken;
+}
+
 static unsigned char right(EditLine *line, wint_t key)
 {
     Editor *editor = begin_action(line);
     (void)key;
+    if (take_ghost(editor)) return CC_REFRESH;
     move_to(editor, behind_glyph(editor));
     return CC_CURSOR;
 }
@@ -337,6 +460,7 @@ static unsigned char end(EditLine *line, wint_t key)
 {
     Editor *editor = begin_action(line);
     (void)key;
+    if (take_ghost(editor)) return CC_REFRESH;
     move_to(editor, line_end(buffer_view(&editor->text), editor->cursor));
     return CC_CURSOR;
 }
@@ -491,6 +615,58 @@ static unsigned char search(EditLine *line, wint_t unused)
     return CC_REFRESH;
 }
 
+/* ---- menu ---- */
+
+static void take_item(Editor *editor, const contextql_suggestion *item)
+{
+    Str text = str_from(item->text);
+    int typed = points_between(editor, item->replace_from, editor->cursor);
+    if (typed > 0) el_deletestr(editor->line, typed);
+    insert(editor, text);
+    editor->menu.open = false;
+}
+
+static unsigned char complete(EditLine *line, wint_t key)
+{
+    Editor *editor = begin_action(line);
+    (void)key;
+    menu_refresh(&editor->menu, editor->options.helper, buffer_view(&editor->text), editor->cursor);
+    if (editor->menu.open && editor->menu.list.count == 1)
+        take_item(editor, &editor->menu.list.items[0]);
+    return CC_REFRESH;
+}
+
+static bool is_menu_key(int32_t key)
+{
+    return key == '\t' || key == KEY_BACKTAB || key == KEY_UP || key == KEY_DOWN ||
+           key == 'N' - '@' || key == 'P' - '@' || key == '\n' || key == KEY_ESCAPE ||
+           key == 'G' - '@' || key == 'C' - '@';
+}
+
+/* Keys that change the word: the menu stays and shows what fits then. */
+static bool keeps_menu(int32_t key)
+{
+    bool letter = (key >= '0' && key <= '9') || (key >= 'A' && key <= 'Z') ||
+                  (key >= 'a' && key <= 'z') || key == '_' || key >= 0xa0;
+    return letter || key == 0x7f || key == '\b';
+}
+
+static unsigned char choose(EditLine *line, wint_t unused)
+{
+    Editor *editor = begin_action(line);
+    int32_t key = editor->menu_key;
+    (void)unused;
+    if (key == '\t' || key == KEY_DOWN || key == 'N' - '@')
+        menu_move(&editor->menu, true);
+    else if (key == KEY_BACKTAB || key == KEY_UP || key == 'P' - '@')
+        menu_move(&editor->menu, false);
+    else if (key == '\n')
+        take_item(editor, &editor->menu.list.items[editor->menu.selected]);
+    else
+        editor->menu.open = false;
+    return CC_REFRESH;
+}
+
 /* ---- submitting, dropping, ending ---- */
 
 static unsigned char new_line(EditLine *line, wint_t key)
@@ -540,6 +716,14 @@ static void begin_terminal(Editor *editor)
 static void end_terminal(Editor *editor)
 {
     screen_send(editor->screen, STR("\033[?2004l"));
+}
+
+static unsigned char clear_screen(EditLine *line, wint_t key)
+{
+    Editor *editor = begin_action(line);
+    (void)key;
+    screen_clear(editor->screen);
+    return CC_REFRESH;
 }
 
 static unsigned char suspend(EditLine *line, wint_t key)
@@ -638,6 +822,12 @@ static int read_key(EditLine *line, wchar_t *out)
         *out = KEY_SEARCH;
         return 1;
     }
+    if (editor->menu.open && follow == 0 && is_menu_key(key)) {
+        editor->menu_key = key;
+        *out = KEY_MENU;
+        return 1;
+    }
+    if (editor->menu.open && (follow != 0 || !keeps_menu(key))) editor->menu.open = false;
     if (follow != 0) {
         wchar_t next[2] = {(wchar_t)follow, L'\0'};
         el_wpush(line, next);
@@ -661,6 +851,7 @@ static const struct Binding {
     {L"cql-drop", drop, true, {CONTROL('C')}},
     {L"cql-delete-or-end", delete_or_end, true, {CONTROL('D')}},
     {L"cql-suspend", suspend, true, {CONTROL('Z')}},
+    {L"cql-clear-screen", clear_screen, true, {CONTROL('L')}},
     {L"cql-paste", paste, true, {KEY_PASTE}},
     {L"cql-up", up, true, {KEY_UP}},
     {L"cql-down", down, true, {KEY_DOWN}},
@@ -675,7 +866,9 @@ static const struct Binding {
     {L"cql-start-search", start_search, true, {CONTROL('R')}},
     {L"cql-search", search, true, {KEY_SEARCH}},
     {L"cql-undo", undo, false, {CONTROL('_')}},
-    {L"cql-nothing", nothing, true, {KEY_NOTHING, L'\t'}},
+    {L"cql-nothing", nothing, true, {KEY_NOTHING, KEY_BACKTAB}},
+    {L"cql-complete", complete, false, {L'\t'}},
+    {L"cql-choose", choose, true, {KEY_MENU}},
     {L"cql-probe-insert", probe_insert, false, {KEY_PROBE}},
     {L"cql-probe-command", probe_command, false, {0}},
     {L"ed-delete-prev-word", NULL, false, {CONTROL('W')}},
@@ -780,6 +973,9 @@ void editor_close(Editor *editor)
     buffer_free(&editor->submitted);
     buffer_free(&editor->draft);
     buffer_free(&editor->pattern);
+    buffer_free(&editor->asked);
+    buffer_free(&editor->ghost);
+    buffer_free(&editor->about);
     mem_free(editor);
 }
 
@@ -790,6 +986,8 @@ bool editor_read(Editor *editor, Buffer *out)
     editor->position = history_count(editor->options.history);
     buffer_clear(&editor->submitted);
     forget_steps(editor);
+    buffer_clear(&editor->text);
+    ask_helper(editor);
     begin_terminal(editor);
     resized = 1; /* the terminal may have changed while a statement ran */
     el_wgets(editor->line, &count);

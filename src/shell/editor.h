@@ -6,6 +6,7 @@
  */
 #ifndef SHELL_EDITOR_H
 #define SHELL_EDITOR_H
+#include "shell/helper.h"
 #include "shell/history.h"
 
 typedef struct EditorOptions {
@@ -14,6 +15,7 @@ typedef struct EditorOptions {
     bool sync;                  /* marks for test programs, see repl-tests/README.md */
     bool (*is_whole)(Str text); /* may Enter submit this text? else it begins a new line */
     Past *history;              /* borrowed */
+    const Helper *helper;       /* borrowed */
     const char *editrc;         /* read by editor_open; where it is not there, ~/.editrc is */
 } EditorOptions;
 

@@ -23,6 +23,8 @@ enum Key {
     KEY_PASTE,   /* the start of a bracketed paste: keys_paste reads the rest */
     KEY_SEARCH,  /* not typed: every key while a search is on */
     KEY_PROBE,   /* not typed: asks vi's maps which of them is active */
+    KEY_BACKTAB, /* Shift-Tab */
+    KEY_MENU,    /* not typed: a key for the menu that is open */
     KEY_NOTHING, /* a sequence we do not know */
     KEY_ESCAPE = 27
 };

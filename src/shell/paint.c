@@ -28,6 +28,9 @@ static const char *const styles[] = {
 #define STYLE_MARK    "2"
 #define STYLE_BRACKET "1;7"
 #define STYLE_STATUS  "2"
+#define STYLE_STRONG  "1"
+#define STYLE_GHOST   "2"
+#define STYLE_WRONG   "4;31"
 
 typedef struct Painter {
     const Picture *picture;
@@ -45,8 +48,13 @@ typedef struct Painter {
 static void set_style(Painter *painter, const char *style)
 {
     if (!painter->picture->colour || strcmp(style, painter->style) == 0) return;
-    if (painter->style[0] != '\0') buffer_text(&painter->row->bytes, "\033[0m");
-    if (style[0] != '\0') buffer_printf(&painter->row->bytes, "\033[%sm", style);
+    Buffer *bytes = &painter->row->bytes;
+    if (painter->style[0] != '\0') buffer_str(bytes, STR("\033[0m"));
+    if (style[0] != '\0') {
+        buffer_str(bytes, STR("\033["));
+        buffer_text(bytes, style);
+        buffer_char(bytes, 'm');
+    }
     painter->style = style;
 }
 
@@ -63,7 +71,10 @@ static const char *style_of_token(Str text, const contextql_token *token)
 
 static const char *style_at(Painter *painter, size_t at)
 {
+    const Picture *picture = painter->picture;
     if (at == painter->bracket[0] || at == painter->bracket[1]) return STYLE_BRACKET;
+    if (at >= picture->wrong_from && at - picture->wrong_from < picture->wrong_bytes)
+        return STYLE_WRONG;
     while (painter->token < painter->token_count &&
            painter->tokens[painter->token].offset + painter->tokens[painter->token].length <= at)
         painter->token++;
@@ -77,7 +88,7 @@ static const char *style_at(Painter *painter, size_t at)
 static void tokenize(Painter *painter)
 {
     Str text = painter->picture->text;
-    size_t max = text.bytes / 4 + 64; /* tokens are seldom shorter; else we ask again */
+    size_t max = text.bytes / 2 + 64; /* tokens and blanks are seldom shorter; else we ask again */
     for (;;) {
         painter->tokens = mem_alloc(max * sizeof *painter->tokens);
         if (contextql_tokenize(text.data, text.bytes, painter->tokens, max,
@@ -199,6 +210,54 @@ static void put_glyph(Painter *painter, size_t from, size_t bytes, size_t width)
     }
 }
 
+static size_t nearer(size_t at, size_t border, size_t so_far)
+{
+    return border > at && border < so_far ? border : so_far;
+}
+
+/* Up to where the style of `at` and nothing else holds. */
+static size_t style_end(Painter *painter, size_t at)
+{
+    const Picture *picture = painter->picture;
+    size_t end = picture->text.bytes;
+    if (painter->token < painter->token_count) {
+        const contextql_token *token = &painter->tokens[painter->token];
+        end = nearer(at, token->offset, end);
+        end = nearer(at, token->offset + token->length, end);
+    }
+    end = nearer(at, painter->bracket[0], end);
+    end = nearer(at, painter->bracket[1], end);
+    end = nearer(at, picture->wrong_from, end);
+    end = nearer(at, picture->wrong_from + picture->wrong_bytes, end);
+    end = nearer(at, picture->cursor, end);
+    if (at == painter->bracket[0] || at == painter->bracket[1]) end = at + 1;
+    return end;
+}
+
+/* Printable ASCII from `at` to `end`; the last one not, if something may cling to it. */
+static size_t plain_run(Str text, size_t at, size_t end)
+{
+    size_t from = at;
+    while (at < end && text.data[at] >= 0x20 && text.data[at] < 0x7f)
+        at++;
+    bool clings = at < text.bytes && (unsigned char)text.data[at] >= 0x80;
+    return at - from - (clings && at > from);
+}
+
+/* Most text is plain: as much of one style as the row takes, at once. 0: not here. */
+static size_t put_run(Painter *painter, size_t at)
+{
+    if (painter->row->width + 1 >= painter->columns || painter->picture->cursor == at) return 0;
+    const char *style = style_at(painter, at);
+    size_t bytes = plain_run(painter->picture->text, at, style_end(painter, at)),
+           room = painter->columns - 1 - painter->row->width;
+    if (bytes > room) bytes = room;
+    if (bytes == 0) return 0;
+    set_style(painter, style);
+    put(painter, (Str){painter->picture->text.data + at, bytes}, bytes);
+    return bytes;
+}
+
 static void put_text(Painter *painter)
 {
     Str text = painter->picture->text;
@@ -210,11 +269,41 @@ static void put_text(Painter *painter)
             at++;
             continue;
         }
+        size_t run = put_run(painter, at);
+        at += run;
+        if (run > 0) continue;
         width = glyph_next(text, &at);
         put_glyph(painter, from, at - from, width);
     }
     set_style(painter, "");
     if (painter->picture->cursor >= text.bytes) here_is_cursor(painter);
+}
+
+/* Its first line, as much of it as the row has room for. */
+static void put_ghost(Painter *painter)
+{
+    Str ghost = painter->picture->ghost;
+    const char *end = memchr(ghost.data, '\n', ghost.bytes);
+    if (end != NULL) ghost.bytes = (size_t)(end - ghost.data);
+    set_style(painter, STYLE_GHOST);
+    put_clipped(painter, ghost);
+    set_style(painter, "");
+}
+
+static void put_status(Painter *painter)
+{
+    const Picture *picture = painter->picture;
+    Str status = picture->status;
+    size_t from = picture->strong_from, to = from + picture->strong_bytes;
+    if (to > status.bytes || from == to) from = to = status.bytes;
+    next_row(painter);
+    set_style(painter, STYLE_STATUS);
+    put_clipped(painter, (Str){status.data, from});
+    if (from < to) set_style(painter, STYLE_STRONG);
+    put_clipped(painter, (Str){status.data + from, to - from});
+    if (to < status.bytes) set_style(painter, STYLE_STATUS);
+    put_clipped(painter, (Str){status.data + to, status.bytes - to});
+    set_style(painter, "");
 }
 
 void paint(const Picture *picture, Frame *out)
@@ -230,11 +319,7 @@ void paint(const Picture *picture, Frame *out)
     put_prompt(&painter);
     put_text(&painter);
     put_clipped(&painter, picture->tail);
-    if (picture->status.bytes > 0) {
-        next_row(&painter);
-        set_style(&painter, STYLE_STATUS);
-        put_clipped(&painter, picture->status);
-        set_style(&painter, "");
-    }
+    if (picture->ghost.bytes > 0) put_ghost(&painter);
+    if (picture->status.bytes > 0) put_status(&painter);
     mem_free(painter.tokens);
 }

@@ -8,7 +8,10 @@ typedef struct Picture {
     Str text;      /* UTF-8, lines parted by \n */
     size_t cursor; /* offset in text; SIZE_MAX: behind everything, and no brackets are matched */
     Str tail;      /* set behind the text, as typed by nobody: "^C" */
-    Str status;    /* a row below; empty: none */
+    Str ghost;     /* set behind the text, dim: what could be typed there */
+    size_t wrong_from, wrong_bytes;   /* where the grammar stops; 0 bytes: nowhere */
+    Str status;                       /* a row below; empty: none */
+    size_t strong_from, strong_bytes; /* of the status, what matters most in it */
     size_t columns;
     bool colour;
 } Picture;

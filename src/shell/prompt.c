@@ -8,8 +8,11 @@
 #include "shell/prompt.h"
 #include "shell/terminal.h"
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { NAME_BYTES_MAX = 30 }; /* of the database in the prompt: half a line is for the statement */
 
@@ -45,6 +48,7 @@ Prompt *prompt_open(const PromptOptions *options)
                             .sync = prompt->sync,
                             .is_whole = options->is_whole,
                             .history = prompt->history,
+                            .helper = options->helper,
                             .editrc = options->editrc};
     if (terminal_can_draw()) prompt->editor = editor_open(&editor);
     return prompt;
@@ -76,12 +80,26 @@ static void ask(const Prompt *prompt, bool first)
     fflush(stdout);
 }
 
+/* Asks and waits for a line. SIGINT waits too until the waiting begins: one that came just before
+ * would be handled, and then nothing would end the waiting. */
+static Line next_line(Prompt *prompt, Buffer *out, bool first)
+{
+    sigset_t interrupt, before;
+    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    ask(prompt, first);
+    bool interrupted = ppoll(&input, 1, NULL, &before) < 0 && errno == EINTR;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return interrupted ? LINE_INTERRUPTED : read_line(prompt, out);
+}
+
 static bool read_plain(Prompt *prompt, Buffer *out)
 {
     size_t before = out->bytes;
     for (;;) {
-        ask(prompt, out->bytes == before);
-        Line line = read_line(prompt, out);
+        Line line = next_line(prompt, out, out->bytes == before);
         if (line != LINE_READ) putchar('\n');
         if (line == LINE_END) return false;
         if (line == LINE_INTERRUPTED)

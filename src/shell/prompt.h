@@ -5,12 +5,14 @@
 #ifndef SHELL_PROMPT_H
 #define SHELL_PROMPT_H
 #include "base/str.h"
+#include "shell/helper.h"
 
 typedef struct Prompt Prompt;
 
 typedef struct PromptOptions {
     const char *database;
     bool (*is_whole)(Str text); /* does this text end here, or does a further line belong to it? */
+    const Helper *helper;       /* borrowed for as long as the prompt is open */
     bool colour;
     const char *history; /* its file; NULL: none */
     const char *editrc;  /* the keys' file; where there is none, editline's own ~/.editrc is read */

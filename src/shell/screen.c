@@ -180,6 +180,13 @@ void screen_finish(Screen *screen, const Frame *frame)
     flush(screen);
 }
 
+void screen_clear(Screen *screen)
+{
+    screen_send(screen, STR("\033[H\033[2J"));
+    frame_clear(&screen->shown);
+    screen->top = 0;
+}
+
 void screen_erase(Screen *screen)
 {
     go_to_first_row(screen);

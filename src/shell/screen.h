@@ -35,6 +35,9 @@ void screen_show(Screen *screen, const Frame *frame, Str mark);
 /* Shows the whole picture, however tall, and leaves it: what comes next begins on a fresh row
  * below. */
 void screen_finish(Screen *screen, const Frame *frame);
+/* Empties the terminal; the next picture begins at its top. */
+void screen_clear(Screen *screen);
+/* Takes the picture away. */
 void screen_erase(Screen *screen);
 /* Asks the size anew and erases: the terminal has wrapped the rows its own way. */
 void screen_resize(Screen *screen);

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "shell/command.h"
+#include "shell/complete.h"
 #include "shell/glyph.h"
 #include "shell/jsonl.h"
 #include "shell/paths.h"
@@ -55,8 +56,11 @@ static void run_prompt(Shell *shell)
     char *history = paths_chosen(options->history, "CONTEXTQL_HISTORY", "XDG_STATE_HOME",
                                  ".local/state", "history");
     char *editrc = paths_of("XDG_CONFIG_HOME", ".config", "editrc");
+    Completer *completer = complete_open(shell);
+    Helper helper = complete_helper(completer);
     PromptOptions prompt_options = {.database = options->database,
                                     .is_whole = run_is_whole,
+                                    .helper = &helper,
                                     .colour = shell->output.colour,
                                     .history = history,
                                     .editrc = editrc};
@@ -80,6 +84,7 @@ static void run_prompt(Shell *shell)
     shell->status = EXIT_GOOD;
     buffer_free(&text);
     prompt_close(prompt);
+    complete_close(completer);
     mem_free(history);
     mem_free(editrc);
 }

@@ -1,0 +1,328 @@
+/*
+ * complete.c - answers the editor's questions (helper.h).
+ *
+ * A text at the prompt is statements and commands; the cursor is in one of them. Of a statement the
+ * engine is asked (contextql_suggest), but for names of files and parameters, which are ours. What a
+ * command takes follows from its arguments in contextql/commands.def: FORMAT, FILE, COMMAND,
+ * NAME VALUE (settings), or words between bars.
+ */
+#include "config.h"
+
+#include "base/match.h"
+#include "shell/command.h"
+#include "shell/complete.h"
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { FILES_MAX = 1000 }; /* of a folder; a larger one is not listed to its end */
+
+typedef struct Piece { /* of the text at the prompt: a statement or a command */
+    Str text;
+    size_t start;
+    bool command;
+} Piece;
+
+/* The piece that the cursor is in. */
+static Piece piece_at(Str text, size_t cursor)
+{
+    Piece piece = {text, 0, false};
+    while (piece.text.bytes > 0) {
+        size_t end;
+        Str command;
+        piece.command = command_find(piece.text, &command, &end);
+        if (!piece.command) contextql_is_complete(piece.text.data, piece.text.bytes, &end);
+        bool inside = piece.start + end > cursor || end == piece.text.bytes;
+        bool line_ended = piece.command && end > 0 && piece.text.data[end - 1] == '\n';
+        bool statement_ended =
+            !piece.command && contextql_is_complete(piece.text.data, piece.text.bytes, &end);
+        if (inside && !(piece.start + end == cursor && (line_ended || statement_ended))) {
+            piece.text.bytes = end;
+            return piece;
+        }
+        piece.start += end;
+        piece.text.data += end;
+        piece.text.bytes -= end;
+    }
+    piece.command = false;
+    return piece;
+}
+
+struct Completer {
+    Shell *shell;
+    Arena *arena;     /* names of our own, kept until the next question */
+    Completions *out; /* of the question at hand */
+};
+
+static void add(Completer *completer, const char *text, const char *kind, const char *summary,
+                size_t from)
+{
+    Completions *out = completer->out;
+    if (out->count < COMPLETIONS_MAX)
+        out->items[out->count++] = (contextql_suggestion){text, kind, summary, from};
+}
+
+static void offer(Completer *completer, Str word, const char *text, const char *kind,
+                  const char *summary, size_t from)
+{
+    if (match_word(word, str_from(text)) == MATCH_NONE) return;
+    add(completer, text, kind, summary, from);
+}
+
+/* The words of a text like "on|off" or "auto, off, force". */
+static void offer_words(Completer *completer, Str word, const char *words, size_t from)
+{
+    for (const char *at = words; *at != '\0';) {
+        size_t bytes = strcspn(at, "|,");
+        offer(completer, word, arena_copy(completer->arena, at, bytes), "value", "", from);
+        at += bytes;
+        at += strspn(at, "|, ");
+    }
+}
+
+/* ---- files ---- */
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(((const contextql_suggestion *)left)->text,
+                  ((const contextql_suggestion *)right)->text);
+}
+
+/* Files whose path begins with `path`, which stands at `from`. */
+static void offer_files(Completer *completer, Str path, size_t from)
+{
+    Completions *out = completer->out;
+    size_t folder_bytes = path.bytes, before = out->count, seen = 0;
+    while (folder_bytes > 0 && path.data[folder_bytes - 1] != '/')
+        folder_bytes--;
+    Str word = {path.data + folder_bytes, path.bytes - folder_bytes};
+    char *folder = arena_copy(completer->arena, path.data, folder_bytes);
+    DIR *directory = opendir(folder_bytes == 0 ? "." : folder);
+    if (directory == NULL) return;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL && seen < FILES_MAX; seen++) {
+        struct stat file;
+        bool hidden = entry->d_name[0] == '.' && (word.bytes == 0 || word.data[0] != '.');
+        bool special = strpbrk(entry->d_name, "'\\\n") != NULL;
+        Str name = str_from(entry->d_name);
+        bool fits = word.bytes == 0 || match_word(word, name) >= MATCH_BEGINNING;
+        if (hidden || special || !fits) continue;
+        char *whole = arena_printf(completer->arena, "%s%s", folder, entry->d_name);
+        bool is_folder = stat(whole, &file) == 0 && S_ISDIR(file.st_mode);
+        if (is_folder) whole = arena_printf(completer->arena, "%s/", whole);
+        add(completer, whole, is_folder ? "folder" : "file", "", from);
+    }
+    closedir(directory);
+    qsort(out->items + before, out->count - before, sizeof *out->items, compare_names);
+}
+
+/* Is the cursor in a text that names a file: behind FROM, or COPY .. TO? */
+static bool find_path(Str statement, size_t cursor, Str *path)
+{
+    contextql_token token;
+    size_t count = 0, at = 0;
+    bool from = false;
+    while (at < cursor) {
+        Str rest = {statement.data + at, cursor - at};
+        if (contextql_tokenize(rest.data, rest.bytes, &token, 1, &count) != CONTEXTQL_OK ||
+            count == 0)
+            return false;
+        Str text = {rest.data + token.offset, token.length};
+        char quote = text.data[0];
+        if (token.kind == CONTEXTQL_TOKEN_BAD && from && (quote == '\'' || quote == '"')) {
+            *path = (Str){text.data + 1, text.bytes - 1};
+            return true;
+        }
+        from = str_equal_ignore_case(text, STR("FROM")) || str_equal_ignore_case(text, STR("TO"));
+        at += token.offset + token.length;
+    }
+    return false;
+}
+
+/* ---- commands ---- */
+
+static void offer_settings(Completer *completer, Str before, Str word, size_t from)
+{
+    contextql_setting setting;
+    for (size_t i = 0; contextql_setting_at(i, &setting); i++) {
+        if (before.bytes == 0)
+            offer(completer, word, setting.name, "setting",
+                  arena_printf(completer->arena, "%s (now %s)", setting.meaning,
+                               contextql_get(completer->shell->session, setting.name)),
+                  from);
+        else if (str_equal(before, str_from(setting.name)) && strchr(setting.values, ',') != NULL)
+            offer_words(completer, word, setting.values, from);
+    }
+}
+
+static void offer_names(Completer *completer, Str word, size_t from)
+{
+    CommandText command;
+    for (size_t i = 0; command_at(i, &command); i++) {
+        if (match_word(word, str_from(command.name)) == MATCH_NONE) continue;
+        const char *summary =
+            arena_printf(completer->arena, "%s%s%s", command.arguments,
+                         command.arguments[0] == '\0' ? "" : "  ", command.meaning);
+        add(completer, command.name, "command", summary, from);
+    }
+}
+
+/* `line`: from the `:` to the cursor, which is at `cursor` in the whole text. */
+static void complete_command(Completer *completer, Str line, size_t cursor)
+{
+    CommandText command;
+    size_t name_bytes = 1, word_at = line.bytes;
+    while (name_bytes < line.bytes && line.data[name_bytes] != ' ')
+        name_bytes++;
+    while (word_at > 0 && line.data[word_at - 1] != ' ')
+        word_at--;
+    Str word = {line.data + word_at, line.bytes - word_at};
+    size_t from = cursor - word.bytes;
+    if (name_bytes == line.bytes) {
+        Str name = {line.data + 1, line.bytes - 1};
+        offer_names(completer, name, cursor - line.bytes + 1);
+        return;
+    }
+    if (!command_named((Str){line.data + 1, name_bytes - 1}, &command)) return;
+    size_t first = name_bytes, end = word_at;
+    while (first < end && line.data[first] == ' ')
+        first++;
+    while (end > first && line.data[end - 1] == ' ')
+        end--;
+    Str before = {line.data + first, end - first};
+    const char *arguments = command.arguments;
+    if (strncmp(arguments, "[NAME [VALUE]]", 14) == 0)
+        offer_settings(completer, before, word, from);
+    else if (before.bytes > 0 && strstr(arguments, "FILE") == NULL)
+        return;
+    else if (strstr(arguments, "FORMAT") != NULL)
+        for (int i = 0; i < FORMAT_COUNT; i++)
+            offer(completer, word, format_name((Format)i), "format", "", from);
+    else if (strstr(arguments, "FILE") != NULL)
+        offer_files(completer, word, from);
+    else if (strstr(arguments, "COMMAND") != NULL)
+        offer_names(completer, word, from);
+    else if (strchr(arguments, '|') != NULL)
+        offer_words(
+            completer, word,
+            arena_printf(completer->arena, "%.*s", (int)strcspn(arguments + 1, "]"), arguments + 1),
+            from);
+}
+
+/* ---- the helper ---- */
+
+static void offer_parameters(Completer *completer, Str word, size_t from)
+{
+    const Options *options = completer->shell->options;
+    for (size_t i = 0; i < options->param_count; i++) {
+        const char *equals = strchr(options->params[i], '=');
+        const char *name =
+            arena_copy(completer->arena, options->params[i], (size_t)(equals - options->params[i]));
+        offer(completer, word, name, "parameter", arena_printf(completer->arena, "%s", equals + 1),
+              from);
+    }
+}
+
+static bool in_parameter(Str text, size_t cursor, size_t *from)
+{
+    *from = cursor;
+    while (*from > 0 &&
+           (((text.data[*from - 1] | 32) >= 'a' && (text.data[*from - 1] | 32) <= 'z') ||
+            (text.data[*from - 1] >= '0' && text.data[*from - 1] <= '9') ||
+            text.data[*from - 1] == '_'))
+        (*from)--;
+    return *from > 0 && text.data[*from - 1] == '$';
+}
+
+static void complete_statement(Completer *completer, const Piece *piece, size_t cursor)
+{
+    Completions *out = completer->out;
+    Str path;
+    size_t from, inside = cursor - piece->start;
+    if (find_path(piece->text, inside, &path)) {
+        offer_files(completer, path, cursor - path.bytes);
+        return;
+    }
+    if (in_parameter(piece->text, inside, &from)) {
+        Str word = {piece->text.data + from, inside - from};
+        offer_parameters(completer, word, piece->start + from);
+        return;
+    }
+    contextql_suggest(completer->shell->session, piece->text.data, inside, out->items,
+                      COMPLETIONS_MAX, &out->count);
+    for (size_t i = 0; i < out->count; i++)
+        out->items[i].replace_from += piece->start;
+}
+
+static void complete(void *state, Str text, size_t cursor, Completions *out)
+{
+    Completer *completer = state;
+    if (text.data == NULL) text = STR("");
+    Piece piece = piece_at(text, cursor);
+    size_t skipped = command_skip(piece.text), line_at = piece.start + skipped;
+    Str line = {piece.text.data + skipped, piece.text.bytes - skipped};
+    bool mark = line.bytes > 0 && (line.data[0] == ':' || line.data[0] == '.');
+    completer->out = out;
+    out->count = 0;
+    arena_reset(completer->arena);
+    if (!piece.command && !(mark && line.bytes == 1))
+        complete_statement(completer, &piece, cursor);
+    else if (mark && line_at < cursor)
+        complete_command(completer, (Str){line.data, cursor - line_at}, cursor);
+}
+
+static bool refuses(void *state, Str text, size_t *offset, size_t *length)
+{
+    size_t start = 0;
+    (void)state;
+    while (start < text.bytes) {
+        Str rest = {text.data + start, text.bytes - start}, command;
+        size_t end;
+        bool marked = rest.data[0] == ':' || rest.data[0] == '.';
+        if (command_find(rest, &command, &end) || (marked && rest.bytes == 1)) {
+            start += marked && rest.bytes == 1 ? 1 : end;
+            continue;
+        }
+        if (contextql_refuses(rest.data, rest.bytes, offset, length)) {
+            *offset += start;
+            return true;
+        }
+        contextql_is_complete(rest.data, rest.bytes, &end);
+        start += end;
+    }
+    return false;
+}
+
+static bool explain(void *state, Str text, size_t cursor, Buffer *out, size_t *from, size_t *bytes)
+{
+    const Completer *completer = state;
+    contextql_called called;
+    Piece piece = piece_at(text, cursor);
+    if (piece.command || piece.text.bytes == 0) return false;
+    if (!contextql_explain_call(completer->shell->session, piece.text.data, cursor - piece.start,
+                                &called))
+        return false;
+    buffer_text(out, called.name);
+    *from = out->bytes + called.argument_offset;
+    *bytes = called.argument_length;
+    buffer_printf(out, "%s  %s", called.signature, called.summary);
+    return true;
+}
+
+Completer *complete_open(Shell *shell)
+{
+    Completer *completer = mem_calloc(1, sizeof *completer);
+    completer->shell = shell;
+    completer->arena = arena_create();
+    return completer;
+}
+
+void complete_close(Completer *completer)
+{
+    arena_destroy(completer->arena);
+    mem_free(completer);
+}
+
+Helper complete_helper(Completer *completer)
+{
+    return (Helper){completer, complete, refuses, explain};
+}
