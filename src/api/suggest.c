@@ -351,24 +351,6 @@ static void offer_properties(Ask *ask, Place place)
 
 /* ---- functions and other tables ---- */
 
-static const struct {
-    const char *name, *signature, *summary;
-} aggregates[] = {
-    {"count", "(value) :: INTEGER", "how many values are not null; count(*): how many rows"},
-    {"collect", "(value) :: LIST", "all values, without null"},
-    {"sum", "(value :: NUMBER) :: NUMBER", "their sum"},
-    {"avg", "(value :: NUMBER) :: FLOAT", "their mean"},
-    {"min", "(value) :: ANY", "the least"},
-    {"max", "(value) :: ANY", "the greatest"},
-    {"stdev", "(value :: NUMBER) :: FLOAT", "standard deviation of a sample"},
-    {"stdevp", "(value :: NUMBER) :: FLOAT", "standard deviation of all"},
-    {"percentilecont", "(value :: NUMBER, percentile :: FLOAT) :: FLOAT",
-     "the value at a percentile, interpolated"},
-    {"percentiledisc", "(value :: NUMBER, percentile :: FLOAT) :: NUMBER",
-     "the value nearest to a percentile"},
-};
-enum { AGGREGATE_NAMES = sizeof aggregates / sizeof *aggregates };
-
 static void offer_function(Ask *ask, Str name, const char *signature, const char *summary,
                            size_t from)
 {
@@ -389,13 +371,9 @@ static void offer_function(Ask *ask, Str name, const char *signature, const char
 /* From `from` on: a name with dots begins before the word. */
 static void offer_functions(Ask *ask, size_t from)
 {
-    for (size_t i = 0; i < function_count(); i++) {
-        const Function *function = function_at(i);
-        offer_function(ask, function->name, function->signature, function->summary, from);
-    }
-    for (size_t i = 0; i < AGGREGATE_NAMES; i++)
-        offer_function(ask, str_from(aggregates[i].name), aggregates[i].signature,
-                       aggregates[i].summary, from);
+    FunctionText function;
+    for (size_t i = 0; function_text(i, &function); i++)
+        offer_function(ask, str_from(function.name), function.signature, function.summary, from);
     for (size_t i = 0; i < ask->session->function_count; i++)
         offer_function(ask, ask->session->functions[i]->name, "", "defined by this session", from);
 }
@@ -670,15 +648,11 @@ static void find_argument(const char *signature, size_t argument, contextql_call
 
 static bool find_called(const Ask *ask, Str name, contextql_called *out)
 {
-    const Function *function = function_find(name, NULL);
-    out->name = str_copy(ask->arena, name).data;
-    if (function != NULL) {
-        out->signature = function->signature, out->summary = function->summary;
-        return true;
-    }
-    for (size_t i = 0; i < AGGREGATE_NAMES; i++) {
-        if (!str_equal_ignore_case(name, str_from(aggregates[i].name))) continue;
-        out->signature = aggregates[i].signature, out->summary = aggregates[i].summary;
+    FunctionText function;
+    for (size_t i = 0; function_text(i, &function); i++) {
+        if (!str_equal_ignore_case(name, str_from(function.name))) continue;
+        out->name = str_copy(ask->arena, name).data;
+        out->signature = function.signature, out->summary = function.summary;
         return true;
     }
     return false;

@@ -3,8 +3,8 @@
  *
  * A text at the prompt is statements and commands; the cursor is in one of them. Of a statement the
  * engine is asked (contextql_suggest), but for names of files and parameters, which are ours. What a
- * command takes follows from its arguments in contextql/commands.def: FORMAT, FILE, COMMAND,
- * NAME VALUE (settings), or words between bars.
+ * command takes follows from its arguments in contextql/commands.def: FORMAT, FILE, NAME (what there
+ * is help on), NAME VALUE (settings), or words between bars.
  */
 #include "config.h"
 
@@ -154,7 +154,7 @@ static void offer_settings(Completer *completer, Str before, Str word, size_t fr
     }
 }
 
-static void offer_names(Completer *completer, Str word, size_t from)
+static void offer_commands(Completer *completer, Str word, size_t from)
 {
     CommandText command;
     for (size_t i = 0; command_at(i, &command); i++) {
@@ -164,6 +164,19 @@ static void offer_names(Completer *completer, Str word, size_t from)
                          command.arguments[0] == '\0' ? "" : "  ", command.meaning);
         add(completer, command.name, "command", summary, from);
     }
+}
+
+/* What there is help on. */
+static void offer_names(Completer *completer, Str word, size_t from)
+{
+    contextql_keyword keyword;
+    contextql_function_info function;
+    offer_commands(completer, word, from);
+    for (size_t i = 0; contextql_function_at(i, &function); i++)
+        offer(completer, word, function.name, "function", function.meaning, from);
+    for (size_t i = 0; contextql_keyword_at(i, &keyword); i++)
+        if (keyword.meaning[0] != '\0')
+            offer(completer, word, keyword.word, "keyword", keyword.meaning, from);
 }
 
 /* `line`: from the `:` to the cursor, which is at `cursor` in the whole text. */
@@ -179,7 +192,7 @@ static void complete_command(Completer *completer, Str line, size_t cursor)
     size_t from = cursor - word.bytes;
     if (name_bytes == line.bytes) {
         Str name = {line.data + 1, line.bytes - 1};
-        offer_names(completer, name, cursor - line.bytes + 1);
+        offer_commands(completer, name, cursor - line.bytes + 1);
         return;
     }
     if (!command_named((Str){line.data + 1, name_bytes - 1}, &command)) return;
@@ -190,7 +203,7 @@ static void complete_command(Completer *completer, Str line, size_t cursor)
         end--;
     Str before = {line.data + first, end - first};
     const char *arguments = command.arguments;
-    if (strncmp(arguments, "[NAME [VALUE]]", 14) == 0)
+    if (strcmp(arguments, "[NAME [VALUE]]") == 0)
         offer_settings(completer, before, word, from);
     else if (before.bytes > 0 && strstr(arguments, "FILE") == NULL)
         return;
@@ -199,7 +212,7 @@ static void complete_command(Completer *completer, Str line, size_t cursor)
             offer(completer, word, format_name((Format)i), "format", "", from);
     else if (strstr(arguments, "FILE") != NULL)
         offer_files(completer, word, from);
-    else if (strstr(arguments, "COMMAND") != NULL)
+    else if (strcmp(arguments, "[NAME]") == 0)
         offer_names(completer, word, from);
     else if (strchr(arguments, '|') != NULL)
         offer_words(
