@@ -278,8 +278,9 @@ static void score_stretch(Leg *leg, const GraphVectors *block, uint32_t from, ui
 }
 
 /* Rows wherever they lie in the block; those that are not there are passed over. */
-static void score_scattered(Leg *leg, const GraphVectors *block, uint32_t from, uint32_t to,
-                            float floor, Scored *out)
+VECTOR_BESIDE_A_WRITER static void score_scattered(Leg *leg, const GraphVectors *block,
+                                                   uint32_t from, uint32_t to, float floor,
+                                                   Scored *out)
 {
     const float *pointers[VECTOR_PIECE_ROWS];
     float factors[VECTOR_PIECE_ROWS];

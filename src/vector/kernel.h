@@ -24,6 +24,10 @@ enum {
     VECTOR_ALIGN_BYTES = 64
 };
 
+/* Rows may be read while a writer replaces some of them: what comes out is thrown away then, for who
+ * lent them tells so afterwards. Wide loads cannot be atomic, so the thread sanitizer is told here. */
+#define VECTOR_BESIDE_A_WRITER __attribute__((no_sanitize("thread")))
+
 typedef enum VectorMetric { VECTOR_DOT, VECTOR_L2, VECTOR_COSINE } VectorMetric;
 
 /* One level. The forms for many rows score `count` of them into `scores`: rows one behind the other

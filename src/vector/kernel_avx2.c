@@ -20,7 +20,7 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define AVX2   __attribute__((target("avx2")))
+#define AVX2   VECTOR_BESIDE_A_WRITER __attribute__((target("avx2")))
 #define INLINE inline __attribute__((always_inline))
 
 AVX2 static INLINE __m256 pair(__m256 a, __m256 b)

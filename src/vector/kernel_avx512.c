@@ -19,7 +19,7 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
+#define AVX512 VECTOR_BESIDE_A_WRITER __attribute__((target("avx512f,avx512bw,avx512vl")))
 #define INLINE inline __attribute__((always_inline))
 
 AVX512 static INLINE __m512 pair(__m512 a, __m512 b)

@@ -22,7 +22,8 @@ static float fold(const float *partial)
     return lanes[0];
 }
 
-static float dot_one_scalar(const float *row, const float *query, size_t stride)
+VECTOR_BESIDE_A_WRITER static float dot_one_scalar(const float *row, const float *query,
+                                                   size_t stride)
 {
     float partial[VECTOR_BLOCK_FLOATS] = {0};
     for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS)
@@ -31,7 +32,8 @@ static float dot_one_scalar(const float *row, const float *query, size_t stride)
     return fold(partial);
 }
 
-static float l2_one_scalar(const float *row, const float *query, size_t stride)
+VECTOR_BESIDE_A_WRITER static float l2_one_scalar(const float *row, const float *query,
+                                                  size_t stride)
 {
     float partial[VECTOR_BLOCK_FLOATS] = {0};
     for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS)

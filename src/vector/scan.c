@@ -44,8 +44,8 @@ enum { GROUP_ROWS = 4 * sizeof(Floats) / sizeof(float) };
 
 /* Is there anything but scores below the floor among the next GROUP_ROWS? NaN is. A row that has no
  * score may say yes. */
-static inline bool worth_a_look(const float *raw, const float *factors, float query_factor,
-                                float floor)
+VECTOR_BESIDE_A_WRITER static inline bool worth_a_look(const float *raw, const float *factors,
+                                                       float query_factor, float floor)
 {
     Truths below = {-1, -1, -1, -1};
     for (size_t i = 0; i < GROUP_ROWS; i += sizeof(Floats) / sizeof(float)) {
@@ -62,8 +62,9 @@ static inline bool worth_a_look(const float *raw, const float *factors, float qu
 
 /* Raw scores become scores; those that count are kept. A floor is itself clamped, so comparing
  * before clamping keeps the same rows. */
-static void pick(const VectorQuery *query, const float *raw, const float *factors, size_t count,
-                 float floor, VectorPick *out)
+VECTOR_BESIDE_A_WRITER static void pick(const VectorQuery *query, const float *raw,
+                                        const float *factors, size_t count, float floor,
+                                        VectorPick *out)
 {
     bool cosine = query->metric == VECTOR_COSINE;
     size_t kept = 0;
