@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include "api/api_internal.h"
+#include "command/command.h"
 #include "parser/ast.h"
 #include <stdio.h>
 #include <string.h>
@@ -454,8 +455,8 @@ static Error *start_query(contextql_statement *statement)
 
 static Error *start_command(contextql_statement *statement)
 {
-    ExecutionTable table = {0};
-    TRY(execution_command(statement->run_arena, statement->plan, &statement->environment, &table));
+    CommandTable table = {0};
+    TRY(command_execute(statement->run_arena, statement->plan, &statement->environment, &table));
     statement->table = table.values;
     statement->table_rows = table.row_count;
     statement->table_width = table.column_count;

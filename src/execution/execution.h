@@ -35,8 +35,8 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
     /* A value left out, a row skipped: told once the statement ends. */
     void (*warn)(void *session, ErrorCode code, const char *message, const char *hint);
     void (*progress)(void *session, double done, uint64_t rows); /* LOAD, COPY; may be NULL */
-    const char *directory;       /* relative file names start here; NULL: the process's */
-    bool files_allowed;          /* --safe forbids */
+    const char *directory; /* relative file names start here; NULL: the process's */
+    bool files_allowed;    /* --safe forbids */
     uint64_t shuffle; /* seed of the order of rows that have none (operator_shuffle); 0: as found */
     const char *simd, *gpu;      /* settings: "scalar"..., "auto" "off" "force" */
     const char *gpu_device;      /* part of a name, or a number; "": the fittest */
@@ -69,14 +69,16 @@ bool execution_renew(Execution *execution, const ExecutionEnvironment *environme
 const EntityReader *
 execution_reader(const Execution *execution); /* over the execution's view; lives as long as it */
 
-/* What is no query: COPY, CREATE and DROP INDEX, SHOW. Its rows come as a table in `arena`;
- * values[r * column_count + c] is row r, column c (columns as the plan announces them). */
-typedef struct ExecutionTable {
-    const Value *values;
-    size_t row_count;
-    uint32_t column_count;
-    ExecutionStats stats; /* COPY */
-} ExecutionTable;
-Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
-                         ExecutionTable *out) MUST_CHECK;
+/* ---- what statements beside queries (command/) share ---- */
+/* The path a statement means: relative ones begin at the session's directory. Refused where files
+ * are not allowed. */
+Error *execution_path(const ExecutionEnvironment *environment, Arena *arena, Value source,
+                      const char **out) MUST_CHECK;
+/* As a property may hold it: no maps, no entities; lists of one kind. */
+Error *storable(Value value, Value *out) MUST_CHECK;
+/* Beside that, what a vector index refuses of a list: numbers that are not finite. */
+Error *storable_in(const GraphIndex *index, Value value) MUST_CHECK;
+/* Of the database's device; opens it, as a scan that is large enough would, unless it is off. */
+struct VectorDeviceInfo;
+void score_device_info(const ExecutionEnvironment *environment, struct VectorDeviceInfo *out);
 #endif

@@ -1,9 +1,8 @@
 /* load.c - LOAD FROM: one row a row of a file, for each input row. */
 #include "config.h"
 
-#include "execution/files.h"
 #include "execution/operator_internal.h"
-#include "execution/rowfile.h"
+#include "rowfile/rowfile.h"
 
 typedef struct Load {
     Batch *in;
@@ -13,8 +12,8 @@ typedef struct Load {
     EvalContext context;
 } Load;
 
-Error *files_path(const ExecutionEnvironment *environment, Arena *arena, Value source,
-                  const char **out)
+Error *execution_path(const ExecutionEnvironment *environment, Arena *arena, Value source,
+                      const char **out)
 {
     if (source.kind != VALUE_STRING)
         return error_new(ERROR_ARGUMENT_TYPE, "a file is named by text, not %s",
@@ -38,7 +37,7 @@ static Error *open_file(Operator *self, Load *load, uint32_t position)
     TRY(expr_evaluate(self->plan->expr, &load->context, load->in, position, &source));
     if (self->plan->options != NULL)
         TRY(expr_evaluate(self->plan->options, &load->context, load->in, position, &options));
-    TRY(files_path(&self->execution->environment, self->state_arena, source, &path));
+    TRY(execution_path(&self->execution->environment, self->state_arena, source, &path));
     return rowfile_open(path, options, &load->file);
 }
 

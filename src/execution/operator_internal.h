@@ -90,9 +90,4 @@ void subqueries_close(Execution *execution);
 
 bool plan_writes_below(const PlanNode *plan); /* plan or anything it gets rows from */
 
-/* ---- write.c ---- */
-Error *storable(Value value,
-                Value *out); /* a property's value: no maps, no entities; lists of one kind */
-/* Beside that, what a vector index refuses of a list: numbers that are not finite. */
-Error *storable_in(const GraphIndex *index, Value value) MUST_CHECK;
 #endif

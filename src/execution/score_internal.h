@@ -73,8 +73,6 @@ enum { SCORE_WHERE_MAX = VECTOR_DEVICE_TEXT_MAX + 16 };
 Error *score_on_device(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
                        BestRows *best, uint64_t *candidates,
                        char where[SCORE_WHERE_MAX]) MUST_CHECK;
-/* Of the database's device; opens it, as a scan that is large enough would, unless it is off. */
-void score_device_info(const ExecutionEnvironment *environment, VectorDeviceInfo *out);
 /* What EXPLAIN says: where the scores would be computed. */
 const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan,
                         Arena *arena);

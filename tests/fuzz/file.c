@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "execution/rowfile.h"
+#include "rowfile/rowfile.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

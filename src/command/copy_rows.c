@@ -8,7 +8,7 @@
 #include "config.h"
 
 #include "base/map.h"
-#include "execution/copy_internal.h"
+#include "command/copy_internal.h"
 #include <stdio.h>
 
 enum { WARNINGS_MAX = 10 };

@@ -13,8 +13,8 @@
  */
 #include "config.h"
 
-#include "execution/copy_internal.h"
-#include "execution/files.h"
+#include "command/command_internal.h"
+#include "command/copy_internal.h"
 
 /* ---- options ---- */
 
@@ -389,7 +389,7 @@ static ExecutionStats stats_of(const Copy *copy)
 }
 
 Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
-                 ExecutionTable *out)
+                 CommandTable *out)
 {
     EvalContext context = {.arena = arena, .parameters = environment->parameters};
     Batch empty = {.row_count = 1, .selected_count = 1};
@@ -402,7 +402,7 @@ Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
     TRY(expr_evaluate(plan->source, &context, &empty, 0, &source));
     if (plan->options != NULL)
         TRY(expr_evaluate(plan->options, &context, &empty, 0, &copy.options));
-    TRY(files_path(environment, arena, source, &copy.path));
+    TRY(execution_path(environment, arena, source, &copy.path));
     copy.row_arena = arena_create();
     Error *error = run(&copy);
     arena_destroy(copy.row_arena);
@@ -411,6 +411,6 @@ Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
     row[0] = value_integer((int64_t)copy.read), row[1] = value_integer((int64_t)copy.created),
     row[2] = value_integer((int64_t)copy.matched);
     row[3] = value_integer((int64_t)copy.skipped), row[4] = shown_columns(&copy);
-    *out = (ExecutionTable){row, 1, 5, stats_of(&copy)};
+    *out = (CommandTable){row, 1, 5, stats_of(&copy)};
     return NULL;
 }

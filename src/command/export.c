@@ -10,7 +10,7 @@
 
 #include "base/csv.h"
 #include "base/json.h"
-#include "execution/files.h"
+#include "command/command_internal.h"
 #include "expression/json.h"
 #include <errno.h>
 #include <stdio.h>
@@ -230,7 +230,7 @@ static Error *run(Export *export, Arena *arena, const ExecutionEnvironment *envi
 }
 
 Error *copy_to(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
-               ExecutionTable *out)
+               CommandTable *out)
 {
     EvalContext context = {.arena = arena, .parameters = environment->parameters};
     Batch empty = {.row_count = 1, .selected_count = 1};
@@ -239,7 +239,7 @@ Error *copy_to(Arena *arena, const Plan *plan, const ExecutionEnvironment *envir
     ExecutionStats stats = {0};
     TRY(expr_evaluate(plan->source, &context, &empty, 0, &target));
     if (plan->options != NULL) TRY(expr_evaluate(plan->options, &context, &empty, 0, &options));
-    TRY(files_path(environment, arena, target, &export.path));
+    TRY(execution_path(environment, arena, target, &export.path));
     TRY(read_options(&export, options));
     export.arena = arena_create();
     Error *error = run(&export, arena, environment, &stats);
@@ -248,6 +248,6 @@ Error *copy_to(Arena *arena, const Plan *plan, const ExecutionEnvironment *envir
     TRY(error);
     Value *row = arena_array(arena, Value, 1);
     row[0] = value_integer((int64_t) export.written);
-    *out = (ExecutionTable){row, 1, 1, stats};
+    *out = (CommandTable){row, 1, 1, stats};
     return NULL;
 }

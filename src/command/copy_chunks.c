@@ -10,7 +10,7 @@
  */
 #include "config.h"
 
-#include "execution/copy_internal.h"
+#include "command/copy_internal.h"
 #include <pthread.h>
 
 struct CopyReader {

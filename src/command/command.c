@@ -1,8 +1,10 @@
 /* command.c - statements that are no queries: indexes, SHOW, and COPY (copy.c). */
 #include "config.h"
 
-#include "execution/files.h"
-#include "execution/score_internal.h"
+#include "command/command_internal.h"
+#include "vector/device.h"
+#include "vector/kernel.h"
+#
 #include <stdio.h>
 
 /* ---- indexes ---- */
@@ -248,7 +250,7 @@ static void show_hardware(Rows *rows, const ExecutionEnvironment *environment)
 }
 
 static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
-                 ExecutionTable *out)
+                 CommandTable *out)
 {
     Rows rows = {.arena = arena};
     if (str_equal(plan->name, STR("LABELS")))
@@ -273,7 +275,7 @@ static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
 }
 
 static Error *run_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
-                          ExecutionTable *out)
+                          CommandTable *out)
 {
     switch (plan->statement) {
     case STATEMENT_CREATE_INDEX: return create_index(arena, plan, environment);
@@ -290,10 +292,10 @@ static Error *run_command(Arena *arena, const Plan *plan, const ExecutionEnviron
     return NULL;
 }
 
-Error *execution_command(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
-                         ExecutionTable *out)
+Error *command_execute(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                       CommandTable *out)
 {
-    *out = (ExecutionTable){0};
+    *out = (CommandTable){0};
     Error *error = run_command(arena, plan, environment, out);
     bool placed = error != NULL && plan->source != NULL && error_code(error) != ERROR_CANCELLED;
     return placed ? error_at(error, plan->source->offset, plan->source->length) : error;

@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "base/json.h"
-#include "execution/cell.h"
+#include "rowfile/cell.h"
 #include "value/temporal.h"
 #include "vector/kernel.h"
 #include <math.h>

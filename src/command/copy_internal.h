@@ -1,9 +1,9 @@
 /* copy_internal.h - shared by copy.c, copy_chunks.c and copy_rows.c. */
 #ifndef EXECUTION_COPY_INTERNAL_H
 #define EXECUTION_COPY_INTERNAL_H
-#include "execution/cell.h"
-#include "execution/operator_internal.h"
-#include "execution/rowfile.h"
+#include "command/command_internal.h"
+#include "rowfile/cell.h"
+#include "rowfile/rowfile.h"
 
 typedef enum CellType { CELL_INTEGER, CELL_FLOAT, CELL_BOOLEAN, CELL_STRING } CellType;
 

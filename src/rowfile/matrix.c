@@ -4,7 +4,7 @@
 #include "config.h"
 
 #include "base/bytes.h"
-#include "execution/rowfile_internal.h"
+#include "rowfile/rowfile_internal.h"
 #include "vector/kernel.h"
 #include <math.h>
 #include <string.h>

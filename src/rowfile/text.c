@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "base/json.h"
-#include "execution/rowfile_internal.h"
+#include "rowfile/rowfile_internal.h"
 
 /* ---- separated values ---- */
 

@@ -7,7 +7,7 @@
  */
 #include "config.h"
 
-#include "execution/rowfile_internal.h"
+#include "rowfile/rowfile_internal.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* rowfile_internal.h - shared by rowfile.c, rowfile_text.c and rowfile_vector.c. */
 #ifndef EXECUTION_ROWFILE_INTERNAL_H
 #define EXECUTION_ROWFILE_INTERNAL_H
-#include "execution/rowfile.h"
+#include "rowfile/rowfile.h"
 #include <stdio.h>
 
 typedef enum RowFormat {

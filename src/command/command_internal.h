@@ -1,0 +1,10 @@
+/* command_internal.h - the commands that have files of their own. */
+#ifndef COMMAND_COMMAND_INTERNAL_H
+#define COMMAND_COMMAND_INTERNAL_H
+#include "command/command.h"
+
+Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                 CommandTable *out) MUST_CHECK;
+Error *copy_to(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+               CommandTable *out) MUST_CHECK;
+#endif
