@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -51,6 +52,15 @@ static void die(const char *format, ...)
     fputc('\n', stderr);
     va_end(args);
     exit(1);
+}
+
+/* Processor time of this process, or of those it ran. */
+static double processor_ms(int who)
+{
+    struct rusage usage;
+    getrusage(who, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-3;
 }
 
 static int by_time(const void *a, const void *b)
@@ -573,19 +583,28 @@ static void starts(void)
 
 /* ---- all of it ---- */
 
+/* Wall time is the claim; processor time beside it says what a machine that is busy hides. */
 static void loads(void)
 {
-    double ours[ROUNDS_MAX], theirs[ROUNDS_MAX];
+    enum { EDGES_AND_NODES = 708769 };
+    double ours[ROUNDS_MAX], theirs[ROUNDS_MAX], our_cpu[ROUNDS_MAX], their_cpu[ROUNDS_MAX];
     for (size_t i = 0; i < rounds; i++) {
         sync(); /* what the other one left to be written is not this one's */
+        double self = processor_ms(RUSAGE_SELF);
         theirs[i] = lite_load();
+        their_cpu[i] = processor_ms(RUSAGE_SELF) - self;
         sync();
+        double children = processor_ms(RUSAGE_CHILDREN);
         ours[i] = our_load();
+        our_cpu[i] = processor_ms(RUSAGE_CHILDREN) - children;
     }
     double here = median(ours, rounds), there = median(theirs, rounds);
     claim_ratio("loading WordNet, committed, closed", "ms", here, there, 5);
-    printf("%-52s %8.0f nodes and edges a second; fastest %.0f ms, SQLite %.0f ms\n", "",
-           708769 / here * 1e3, ours[0], theirs[0]);
+    printf(
+        "  %.0f nodes and edges a second; fastest %.0f ms, SQLite %.0f ms; processor time %.0f ms,"
+        " SQLite %.0f ms\n",
+        EDGES_AND_NODES / here * 1e3, ours[0], theirs[0], median(our_cpu, rounds),
+        median(their_cpu, rounds));
 }
 
 static const char *environment(const char *name, const char *fallback)
