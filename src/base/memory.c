@@ -2,8 +2,9 @@
  * memory.c - the only place that calls malloc.
  *
  * An arena is a list of blocks, each twice the last up to a megabyte; allocation bumps a pointer. A
- * request larger than a block gets one of its own. Reset keeps the newest (largest) ordinary block,
- * so that a statement run again allocates nothing.
+ * request too large for the next block gets one of its own, and makes the next one larger, too. Reset
+ * keeps the newest (largest) ordinary block, so that a statement run again, and an operator that
+ * makes batch after batch, soon allocates nothing.
  *
  * Running out of memory ends the process: what was acknowledged is in the log, and a program in
  * which any call may fail for want of memory cannot be tested to the end. Statements have limits
@@ -142,6 +143,7 @@ static void *alloc_slow(Arena *arena, size_t bytes)
     Block *block = mem_alloc(sizeof *block + size);
     block->bytes = size;
     arena->held_bytes += size;
+    if (arena->next_bytes < ARENA_BLOCK_BYTES_MAX) arena->next_bytes *= 2;
     if (alone && arena->blocks != NULL) { /* behind the first, whose rest stays in use */
         block->next = arena->blocks->next;
         arena->blocks->next = block;
@@ -149,7 +151,6 @@ static void *alloc_slow(Arena *arena, size_t bytes)
     }
     block->next = arena->blocks;
     arena->blocks = block;
-    if (arena->next_bytes < ARENA_BLOCK_BYTES_MAX) arena->next_bytes *= 2;
     arena->at = block->data + bytes;
     arena->end = block->data + size;
     return block->data;

@@ -16,17 +16,32 @@ typedef struct Ends { /* where entries come from */
     bool in, all;
 } Ends;
 
-static bool ends_get(const Ends *ends, uint64_t number, uint32_t *node, uint32_t *other)
+/* One block of rows: where its relationships start, and where they end. */
+typedef struct EndsPart {
+    const uint32_t *nodes, *others; /* NULL: the block is damaged, who saves says so */
+    uint64_t first;
+    uint32_t count;
+} EndsPart;
+
+static EndsPart ends_part(const Ends *ends, uint64_t first)
 {
-    if (!ends->all && !rows_visible(&ends->type->table.rows, number, ends->version)) return false;
-    const EndsBlock *block = directory_get(&ends->type->ends, number / GRAPH_BLOCK_ROWS);
-    if (block == NULL) return false; /* damaged: who saves says so */
-    uint32_t from = block->from[number % GRAPH_BLOCK_ROWS],
-             to = block->to[number % GRAPH_BLOCK_ROWS];
-    *node = ends->in ? to : from;
-    *other = ends->in ? from : to;
-    return true;
+    const EndsBlock *block = directory_get(&ends->type->ends, first / GRAPH_BLOCK_ROWS);
+    uint64_t left = ends->rows - first;
+    if (block == NULL) return (EndsPart){NULL, NULL, first, 0};
+    return (EndsPart){ends->in ? block->to : block->from, ends->in ? block->from : block->to, first,
+                      left < GRAPH_BLOCK_ROWS ? (uint32_t)left : GRAPH_BLOCK_ROWS};
 }
+
+static bool is_taken(const Ends *ends, uint64_t number)
+{
+    return ends->all || rows_visible(&ends->type->table.rows, number, ends->version);
+}
+
+#define FOR_EACH_END(ends, part, i)                                                                \
+    for (uint64_t first_ = 0; first_ < (ends)->rows; first_ += GRAPH_BLOCK_ROWS)                   \
+        for (EndsPart part = ends_part(ends, first_), *once_ = &part; once_ != NULL; once_ = NULL) \
+            for (uint32_t i = 0; i < part.count; i++)                                              \
+                if (is_taken(ends, first_ + i))
 
 typedef struct Parts { /* of a Csr, while it is made */
     uint64_t first_word, word_count;
@@ -37,9 +52,10 @@ typedef struct Parts { /* of a Csr, while it is made */
 
 static bool find_range(const Ends *ends, Parts *out)
 {
-    uint32_t lowest = UINT32_MAX, highest = 0, node, other;
-    for (uint64_t i = 0; i < ends->rows; i++) {
-        if (!ends_get(ends, i, &node, &other)) continue;
+    uint32_t lowest = UINT32_MAX, highest = 0;
+    FOR_EACH_END(ends, part, i)
+    {
+        uint32_t node = part.nodes[i];
         lowest = node < lowest ? node : lowest;
         highest = node > highest ? node : highest;
         out->count++;
@@ -52,9 +68,8 @@ static bool find_range(const Ends *ends, Parts *out)
 static void count_slices(const Ends *ends, Parts *out, uint32_t *next)
 {
     uint64_t range = out->word_count * 64, first = out->first_word * 64;
-    uint32_t node, other, at = 0;
-    for (uint64_t i = 0; i < ends->rows; i++)
-        if (ends_get(ends, i, &node, &other)) next[node - first]++;
+    uint32_t at = 0;
+    FOR_EACH_END(ends, part, i) next[part.nodes[i] - first]++;
     for (uint64_t i = 0; i < range; i++) {
         uint32_t degree = next[i];
         next[i] = at;
@@ -70,14 +85,13 @@ static void count_slices(const Ends *ends, Parts *out, uint32_t *next)
 static bool place(const Ends *ends, Parts *out, uint32_t *next)
 {
     uint64_t first = out->first_word * 64;
-    uint32_t node, other;
     bool in_place = true;
-    for (uint64_t i = 0; i < ends->rows; i++) {
-        if (!ends_get(ends, i, &node, &other)) continue;
-        uint32_t to = next[node - first]++;
-        out->targets[to] = other;
-        out->numbers[to] = (uint32_t)i;
-        in_place = in_place && to == i;
+    FOR_EACH_END(ends, part, i)
+    {
+        uint32_t to = next[part.nodes[i] - first]++;
+        out->targets[to] = part.others[i];
+        out->numbers[to] = (uint32_t)part.first + i;
+        in_place = in_place && to == part.first + i;
     }
     return in_place;
 }

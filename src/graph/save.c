@@ -197,8 +197,11 @@ static uint64_t **label_bits(const GraphView *view, uint32_t labels, uint64_t wo
         bits[i] = mem_calloc(words + 1, sizeof **bits);
     uint64_t nodes = atomic_load(&view->graph->nodes.rows.count);
     for (uint64_t node = 0; node < nodes; node++) {
+        int64_t set;
         if (!graph_node_visible(view, node)) continue;
-        const Shape *shape = graph_shape(view->graph, node, view->version);
+        const Shape *shape = column_plain_integer(&view->graph->shapes_of, node, &set)
+                                 ? directory_get(&view->graph->shapes, (size_t)set)
+                                 : graph_shape(view->graph, node, view->version);
         for (uint32_t i = 0; shape != NULL && i < shape->count; i++)
             bits[shape->labels[i]][node / 64] |= UINT64_C(1) << node % 64;
     }
