@@ -259,7 +259,7 @@ static Error *copy_nodes(Rows *rows)
     choose_labels(rows);
     GraphRows made = {rows->made, rows->made_count, chunk->column_count, NULL, 0};
     made.columns = properties(rows, &made.column_count);
-    TRY(graph_append_nodes(copy->writer, &made, rows->names, &first));
+    TRY(graph_append_nodes(copy->writer, &made, rows->names, copy->index, &first));
     copy->created += rows->made_count;
     for (uint32_t i = 0; i < rows->made_count; i++)
         rows->ids[rows->made[i]] = first + i;

@@ -97,17 +97,17 @@ static void fill_columns(GraphWriter *writer, Table *table, const GraphRows *row
                       first, rows->columns[c].cells, rows, writer->version);
 }
 
-static void note_rows(GraphWriter *writer, ChangeKind kind, uint64_t id, const GraphRows *rows)
+static Change *note_rows(GraphWriter *writer, ChangeKind kind, uint64_t id, const GraphRows *rows)
 {
     uint64_t weight = rows->count * (uint64_t)(rows->column_count + 1);
-    writer_note(writer, (Change){.kind = kind,
-                                 .key = rows->count,
-                                 .id = id,
-                                 .before = value_integer((int64_t)weight)});
+    return writer_note(writer, (Change){.kind = kind,
+                                        .key = rows->count,
+                                        .id = id,
+                                        .before = value_integer((int64_t)weight)});
 }
 
 Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint32_t *sets,
-                          uint64_t *first)
+                          const GraphIndex *unique, uint64_t *first)
 {
     Graph *graph = writer->graph;
     assert(rows->count <= GRAPH_BLOCK_ROWS);
@@ -117,7 +117,8 @@ Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint
                          (unsigned)GRAPH_NODES_MAX);
     if (rows->count == 0) return NULL;
     rows_create_many(graph, &graph->nodes.rows, rows->count, writer->version);
-    note_rows(writer, CHANGE_APPEND_NODES, *first, rows);
+    note_rows(writer, CHANGE_APPEND_NODES, *first, rows)->index =
+        (Index *)(uintptr_t)unique; /* its first member; only compared */
     set_shapes(writer, *first, sets, rows->count);
     fill_columns(writer, &graph->nodes, rows, *first);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {

@@ -5,7 +5,8 @@
  * touched, so that a check costs what the statement did, not what the database holds. Uniqueness is
  * asked at the end of a statement, because two values may be swapped within one; presence before a
  * commit, because a node may be made in one statement and filled in another. A rule that is new is
- * asked of all nodes of its label.
+ * asked of all nodes of its label. Nodes appended under a key that was looked up for each of them
+ * (COPY) are not asked again for that key.
  */
 #include "config.h"
 
@@ -51,43 +52,49 @@ static Error *check_node(Check *check, const GraphIndex *index, uint64_t node)
     return check->found.count < 2 ? NULL : violated(check, index, node, value);
 }
 
-static Error *check_change(Check *check, const GraphIndex *index, const Change *change)
+static Error *check_change(Check *check, const Index *index, const Change *change)
 {
     uint32_t count = 0;
-    if (change->kind == CHANGE_APPEND_NODES) count = change->key;
+    if (change->kind == CHANGE_APPEND_NODES && change->index != index) count = change->key;
     if (change->kind == CHANGE_SHAPE) count = 1;
     if (change->kind == CHANGE_PROPERTY && change->entity == VALUE_NODE)
-        count = change->key == index->key;
+        count = change->key == index->definition.key;
     for (uint32_t i = 0; i < count; i++)
-        TRY(check_node(check, index, change->id + i));
+        TRY(check_node(check, &index->definition, change->id + i));
     return NULL;
 }
 
-static Error *check_all(Check *check, const GraphIndex *index)
+static Error *check_below(Check *check, const GraphIndex *index, uint64_t end)
 {
     enum { CHUNK = 256 };
     uint64_t cursor = 0, ids[CHUNK];
     uint32_t count;
-    while ((count = graph_scan(&check->view, &index->label, 1, &cursor, ids, CHUNK)) > 0)
-        for (uint32_t i = 0; i < count; i++)
+    while (cursor < end &&
+           (count = graph_scan(&check->view, &index->label, 1, &cursor, ids, CHUNK)) > 0)
+        for (uint32_t i = 0; i < count && ids[i] < end; i++)
             TRY(check_node(check, index, ids[i]));
     return NULL;
 }
 
-/* Was the rule made among these changes? Then it is asked of everybody. */
-static bool is_new(const GraphWriter *writer, size_t from, const Index *index)
+/* A rule made among these changes is asked of all nodes there were then: those from the first that
+ * was made after it are among the changes. 0: the rule was there before. */
+static uint64_t nodes_before(const GraphWriter *writer, size_t from, const Index *index)
 {
-    for (size_t i = from; i < writer->count; i++)
-        if (writer->changes[i].kind == CHANGE_CREATE_INDEX && writer->changes[i].index == index)
-            return true;
-    return false;
+    bool made = false;
+    for (size_t i = from; i < writer->count; i++) {
+        const Change *change = &writer->changes[i];
+        made = made || (change->kind == CHANGE_CREATE_INDEX && change->index == index);
+        if (made && (change->kind == CHANGE_CREATE_NODE || change->kind == CHANGE_APPEND_NODES))
+            return change->id;
+    }
+    return made ? UINT64_MAX : 0;
 }
 
 static Error *check_rule(Check *check, const GraphWriter *writer, size_t from, const Index *index)
 {
-    if (is_new(writer, from, index)) return check_all(check, &index->definition);
+    TRY(check_below(check, &index->definition, nodes_before(writer, from, index)));
     for (size_t i = from; i < writer->count; i++)
-        TRY(check_change(check, &index->definition, &writer->changes[i]));
+        TRY(check_change(check, index, &writer->changes[i]));
     return NULL;
 }
 

@@ -274,9 +274,10 @@ typedef struct GraphRows {
 } GraphRows;
 /* The number that stands for a set of labels. */
 uint32_t graph_label_set(GraphWriter *writer, const uint32_t *labels, uint32_t count);
-/* Nodes *first, *first + 1, ..; sets[i] is the label set of the i-th. */
+/* Nodes *first, *first + 1, ..; sets[i] is the label set of the i-th. `unique`: an index under which
+ * the caller has seen to it that no two of them, and nobody who is there, are equal; or NULL. */
 Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint32_t *sets,
-                          uint64_t *first) MUST_CHECK;
+                          const GraphIndex *unique, uint64_t *first) MUST_CHECK;
 /* Sets property columns[column] of nodes that are there: nodes[rows[i]] gets rows[i]'s cell, if it
  * is not null. */
 void graph_set_properties(GraphWriter *writer, const uint64_t *nodes, const GraphRows *rows,

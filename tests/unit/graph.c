@@ -157,7 +157,7 @@ static void append_nodes(GraphWriter *writer, const Names *names, uint32_t from,
         sets[i] = graph_label_set(writer, &names->label, 1);
     }
     GraphRows all = {rows, count, 2, columns, 2};
-    expect_no_error(graph_append_nodes(writer, &all, sets, &first));
+    expect_no_error(graph_append_nodes(writer, &all, sets, NULL, &first));
     EXPECT(first == from);
 }
 
