@@ -108,8 +108,8 @@ CALL(datetime_from_epoch_millis)
 {
     (void)count;
     TRY(want_integer(function, args[0]));
-    int64_t millis = args[0].as.integer, seconds = millis / 1000 - (millis % 1000 < 0);
-    return temporal_from_epoch(context->arena, seconds, (millis - seconds * 1000) * 1000000, out);
+    int64_t millis = args[0].as.integer; /* below 0 the nanoseconds are negative, and carried */
+    return temporal_from_epoch(context->arena, millis / 1000, millis % 1000 * 1000000, out);
 }
 
 /* ---- durations ---- */

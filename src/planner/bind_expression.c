@@ -466,7 +466,7 @@ static Error *bind_apply(Binder *binder, const AstExpr *ast, PlanApplyKind kind,
                          const AstPaths *paths, uint8_t type, Expr **out)
 {
     uint32_t slot;
-    if (binder->local_count > binder->local_floor) {
+    if (binder->local_count > binder->local_floor || binder->run_subqueries) {
         TRY(plan_subquery(binder, kind, paths, ast, type, out));
         placed(*out, ast);
         return NULL;
@@ -623,18 +623,26 @@ Error *bind_condition(Binder *binder, const AstExpr *ast, Expr **out)
                    "a condition is true or false, not %s", value_kind_name((ValueKind)type));
 }
 
-Error *bind_number(Binder *binder, const AstExpr *ast, const char *what, Expr **out)
+Error *bind_alone(Binder *binder, const AstExpr *ast, const char *what, Expr **out)
 {
     Scope scope = binder->scope;
+    if (ast_has_subquery(ast))
+        return error_hint(fail_at(ERROR_NON_CONSTANT_EXPRESSION, ast->offset, ast->length,
+                                  "%s cannot ask the graph", what),
+                          "ask in a statement before, and pass the answer as a parameter");
     binder->scope = (Scope){0};
     Error *error = bind(binder, ast, out);
     binder->scope = scope;
-    if (error != NULL && error_code(error) == ERROR_UNDEFINED_VARIABLE && scope.count > 0) {
-        error_drop(error);
-        return fail_at(ERROR_NON_CONSTANT_EXPRESSION, ast->offset, ast->length,
-                       "%s cannot depend on the rows", what);
-    }
-    TRY(error);
+    if (error == NULL || error_code(error) != ERROR_UNDEFINED_VARIABLE || scope.count == 0)
+        return error;
+    error_drop(error);
+    return fail_at(ERROR_NON_CONSTANT_EXPRESSION, ast->offset, ast->length,
+                   "%s cannot depend on the rows", what);
+}
+
+Error *bind_number(Binder *binder, const AstExpr *ast, const char *what, Expr **out)
+{
+    TRY(bind_alone(binder, ast, what, out));
     Expr *expr = *out;
     if (expr->kind == EXPR_NEGATE && expr->args[0]->kind == EXPR_CONSTANT) {
         Value folded;

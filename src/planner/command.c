@@ -32,7 +32,8 @@ static Error *plan_index(Binder *binder, const AstStatement *statement)
     plan->index.vector = statement->index_kind == AST_INDEX_VECTOR;
     plan->index.label = statement->label.text;
     plan->index.property = statement->properties.items[0].text;
-    if (statement->options != NULL) TRY(bind(binder, statement->options, &plan->index.options));
+    if (statement->options != NULL)
+        TRY(bind_alone(binder, statement->options, "OPTIONS", &plan->index.options));
     return NULL;
 }
 
@@ -64,8 +65,9 @@ static Error *plan_copy_from(Binder *binder, const AstStatement *statement)
         statement->kind == COMMAND_COPY_NODES ? STATEMENT_COPY_NODES : STATEMENT_COPY_RELATIONSHIPS;
     plan->writes = true;
     plan->name = statement->label.text;
-    TRY(bind(binder, statement->expr, &plan->source));
-    if (statement->options != NULL) TRY(bind(binder, statement->options, &plan->options));
+    TRY(bind_alone(binder, statement->expr, "a file", &plan->source));
+    if (statement->options != NULL)
+        TRY(bind_alone(binder, statement->options, "USING", &plan->options));
     columns(binder, names, 5);
     return NULL;
 }
@@ -88,8 +90,9 @@ static Error *plan_copy_to(Binder *binder, const AstStatement *statement)
     plan->copied = result.columns;
     plan->statement = STATEMENT_COPY_TO;
     binder->scope.count = 0; /* the file's name knows no variable of the query */
-    TRY(bind(binder, statement->expr, &plan->source));
-    if (statement->options != NULL) TRY(bind(binder, statement->options, &plan->options));
+    TRY(bind_alone(binder, statement->expr, "a file", &plan->source));
+    if (statement->options != NULL)
+        TRY(bind_alone(binder, statement->options, "USING", &plan->options));
     columns(binder, names, 1);
     return NULL;
 }
@@ -117,9 +120,10 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
         columns(binder, shows[i].names, shows[i].count);
         return NULL;
     }
-    return error_hint(fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length,
-                              "nothing to show: %.*s", STR_ARG(statement->name.text)),
-                      "SHOW INDEXES, CONSTRAINTS, LABELS, TYPES, PROPERTIES, FUNCTIONS, STRATEGIES or HARDWARE");
+    return error_hint(
+        fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length,
+                "nothing to show: %.*s", STR_ARG(statement->name.text)),
+        "SHOW INDEXES, CONSTRAINTS, LABELS, TYPES, PROPERTIES, FUNCTIONS, STRATEGIES or HARDWARE");
 }
 
 Error *plan_command(Binder *binder, const AstStatement *statement)

@@ -217,7 +217,7 @@ Error *plan_score(Binder *binder, const AstClause *clause, const AstClause *befo
     Expr *options = NULL;
     TRY(check_options(clause->options, known));
     TRY(bind_leg(binder, clause->score, before, leg));
-    if (clause->options != NULL) TRY(bind(binder, clause->options, &options));
+    if (clause->options != NULL) TRY(bind_alone(binder, clause->options, "USING", &options));
     TRY(metric_option(clause->options, options, &leg->metric));
     PlanNode *plan = plan_node(binder, PLAN_SCORE, clause->offset, clause->length);
     plan->legs = leg;
@@ -271,7 +271,7 @@ Error *plan_rank(Binder *binder, const AstClause *clause, const AstClause *befor
             TRY(bind(binder, clause->legs.items[i].expr, &legs[i].expr));
         if (strategy->metric != NULL) metric_named(str_from(strategy->metric), &legs[i].metric);
     }
-    if (clause->options != NULL) TRY(bind(binder, clause->options, &options));
+    if (clause->options != NULL) TRY(bind_alone(binder, clause->options, "USING", &options));
     PlanNode *plan = plan_node(binder, PLAN_RANK, clause->offset, clause->length);
     plan->strategy = clause->name2.text;
     plan->legs = legs;

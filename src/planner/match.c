@@ -41,6 +41,14 @@ typedef struct Filter {
     bool done;
 } Filter;
 
+/* A property whose value asks the graph: its sub-query goes on the chain when the pattern's
+ * variables are there. */
+typedef struct LateProperty {
+    Expr *entity;
+    const AstName *key;
+    const AstExpr *value;
+} LateProperty;
+
 typedef struct Pattern {
     PatternNode *nodes;
     size_t node_count, node_capacity;
@@ -48,6 +56,8 @@ typedef struct Pattern {
     size_t relationship_count, relationship_capacity;
     Filter *filters;
     size_t filter_count, filter_capacity;
+    LateProperty *late;
+    size_t late_count, late_capacity;
     uint32_t *slots; /* bound now, by slot */
     size_t slot_count, slot_capacity;
     size_t scope_before; /* variables up to here existed before the clause */
@@ -158,16 +168,39 @@ static Expr *property_equals(Binder *binder, Expr *entity, const AstName *key, E
     return expr_binary(binder, EXPR_EQUAL, property, value);
 }
 
+/* entity.key = value, as a filter. */
+static Error *add_property(Binder *binder, Pattern *pattern, Expr *entity, const AstName *key,
+                           const AstExpr *value)
+{
+    Expr *expr;
+    if (ast_has_subquery(value)) {
+        mem_reserve(pattern->late, pattern->late_capacity, pattern->late_count + 1);
+        pattern->late[pattern->late_count++] = (LateProperty){entity, key, value};
+        return NULL;
+    }
+    TRY(bind(binder, value, &expr));
+    add_filter(pattern, property_equals(binder, entity, key, expr, NAME_KEY, true));
+    return NULL;
+}
+
+static Error *filter_late(Binder *binder, const Pattern *pattern)
+{
+    for (size_t i = 0; i < pattern->late_count; i++) {
+        const LateProperty *late = &pattern->late[i];
+        Expr *value;
+        TRY(bind(binder, late->value, &value));
+        plan_node(binder, PLAN_FILTER, late->key->offset, late->key->length)->expr =
+            property_equals(binder, late->entity, late->key, value, NAME_KEY, true);
+    }
+    return NULL;
+}
+
 static Error *add_node_properties(Binder *binder, Pattern *pattern, uint32_t slot,
                                   const AstExpr *map)
 {
-    for (size_t i = 0; map != NULL && i < map->list.count; i++) {
-        Expr *value;
-        TRY(bind(binder, map->list.items[i], &value));
-        Expr *entity = expr_slot(binder->arena, slot, VALUE_NODE, true);
-        add_filter(pattern,
-                   property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
-    }
+    for (size_t i = 0; map != NULL && i < map->list.count; i++)
+        TRY(add_property(binder, pattern, expr_slot(binder->arena, slot, VALUE_NODE, true),
+                         &map->names.items[i], map->list.items[i]));
     return NULL;
 }
 
@@ -182,8 +215,8 @@ static Error *add_relationship_properties(Binder *binder, Pattern *pattern,
     }
     for (size_t i = 0; map != NULL && i < map->list.count; i++) {
         Expr *value, *entity;
-        TRY(bind(binder, map->list.items[i], &value));
         if (variable) {
+            TRY(bind(binder, map->list.items[i], &value));
             entity = expr_new(binder->arena, EXPR_LOCAL, 0);
             entity->index = relationship->step_local;
             entity->type = VALUE_RELATIONSHIP;
@@ -192,8 +225,7 @@ static Error *add_relationship_properties(Binder *binder, Pattern *pattern,
                 property_equals(binder, entity, &map->names.items[i], value, NAME_KEY, true));
         } else {
             entity = expr_slot(binder->arena, relationship->slot, VALUE_RELATIONSHIP, true);
-            add_filter(pattern, property_equals(binder, entity, &map->names.items[i], value,
-                                                NAME_KEY, true));
+            TRY(add_property(binder, pattern, entity, &map->names.items[i], map->list.items[i]));
         }
     }
     return NULL;
@@ -692,6 +724,7 @@ static Error *plan_pattern(Binder *binder, Pattern *pattern, const AstPaths *pat
     TRY(split_where(binder, pattern, where, named));
     TRY(plan_steps(binder, pattern, paths->items[0]->offset, paths->items[0]->length));
     TRY(plan_paths(binder, pattern, paths));
+    TRY(filter_late(binder, pattern));
     return filter_rest(binder, where, named);
 }
 
@@ -702,6 +735,7 @@ Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where
     mem_free(pattern.nodes);
     mem_free(pattern.relationships);
     mem_free(pattern.filters);
+    mem_free(pattern.late);
     mem_free(pattern.slots);
     return error;
 }

@@ -56,8 +56,9 @@ typedef struct Binder {
     bool aggregates_allowed, in_aggregate;
     bool patterns_allowed; /* pattern predicates: in conditions only */
     bool saw_aggregate;
-    MadeName *made; /* by clauses before: known to those behind */
-    bool writing;   /* inside something that writes: nothing to warn about */
+    bool run_subqueries; /* by the evaluator, not on the chain (EXPR_SUBQUERY) */
+    MadeName *made;      /* by clauses before: known to those behind */
+    bool writing;        /* inside something that writes: nothing to warn about */
     size_t parameter_capacity, warning_capacity;
     uint32_t depth; /* of sub-queries */
 } Binder;
@@ -83,6 +84,8 @@ Error *bind(Binder *binder, const AstExpr *ast, Expr **out);
 /* A condition: pattern predicates may stand in it, aggregates may not; certain non-booleans are
  * refused. */
 Error *bind_condition(Binder *binder, const AstExpr *ast, Expr **out);
+/* What no row is behind (options, files, SKIP, LIMIT): constants, parameters, functions of them. */
+Error *bind_alone(Binder *binder, const AstExpr *ast, const char *what, Expr **out);
 Error *bind_number(Binder *binder, const AstExpr *ast, const char *what,
                    Expr **out); /* SKIP, LIMIT: constant, not negative */
 bool has_aggregate(const Expr *expr);

@@ -43,7 +43,7 @@ static Error *plan_chain(Binder *binder, const AstPaths *paths, const AstExpr *w
     binder->chain = NULL;
     binder->local_floor = binder->local_count;
     binder->aggregates_allowed = binder->in_aggregate = false;
-    binder->patterns_allowed = false;
+    binder->patterns_allowed = binder->run_subqueries = false;
     binder->depth++;
     PlanNode *argument = plan_node(binder, PLAN_ARGUMENT, offset, length);
     *row_slot = argument->row_slot = new_slot(binder, STR(""));
@@ -56,6 +56,7 @@ static Error *plan_chain(Binder *binder, const AstPaths *paths, const AstExpr *w
     binder->aggregates_allowed = saved.aggregates_allowed;
     binder->in_aggregate = saved.in_aggregate;
     binder->patterns_allowed = saved.patterns_allowed;
+    binder->run_subqueries = saved.run_subqueries;
     binder->depth--;
     return error;
 }

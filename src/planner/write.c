@@ -160,16 +160,31 @@ static void set_created(PlanNode *plan, const Writing *writing)
     plan->path_item_count = writing->path_count;
 }
 
+/* What a writing operator keeps of its input rows: `slots`, and the answers of the sub-queries that
+ * its expressions put on the chain above `before`. */
+static void keep_slots(Binder *binder, PlanNode *plan, const PlanNode *before,
+                       const uint32_t *slots, uint32_t count)
+{
+    uint32_t answers = 0;
+    for (const PlanNode *node = plan->input; node != before; node = node->input)
+        answers++;
+    plan->slots = arena_array(binder->arena, uint32_t, count + answers + 1);
+    if (count > 0) memcpy(plan->slots, slots, count * sizeof *slots);
+    plan->slot_count = count;
+    for (const PlanNode *node = plan->input; node != before; node = node->input)
+        if (node->kind == PLAN_APPLY) plan->slots[plan->slot_count++] = node->out_slot;
+}
+
 Error *plan_create(Binder *binder, const AstClause *clause)
 {
     Writing writing;
     uint32_t count;
-    uint32_t *slots = scope_slots(binder, &count);
+    const PlanNode *before = binder->chain;
+    uint32_t *slots = scope_slots(binder, &count); /* what comes in; what is created is added */
     TRY(write_paths(binder, &clause->patterns, false, &writing));
     PlanNode *plan = plan_node(binder, PLAN_CREATE, clause->offset, clause->length);
     set_created(plan, &writing);
-    plan->slots = slots; /* what comes in; what is created is added */
-    plan->slot_count = count;
+    keep_slots(binder, plan, before, slots, count);
     binder->plan->writes = true;
     return NULL;
 }
@@ -216,13 +231,15 @@ static Error *bind_sets(Binder *binder, const AstSets *sets, PlanSetItem **items
 Error *plan_set(Binder *binder, const AstClause *clause)
 {
     PlanSetItem *items;
-    uint32_t count;
+    uint32_t count, slot_count;
+    const PlanNode *before = binder->chain;
     TRY(bind_sets(binder, &clause->sets, &items, &count));
     PlanNode *plan = plan_node(binder, clause->kind == CLAUSE_SET ? PLAN_SET : PLAN_REMOVE,
                                clause->offset, clause->length);
     plan->set_items = items;
     plan->set_item_count = count;
-    plan->slots = scope_slots(binder, &plan->slot_count);
+    const uint32_t *slots = scope_slots(binder, &slot_count);
+    keep_slots(binder, plan, before, slots, slot_count);
     binder->plan->writes = true;
     return NULL;
 }
@@ -232,7 +249,7 @@ Error *plan_set(Binder *binder, const AstClause *clause)
 Error *plan_merge(Binder *binder, const AstClause *clause)
 {
     Writing writing;
-    PlanNode *outer = binder->chain;
+    const PlanNode *below = binder->chain;
     Scope before = scope_copy(binder), after;
     uint32_t count;
     uint32_t *slots = scope_slots(binder, &count);
@@ -243,6 +260,7 @@ Error *plan_merge(Binder *binder, const AstClause *clause)
                            path->nodes[i].properties->length,
                            "a parameter cannot stand for all properties in MERGE");
     TRY(write_paths(binder, &clause->patterns, true, &writing));
+    PlanNode *outer = binder->chain;
     after = binder->scope;
     binder->scope = before;
     binder->chain = NULL;
@@ -260,8 +278,7 @@ Error *plan_merge(Binder *binder, const AstClause *clause)
     set_created(plan, &writing);
     plan->inner = inner;
     plan->row_slot = argument->row_slot;
-    plan->slots = slots;
-    plan->slot_count = count;
+    keep_slots(binder, plan, below, slots, count);
     /* What the match found goes to the slots of what would have been created: items[i].slot from
      * expr's slot. */
     plan->items = arena_array(binder->arena, PlanItem, matched.count + 1);
@@ -272,8 +289,12 @@ Error *plan_merge(Binder *binder, const AstClause *clause)
             .slot = variable->slot,
             .expr = expr_slot(binder->arena, matched.items[i].slot, variable->type, true)};
     }
-    TRY(bind_sets(binder, &clause->sets, &plan->set_items, &plan->set_item_count));
-    TRY(bind_sets(binder, &clause->match_sets, &plan->match_items, &plan->match_item_count));
+    binder->run_subqueries = true; /* they look at what was just made */
+    Error *error = bind_sets(binder, &clause->sets, &plan->set_items, &plan->set_item_count);
+    if (error == NULL)
+        error = bind_sets(binder, &clause->match_sets, &plan->match_items, &plan->match_item_count);
+    binder->run_subqueries = false;
+    TRY(error);
     binder->plan->writes = true;
     return NULL;
 }
@@ -283,6 +304,8 @@ Error *plan_merge(Binder *binder, const AstClause *clause)
 Error *plan_delete(Binder *binder, const AstClause *clause)
 {
     Expr **exprs = arena_array(binder->arena, Expr *, clause->exprs.count + 1);
+    const PlanNode *before = binder->chain;
+    uint32_t slot_count;
     for (size_t i = 0; i < clause->exprs.count; i++) {
         const AstExpr *ast = clause->exprs.items[i];
         if (ast->kind == AST_LABELS)
@@ -302,7 +325,8 @@ Error *plan_delete(Binder *binder, const AstClause *clause)
     plan->exprs = exprs;
     plan->expr_count = (uint32_t)clause->exprs.count;
     plan->detach = clause->detach;
-    plan->slots = scope_slots(binder, &plan->slot_count);
+    const uint32_t *slots = scope_slots(binder, &slot_count);
+    keep_slots(binder, plan, before, slots, slot_count);
     binder->plan->writes = true;
     return NULL;
 }

@@ -295,7 +295,8 @@ static Error *from_epoch_fields(Arena *arena, const Fields *fields, Value *out)
     int64_t given = fields->number[millis ? FIELD_EPOCH_MILLIS : FIELD_EPOCH_SECONDS];
     TRY(temporal_in_range("nanosecond", fields->number[FIELD_NANOSECOND], 0, room - 1));
     seconds = floor_divide(given, unit);
-    ns = (given - seconds * unit) * 1000000 + fields->number[FIELD_NANOSECOND];
+    int64_t rest = given % unit;
+    ns = (rest < 0 ? rest + unit : rest) * 1000000 + fields->number[FIELD_NANOSECOND];
     if (floor_divide(seconds, SECONDS_A_DAY) < CALENDAR_DAYS_MIN ||
         floor_divide(seconds, SECONDS_A_DAY) > CALENDAR_DAYS_MAX)
         return temporal_out_of_years();
@@ -382,8 +383,9 @@ Error *temporal_now(Arena *arena, ValueKind kind, Str zone, int64_t now_ns, Valu
     ZoneRef ref = {{"", 0}, 0};
     Parts parts;
     if (zone.bytes > 0) TRY(zone_ref_parse(zone, &ref));
-    int64_t seconds = floor_divide(now_ns, NS_A_SECOND);
-    TRY(parts_at(ref, seconds, now_ns - seconds * NS_A_SECOND, &parts));
+    int64_t rest = now_ns % NS_A_SECOND;
+    TRY(parts_at(ref, floor_divide(now_ns, NS_A_SECOND), rest < 0 ? rest + NS_A_SECOND : rest,
+                 &parts));
     return parts_join(arena, kind, &parts, out);
 }
 
@@ -436,12 +438,12 @@ Error *temporal_from(Arena *arena, ValueKind kind, Value argument, int64_t now_n
 Error *temporal_from_epoch(Arena *arena, int64_t seconds, int64_t nanoseconds, Value *out)
 {
     Parts parts;
-    int64_t carried = floor_divide(nanoseconds, NS_A_SECOND);
+    int64_t carried = floor_divide(nanoseconds, NS_A_SECOND), rest = nanoseconds % NS_A_SECOND;
     bool over = __builtin_add_overflow(seconds, carried, &seconds);
     int64_t days = floor_divide(seconds, SECONDS_A_DAY);
     if (over || days < CALENDAR_DAYS_MIN || days > CALENDAR_DAYS_MAX)
         return temporal_out_of_years();
-    TRY(parts_at((ZoneRef){{"", 0}, 0}, seconds, nanoseconds - carried * NS_A_SECOND, &parts));
+    TRY(parts_at((ZoneRef){{"", 0}, 0}, seconds, rest < 0 ? rest + NS_A_SECOND : rest, &parts));
     return parts_join(arena, VALUE_DATETIME, &parts, out);
 }
 

@@ -387,6 +387,35 @@ static void limits(void)
     EXPECT(ends[6].kind == VALUE_LOCAL_TIME);
 }
 
+/* Numbers of any size as fields and as epochs. */
+static void extremes(void)
+{
+    static const int64_t numbers[] = {INT64_MIN, INT64_MIN + 1, -999999999, -1, 0,
+                                      1,         1999,          INT64_MAX};
+    static const char *const names[] = {"year",        "month",      "day",          "week",
+                                        "dayOfWeek",   "quarter",    "dayOfQuarter", "ordinalDay",
+                                        "hour",        "minute",     "second",       "millisecond",
+                                        "microsecond", "nanosecond", "epochSeconds", "epochMillis",
+                                        "years",       "months",     "days",         "seconds"};
+    int values = 0, errors = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++)
+            for (ValueKind kind = VALUE_DATE; kind <= VALUE_DURATION; kind++) {
+                ValueEntry entries[] = {{str_from(names[i]), value_integer(numbers[n])},
+                                        {STR("date"), parsed(VALUE_DATE, "2024-02-29")}};
+                Value out;
+                Error *error =
+                    temporal_from_map(arena, kind, value_map(entries, 1 + i % 2), 0, &out);
+                values += error == NULL, errors += error != NULL;
+                error_drop(error);
+                error_drop(temporal_from_epoch(arena, numbers[n], numbers[i % 8], &out));
+            }
+    EXPECT(values > 0 && errors > 0);
+    Value moment = value_null();
+    Error *error = temporal_from_epoch(arena, -1, -1, &moment);
+    EXPECT(shows(error, moment, "1969-12-31T23:59:58.999999999Z"));
+}
+
 /* The difference of two, added to the first, gives the second. */
 static void differences(void)
 {
@@ -415,6 +444,7 @@ int main(void)
     bad_texts();
     sums();
     limits();
+    extremes();
     differences();
     arena_destroy(arena);
     return DONE();
