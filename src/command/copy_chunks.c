@@ -2,7 +2,8 @@
  * copy_chunks.c - the chunks of a file for COPY, read ahead.
  *
  * While the statement's thread writes a chunk to the graph, a thread of the reader's own splits the
- * next one, turns its text into values, and finds the ends of relationships: nothing of that looks
+ * next one, turns its text into values, and finds one end of each relationship (the other is left to
+ * the statement's thread, so that both have about as much to do): nothing of that looks
  * at what is being written (nodes and their indexes stand still while relationships are loaded, and
  * keys of nodes are looked up by the writer). There are two chunks, so the reader is at most one
  * ahead, which is also what a file's buffers allow (rowfile.h). Files of one chunk and machines that
@@ -12,6 +13,7 @@
 
 #include "command/copy_internal.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct CopyReader {
     Copy *copy;
@@ -23,8 +25,8 @@ struct CopyReader {
     pthread_mutex_t lock; /* over `ready`, `wanted` and `leaving` */
     pthread_cond_t changed;
     bool started, leaving;
-    uint32_t ready, wanted; /* chunks made, chunks that may be made */
-    uint64_t rows;          /* JSON lines: rows so far */
+    _Atomic uint32_t ready, wanted; /* chunks made, chunks that may be made; changed under `lock` */
+    uint64_t rows;                  /* JSON lines: rows so far */
 };
 
 /* ---- one chunk ---- */
@@ -122,8 +124,8 @@ CopyColumn *copy_column_named(const Copy *copy, Str name)
     return NULL;
 }
 
-static uint64_t *find_ends(const Copy *copy, const CopyChunk *chunk, const GraphIndex *index,
-                           Str name)
+uint64_t *copy_find_ends(const Copy *copy, const CopyChunk *chunk, const GraphIndex *index,
+                         Str name)
 {
     GraphView view = graph_writer_view(copy->writer);
     const CopyColumn *column = copy_column_named(copy, name);
@@ -139,11 +141,23 @@ static void work_on(const Copy *copy, CopyChunk *chunk)
     if (chunk->error != NULL || chunk->rows.row_count == 0) return;
     convert(copy, chunk);
     if (!chunk->fits || copy->plan->statement != STATEMENT_COPY_RELATIONSHIPS) return;
-    chunk->from = find_ends(copy, chunk, copy->from_index, copy->from_column);
-    chunk->to = find_ends(copy, chunk, copy->to_index, copy->to_column);
+    chunk->from = copy_find_ends(copy, chunk, copy->from_index, copy->from_column);
 }
 
 /* ---- ahead ---- */
+
+/* A chunk takes about as long as waking a thread does: who waits for the other looks a while before
+ * it goes to sleep. */
+static void look_a_while(_Atomic uint32_t *count, uint32_t known)
+{
+    enum { LOOKS = 2000 }; /* some tens of microseconds */
+    for (int i = 0; i < LOOKS && atomic_load_explicit(count, memory_order_relaxed) == known; i++)
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#else
+        atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
 
 static void *read_ahead(void *user)
 {
@@ -158,8 +172,11 @@ static void *read_ahead(void *user)
         read_rows(reader, chunk);
         work_on(reader->copy, chunk);
         pthread_mutex_lock(&reader->lock);
-        reader->ready++;
+        uint32_t made = ++reader->ready;
         pthread_cond_broadcast(&reader->changed);
+        pthread_mutex_unlock(&reader->lock);
+        look_a_while(&reader->wanted, made);
+        pthread_mutex_lock(&reader->lock);
     }
     pthread_mutex_unlock(&reader->lock);
     return NULL;
@@ -200,6 +217,7 @@ Error *copy_reader_first(CopyReader *reader, CopyChunk **out)
 
 static CopyChunk *wait_for(CopyReader *reader)
 {
+    look_a_while(&reader->ready, reader->taken);
     pthread_mutex_lock(&reader->lock);
     while (reader->ready == reader->taken)
         pthread_cond_wait(&reader->changed, &reader->lock);

@@ -46,7 +46,8 @@ typedef struct Copy {
 typedef struct CopyChunk {
     Arena *arena; /* the chunk's; whoever has the chunk may take from it */
     RowChunk rows;
-    uint64_t *from, *to; /* relationships: the ends, GRAPH_NO_NODE where there is none */
+    uint64_t *from, *to; /* relationships: the ends, GRAPH_NO_NODE where there is none; `to` is
+                            found by who writes them */
     bool fits;           /* the types of the columns fit all its cells */
     double done;         /* share of the file read so far */
     Error *error;
@@ -60,6 +61,9 @@ Error *copy_reader_next(CopyReader *reader, CopyChunk **out) MUST_CHECK;
 void copy_reader_free(CopyReader *reader);
 /* The cell's text as a value of the type; false: it does not fit. */
 bool copy_parse_cell(CellType type, Str text, Value *out);
+/* The nodes that a column of keys names, in the chunk's arena; NULL: there is no such column. */
+uint64_t *copy_find_ends(const Copy *copy, const CopyChunk *chunk, const GraphIndex *index,
+                         Str name);
 CopyColumn *copy_column_named(const Copy *copy, Str name); /* NULL: there is none */
 
 /* ---- copy_rows.c ---- */

@@ -341,6 +341,7 @@ static Error *copy_relationships(Rows *rows)
     Copy *copy = rows->copy;
     for (size_t i = 0; i < copy->column_count; i++)
         TRY(make_storable(rows, &copy->columns[i]));
+    rows->whole->to = copy_find_ends(copy, rows->whole, copy->to_index, copy->to_column);
     TRY(check_ends(rows, copy->from_column, rows->whole->from));
     TRY(check_ends(rows, copy->to_column, rows->whole->to));
     choose_types(rows);
