@@ -247,8 +247,12 @@ static Error *arithmetic_integers(Run *run, const Step *step, Column *out)
             over |= __builtin_add_overflow(x, y, z);
         else if (kind == EXPR_SUBTRACT)
             over |= __builtin_sub_overflow(x, y, z);
-        else
+        else if (kind == EXPR_MULTIPLY)
             over |= __builtin_mul_overflow(x, y, z);
+        else if (y == 0 || y == -1) /* no quotient, or perhaps one too large */
+            over = true;
+        else
+            *z = kind == EXPR_DIVIDE ? x / y : x % y;
     }
     return over ? apply_rows(run, step, true, out) : NULL; /* which says where */
 }
@@ -273,8 +277,7 @@ static Error *arithmetic_step(Run *run, const Step *step, Column *out)
 {
     const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
     ExprKind kind = (ExprKind)step->expr->kind;
-    if (dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER) && kind != EXPR_DIVIDE &&
-        kind != EXPR_MODULO)
+    if (dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER))
         return arithmetic_integers(run, step, out);
     if (dense(a, COLUMN_FLOAT) && dense(b, COLUMN_FLOAT) && kind != EXPR_MODULO)
         return arithmetic_floats(run, step, out), NULL;
