@@ -16,7 +16,7 @@ typedef struct LuaHost { /* one Lua state; its registry holds what C must find a
     contextql_call *call; /* the procedure that runs: contextql.yield gives its rows */
     int yield_count;
     StatementBox *statements; /* the open ones */
-    bool safe; /* scripts get no files, no programs, no other database */
+    bool safe;                /* scripts get no files, no programs, no other database */
 } LuaHost;
 
 LuaHost *lua_host_of(lua_State *L);
@@ -48,6 +48,11 @@ extern const luaL_Reg lua_statement_calls[];
 void lua_close_statements(LuaHost *host, const contextql *session);
 /* Runs a statement that gives no rows and has no parameters. */
 void lua_command(lua_State *L, contextql *session, const char *text);
+
+/* ---- library.c ---- */
+void lua_open_library(lua_State *L); /* adds json and files to the module on top */
+/* Runs what is written in Lua. The module `contextql` is loaded by then. */
+void lua_open_library_chunks(lua_State *L);
 
 void lua_open_register(lua_State *L); /* adds func, procedure, rank, yield */
 #endif

@@ -36,6 +36,7 @@ static int open_module(lua_State *L)
     lua_open_statement(L);
     lua_open_database(L);
     lua_open_register(L);
+    lua_open_library(L);
     return 1;
 }
 
@@ -152,7 +153,7 @@ static void make_safe(lua_State *L)
     static const char *const globals[] = {"io", "debug", "dofile", "loadfile", "os", NULL};
     static const char *const package[] = {"loadlib", "cpath", "searchers", "searchpath", NULL};
     static const char *const loaded[] = {"io", "debug", "os", NULL};
-    static const char *const module[] = {"open", NULL};
+    static const char *const module[] = {"open", "files", NULL};
     lua_pushglobaltable(L);
     remove_members(L, globals);
     lua_getfield(L, -1, "load");
@@ -197,6 +198,7 @@ static int open_all(lua_State *L)
 {
     luaL_openlibs(L);
     luaL_requiref(L, "contextql", open_module, 1);
+    lua_open_library_chunks(L);
     if (lua_toboolean(L, 1))
         make_safe(L);
     else

@@ -1,0 +1,12 @@
+-- init.lua - read when a session begins at a terminal. Put a copy into ~/.config/contextql/init.lua and take the marks away from
+-- what you want. `contextql` is the module, `db` the database; contextql-lua(7) tells all of it.
+
+-- A function for every statement: RETURN slug('A Title') gives 'a-title'.
+-- contextql.func("slug", {args = {"STRING"}, returns = "STRING"}, function(text)
+--     return (text:lower():gsub("%W+", "-"):gsub("^%-+", ""):gsub("%-+$", ""))
+-- end)
+
+-- A strategy for RANK BY: similarity that fades with age in days.
+-- contextql.rank("fading", {inputs = {"score", "age"}, params = {half_life = 30}}, function(score, age, p)
+--     return score * 2 ^ (-age / p.half_life)
+-- end)
