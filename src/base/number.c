@@ -83,10 +83,11 @@ bool integer_parse(Str text, int64_t *out)
     bool negative = text.bytes > 0 && text.data[0] == '-';
     if (text.bytes > 0 && (text.data[0] == '-' || text.data[0] == '+')) at++;
     if (at == text.bytes) return false;
+    enum { DIGITS_SAFE = 18 }; /* as many cannot be too many */
     uint64_t limit = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX, number = 0;
-    for (; at < text.bytes; at++) {
+    for (size_t safe = at + DIGITS_SAFE; at < text.bytes; at++) {
         unsigned digit = (unsigned char)text.data[at] - '0';
-        if (digit > 9 || number > (limit - digit) / 10) return false;
+        if (digit > 9 || (at >= safe && number > (limit - digit) / 10)) return false;
         number = number * 10 + digit;
     }
     *out = negative ? (int64_t)(0 - number) : (int64_t)number;

@@ -42,7 +42,6 @@ bool copy_parse_cell(CellType type, Str text, Value *out)
 {
     int64_t integer;
     double number;
-    bool truth = str_equal_ignore_case(text, STR("true"));
     switch (type) {
     case CELL_INTEGER:
         if (is_padded(text) || (text.bytes > 0 && text.data[0] == '+')) return false;
@@ -51,8 +50,8 @@ bool copy_parse_cell(CellType type, Str text, Value *out)
         if (is_padded(text)) return false;
         return float_parse(text, &number) ? (*out = value_float(number), true) : false;
     case CELL_BOOLEAN:
-        *out = value_boolean(truth);
-        return truth || str_equal_ignore_case(text, STR("false"));
+        *out = value_boolean(str_equal_ignore_case(text, STR("true")));
+        return out->as.boolean || str_equal_ignore_case(text, STR("false"));
     case CELL_STRING: break;
     }
     return true;

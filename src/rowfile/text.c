@@ -163,7 +163,9 @@ static void name_columns(RowFile *file)
 static Value cell_value(const RowFile *file, size_t i)
 {
     Str text = cell_text(file, i);
-    if (!file->cells[i].quoted && str_equal(text, file->null_text)) return value_null();
+    if (text.bytes == file->null_text.bytes && !file->cells[i].quoted &&
+        str_equal(text, file->null_text))
+        return value_null();
     return value_string(text);
 }
 
