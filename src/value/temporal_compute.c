@@ -388,7 +388,7 @@ static int components_of(ValueKind kind)
 
 static Error *unknown_component(ValueKind kind, Str name)
 {
-    size_t best = 4;
+    size_t best = 3;
     const char *nearest = NULL;
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if ((rows[i].of & components_of(kind)) == 0) continue;

@@ -52,7 +52,7 @@ typedef struct Fields {
 
 static Error *unknown_field(ValueKind kind, Str name, const char *const *names, size_t count)
 {
-    size_t best = 4;
+    size_t best = 3;
     const char *nearest = NULL;
     for (size_t i = 0; i < count; i++) {
         size_t distance = str_distance(name, str_from(names[i]), 3);
