@@ -110,17 +110,33 @@ Error *not_executed(const char *what, size_t offset, size_t length)
                    "%s is part of the language, but this version does not execute it", what);
 }
 
+/* Was there a variable of that name somewhere before? */
+static bool was_there(const Binder *binder, Str name)
+{
+    const char **names = binder->plan->slot_names;
+    for (uint32_t i = binder->part_slot; i < binder->plan->slot_count; i++)
+        if (names[i] != NULL && str_equal(str_from(names[i]), name)) return true;
+    return false;
+}
+
+static void take_nearer(Str name, Str known, size_t *best, Str *nearest)
+{
+    size_t distance = str_distance(name, known, 2);
+    if (distance < *best && distance < name.bytes) *best = distance, *nearest = known;
+}
+
 Error *undefined_variable(Binder *binder, Str name, size_t offset, size_t length)
 {
     Error *error = fail_at(ERROR_UNDEFINED_VARIABLE, offset, length,
                            "variable `%.*s` is not defined", STR_ARG(name));
     size_t best = 3;
     Str nearest = {"", 0};
-    for (size_t i = 0; i < binder->scope.count; i++) {
-        size_t distance = str_distance(name, binder->scope.items[i].name, 2);
-        if (distance < best && distance < name.bytes)
-            best = distance, nearest = binder->scope.items[i].name;
-    }
+    if (was_there(binder, name))
+        return error_hint(error, "it was not passed on to here: name it in the WITH before");
+    for (size_t i = 0; i < binder->scope.count; i++)
+        take_nearer(name, binder->scope.items[i].name, &best, &nearest);
+    for (uint32_t i = binder->local_floor; i < binder->local_count; i++)
+        take_nearer(name, binder->locals[i].name, &best, &nearest);
     return nearest.bytes == 0 ? error : error_hint(error, "did you mean `%.*s`?", STR_ARG(nearest));
 }
 

@@ -113,17 +113,22 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
                  {"STRATEGIES", {"name", "meaning"}, 2},
                  {"HARDWARE", {"what", "value"}, 2}};
     Plan *plan = binder->plan;
+    size_t best = 3;
+    const char *nearest = NULL;
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
+        size_t distance = str_distance(statement->name.text, str_from(shows[i].what), 2);
+        if (distance < best) best = distance, nearest = shows[i].what;
         if (!str_equal_ignore_case(statement->name.text, str_from(shows[i].what))) continue;
         plan->statement = STATEMENT_SHOW;
         plan->name = str_from(shows[i].what);
         columns(binder, shows[i].names, shows[i].count);
         return NULL;
     }
-    return error_hint(
-        fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length,
-                "nothing to show: %.*s", STR_ARG(statement->name.text)),
-        "SHOW INDEXES, CONSTRAINTS, LABELS, TYPES, PROPERTIES, FUNCTIONS, STRATEGIES or HARDWARE");
+    Error *error = fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length,
+                           "nothing to show: %.*s", STR_ARG(statement->name.text));
+    if (nearest != NULL) return error_hint(error, "did you mean SHOW %s?", nearest);
+    return error_hint(error, "SHOW INDEXES, CONSTRAINTS, LABELS, TYPES, PROPERTIES, FUNCTIONS, "
+                             "STRATEGIES or HARDWARE");
 }
 
 Error *plan_command(Binder *binder, const AstStatement *statement)

@@ -60,7 +60,8 @@ typedef struct Binder {
     MadeName *made;      /* by clauses before: known to those behind */
     bool writing;        /* inside something that writes: nothing to warn about */
     size_t parameter_capacity, warning_capacity;
-    uint32_t depth; /* of sub-queries */
+    uint32_t depth;     /* of sub-queries */
+    uint32_t part_slot; /* slots below belong to other parts of a UNION */
 } Binder;
 
 /* ---- binder.c ---- */

@@ -353,6 +353,7 @@ Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out)
         binder->scope = scope_copy(binder);
         if (start->kind == PLAN_UNIT) { /* each branch begins anew */
             binder->chain = NULL;
+            binder->part_slot = binder->plan->slot_count;
             plan_node(binder, PLAN_UNIT, query->offset, query->length);
         }
         if (start->kind == PLAN_ARGUMENT && i > 0) { /* each over the same outer rows */
