@@ -76,8 +76,8 @@ Value operator_concat(Arena *arena, Str a, Str b)
 static Value concat_lists(Arena *arena, Value a, Value b)
 {
     Value *items = arena_alloc(arena, ((size_t)a.aux + b.aux) * sizeof *items);
-    memcpy(items, a.as.items, a.aux * sizeof *items);
-    memcpy(items + a.aux, b.as.items, b.aux * sizeof *items);
+    if (a.aux > 0) memcpy(items, a.as.items, a.aux * sizeof *items);
+    if (b.aux > 0) memcpy(items + a.aux, b.as.items, b.aux * sizeof *items);
     return value_list(items, (size_t)a.aux + b.aux);
 }
 

@@ -49,9 +49,22 @@ static void writer_free(GraphWriter *writer)
     mem_free(writer);
 }
 
+/* Nobody finds an index that was dropped any more, but who found it before may look at it still. */
+static void retire_dropped(GraphWriter *writer)
+{
+    for (size_t i = 0; i < writer->count; i++) {
+        if (writer->changes[i].kind != CHANGE_DROP_INDEX) continue;
+        Index *index = writer->changes[i].index;
+        graph_retire(writer->graph, atomic_load(&index->table));
+        graph_retire(writer->graph, (void *)index->definition.name.data);
+        graph_retire(writer->graph, index);
+    }
+}
+
 uint64_t graph_writer_finish(GraphWriter *writer)
 {
     uint64_t version = writer->version;
+    retire_dropped(writer);
     reclaim(writer->graph); /* by the version published so far: this one may still fail */
     writer_free(writer);
     return version;
