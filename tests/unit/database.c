@@ -7,8 +7,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -176,12 +178,45 @@ static void held_views(const char *directory)
 
 enum { SESSIONS = 8, COMMITS_EACH = 50 };
 
+static Database *_Atomic slow_disk; /* NULL: the disk is as fast as it is */
+static _Atomic uint64_t ended_sessions;
+
+static uint64_t durable_version(Database *database)
+{
+    Transaction *transaction;
+    if (!good(transaction_begin(database, &transaction))) return 0;
+    uint64_t version = transaction_view(transaction).version;
+    transaction_rollback(transaction);
+    return version;
+}
+
+/* Commits, a version each, that are handed to the log and not durable. */
+static uint64_t waiting_commits(Database *database)
+{
+    static uint64_t version_of_none;
+    uint64_t durable = durable_version(database), commits = database_counters(database).commits;
+    if (commits == 0) version_of_none = durable;
+    return commits - (durable - version_of_none);
+}
+
+/* In place of the C library's: a disk so slow that every session has a commit waiting before a sync
+ * ends, whatever the machine. */
+int fdatasync(int descriptor)
+{
+    Database *database = slow_disk;
+    while (database != NULL && waiting_commits(database) + ended_sessions < SESSIONS)
+        sched_yield();
+    return (int)syscall(SYS_fdatasync, descriptor);
+}
+
 static void *committing(void *user)
 {
     static _Atomic int64_t number;
-    for (int i = 0; i < COMMITS_EACH; i++)
-        if (!commit_pair(user, 1000 + number++)) return user;
-    return NULL;
+    void *failed = NULL;
+    for (int i = 0; i < COMMITS_EACH && failed == NULL; i++)
+        if (!commit_pair(user, 1000 + number++)) failed = user;
+    ended_sessions++;
+    return failed;
 }
 
 static void group_commit(const char *directory)
@@ -190,6 +225,8 @@ static void group_commit(const char *directory)
     Database *database = opened(directory, &writing);
     int64_t before = whole_pairs(database);
     DatabaseCounters start = database_counters(database);
+    waiting_commits(database); /* none yet */
+    slow_disk = database;
     for (int i = 0; i < SESSIONS; i++)
         pthread_create(&threads[i], NULL, committing, database);
     int failed = 0;
@@ -198,12 +235,13 @@ static void group_commit(const char *directory)
         pthread_join(threads[i], &result);
         failed += result != NULL;
     }
+    slow_disk = NULL;
     DatabaseCounters end = database_counters(database);
     printf("# %llu commits, %llu syncs\n", (unsigned long long)(end.commits - start.commits),
            (unsigned long long)(end.syncs - start.syncs));
     EXPECT(failed == 0 && whole_pairs(database) == before + SESSIONS * COMMITS_EACH);
     EXPECT(end.commits - start.commits == SESSIONS * COMMITS_EACH &&
-           end.syncs - start.syncs < end.commits - start.commits);
+           end.syncs - start.syncs <= (end.commits - start.commits) / 3);
     error_drop(database_close(database));
 }
 
