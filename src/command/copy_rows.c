@@ -187,6 +187,18 @@ static Error *check_keys(Rows *rows, const CopyColumn *key)
 
 /* A row whose key an earlier row of the chunk brought stands for the same node: others[row] is that
  * row. */
+/* Do the keys count up? Then none is there twice. */
+static bool keys_ascend(const Rows *rows, const CopyColumn *key)
+{
+    int64_t last = INT64_MIN;
+    for (uint32_t r = 0; r < rows->chunk->row_count; r++) {
+        Value mine = *cell_of(rows, key, r);
+        if (mine.kind != VALUE_INTEGER || (r > 0 && mine.as.integer <= last)) return false;
+        last = mine.as.integer;
+    }
+    return true;
+}
+
 static void find_twins(Rows *rows, const CopyColumn *key)
 {
     enum { SLOTS = 2 * ROWFILE_CHUNK_ROWS_MAX };
@@ -215,7 +227,7 @@ static Error *find_nodes(Rows *rows)
     if (key == NULL) return NULL;
     graph_seek_first(&view, copy->index, &rows->chunk->cells[key->at], rows->chunk->column_count,
                      rows->chunk->row_count, rows->ids);
-    find_twins(rows, key);
+    if (!keys_ascend(rows, key)) find_twins(rows, key);
     return NULL;
 }
 

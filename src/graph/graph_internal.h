@@ -225,6 +225,7 @@ typedef struct HashTable { /* slots: hash's upper 32 bits | row; UINT64_MAX empt
 typedef struct Index {
     GraphIndex definition;
     HashTable *_Atomic table; /* NULL for a vector index */
+    int64_t integer_max;      /* no integer above is equal to a value; the writer's */
     size_t used;
 } Index;
 /* Vector indexes and constraints on presence have no table. */

@@ -66,8 +66,17 @@ static uint64_t slot_of(Value value, uint64_t row)
     return (value_hash(value) >> 32) << 32 | row;
 }
 
+/* The largest integer that may be equal to a value of the index. */
+static void note_integer(Index *index, Value value)
+{
+    if (value.kind == VALUE_FLOAT) index->integer_max = INT64_MAX;
+    if (value.kind == VALUE_INTEGER && value.as.integer > index->integer_max)
+        index->integer_max = value.as.integer;
+}
+
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
 {
+    note_integer(index, value);
     index_reserve(graph, index, 1);
     table_put(graph, atomic_load_explicit(&index->table, memory_order_relaxed),
               slot_of(value, row));
@@ -83,6 +92,7 @@ void index_insert_many(Graph *graph, Index *index, const Value *values, const ui
     for (uint32_t i = 0; i < count + AHEAD; i++) {
         if (i >= AHEAD && i - AHEAD < count) table_put(graph, table, slots[i % AHEAD]);
         if (i >= count) continue;
+        note_integer(index, values[i]);
         slots[i % AHEAD] = slot_of(values[i], rows[i]);
         __builtin_prefetch((const void *)&table->slots[home(table, slots[i % AHEAD])], 1);
     }
@@ -145,6 +155,7 @@ typedef struct Probe {
     const PropertyColumn *column; /* NULL: nobody has the property */
     int64_t set;                  /* the label set looked at last, and whether it has the label */
     bool has;
+    uint64_t shift; /* node - key of the last hit: keys that count up lie as their nodes do */
 } Probe;
 
 static bool probe_hit(Probe *probe, uint64_t node, Value key)
@@ -176,13 +187,53 @@ static uint64_t first_match(Probe *probe, const HashTable *table, Value key, uin
     return found;
 }
 
+/* Where nodes are as far from their keys as the last one was, a hit needs no table. Only under a rule
+ * that makes it the only one. */
+static bool guess(Probe *probe, Value key, uint64_t *out)
+{
+    uint64_t node = (uint64_t)key.as.integer + probe->shift;
+    if (key.kind != VALUE_INTEGER || node >= GRAPH_NODES_MAX || !probe_hit(probe, node, key))
+        return false;
+    *out = node;
+    return true;
+}
+
+/* Asks one by one as long as guessing pays; gives how many were answered. */
+static uint32_t guess_many(Probe *probe, const Index *index, const HashTable *table,
+                           const Value *keys, size_t stride, uint32_t count, uint64_t *out)
+{
+    enum { MISSES_MAX = 8 };
+    uint32_t i = 0;
+    for (uint32_t misses = 0; i < count && misses < MISSES_MAX; i++) {
+        Value key = keys[i * stride];
+        bool integer = key.kind == VALUE_INTEGER;
+        out[i] = GRAPH_NO_NODE;
+        if (key.kind == VALUE_NULL || (integer && key.as.integer > index->integer_max)) continue;
+        if (guess(probe, key, &out[i])) {
+            misses = 0;
+            continue;
+        }
+        misses++;
+        out[i] = first_match(probe, table, key, slot_of(key, 0));
+        if (integer && out[i] != GRAPH_NO_NODE) probe->shift = out[i] - (uint64_t)key.as.integer;
+    }
+    return i;
+}
+
 void graph_seek_first(const GraphView *view, const GraphIndex *definition, const Value *keys,
                       size_t stride, uint32_t count, uint64_t *out)
 {
     const Index *index = (const Index *)(const void *)definition; /* its first member */
     const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
-    Probe probe = {view, definition, table_column(&view->graph->nodes, definition->key), -1, false};
+    Probe probe = {view, definition, table_column(&view->graph->nodes, definition->key),
+                   -1,   false,      0};
     uint64_t slots[AHEAD];
+    if (definition->constraint == GRAPH_UNIQUE && table != NULL) {
+        uint32_t answered = guess_many(&probe, index, table, keys, stride, count, out);
+        keys += answered * stride;
+        out += answered;
+        count -= answered;
+    }
     for (uint32_t i = 0; i < count + AHEAD; i++) {
         if (i >= AHEAD) {
             const Value *key = &keys[(i - AHEAD) * stride];

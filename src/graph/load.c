@@ -284,6 +284,7 @@ static Error *lay_index(Graph *graph, const SegmentSection *section)
     if (!fits) return misfit(graph, "an index");
     atomic_store(&index->table, table);
     index->used = section->extra;
+    index->integer_max = INT64_MAX; /* nobody has looked */
     return NULL;
 }
 

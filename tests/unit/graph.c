@@ -259,8 +259,58 @@ static void many(void)
     graph_destroy(graph);
 }
 
+/* One key to seek: what graph_seek gives first. */
+static uint64_t sought(const GraphView *view, const GraphIndex *index, Value key)
+{
+    Neighbors found = {0};
+    graph_seek(view, index, key, &found);
+    uint64_t first = found.count == 0 ? GRAPH_NO_NODE : found.nodes[0];
+    neighbors_free(&found);
+    return first;
+}
+
+/* Keys that count up as their nodes do are guessed; the others, and those that are gone, must be
+ * found as if nobody guessed. */
+static void guessed_keys(void)
+{
+    enum { NODES = 3000, ASKED = 4096, STEP = 7 };
+    Graph *graph = graph_create();
+    GraphWriter *writer = graph_writer_begin(graph);
+    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("A")),
+             other = graph_name_intern(writer, NAME_LABEL, STR("B")),
+             name = graph_name_intern(writer, NAME_KEY, STR("k"));
+    GraphIndex definition = {
+        .name = STR("a_k"), .label = label, .key = name, .constraint = GRAPH_UNIQUE};
+    expect_no_error(graph_create_index(writer, &definition));
+    for (uint32_t i = 0; i < NODES; i++) { /* runs of keys, gaps between them; some are floats */
+        uint64_t node;
+        int64_t key = (int64_t)i + i / 100 * STEP - 50;
+        expect_no_error(graph_create_node(writer, i % 11 == 0 ? &other : &label, 1, &node));
+        graph_set_property(writer, VALUE_NODE, node, name,
+                           i % 13 == 0 ? value_float((double)key) : value_integer(key));
+        if (i % 17 == 0) graph_delete_node(writer, node);
+        if (i % 19 == 0) graph_add_label(writer, node, label);
+    }
+    GraphView view = graph_writer_view(writer);
+    const GraphIndex *index = graph_index_named(graph, STR("a_k"));
+    static Value keys[ASKED];
+    static uint64_t found[ASKED];
+    for (uint32_t i = 0; i < ASKED; i++)
+        keys[i] = i % 23 == 0   ? value_null()
+                  : i % 29 == 0 ? value_float((double)i)
+                  : i % 31 == 0 ? value_string(STR("k"))
+                  : i % 37 == 0 ? value_integer(INT64_MIN + i)
+                                : value_integer((int64_t)i - 60);
+    graph_seek_first(&view, index, keys, 1, ASKED, found);
+    for (uint32_t i = 0; i < ASKED; i++)
+        EXPECT(found[i] == sought(&view, index, keys[i]));
+    graph_writer_abort(writer);
+    graph_destroy(graph);
+}
+
 int main(void)
 {
+    guessed_keys();
     held_view();
     rollback();
     many();
