@@ -25,6 +25,30 @@ static size_t parts(const AstPaths *paths)
     return count;
 }
 
+static bool runs_subquery(const Expr *expr)
+{
+    if (expr == NULL) return false;
+    if (expr->kind == EXPR_SUBQUERY) return true;
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (runs_subquery(expr->args[i])) return true;
+    return false;
+}
+
+/* A value for a writing operator. One that runs a sub-query is reckoned before it, on the chain: the
+ * sub-query is to see the graph as the clause found it, not what its own rows have written. */
+static Error *bind_written(Binder *binder, const AstExpr *ast, Expr **out)
+{
+    TRY(bind(binder, ast, out));
+    if (binder->run_subqueries || !runs_subquery(*out)) return NULL;
+    PlanNode *project = plan_node(binder, PLAN_PROJECT, ast->offset, ast->length);
+    project->items = arena_array(binder->arena, PlanItem, 1);
+    project->item_count = 1;
+    project->items[0] = (PlanItem){.slot = new_slot(binder, STR("")), .expr = *out};
+    *out = expr_slot(binder->arena, project->items[0].slot, (*out)->type, true);
+    (*out)->offset = ast->offset, (*out)->length = ast->length;
+    return NULL;
+}
+
 static Error *bind_properties(Binder *binder, const AstExpr *ast, PlanProperty **properties,
                               uint32_t *count, Expr **map)
 {
@@ -33,7 +57,7 @@ static Error *bind_properties(Binder *binder, const AstExpr *ast, PlanProperty *
     *properties = arena_array(binder->arena, PlanProperty, ast->list.count + 1);
     for (size_t i = 0; i < ast->list.count; i++) {
         (*properties)[i].key = name_ref(binder, NAME_KEY, ast->names.items[i], false);
-        TRY(bind(binder, ast->list.items[i], &(*properties)[i].expr));
+        TRY(bind_written(binder, ast->list.items[i], &(*properties)[i].expr));
     }
     *count = (uint32_t)ast->list.count;
     return NULL;
@@ -161,7 +185,7 @@ static void set_created(PlanNode *plan, const Writing *writing)
 }
 
 /* What a writing operator keeps of its input rows: `slots`, and the answers of the sub-queries that
- * its expressions put on the chain above `before`. */
+ * its expressions put on the chain above `before`: an Apply or a Project each. */
 static void keep_slots(Binder *binder, PlanNode *plan, const PlanNode *before,
                        const uint32_t *slots, uint32_t count)
 {
@@ -172,17 +196,90 @@ static void keep_slots(Binder *binder, PlanNode *plan, const PlanNode *before,
     if (count > 0) memcpy(plan->slots, slots, count * sizeof *slots);
     plan->slot_count = count;
     for (const PlanNode *node = plan->input; node != before; node = node->input)
-        if (node->kind == PLAN_APPLY) plan->slots[plan->slot_count++] = node->out_slot;
+        plan->slots[plan->slot_count++] =
+            node->kind == PLAN_APPLY ? node->out_slot : node->items[0].slot;
+}
+
+/* ---- CREATE after CREATE ---- */
+
+/* Does it look at a slot from `first` on, or at the graph? */
+static bool looks_at(const Expr *expr, uint32_t first)
+{
+    if (expr == NULL) return false;
+    if (expr->kind == EXPR_SUBQUERY || (expr->kind == EXPR_SLOT && expr->index >= first))
+        return true;
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (looks_at(expr->args[i], first)) return true;
+    return false;
+}
+
+static bool properties_look_at(const PlanProperty *properties, uint32_t count, const Expr *map,
+                               uint32_t first)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (looks_at(properties[i].expr, first)) return true;
+    return looks_at(map, first);
+}
+
+/* What a CREATE writes may be written by the CREATE right before it, unless a value depends on what
+ * that one makes. */
+static bool may_join(const PlanNode *plan, const Writing *writing)
+{
+    for (uint32_t i = 0; i < writing->node_count; i++) {
+        const PlanCreateNode *node = &writing->nodes[i];
+        if (properties_look_at(node->properties, node->property_count, node->map, plan->slot))
+            return false;
+    }
+    for (uint32_t i = 0; i < writing->relationship_count; i++) {
+        const PlanCreateRelationship *made = &writing->relationships[i];
+        if (properties_look_at(made->properties, made->property_count, made->map, plan->slot))
+            return false;
+    }
+    return true;
+}
+
+/* `array` with `more` behind its `*count` elements; it grows by doubling. */
+static void *joined(Arena *arena, void *array, uint32_t *count, uint32_t *capacity,
+                    const void *more, uint32_t more_count, size_t element_bytes)
+{
+    if (*count + more_count > *capacity) {
+        *capacity = (*count + more_count) * 2;
+        char *larger = arena_calloc(arena, *capacity, element_bytes);
+        if (*count > 0) memcpy(larger, array, *count * element_bytes);
+        array = larger;
+    }
+    if (more_count > 0)
+        memcpy((char *)array + *count * element_bytes, more, more_count * element_bytes);
+    *count += more_count;
+    return array;
+}
+
+static void join(Binder *binder, PlanNode *plan, const Writing *writing, const AstClause *clause)
+{
+    plan->create_nodes =
+        joined(binder->arena, plan->create_nodes, &plan->create_node_count, &plan->create_room[0],
+               writing->nodes, writing->node_count, sizeof *writing->nodes);
+    plan->create_relationships =
+        joined(binder->arena, plan->create_relationships, &plan->create_relationship_count,
+               &plan->create_room[1], writing->relationships, writing->relationship_count,
+               sizeof *writing->relationships);
+    plan->path_items =
+        joined(binder->arena, plan->path_items, &plan->path_item_count, &plan->create_room[2],
+               writing->paths, writing->path_count, sizeof *writing->paths);
+    plan->length = clause->offset + clause->length - plan->offset;
 }
 
 Error *plan_create(Binder *binder, const AstClause *clause)
 {
     Writing writing;
-    uint32_t count;
-    const PlanNode *before = binder->chain;
+    uint32_t count, first = binder->plan->slot_count;
+    PlanNode *before = binder->chain;
     uint32_t *slots = scope_slots(binder, &count); /* what comes in; what is created is added */
     TRY(write_paths(binder, &clause->patterns, false, &writing));
+    if (before->kind == PLAN_CREATE && binder->chain == before && may_join(before, &writing))
+        return join(binder, before, &writing, clause), NULL;
     PlanNode *plan = plan_node(binder, PLAN_CREATE, clause->offset, clause->length);
+    plan->slot = first; /* what it makes stands in slots from here on */
     set_created(plan, &writing);
     keep_slots(binder, plan, before, slots, count);
     binder->plan->writes = true;
@@ -202,14 +299,14 @@ static Error *bind_set(Binder *binder, const AstSet *ast, PlanSetItem *item)
     bool property = ast->kind == AST_SET_PROPERTY || ast->kind == AST_REMOVE_PROPERTY;
     const AstExpr *target = property ? ast->target->a : ast->target;
     item->kind = kinds[ast->kind];
-    TRY(bind(binder, target, &item->target));
+    TRY(bind_written(binder, target, &item->target));
     if (property)
         item->key =
             name_ref(binder, NAME_KEY,
                      (AstName){ast->target->text, ast->target->offset, ast->target->length}, false);
     item->labels = name_refs(binder, NAME_LABEL, &ast->labels, false);
     item->label_count = (uint32_t)ast->labels.count;
-    if (ast->value != NULL) TRY(bind(binder, ast->value, &item->expr));
+    if (ast->value != NULL) TRY(bind_written(binder, ast->value, &item->expr));
     uint8_t type = item->target->type;
     bool entity = type == VALUE_NODE || type == VALUE_RELATIONSHIP || type == EXPR_TYPE_ANY;
     if (!entity)
@@ -312,7 +409,7 @@ Error *plan_delete(Binder *binder, const AstClause *clause)
             return error_hint(
                 fail_at(ERROR_INVALID_DELETE, ast->offset, ast->length, "labels cannot be deleted"),
                 "REMOVE takes labels away");
-        TRY(bind(binder, ast, &exprs[i]));
+        TRY(bind_written(binder, ast, &exprs[i]));
         uint8_t type = exprs[i]->type;
         bool entity = type == VALUE_NODE || type == VALUE_RELATIONSHIP || type == VALUE_PATH ||
                       type == EXPR_TYPE_ANY;
