@@ -36,6 +36,7 @@ struct Io {
     Error *(*read)(IoFile *file, uint64_t offset, void *into, size_t bytes, size_t *got);
     Error *(*write)(IoFile *file, uint64_t offset, const void *data, size_t bytes);
     void (*write_out)(IoFile *file, uint64_t offset, uint64_t bytes); /* NULL: no such thing */
+    void (*go_direct)(IoFile *file);                                  /* NULL: no such thing */
     Error *(*sync)(IoFile *file);
     Error *(*map)(IoFile *file, size_t bytes, bool shared, void **out);
     void (*unmap)(const Io *io, void *memory, size_t bytes);
@@ -80,6 +81,12 @@ MUST_CHECK static inline Error *io_write(IoFile *file, uint64_t offset, const vo
 static inline void io_write_out(IoFile *file, uint64_t offset, uint64_t bytes)
 {
     if (file->io->write_out != NULL) file->io->write_out(file, offset, bytes);
+}
+/* From now on whole pages out of memory that begins at a page go to the disk without a copy in the
+ * machine's cache, where that can be; the first write of another kind ends it. A hint. */
+static inline void io_go_direct(IoFile *file)
+{
+    if (file->io->go_direct != NULL) file->io->go_direct(file);
 }
 /* Content and length are on disk. A failure is final: a later sync that succeeds proves nothing. */
 MUST_CHECK static inline Error *io_sync(IoFile *file)

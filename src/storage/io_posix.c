@@ -22,7 +22,12 @@ typedef struct PosixFile {
     IoFile base;
     int descriptor;
     char *path;
+    bool direct; /* O_DIRECT is set: whole pages only */
 } PosixFile;
+
+enum {
+    PAGE_BYTES = 4096
+}; /* what O_DIRECT wants of offset, size and memory on every disk we know */
 
 static PosixFile *posix_of(IoFile *file)
 {
@@ -53,7 +58,7 @@ static Error *posix_open(const Io *io, const char *path, IoMode mode, IoFile **o
     int descriptor = open(path, flags[mode] | O_CLOEXEC, 0644);
     if (descriptor < 0) return refused(errno, path, "opened");
     PosixFile *file = mem_calloc(1, sizeof *file);
-    *file = (PosixFile){{io}, descriptor, mem_strdup(path)};
+    *file = (PosixFile){{io}, descriptor, mem_strdup(path), false};
     *out = &file->base;
     return NULL;
 }
@@ -91,13 +96,39 @@ static Error *posix_read(IoFile *base, uint64_t offset, void *into, size_t bytes
     return NULL;
 }
 
+static void set_direct(PosixFile *file, bool direct)
+{
+#ifdef O_DIRECT
+    int flags = fcntl(file->descriptor, F_GETFL);
+    int wanted = direct ? flags | O_DIRECT : flags & ~O_DIRECT;
+    if (flags != -1 && fcntl(file->descriptor, F_SETFL, wanted) == 0) file->direct = direct;
+#else
+    (void)file, (void)direct;
+#endif
+}
+
+static void posix_go_direct(IoFile *base)
+{
+    set_direct(posix_of(base), true); /* where it cannot be, writing goes on as before */
+}
+
+static bool is_paged(uint64_t offset, const void *data, size_t bytes)
+{
+    return offset % PAGE_BYTES == 0 && (uintptr_t)data % PAGE_BYTES == 0 && bytes % PAGE_BYTES == 0;
+}
+
 static Error *posix_write(IoFile *base, uint64_t offset, const void *data, size_t bytes)
 {
     PosixFile *file = posix_of(base);
     const char *at = data;
     while (bytes > 0) {
+        if (file->direct && !is_paged(offset, at, bytes)) set_direct(file, false);
         ssize_t some = pwrite(file->descriptor, at, bytes, (off_t)offset);
         if (some < 0 && errno == EINTR) continue;
+        if (some < 0 && errno == EINVAL && file->direct) { /* this disk wants more than pages */
+            set_direct(file, false);
+            continue;
+        }
         if (some < 0) return refused(errno, file->path, "written");
         at += some, bytes -= (size_t)some, offset += (uint64_t)some;
     }
@@ -216,6 +247,7 @@ const Io *io_posix(void)
                           .read = posix_read,
                           .write = posix_write,
                           .write_out = posix_write_out,
+                          .go_direct = posix_go_direct,
                           .sync = posix_sync,
                           .map = posix_map,
                           .unmap = posix_unmap,

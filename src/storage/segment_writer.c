@@ -4,9 +4,9 @@
  *
  * Bytes go through a buffer that is a whole number of pieces and begins where a piece begins, so
  * that each piece's checksum is taken when the buffer is written. There are two buffers: while one
- * is filled, a thread of the writer's own takes the checksums of the other, writes it and asks the
- * machine to bring it to the disk, so that little is left to wait for when the file is synced. It is
- * not started for a file that fits one buffer. What comes behind the sections
+ * is filled, a thread of the writer's own takes the checksums of the other and writes it, past the
+ * machine's cache, so that little is left to wait for when the file is synced, and what is in the
+ * cache stays there. It is not started for a file that fits one buffer. What comes behind the sections
  * (pieces, table, trailer) is covered by checksums in the trailer, and the trailer's own checksum
  * is what others note when they name the file: one number that stands for every byte.
  */
@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUFFER_BYTES = 16 * SEGMENT_PIECE_BYTES }; /* one pwrite: large enough for any disk */
+enum { BUFFER_BYTES = 64 * SEGMENT_PIECE_BYTES }; /* one pwrite: large enough for any disk */
 
 struct SegmentWriter {
     const Io *io;
@@ -95,6 +95,7 @@ static void start_behind(SegmentWriter *writer)
     writer->behind.free = mem_alloc_aligned(BUFFER_BYTES, SEGMENT_ALIGN_BYTES);
     writer->behind.started =
         pthread_create(&writer->behind.thread, NULL, write_behind, writer) == 0;
+    io_go_direct(writer->file);
     if (writer->behind.started) return;
     mem_free(writer->behind.free); /* no thread is to be had: then without */
     writer->behind.free = NULL;
