@@ -522,7 +522,8 @@ static void chain_push(Graph *graph, PropertyColumn *column, ColumnBlock *block,
                        Value before, uint64_t version)
 {
     OldValue *head = atomic_load_explicit(&block->old, memory_order_relaxed);
-    if (head != NULL && head->version <= graph_horizon(graph)) {
+    /* Looked at once a block and version: what this version pushed itself somebody may need. */
+    if (head != NULL && head->version < version && head->version <= graph_horizon(graph)) {
         atomic_store(&block->old, NULL);
         while (head != NULL) {
             OldValue *next = head->next;
