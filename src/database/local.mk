@@ -1,1 +1,2 @@
 src_libengine_la_SOURCES += %D%/database.c %D%/database.h %D%/database_internal.h %D%/directory.c %D%/log.c %D%/log.h
+EXTRA_DIST += %D%/README.md

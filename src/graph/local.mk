@@ -2,3 +2,4 @@ src_libengine_la_SOURCES += %D%/graph.c %D%/graph.h %D%/graph_internal.h %D%/tab
     %D%/index.c %D%/constraint.c \
     %D%/csr.c %D%/bulk.c %D%/writer.c \
     %D%/save.c %D%/load.c %D%/stored.h
+EXTRA_DIST += %D%/README.md

@@ -7,3 +7,4 @@ CLEANFILES += %D%/grammar.c %D%/grammar.h
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(LEMON) -c -l -q -d$(@D) $(srcdir)/contextql/grammar.y
 %D%/grammar.h: %D%/grammar.c
 	@test -f $@ || { rm -f $<; $(MAKE) $<; }
+EXTRA_DIST += %D%/README.md

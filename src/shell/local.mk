@@ -5,3 +5,4 @@ src_contextql_SOURCES += \
     %D%/progress.c %D%/progress.h %D%/prompt.c %D%/prompt.h %D%/records.c %D%/records.h %D%/report.c %D%/report.h %D%/run.c \
     %D%/screen.c %D%/screen.h %D%/separated.c %D%/shell.c %D%/shell.h %D%/shell_internal.h %D%/table.c %D%/terminal.c %D%/terminal.h \
     %D%/usage.c %D%/value_text.c %D%/value_text.h
+EXTRA_DIST += %D%/README.md

@@ -1,2 +1,3 @@
 src_libengine_la_SOURCES += %D%/kernel.c %D%/kernel.h %D%/kernel_internal.h %D%/kernel_scalar.c %D%/kernel_avx2.c %D%/kernel_avx512.c \
     %D%/topk.c %D%/topk.h %D%/scan.c %D%/scan.h %D%/device.c %D%/device.h
+EXTRA_DIST += %D%/README.md
