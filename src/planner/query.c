@@ -369,7 +369,8 @@ Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out)
             TRY(check_union(query, out, &part, i));
         if (branch_slots == NULL)
             branch_slots = arena_array(binder->arena, uint32_t, query->count * (part.count + 1));
-        memcpy(branch_slots + i * part.count, part.slots, part.count * sizeof *branch_slots);
+        if (part.count > 0)
+            memcpy(branch_slots + i * part.count, part.slots, part.count * sizeof *branch_slots);
         branches[i] = binder->chain;
     }
     binder->chain = NULL;
