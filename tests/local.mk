@@ -56,6 +56,11 @@ dist_check_SCRIPTS += tests/fuzz/run
 TESTS += tests/fuzz/run
 FUZZ_TARGETS = tests/fuzz/statement tests/fuzz/file tests/fuzz/directory tests/fuzz/temporal
 EXTRA_DIST += tests/fuzz
+
+# Random keys at the prompt; with --enable-asan it finds most.
+fuzz-keys: src/contextql
+	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/tests/fuzz/keys $(FUZZ_SECONDS)
+.PHONY: fuzz-keys
 .PHONY: fuzz-targets
 if FUZZING
 EXTRA_PROGRAMS += $(FUZZ_TARGETS)

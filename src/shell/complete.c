@@ -118,24 +118,20 @@ static void offer_files(Completer *completer, Str path, size_t from)
 /* Is the cursor in a text that names a file: behind FROM, or COPY .. TO? */
 static bool find_path(Str statement, size_t cursor, Str *path)
 {
-    contextql_token token;
-    size_t count = 0, at = 0;
-    bool from = false;
-    while (at < cursor) {
-        Str rest = {statement.data + at, cursor - at};
-        if (contextql_tokenize(rest.data, rest.bytes, &token, 1, &count) != CONTEXTQL_OK ||
-            count == 0)
-            return false;
-        Str text = {rest.data + token.offset, token.length};
-        char quote = text.data[0];
-        if (token.kind == CONTEXTQL_TOKEN_BAD && from && (quote == '\'' || quote == '"')) {
-            *path = (Str){text.data + 1, text.bytes - 1};
-            return true;
-        }
-        from = str_equal_ignore_case(text, STR("FROM")) || str_equal_ignore_case(text, STR("TO"));
-        at += token.offset + token.length;
+    size_t max = cursor + 1, count = 0;
+    contextql_token *tokens = mem_alloc(max * sizeof *tokens);
+    bool found = contextql_tokenize(statement.data, cursor, tokens, max, &count) == CONTEXTQL_OK &&
+                 count >= 2 && tokens[count - 1].kind == CONTEXTQL_TOKEN_BAD;
+    if (found) {
+        Str text = {statement.data + tokens[count - 1].offset, tokens[count - 1].length},
+            before = {statement.data + tokens[count - 2].offset, tokens[count - 2].length};
+        bool quoted = text.data[0] == '\'' || text.data[0] == '"';
+        found = quoted && (str_equal_ignore_case(before, STR("FROM")) ||
+                           str_equal_ignore_case(before, STR("TO")));
+        *path = (Str){text.data + 1, text.bytes - 1};
     }
-    return false;
+    mem_free(tokens);
+    return found;
 }
 
 /* ---- commands ---- */

@@ -19,6 +19,7 @@
 #include "config.h"
 
 #include "shell/editor.h"
+#include "shell/external.h"
 #include "shell/glyph.h"
 #include "shell/keys.h"
 #include "shell/menu.h"
@@ -35,6 +36,7 @@
 enum {
     UNDO_STEPS_MAX = 256,
     UNDO_BYTES_MAX = 8 << 20, /* of all steps: every step keeps the whole text */
+    HELP_BYTES_MAX = 1 << 15, /* what there is to say of a longer text takes longer than a key */
     PATTERN_BYTES_MAX = 200   /* of a search: a row of the widest screens */
 };
 
@@ -54,6 +56,7 @@ struct Editor {
     size_t cursor;
     Buffer submitted;
     bool ended, accepted;
+    bool fresh; /* no key of this text was read yet */
     /* history: where we are in it; the text that was there before, kept while walking */
     size_t position;
     Buffer draft;
@@ -255,8 +258,9 @@ static void find_ghost(Editor *editor)
 {
     buffer_clear(&editor->ghost);
     bool wanted = editor->options.colour && editor->text.bytes > 0 &&
-                  editor->cursor == editor->text.bytes && !editor->walked && !editor->searching &&
-                  !editor->menu.open && !editor->vi_command;
+                  editor->text.bytes <= HELP_BYTES_MAX && editor->cursor == editor->text.bytes &&
+                  !editor->walked && !editor->searching && !editor->menu.open &&
+                  !editor->vi_command;
     if (!wanted) return;
     Str ghost = ghost_of_history(editor);
     if (ghost.bytes == 0) {
@@ -291,22 +295,35 @@ static void forget_help(Editor *editor)
         menu_refresh(&editor->menu, editor->options.helper, text, editor->cursor);
 }
 
-static void ask_helper(Editor *editor)
+/* True: there is something else to show than before. */
+static bool ask_helper(Editor *editor)
 {
     const Helper *helper = editor->options.helper;
     Str text = buffer_view(&editor->text);
-    if (!helper->refuses(helper->state, text, &editor->wrong_from, &editor->wrong_bytes))
-        editor->wrong_bytes = 0;
-    buffer_clear(&editor->about);
+    Buffer ghost = editor->ghost, about = editor->about;
+    size_t wrong_from = editor->wrong_from, wrong_bytes = editor->wrong_bytes,
+           about_from = editor->about_from;
+    bool wanted = text.bytes <= HELP_BYTES_MAX;
+    editor->ghost = editor->about = (Buffer){0};
     editor->about_bytes = 0;
-    bool explained =
-        !editor->menu.open && helper->explain(helper->state, text, editor->cursor, &editor->about,
-                                              &editor->about_from, &editor->about_bytes);
+    if (!wanted || !helper->refuses(helper->state, text, &editor->wrong_from, &editor->wrong_bytes))
+        editor->wrong_bytes = 0;
+    bool explained = wanted && !editor->menu.open &&
+                     helper->explain(helper->state, text, editor->cursor, &editor->about,
+                                     &editor->about_from, &editor->about_bytes);
     if (!explained) buffer_clear(&editor->about);
     find_ghost(editor);
     buffer_clear(&editor->asked);
     buffer_str(&editor->asked, text);
     editor->asked_cursor = editor->cursor;
+    bool same = str_equal(buffer_view(&ghost), buffer_view(&editor->ghost)) &&
+                str_equal(buffer_view(&about), buffer_view(&editor->about)) &&
+                wrong_bytes == editor->wrong_bytes &&
+                (wrong_bytes == 0 || wrong_from == editor->wrong_from) &&
+                about_from == editor->about_from;
+    buffer_free(&ghost);
+    buffer_free(&about);
+    return !same;
 }
 
 /* Twice: what was typed is seen at once, what there is to say about it when no key waits. */
@@ -317,13 +334,16 @@ static void show(Editor *editor)
     make_frame(editor, false, STR(""));
     screen_show(editor->screen, &editor->frame, STR(""));
     if (keys_waiting(editor->keys)) return;
-    ask_helper(editor);
-    make_frame(editor, false, STR(""));
+    bool more = ask_helper(editor);
+    if (more) make_frame(editor, false, STR(""));
     if (editor->options.sync)
         snprintf(mark, sizeof mark, "\033]777;idle;%llu;%zux%zu\a",
                  (unsigned long long)keys_taken(editor->keys), screen_columns(editor->screen),
                  screen_rows(editor->screen));
-    screen_show(editor->screen, &editor->frame, str_from(mark));
+    if (more)
+        screen_show(editor->screen, &editor->frame, str_from(mark));
+    else
+        screen_send(editor->screen, str_from(mark));
 }
 
 static void leave_screen(Editor *editor, Str tail)
@@ -696,7 +716,8 @@ static unsigned char drop(EditLine *line, wint_t key)
     editor->position = history_count(editor->options.history);
     forget_steps(editor);
     clear_text(editor);
-    return CC_NORM;
+    if (editor->vi_command) el_wpush(line, L"i"); /* a new text begins by inserting */
+    return CC_REFRESH; /* else libedit goes on where the old text ended, row by row out of its picture */
 }
 
 static unsigned char delete_or_end(EditLine *line, wint_t key)
@@ -738,6 +759,28 @@ static unsigned char suspend(EditLine *line, wint_t key)
     screen_resize(editor->screen);
     begin_terminal(editor);
     return CC_NORM;
+}
+
+/* The text goes through the person's own editor. */
+static unsigned char edit_outside(EditLine *line, wint_t key)
+{
+    Editor *editor = begin_action(line);
+    Buffer text = {0};
+    (void)key;
+    if (editor->options.no_programs) return CC_ERROR;
+    buffer_str(&text, buffer_view(&editor->text));
+    screen_erase(editor->screen);
+    end_terminal(editor);
+    el_wset(line, EL_PREP_TERM, 0);
+    Error *error = external_edit(&text);
+    el_wset(line, EL_PREP_TERM, 1);
+    if (error != NULL) fprintf(stderr, "error: %s\n", error_message(error));
+    if (error == NULL) set_text(editor, buffer_view(&text));
+    error_drop(error);
+    buffer_free(&text);
+    screen_resize(editor->screen);
+    begin_terminal(editor);
+    return CC_REFRESH;
 }
 
 static unsigned char paste(EditLine *line, wint_t key)
@@ -796,11 +839,29 @@ static void mend_cursor(EditLine *line)
     if (info->cursor > info->lastchar) el_cursor(line, (int)(info->lastchar - info->cursor));
 }
 
+/* vi's commands that read one more character: a probe would be it. */
+static bool takes_character(int32_t key)
+{
+    return key == 'f' || key == 'F' || key == 't' || key == 'T' || key == 'r';
+}
+
+/* The picture that libedit draws for nobody: where typed text wraps in it often, libedit loses count
+ * of its rows and writes past them. So it is made wide, anew for each text, because libedit begins
+ * one by asking the terminal. */
+static void widen_picture(Editor *editor)
+{
+    if (!editor->fresh) return;
+    editor->fresh = false;
+    el_wset(editor->line, EL_SETTC, L"li", L"50", NULL);
+    el_wset(editor->line, EL_SETTC, L"co", L"1000", NULL);
+}
+
 /* libedit's reader of characters: paints, waits, decodes. 1: a key; 0: no more. */
 static int read_key(EditLine *line, wchar_t *out)
 {
     Editor *editor = editor_of(line);
     int32_t key, follow;
+    widen_picture(editor);
     mend_cursor(line);
     if (editor->probe_next) {
         editor->probe_next = false;
@@ -832,7 +893,9 @@ static int read_key(EditLine *line, wchar_t *out)
         wchar_t next[2] = {(wchar_t)follow, L'\0'};
         el_wpush(line, next);
     }
-    editor->probe_next = editor->vi && (editor->vi_command || key == KEY_ESCAPE);
+    if (editor->vi && key == KEY_ESCAPE) editor->vi_command = true;
+    editor->probe_next =
+        editor->vi && editor->vi_command && !takes_character(follow != 0 ? follow : key);
     *out = (wchar_t)key;
     return 1;
 }
@@ -852,6 +915,7 @@ static const struct Binding {
     {L"cql-delete-or-end", delete_or_end, true, {CONTROL('D')}},
     {L"cql-suspend", suspend, true, {CONTROL('Z')}},
     {L"cql-clear-screen", clear_screen, true, {CONTROL('L')}},
+    {L"cql-edit-outside", edit_outside, true, {0}},
     {L"cql-paste", paste, true, {KEY_PASTE}},
     {L"cql-up", up, true, {KEY_UP}},
     {L"cql-down", down, true, {KEY_DOWN}},
@@ -887,8 +951,16 @@ static const struct ModeBinding {
                       {L"^[w", L"cql-nothing"},
                       {L"^[W", L"cql-nothing"},
                       {L"^X^X", L"cql-nothing"},
-                      {L"^@", L"cql-nothing"}},
-  command_bindings[] = {{L"j", L"cql-down"}, {L"k", L"cql-up"}, {L"/", L"cql-start-search"}};
+                      {L"^@", L"cql-nothing"},
+                      {L"^X^E", L"cql-edit-outside"},
+                      /* reads a line of its own, in which our codes for keys would be text */
+                      {L"^[x", L"cql-nothing"},
+                      {L"^[X", L"cql-nothing"}},
+  command_bindings[] = {
+      {L"v", L"cql-edit-outside"}, {L"j", L"cql-down"},
+      {L"k", L"cql-up"},           {L"/", L"cql-start-search"},
+      {L"?", L"cql-start-search"}, {L"@", L"cql-nothing"}, /* reads a character, too */
+      {L":", L"cql-nothing"}};
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 static void bind_key(Editor *editor, const struct Binding *binding, wchar_t key)
@@ -923,10 +995,6 @@ static void set_up(Editor *editor)
     const wchar_t *mode = L"";
     el_wset(editor->line, EL_CLIENTDATA, editor);
     el_wset(editor->line, EL_SIGNAL, 0);
-    /* The picture it draws for nobody has a size of its own: in one of a few columns it writes past
-     * the end. */
-    el_wset(editor->line, EL_SETTC, L"li", L"24", NULL);
-    el_wset(editor->line, EL_SETTC, L"co", L"80", NULL);
     el_wset(editor->line, EL_EDITOR, L"emacs");
     if (editor->options.editrc == NULL || el_source(editor->line, editor->options.editrc) != 0)
         el_source(editor->line, NULL);
@@ -988,6 +1056,7 @@ bool editor_read(Editor *editor, Buffer *out)
     forget_steps(editor);
     buffer_clear(&editor->text);
     ask_helper(editor);
+    editor->fresh = true;
     begin_terminal(editor);
     resized = 1; /* the terminal may have changed while a statement ran */
     el_wgets(editor->line, &count);

@@ -16,6 +16,7 @@ typedef struct EditorOptions {
     bool (*is_whole)(Str text); /* may Enter submit this text? else it begins a new line */
     Past *history;              /* borrowed */
     const Helper *helper;       /* borrowed */
+    bool no_programs;           /* --safe: $EDITOR is not run */
     const char *editrc;         /* read by editor_open; where it is not there, ~/.editrc is */
 } EditorOptions;
 

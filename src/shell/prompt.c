@@ -49,6 +49,7 @@ Prompt *prompt_open(const PromptOptions *options)
                             .is_whole = options->is_whole,
                             .history = prompt->history,
                             .helper = options->helper,
+                            .no_programs = options->no_programs,
                             .editrc = options->editrc};
     if (terminal_can_draw()) prompt->editor = editor_open(&editor);
     return prompt;

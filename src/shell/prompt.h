@@ -14,6 +14,7 @@ typedef struct PromptOptions {
     bool (*is_whole)(Str text); /* does this text end here, or does a further line belong to it? */
     const Helper *helper;       /* borrowed for as long as the prompt is open */
     bool colour;
+    bool no_programs;    /* --safe */
     const char *history; /* its file; NULL: none */
     const char *editrc;  /* the keys' file; where there is none, editline's own ~/.editrc is read */
 } PromptOptions;

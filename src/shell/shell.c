@@ -62,6 +62,7 @@ static void run_prompt(Shell *shell)
                                     .is_whole = run_is_whole,
                                     .helper = &helper,
                                     .colour = shell->output.colour,
+                                    .no_programs = options->safe,
                                     .history = history,
                                     .editrc = editrc};
     Prompt *prompt = prompt_open(&prompt_options);
