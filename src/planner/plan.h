@@ -191,7 +191,7 @@ struct PlanNode {
     PlanCreateRelationship *create_relationships;
     uint32_t create_relationship_count;
     uint32_t create_room[3]; /* the planner's: capacities of nodes, relationships, path_items */
-    PlanSetItem *set_items; /* SET, REMOVE; MERGE: ON CREATE */
+    PlanSetItem *set_items;  /* SET, REMOVE; MERGE: ON CREATE */
     uint32_t set_item_count;
     PlanSetItem *match_items; /* MERGE: ON MATCH */
     uint32_t match_item_count;

@@ -13,7 +13,8 @@ static void as_zone(Str bytes)
 {
     Zone *zone = NULL;
     Error *error = zone_decode(STR("Fuzz/Zone"), bytes.data, bytes.bytes, &zone);
-    for (int64_t utc = -31000000000000000; error == NULL && utc < 31000000000000000; utc += 1234567890123456) {
+    for (int64_t utc = -31000000000000000; error == NULL && utc < 31000000000000000;
+         utc += 1234567890123456) {
         zone_instant(zone, utc, zone_offset(zone, utc));
         zone_instant(zone, utc / 1000000, 3600);
     }
