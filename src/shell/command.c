@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "shell/command.h"
+#include "shell/external.h"
 #include <errno.h>
 
 /* What a command was given: the words behind its name. */
@@ -97,8 +98,9 @@ bool command_find(Str text, Str *line, size_t *end)
 {
     size_t at = command_skip(text);
     Str rest = {text.data + at, text.bytes - at};
-    bool marked =
-        rest.bytes > 1 && (rest.data[0] == ':' || rest.data[0] == '.') && is_letter(rest.data[1]);
+    bool marked = rest.bytes > 1 &&
+                  (((rest.data[0] == ':' || rest.data[0] == '.') && is_letter(rest.data[1])) ||
+                   rest.data[0] == '!');
     /* Before most statements only this much is looked at: a file may be one long line of them. */
     Str near = {rest.data,
                 !marked && rest.bytes > FOREIGN_BYTES_MAX ? FOREIGN_BYTES_MAX : rest.bytes};
@@ -277,6 +279,53 @@ static Error *run_maxrows(const Call *call)
     return NULL;
 }
 
+static bool has_name(const char *param, Str name)
+{
+    return strncmp(param, name.data, name.bytes) == 0 && param[name.bytes] == '=';
+}
+
+static void show_param(FILE *output, const char *param)
+{
+    const char *equals = strchr(param, '=');
+    fprintf(output, "$%.*s = %s\n", (int)(equals - param), param, equals + 1);
+}
+
+static void show_params(const Shell *shell)
+{
+    const Options *options = shell->options;
+    for (size_t i = 0; i < options->param_count; i++) {
+        const char *param = options->params[i];
+        Str name = {param, strcspn(param, "=")};
+        bool replaced = false;
+        for (size_t k = 0; k < shell->param_count; k++)
+            replaced = replaced || has_name(shell->params[k], name);
+        if (!replaced) show_param(shell->output.file, param);
+    }
+    for (size_t i = 0; i < shell->param_count; i++)
+        show_param(shell->output.file, shell->params[i]);
+}
+
+static Error *run_param(const Call *call)
+{
+    Shell *shell = call->shell;
+    Str name = call->first;
+    if (name.bytes == 0) return show_params(shell), NULL;
+    if (name.data[0] == '$') name.data++, name.bytes--;
+    if (call->last.bytes == 0 || name.bytes == 0 || memchr(name.data, '=', name.bytes) != NULL)
+        return error_hint(error_new(ERROR_MISUSE, "a parameter has a name and a value"),
+                          ":param NAME VALUE");
+    Buffer param = {0};
+    buffer_printf(&param, "%.*s=%.*s", STR_ARG(name), STR_ARG(call->last));
+    for (size_t i = 0; i < shell->param_count; i++)
+        if (has_name(shell->params[i], name)) {
+            mem_free(shell->params[i]);
+            return shell->params[i] = param.data, NULL;
+        }
+    shell->params = mem_realloc(shell->params, (shell->param_count + 1) * sizeof *shell->params);
+    shell->params[shell->param_count++] = param.data;
+    return NULL;
+}
+
 static Error *run_timer(const Call *call)
 {
     bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));
@@ -397,6 +446,14 @@ static size_t word_end(Str text)
     return at;
 }
 
+/* `!command` of the system's shell. */
+static Error *run_outside(const Shell *shell, Str command)
+{
+    if (shell->options->safe) return error_new(ERROR_READ_ONLY, "--safe allows no programs");
+    fflush(shell->output.file);
+    return external_run(command);
+}
+
 static Error *run(Shell *shell, Str line)
 {
     const Command *nearest;
@@ -405,6 +462,7 @@ static Error *run(Shell *shell, Str line)
         return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such command: %.*s", STR_ARG(line)),
                           "did you mean :%s?", meant);
     Str all = {line.data + 1, line.bytes - 1};
+    if (line.data[0] == '!') return run_outside(shell, trimmed(all));
     /* `;` ends statements; a hand adds it to commands too. */
     while (all.bytes > 0 && all.data[all.bytes - 1] == ';')
         all.bytes--;

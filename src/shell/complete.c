@@ -219,16 +219,21 @@ static void complete_command(Completer *completer, Str line, size_t cursor)
 
 /* ---- the helper ---- */
 
+static void offer_parameter(Completer *completer, Str word, const char *param, size_t from)
+{
+    const char *equals = strchr(param, '=');
+    const char *name = arena_copy(completer->arena, param, (size_t)(equals - param));
+    offer(completer, word, name, "parameter", arena_printf(completer->arena, "%s", equals + 1),
+          from);
+}
+
 static void offer_parameters(Completer *completer, Str word, size_t from)
 {
-    const Options *options = completer->shell->options;
-    for (size_t i = 0; i < options->param_count; i++) {
-        const char *equals = strchr(options->params[i], '=');
-        const char *name =
-            arena_copy(completer->arena, options->params[i], (size_t)(equals - options->params[i]));
-        offer(completer, word, name, "parameter", arena_printf(completer->arena, "%s", equals + 1),
-              from);
-    }
+    const Shell *shell = completer->shell;
+    for (size_t i = 0; i < shell->param_count; i++)
+        offer_parameter(completer, word, shell->params[i], from);
+    for (size_t i = 0; i < shell->options->param_count; i++)
+        offer_parameter(completer, word, shell->options->params[i], from);
 }
 
 static bool in_parameter(Str text, size_t cursor, size_t *from)

@@ -47,17 +47,23 @@ void run_forget_interrupt(void)
 
 /* ---- parameters ---- */
 
-static void bind_params(const Options *options, contextql_statement *statement)
+static void bind_param(contextql_statement *statement, const char *param)
 {
-    for (size_t i = 0; i < options->param_count; i++) {
-        const char *equals = strchr(options->params[i], '=');
-        Buffer name = {0};
-        contextql_value *value = literal_read(str_from(equals + 1));
-        buffer_append(&name, options->params[i], (size_t)(equals - options->params[i]));
-        if (value != NULL) contextql_bind(statement, name.data, value);
-        contextql_value_free(value);
-        buffer_free(&name);
-    }
+    const char *equals = strchr(param, '=');
+    Buffer name = {0};
+    contextql_value *value = literal_read(str_from(equals + 1));
+    buffer_append(&name, param, (size_t)(equals - param));
+    if (value != NULL) contextql_bind(statement, name.data, value);
+    contextql_value_free(value);
+    buffer_free(&name);
+}
+
+static void bind_params(const Shell *shell, contextql_statement *statement)
+{
+    for (size_t i = 0; i < shell->options->param_count; i++)
+        bind_param(statement, shell->options->params[i]);
+    for (size_t i = 0; i < shell->param_count; i++)
+        bind_param(statement, shell->params[i]);
 }
 
 /* ---- one statement ---- */
@@ -179,7 +185,7 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
     if (contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL) != CONTEXTQL_OK)
         return show_error(shell, place), false;
     if (statement == NULL) return true;
-    bind_params(shell->options, statement);
+    bind_params(shell, statement);
     int code = run_with_progress(shell, statement, text);
     if (!is_written(shell) || code == FORMAT_NOT_WRITTEN) {
         contextql_finalize(statement);

@@ -233,5 +233,8 @@ int shell_run(const Options *options, const ScriptLanguage *language)
     if (contextql_close(shell.session) != CONTEXTQL_OK && shell.status == EXIT_GOOD)
         shell.status = EXIT_DATABASE;
     if (language != NULL) language->destroy(shell.script);
+    for (size_t i = 0; i < shell.param_count; i++)
+        mem_free(shell.params[i]);
+    mem_free(shell.params);
     return shell.status;
 }

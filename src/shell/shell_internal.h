@@ -21,7 +21,9 @@ typedef struct Shell {
     Output output;      /* of results: stdout, or the file of -o and :output */
     Report report;
     bool interactive;
-    bool timer;  /* :timer on */
+    bool timer;    /* :timer on */
+    char **params; /* of :param, NAME=VALUE; they go before those of the command line */
+    size_t param_count;
     bool echoed; /* --echo: a statement was written before */
     bool quit;   /* :quit was said */
     int read_depth;
