@@ -115,6 +115,32 @@ CONTEXTQL_API bool contextql_setting_at(size_t i, contextql_setting *out);
 typedef bool contextql_progress_fn(void *user, double done); /* true: stop */
 CONTEXTQL_API void contextql_progress(contextql *, contextql_progress_fn *, void *user);
 
+/* ---- looking after a database: no session is needed ---- */
+enum { CONTEXTQL_FOUND = 102 }; /* it was looked at, and something is wrong with it */
+typedef enum contextql_note_kind {
+    CONTEXTQL_FACT,    /* worth knowing */
+    CONTEXTQL_FINDING, /* something is wrong there */
+    CONTEXTQL_FAILURE  /* why the call fails: its last note */
+} contextql_note_kind;
+typedef struct contextql_note { /* texts live until the function returns */
+    contextql_note_kind kind;
+    const char *where, *what; /* a file, a part of one, an index; `where` of a failure is "" */
+    const char *advice;       /* what to do; "" if nothing */
+} contextql_note;
+typedef void contextql_note_fn(void *user, const contextql_note *);
+/* Reads all of a database directory, beside a writer too, and writes nothing: every checksum, and
+ * everything that stands in two places against the other. CONTEXTQL_OK: sound; CONTEXTQL_FOUND; or
+ * an error code: it cannot be opened as it is. */
+CONTEXTQL_API int contextql_check(const char *directory, contextql_note_fn *, void *user);
+/* Copies a database into `target`, which must not be there, beside a writer too: everything up to
+ * one durable commit, synced and read back. CONTEXTQL_OK or an error code; a target that was not
+ * finished is no database. */
+CONTEXTQL_API int contextql_backup(const char *directory, const char *target, contextql_note_fn *,
+                                   void *user);
+/* What stands in one file of a log, a segment or LOCK, whatever its bytes are; returns as
+ * contextql_check does. */
+CONTEXTQL_API int contextql_inspect(const char *file, contextql_note_fn *, void *user);
+
 /* ---- statements: one row at a time ---- */
 /* Prepares the first statement of `text`; `rest` (may be NULL) gets where the next one begins. A
  * text of blanks and comments gives OK and NULL. */

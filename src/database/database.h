@@ -49,6 +49,18 @@ DatabaseCounters database_counters(Database *database);
 struct VectorDevice;
 struct VectorDevice *database_device(Database *database); /* shared by its sessions */
 
+/* ---- looking after a directory that need not be open (check.c, backup.c) ---- */
+/* Reads every byte the database in `directory` consists of, also beside a writer, and holds it
+ * against checksums and against the rest. What is wrong is told. An error:
+ * it cannot be opened as it is; what was found until then is told. */
+Error *database_check(const char *directory, const Clock *clock, Tell *to) MUST_CHECK;
+/* Makes `target`, a directory that must not be there, a database that holds everything up to one
+ * durable commit, also beside a writer; synced, and read back. */
+Error *database_backup(const char *directory, const char *target, const Clock *clock,
+                       Tell *to) MUST_CHECK;
+/* What stands in one file of a log or a segment (storage/inspect.h). */
+Error *database_inspect(const char *path, Tell *to) MUST_CHECK;
+
 Error *transaction_begin(Database *database, Transaction **out) MUST_CHECK;
 GraphView transaction_view(const Transaction *transaction);
 /* The transaction has read: from now on another's commit is a conflict with its first write. */

@@ -44,6 +44,20 @@ Error *files_open(Database *database, const char *directory,
                   const DatabaseOptions *options) MUST_CHECK;
 /* A reader beside a writer: makes what has become durable meanwhile visible. With the lock. */
 Error *files_refresh(Database *database) MUST_CHECK;
+/* What a database opened for reading lies on: for whoever looks at its files themselves. Borrowed
+ * until the next transaction. */
+typedef struct FilesView {
+    const Io *io;
+    const char *directory;
+    const uint8_t *uuid;
+    const SegmentFile *catalogued; /* id 0: none */
+    const SegmentFile *logged;     /* those the log names */
+    size_t logged_count;
+    uint64_t checkpoint;
+    LockPage page;
+    bool has_writer;
+} FilesView;
+FilesView files_look(const Database *database);
 /* Is it cheaper to write all of the graph than what the transaction did? */
 bool files_wants_segment(const Database *database, const GraphWriter *writer);
 /* Writes the graph as the writer sees it as a segment, and gives the log record that names it. */

@@ -280,12 +280,18 @@ static Error *read_once(Database *database)
     return error;
 }
 
+/* Is, or was, somebody at work here since the catalog was read? */
+static bool is_overtaken(const Files *files)
+{
+    return lock_has_writer(files->lock) || lock_page(files->lock).checkpoint > files->checkpoint;
+}
+
 /* A writer may take a checkpoint while this process reads the one before: then it begins again. */
 static Error *read_directory(Database *database)
 {
     Error *error = read_once(database);
     for (int i = 0; i < READ_ATTEMPTS_MAX && database->read_only && error != NULL &&
-                    lock_has_writer(database->files->lock);
+                    is_overtaken(database->files);
          i++) {
         error_drop(error);
         error = read_once(database);
@@ -337,6 +343,20 @@ Error *files_refresh(Database *database)
     error = read_directory(database);
     files->opening = false;
     return error;
+}
+
+FilesView files_look(const Database *database)
+{
+    const Files *files = database->files;
+    return (FilesView){.io = files->io,
+                       .directory = files->directory,
+                       .uuid = files->uuid,
+                       .catalogued = &files->catalogued,
+                       .logged = files->logged,
+                       .logged_count = files->logged_count,
+                       .checkpoint = files->checkpoint,
+                       .page = lock_page(files->lock),
+                       .has_writer = lock_has_writer(files->lock)};
 }
 
 /* ---- segments ---- */

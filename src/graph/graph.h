@@ -18,6 +18,7 @@
  */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
+#include "base/tell.h"
 #include "storage/segment.h"
 #include "value/batch.h"
 
@@ -47,6 +48,14 @@ Error *graph_load(Segment *segment, Str schema, Graph **out) MUST_CHECK;
 /* Something of the segment was not what it must be: answers since may miss rows and must not be
  * given out. NULL: nothing was. */
 Error *graph_damage(const Graph *graph) MUST_CHECK;
+
+/* Holds everything the view shows against everything else of it: blocks against their checksums and
+ * descriptions, counts, relationships against both adjacencies, label bitmaps against label sets,
+ * indexes and constraints against properties. Each finding is told once a kind and place; of many
+ * of a kind the first ones. Takes time and memory in proportion to the graph; no writer beside. */
+void graph_verify(const GraphView *view, Tell *to);
+/* What a kind of section of a graph's segment is called; NULL: there is none. */
+const char *graph_section_name(unsigned kind);
 
 /* ---- views ---- */
 /* The newest published version; released by graph_release. At most GRAPH_READERS_MAX are held at

@@ -237,6 +237,10 @@ void index_insert(Graph *graph, Index *index, Value value, uint64_t row);
 void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
                        uint32_t count);
 void index_reserve(Graph *graph, Index *index, uint64_t more);
+/* Sets the bits of those of `nodes` nodes that a search for their value comes by, and counts the
+ * entries; false: an entry lies where none can, or the table has no end. */
+bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,
+                     uint64_t *entries);
 
 /* ---- names ---- */
 typedef struct Names {

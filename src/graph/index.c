@@ -130,6 +130,39 @@ static bool is_hit(const GraphView *view, const GraphIndex *definition, uint64_t
                TRUTH_TRUE;
 }
 
+/* Does the entry stand for the value that its node has now? */
+static bool is_current(const GraphView *view, const Index *index, uint64_t slot)
+{
+    Value value = graph_property(view, VALUE_NODE, slot & UINT32_MAX, index->definition.key);
+    return value.kind != VALUE_NULL && slot_of(value, slot & UINT32_MAX) == slot;
+}
+
+bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,
+                     uint64_t *entries)
+{
+    const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
+    size_t empty = 0, size = table == NULL ? 0 : table->mask + 1;
+    bool sound = true;
+    *entries = 0;
+    while (empty < size && table_get(view->graph, table, empty) != SLOT_EMPTY)
+        empty++;
+    if (empty == size) return table == NULL;     /* a search for what is not there would not end */
+    for (size_t i = 1, run = 0; i < size; i++) { /* run: entries since the last empty slot */
+        size_t at = (empty + i) & table->mask;
+        uint64_t slot = table_get(view->graph, table, at), node = slot & UINT32_MAX;
+        if (slot == SLOT_EMPTY) {
+            run = 0;
+            continue;
+        }
+        bool reached = ((at - home(table, slot)) & table->mask) <= run++;
+        ++*entries;
+        sound = sound && reached && node < nodes;
+        if (reached && node < nodes && is_current(view, index, slot))
+            bits[node / 64] |= UINT64_C(1) << node % 64;
+    }
+    return sound;
+}
+
 void graph_seek(const GraphView *view, const GraphIndex *definition, Value value, Neighbors *out)
 {
     const Index *index = (const Index *)(const void *)definition; /* its first member */

@@ -388,6 +388,100 @@ static Error *run_settings(const Call *call)
                       ":settings lists them");
 }
 
+/* ---- looking after a database ---- */
+
+typedef struct Notes { /* where they go, and the last of them if it was a failure */
+    Shell *shell;
+    FILE *file;
+    Error *failure;
+} Notes;
+
+static void take_note(void *user, const contextql_note *note)
+{
+    Notes *notes = user;
+    if (note->kind == CONTEXTQL_FAILURE) {
+        notes->failure = error_hint(error_new(ERROR_CORRUPT, "%s", note->what), "%s", note->advice);
+        return;
+    }
+    if (note->kind == CONTEXTQL_FACT && notes->shell->options->quiet) return;
+    fprintf(notes->file, "%s: %s\n", note->where, note->what);
+    if (note->advice[0] != '\0') fprintf(notes->file, "  hint: %s\n", note->advice);
+}
+
+static int tool_check(Notes *notes, const char *const *operands)
+{
+    return contextql_check(operands[0], take_note, notes);
+}
+
+static int tool_backup(Notes *notes, const char *const *operands)
+{
+    return contextql_backup(operands[0], operands[1], take_note, notes);
+}
+
+static int tool_inspect(Notes *notes, const char *const *operands)
+{
+    return contextql_inspect(operands[0], take_note, notes);
+}
+
+int command_tool(Shell *shell)
+{
+    static const struct {
+        const char *name;
+        int (*run)(Notes *notes, const char *const *operands);
+    } rows[] = {
+#define TOOL(name, operands, count, meaning) {#name, tool_##name},
+#include "contextql/tools.def"
+#undef TOOL
+    };
+    const Options *options = shell->options;
+    Notes notes = {.shell = shell, .file = stdout};
+    int result = CONTEXTQL_MISUSE;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].name, options->tool->name) == 0)
+            result = rows[i].run(&notes, options->operands);
+    if (fflush(stdout) != 0) return EXIT_OUTPUT;
+    if (notes.failure != NULL)
+        report_program(&shell->report, error_message(notes.failure),
+                       error_hint_text(notes.failure));
+    error_drop(notes.failure);
+    return result == CONTEXTQL_OK      ? EXIT_GOOD
+           : result == CONTEXTQL_FOUND ? EXIT_FAILED
+                                       : EXIT_DATABASE;
+}
+
+/* The directory of the session; what is only in memory has none. */
+static Error *has_directory(const Shell *shell)
+{
+    if (strcmp(shell->options->database, ":memory:") != 0) return NULL;
+    return error_hint(error_new(ERROR_MISUSE, "a scratch database in memory has no files"),
+                      "contextql DATABASE opens one that has");
+}
+
+static Error *run_check(const Call *call)
+{
+    Shell *shell = call->shell;
+    Notes notes = {.shell = shell, .file = shell->output.file};
+    TRY(has_directory(shell));
+    int result = contextql_check(shell->options->database, take_note, &notes);
+    if (result == CONTEXTQL_FOUND) shell->status = EXIT_FAILED;
+    return notes.failure;
+}
+
+static Error *run_backup(const Call *call)
+{
+    Shell *shell = call->shell;
+    Notes notes = {.shell = shell, .file = shell->output.file};
+    TRY(has_directory(shell));
+    TRY(refuse_if_safe(shell));
+    if (call->rest.bytes == 0)
+        return error_hint(error_new(ERROR_MISUSE, "no directory is named"), ":backup TARGET");
+    char *target = path_of(call->rest);
+    int result = contextql_backup(shell->options->database, target, take_note, &notes);
+    mem_free(target);
+    (void)result; /* a failure is noted, and a copy finds nothing */
+    return notes.failure;
+}
+
 /* ---- by name ---- */
 
 static const Command *commands(size_t *count)

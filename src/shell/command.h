@@ -19,6 +19,8 @@ bool command_find(Str text, Str *line, size_t *end);
 /* False: it failed, which was told. `name`, `number`: file and line, for messages; "" at the
  * prompt. */
 bool command_run(Shell *shell, Str line, const char *name, size_t number);
+/* What the command line asks for in the place of a session (contextql/tools.def): the exit status. */
+int command_tool(Shell *shell);
 /* Results go to a file, which is emptied. */
 Error *command_open_output(Shell *shell, const char *path) MUST_CHECK;
 /* Results go to standard output again. An error: the file could not be written whole. */

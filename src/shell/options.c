@@ -189,10 +189,53 @@ static bool is_script(const char *path)
     return ends_with(path, ".lua") || ends_with(path, ".cql") || begins_with_mark(path);
 }
 
+/* ---- tools ---- */
+
+static const Tool tools[] = {
+#define TOOL(name, operands, count, meaning) {#name, operands, meaning, count},
+#include "contextql/tools.def"
+#undef TOOL
+};
+enum { TOOL_COUNT = sizeof tools / sizeof *tools };
+
+bool tool_at(size_t i, Tool *out)
+{
+    if (i >= TOOL_COUNT) return false;
+    *out = tools[i];
+    return true;
+}
+
+/* The first operand, if it is the name of a tool and not of something that is there. */
+static const Tool *find_tool(const Reader *reader, const char *argument)
+{
+    struct stat file;
+    const Options *options = reader->options;
+    bool first = options->database == NULL && options->input_count == 0 && !reader->options_ended;
+    for (size_t i = 0; first && i < TOOL_COUNT; i++)
+        if (strcmp(argument, tools[i].name) == 0 && stat(argument, &file) != 0) return &tools[i];
+    return NULL;
+}
+
+static bool tool_usage(Reader *reader)
+{
+    const Tool *tool = reader->options->tool;
+    fprintf(stderr,
+            "contextql: %s wants %s and nothing else\nhint: a database of this name is ./%s\n",
+            tool->name, tool->operands, tool->name);
+    reader->status = EXIT_USAGE;
+    return false;
+}
+
 static bool read_operand(Reader *reader)
 {
     Options *options = reader->options;
     const char *argument = reader->argv[reader->at];
+    if (options->tool != NULL) {
+        if (options->operand_count == options->tool->operand_count) return tool_usage(reader);
+        return options->operands[options->operand_count++] = argument, true;
+    }
+    options->tool = find_tool(reader, argument);
+    if (options->tool != NULL) return true;
     if (!is_script(argument)) {
         if (options->database != NULL) return usage(reader, "one database is enough", argument);
         return options->database = argument, true;
@@ -222,6 +265,10 @@ static bool check(Reader *reader)
         return usage(reader, "-0 writes tsv, no other format", options->format);
     if (options->batch && options->interactive)
         return usage(reader, "-B has no prompt to go on with", "-i");
+    bool other = options->database != NULL || options->input_count > 0 || options->jsonl ||
+                 options->interactive || options->output != NULL || options->param_count > 0;
+    if (options->tool != NULL && (other || options->operand_count < options->tool->operand_count))
+        return tool_usage(reader);
     return true;
 }
 

@@ -1,7 +1,9 @@
 /*
  * options.h - the command line: contextql [option ..] [database] [option ..] [script [argument ..]]
  *
- * All options stand in contextql/options.def.
+ *         contextql tool operand ..
+ *
+ * All options stand in contextql/options.def, all tools in contextql/tools.def.
  */
 #ifndef SHELL_OPTIONS_H
 #define SHELL_OPTIONS_H
@@ -23,7 +25,16 @@ typedef struct OptionInput { /* -c, -f and -e in the order given */
     const char *text;
 } OptionInput;
 
+enum { TOOL_OPERANDS_MAX = 2 };
+typedef struct Tool { /* a row of contextql/tools.def */
+    const char *name, *operands, *meaning;
+    int operand_count;
+} Tool;
+
 typedef struct Options {
+    const Tool *tool; /* instead of a session; NULL: none */
+    const char *operands[TOOL_OPERANDS_MAX];
+    int operand_count;
     const char *database; /* ":memory:" when none is given */
     const char *format;   /* NULL: by where the output goes */
     const char *output;   /* NULL: standard output */
@@ -44,6 +55,8 @@ typedef struct Options {
  * (help was shown, or usage said). */
 bool options_read(int argc, char **argv, Options *out, int *status);
 void options_free(Options *options);
+
+bool tool_at(size_t i, Tool *out); /* the rows of tools.def; false: there are no more */
 
 /* What --help and --print-completion write (usage.c). */
 typedef struct OptionRow OptionRow;

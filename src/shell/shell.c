@@ -216,6 +216,7 @@ int shell_run(const Options *options, const ScriptLanguage *language)
         (Report){.file = stderr,
                  .json = options->errors != NULL && strcmp(options->errors, "json") == 0,
                  .colour = !options->batch && terminal_colour(STDERR_FILENO, options->color)};
+    if (options->tool != NULL) return command_tool(&shell);
     if (options->jsonl) return run_jsonl(options, &how, language);
     glyph_start();
     if (!choose_output(&shell)) return shell.status;

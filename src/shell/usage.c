@@ -19,6 +19,7 @@ enum { LEFT_COLUMNS = 28 };
 void usage_help(const OptionRow *rows, size_t count)
 {
     puts("contextql [option ..] [database] [option ..] [script [argument ..]]\n"
+         "contextql tool operand ..\n"
          "A property graph and vectors, answered by one openCypher-compatible language.\n");
     for (size_t i = 0; i < count; i++) {
         char left[64], letter[4] = "   ";
@@ -28,6 +29,13 @@ void usage_help(const OptionRow *rows, size_t count)
         printf("  %-*s", LEFT_COLUMNS, left);
         if (strlen(left) > LEFT_COLUMNS) printf("\n  %*s", LEFT_COLUMNS, "");
         printf(" %s\n", rows[i].meaning);
+    }
+    puts("\nLooking after a database: contextql TOOL OPERAND ..");
+    Tool tool;
+    for (size_t i = 0; tool_at(i, &tool); i++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", tool.name, tool.operands);
+        printf("  %-*s %s\n", LEFT_COLUMNS, left, tool.meaning);
     }
     puts("\nDATABASE is a directory, made if it is not there; without one, a scratch database in "
          "memory. A SCRIPT (*.cql, *.lua, or a file\nthat begins with #!) is run like -f; what "

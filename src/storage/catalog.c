@@ -173,20 +173,17 @@ static bool replace_all(sqlite3 *database, const Catalog *catalog)
 }
 
 /* Made under tmp/ and renamed when it is whole: a crash leaves either no catalog or this one. */
-static Error *create_at(const char *path, const char *directory)
+static Error *create_at(const char *path, const char *directory, const Catalog *catalog)
 {
     static const char tables[] =
         "PRAGMA journal_mode=WAL;"
         "CREATE TABLE setting(name TEXT PRIMARY KEY, value NOT NULL, crc INTEGER NOT NULL);"
         "CREATE TABLE file(id INTEGER PRIMARY KEY, name TEXT NOT NULL, bytes INTEGER NOT NULL,"
         " content_crc INTEGER NOT NULL, position INTEGER NOT NULL, crc INTEGER NOT NULL);";
-    Catalog catalog = {.start = {.lsn = 1, .segment = 1, .epoch = 1}};
-    if (getrandom(catalog.uuid, sizeof catalog.uuid, 0) != (ssize_t)sizeof catalog.uuid)
-        return error_new(ERROR_IO, "the system gives no random numbers");
     sqlite3 *database = NULL;
     Error *error = open_writing(path, directory, true, &database);
     if (error == NULL && (sqlite3_exec(database, tables, NULL, NULL, NULL) != SQLITE_OK ||
-                          !replace_all(database, &catalog)))
+                          !replace_all(database, catalog)))
         error = refused(database, directory);
     sqlite3_close(database);
     return error;
@@ -201,7 +198,7 @@ static Error *sync_whole(const Io *io, const char *path)
     return error;
 }
 
-Error *catalog_create(const char *directory)
+Error *catalog_create_as(const char *directory, const Catalog *catalog)
 {
     static const char *const leftovers[] = {"tmp/catalog.db", "tmp/catalog.db-wal",
                                             "tmp/catalog.db-shm", "tmp/catalog.db-journal"};
@@ -215,10 +212,18 @@ Error *catalog_create(const char *directory)
     }
     TRY(io_join(temporary, directory, leftovers[0]));
     TRY(io_join(path, directory, "catalog.db"));
-    TRY(create_at(temporary, directory));
+    TRY(create_at(temporary, directory, catalog));
     TRY(sync_whole(io, temporary));
     TRY(io_rename(io, temporary, path));
     return io_sync_directory(io, directory);
+}
+
+Error *catalog_create(const char *directory)
+{
+    Catalog catalog = {.start = {.lsn = 1, .segment = 1, .epoch = 1}};
+    if (getrandom(catalog.uuid, sizeof catalog.uuid, 0) != (ssize_t)sizeof catalog.uuid)
+        return error_new(ERROR_IO, "the system gives no random numbers");
+    return catalog_create_as(directory, &catalog);
 }
 
 Error *catalog_commit(const char *directory, const Catalog *catalog)
@@ -373,5 +378,28 @@ Error *catalog_read(const char *directory, bool read_only, Arena *arena, Catalog
                          : open_writing(path, directory, false, &reading.database);
     if (error == NULL) error = read_all(&reading);
     sqlite3_close(reading.database);
+    return error;
+}
+
+/* ---- what sqlite says of it ---- */
+
+Error *catalog_verify(const char *directory, void (*bad)(void *user, const char *what), void *user)
+{
+    char path[IO_PATH_BYTES_MAX];
+    sqlite3 *database = NULL;
+    sqlite3_stmt *query = NULL;
+    TRY(io_join(path, directory, "catalog.db"));
+    Error *error = open_reading(path, directory, &database);
+    if (error == NULL &&
+        sqlite3_prepare_v2(database, "PRAGMA integrity_check", -1, &query, NULL) != SQLITE_OK)
+        error = refused(database, directory);
+    int step = SQLITE_DONE;
+    while (error == NULL && (step = sqlite3_step(query)) == SQLITE_ROW) {
+        const char *what = (const char *)sqlite3_column_text(query, 0);
+        if (what != NULL && strcmp(what, "ok") != 0) bad(user, what);
+    }
+    if (error == NULL && step != SQLITE_DONE) error = refused(database, directory);
+    sqlite3_finalize(query);
+    sqlite3_close(database);
     return error;
 }

@@ -36,6 +36,11 @@ Error *catalog_create(const char *directory) MUST_CHECK;
  * newer format: ERROR_VERSION; a row that does not agree with its checksum: ERROR_CORRUPT. With
  * `read_only` nothing is written, not even by sqlite. */
 Error *catalog_read(const char *directory, bool read_only, Arena *arena, Catalog *out) MUST_CHECK;
+/* The same, but with what `catalog` says, identity included. */
+Error *catalog_create_as(const char *directory, const Catalog *catalog) MUST_CHECK;
+/* What sqlite says of its own file, page by page: gives every complaint. */
+Error *catalog_verify(const char *directory, void (*bad)(void *user, const char *what),
+                      void *user) MUST_CHECK;
 /* Commits a checkpoint: everything but the identity is replaced. */
 Error *catalog_commit(const char *directory, const Catalog *catalog) MUST_CHECK;
 #endif

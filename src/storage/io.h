@@ -49,6 +49,9 @@ struct Io {
     Error *(*list)(const Io *io, const char *path, void (*each)(void *user, const char *name),
                    void *user);
     IoKind (*kind)(const Io *io, const char *path);
+    /* All of a file into an empty one, by the file system itself: sharing blocks, or inside the
+     * kernel. False, or NULL here: it cannot, and nothing or a part of it was copied. */
+    bool (*clone)(IoFile *from, IoFile *to);
 };
 
 const Io *io_posix(void);
@@ -141,6 +144,8 @@ static inline IoKind io_kind(const Io *io, const char *path)
 {
     return io->kind(io, path);
 }
+/* The first `bytes` of a file into an empty one; ERROR_CORRUPT if there are fewer. */
+Error *io_copy(IoFile *from, uint64_t bytes, IoFile *to) MUST_CHECK;
 /* Writes "folder/name" into `out`; ERROR_LIMIT if that is too long for a path. */
 Error *io_join(char out[IO_PATH_BYTES_MAX], const char *folder, const char *name) MUST_CHECK;
 #endif

@@ -14,9 +14,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
 
 typedef struct PosixFile {
     IoFile base;
@@ -239,6 +243,26 @@ static IoKind posix_kind(const Io *io, const char *path)
     return S_ISDIR(status.st_mode) ? IO_DIRECTORY : IO_FILE;
 }
 
+/* Blocks are shared where the file system can (FICLONE: btrfs, xfs), else the kernel copies. */
+static bool posix_clone(IoFile *from, IoFile *to)
+{
+#ifdef FICLONE
+    int source = posix_of(from)->descriptor, target = posix_of(to)->descriptor;
+    if (ioctl(target, FICLONE, source) == 0) return true;
+    uint64_t done = 0;
+    ssize_t some;
+    do {
+        some = copy_file_range(source, NULL, target, NULL, (size_t)1 << 30, 0);
+        done += some > 0 ? (uint64_t)some : 0;
+    } while (some > 0 || (some < 0 && errno == EINTR));
+    struct stat status;
+    return some == 0 && fstat(source, &status) == 0 && done == (uint64_t)status.st_size;
+#else
+    (void)from, (void)to;
+    return false;
+#endif
+}
+
 const Io *io_posix(void)
 {
     static const Io io = {.open = posix_open,
@@ -258,7 +282,8 @@ const Io *io_posix(void)
                           .make_directory = posix_make_directory,
                           .sync_directory = posix_sync_directory,
                           .list = posix_list,
-                          .kind = posix_kind};
+                          .kind = posix_kind,
+                          .clone = posix_clone};
     return &io;
 }
 
@@ -270,4 +295,24 @@ Error *io_join(char out[IO_PATH_BYTES_MAX], const char *folder, const char *name
                                     folder, IO_PATH_BYTES_MAX - 1),
                           "use a shorter path");
     return NULL;
+}
+
+Error *io_copy(IoFile *from, uint64_t bytes, IoFile *to)
+{
+    enum { CHUNK_BYTES = 1 << 20 };
+    uint64_t all, done = 0;
+    TRY(io_bytes(from, &all));
+    if (all == bytes && from->io->clone != NULL && from->io->clone(from, to)) return NULL;
+    char *chunk = mem_alloc(CHUNK_BYTES);
+    Error *error = NULL;
+    while (error == NULL && done < bytes) {
+        size_t wanted = bytes - done < CHUNK_BYTES ? (size_t)(bytes - done) : CHUNK_BYTES, got = 0;
+        error = io_read(from, done, chunk, wanted, &got);
+        if (error == NULL && got == 0)
+            error = error_new(ERROR_CORRUPT, "a file to copy is shorter than it was");
+        if (error == NULL) error = io_write(to, done, chunk, got);
+        done += got;
+    }
+    mem_free(chunk);
+    return error;
 }

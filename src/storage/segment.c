@@ -246,6 +246,18 @@ bool segment_damaged(const Segment *segment)
     return atomic_load_explicit(&segment->damaged, memory_order_relaxed);
 }
 
+void segment_each_bad(Segment *segment, void (*each)(void *user, uint64_t from, uint64_t until),
+                      void *user)
+{
+    for (uint64_t piece = 0; piece < segment->piece_count; piece++) {
+        uint64_t from = SEGMENT_HEADER_BYTES + piece * SEGMENT_PIECE_BYTES,
+                 until = from + SEGMENT_PIECE_BYTES;
+        if (piece_good(segment, piece)) continue;
+        atomic_store(&segment->damaged, true);
+        each(user, from, until < segment->data_end ? until : segment->data_end);
+    }
+}
+
 Error *segment_verify(Segment *segment)
 {
     for (uint64_t piece = 0; piece < segment->piece_count; piece++)

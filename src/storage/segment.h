@@ -81,6 +81,9 @@ bool segment_holds(const Segment *segment, const void *memory); /* points into t
  * changed. False: damaged, and segment_damaged says so from now on. Safe from several threads. */
 bool segment_touch(Segment *segment, const void *memory, size_t bytes);
 bool segment_damaged(const Segment *segment);
+/* All pieces: gives every bad one, as a range of bytes of the file. */
+void segment_each_bad(Segment *segment, void (*bad)(void *user, uint64_t from, uint64_t until),
+                      void *user);
 /* All pieces; ERROR_CORRUPT names the first bad one. */
 Error *segment_verify(Segment *segment) MUST_CHECK;
 #endif

@@ -70,6 +70,11 @@ uint64_t wal_epoch(const Wal *wal);
 uint64_t wal_syncs(const Wal *wal); /* fdatasyncs since opening */
 uint64_t wal_bytes(const Wal *wal); /* of records behind the start: what opening must replay */
 
+/* Writes the log up to what was replayed, and nothing behind it, into the empty folder of another
+ * database's log, synced; `directory`: of that database. A file that is gone is ERROR_NO_FILE: a
+ * checkpoint took its place. */
+Error *wal_copy(const Wal *wal, const char *directory) MUST_CHECK;
+
 /* A checkpoint holds everything that was appended and flushed: wal_next_start is where replay would
  * begin behind it. Once the catalog says so, wal_restart begins there and removes what lies before.
  */

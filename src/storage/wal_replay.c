@@ -323,6 +323,62 @@ static Error *replay_from(Wal *wal, uint64_t limit_lsn, WalApply *apply, void *u
     return error;
 }
 
+/* ---- copying ---- */
+
+/* Whole, or up to the last commit and zeros from there to the length it has. */
+static Error *copy_segment(const Wal *wal, WalName name, IoFile *from, IoFile *to)
+{
+    uint64_t bytes, used;
+    TRY(io_bytes(from, &bytes));
+    used = name.number == wal->end.segment ? wal->end.offset : bytes;
+    TRY(io_copy(from, used, to));
+    char *zeros = mem_calloc(1, WINDOW_BYTES);
+    Error *error = NULL;
+    for (uint64_t at = used; at < bytes && error == NULL; at += WINDOW_BYTES)
+        error = io_write(to, at, zeros,
+                         bytes - at < WINDOW_BYTES ? (size_t)(bytes - at) : WINDOW_BYTES);
+    mem_free(zeros);
+    return error == NULL ? io_sync(to) : error;
+}
+
+static Error *copy_named(const Wal *wal, const Wal *target, WalName name)
+{
+    char path[IO_PATH_BYTES_MAX], copy[IO_PATH_BYTES_MAX];
+    IoFile *from, *to = NULL;
+    TRY(wal_segment_path(wal, name, path));
+    TRY(wal_segment_path(target, name, copy));
+    TRY(io_open(wal->io, path, IO_READ, &from));
+    Error *error = io_open(wal->io, copy, IO_CREATE, &to);
+    if (error == NULL) error = copy_segment(wal, name, from, to);
+    io_close(from);
+    io_close(to);
+    return error;
+}
+
+Error *wal_copy(const Wal *wal, const char *directory)
+{
+    WalName *names;
+    size_t count;
+    uint64_t next = wal->start.segment;
+    Wal target = {.io = wal->io};
+    if (wal->end.segment == 0) return NULL; /* there was nothing to replay */
+    TRY(io_join(target.directory, directory, "wal"));
+    TRY(io_make_directory(wal->io, target.directory));
+    TRY(wal_list(wal, &names, &count));
+    Error *error = NULL;
+    for (size_t i = 0; i < count && error == NULL; i++) {
+        if (names[i].number < wal->start.segment || names[i].number > wal->end.segment) continue;
+        if (names[i].number == next++) error = copy_named(wal, &target, names[i]);
+    }
+    mem_free(names);
+    TRY(error);
+    if (next <= wal->end.segment)
+        return error_new(ERROR_NO_FILE, "the log has gone on behind a checkpoint");
+    return io_sync_directory(wal->io, target.directory);
+}
+
+/* ---- the two ways ---- */
+
 Error *wal_recover(Wal *wal, WalApply *apply, void *user, WalReport *report)
 {
     assert(wal->file == NULL && wal->end.lsn == wal->start.lsn);
