@@ -10,3 +10,11 @@
 -- contextql.rank("fading", {inputs = {"score", "age"}, params = {half_life = 30}}, function(score, age, p)
 --     return score * 2 ^ (-age / p.half_life)
 -- end)
+
+-- A command: `:labels` at the prompt.
+-- contextql.command("labels", {help = "labels by their number of nodes"}, function()
+--     for row in db:query("SHOW LABELS") do print(row.label, row.nodes) end
+-- end)
+
+-- A prompt of your own.
+-- contextql.prompt(function() return os.date("%H:%M ") .. "cql> " end)

@@ -23,12 +23,14 @@ typedef struct ScriptHost {
     /* Is `source` a whole chunk, or would more lines make it one? */
     bool (*is_complete)(void *state, Str source);
     void (*interrupt)(void *state); /* from a signal handler: stops what runs */
-    bool (*prompt)(void *state, Buffer *left, Buffer *right); /* false: the shell's own */
+    /* The prompt for the next text; false: the shell's own, and *error may tell why. */
+    bool (*prompt)(void *state, Buffer *out, Error **error);
     bool (*key)(void *state, const char *key, Buffer *line, size_t *cursor); /* false: not bound */
     void (*complete)(void *state, const char *kind, Str prefix, void (*offer)(void *sink, Str text),
                      void *sink);
-    bool (*command)(void *state, Str name, Str arguments,
-                    Error **error);                           /* false: no such command */
+    /* A command of the shell; false: there is none of that name. */
+    bool (*command)(void *state, Str name, Str arguments, Error **error);
+    void (*commands)(void *state, void (*offer)(void *sink, Str name, Str help), void *sink);
     void (*event)(void *state, const char *name, Str detail); /* "statement", "result", "error" */
 } ScriptHost;
 

@@ -1,5 +1,5 @@
 src_contextql_SOURCES += %D%/script.c %D%/script.h %D%/lua_internal.h %D%/value.c %D%/database.c %D%/statement.c %D%/error.c \
-    %D%/register.c %D%/library.c
+    %D%/register.c %D%/hooks.c %D%/library.c
 
 # The library that is written in Lua, as C.
 LUA_LIBRARY = lua/contextql/pipe.lua

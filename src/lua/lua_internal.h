@@ -54,5 +54,10 @@ void lua_open_library(lua_State *L); /* adds json and files to the module on top
 /* Runs what is written in Lua. The module `contextql` is loaded by then. */
 void lua_open_library_chunks(lua_State *L);
 
+void lua_open_hooks(lua_State *L); /* adds command, prompt */
+/* What the shell asks; see ScriptHost in base/script.h. */
+bool lua_hooks_command(lua_State *L, Str name, Str arguments, Error **error);
+void lua_hooks_commands(lua_State *L, void (*offer)(void *sink, Str name, Str help), void *sink);
+bool lua_hooks_prompt(lua_State *L, Buffer *out, Error **error);
 void lua_open_register(lua_State *L); /* adds func, procedure, rank, yield */
 #endif

@@ -36,6 +36,7 @@ static int open_module(lua_State *L)
     lua_open_statement(L);
     lua_open_database(L);
     lua_open_register(L);
+    lua_open_hooks(L);
     lua_open_library(L);
     return 1;
 }
@@ -206,6 +207,21 @@ static int open_all(lua_State *L)
     return 0;
 }
 
+static bool command(void *state, Str name, Str arguments, Error **error)
+{
+    return lua_hooks_command(((Box *)state)->lua.L, name, arguments, error);
+}
+
+static void commands(void *state, void (*offer)(void *sink, Str name, Str help), void *sink)
+{
+    lua_hooks_commands(((Box *)state)->lua.L, offer, sink);
+}
+
+static bool prompt(void *state, Buffer *out, Error **error)
+{
+    return lua_hooks_prompt(((Box *)state)->lua.L, out, error);
+}
+
 ScriptHost *lua_host_create(bool safe)
 {
     Box *box = mem_calloc(1, sizeof *box);
@@ -224,8 +240,14 @@ ScriptHost *lua_host_create(bool safe)
         mem_free(box);
         return NULL;
     }
-    box->host = (ScriptHost){
-        .state = box, .attach = attach, .run = run, .run_file = run_file, .interrupt = interrupt};
+    box->host = (ScriptHost){.state = box,
+                             .attach = attach,
+                             .run = run,
+                             .run_file = run_file,
+                             .interrupt = interrupt,
+                             .command = command,
+                             .commands = commands,
+                             .prompt = prompt};
     return &box->host;
 }
 

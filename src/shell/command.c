@@ -120,6 +120,11 @@ static void tell_command(FILE *output, const Command *command)
     fprintf(output, "%-26s %s\n", left, command->meaning);
 }
 
+static void tell_script_command(void *output, Str name, Str help)
+{
+    fprintf(output, ":%-25.*s %.*s\n", STR_ARG(name), STR_ARG(help));
+}
+
 static void tell_function(FILE *output, const contextql_function_info *function)
 {
     fprintf(output, "%s%s\n    %s\n    %s  gives %s\n", function->name, function->signature,
@@ -168,6 +173,9 @@ static Error *run_help(const Call *call)
     if (asked.bytes == 0) {
         for (size_t i = 0; i < count; i++)
             tell_command(output, &command[i]);
+        const ScriptHost *script = call->shell->script;
+        if (script != NULL && script->commands != NULL)
+            script->commands(script->state, tell_script_command, output);
         return NULL;
     }
     if (asked.data[0] == ':' || asked.data[0] == '.') asked.data++, asked.bytes--;
@@ -540,6 +548,15 @@ static size_t word_end(Str text)
     return at;
 }
 
+/* Commands that a script has defined (contextql.command). */
+static bool run_by_script(const Call *call, Str name, Error **error)
+{
+    const ScriptHost *script = call->shell->script;
+    if (script == NULL || script->command == NULL) return false;
+    fflush(call->shell->output.file);
+    return script->command(script->state, name, call->rest, error);
+}
+
 /* `!command` of the system's shell. */
 static Error *run_outside(const Shell *shell, Str command)
 {
@@ -551,6 +568,7 @@ static Error *run_outside(const Shell *shell, Str command)
 static Error *run(Shell *shell, Str line)
 {
     const Command *nearest;
+    Error *error = NULL;
     const char *meant = meant_by(line);
     if (meant != NULL)
         return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such command: %.*s", STR_ARG(line)),
@@ -568,6 +586,7 @@ static Error *run(Shell *shell, Str line)
     call.last =
         trimmed((Str){call.rest.data + call.first.bytes, call.rest.bytes - call.first.bytes});
     const Command *command = find(name, &nearest);
+    if (command == NULL && run_by_script(&call, name, &error)) return error;
     if (command == NULL) return unknown((Str){line.data, name_bytes + 1}, nearest);
     if (command->arguments[0] == '\0' && call.rest.bytes > 0)
         return error_new(ERROR_MISUSE, ":%s takes nothing behind it", command->name);

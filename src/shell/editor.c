@@ -1047,6 +1047,11 @@ void editor_close(Editor *editor)
     mem_free(editor);
 }
 
+void editor_name(Editor *editor, Str prompt)
+{
+    editor->options.prompt = prompt;
+}
+
 bool editor_read(Editor *editor, Buffer *out)
 {
     int count;

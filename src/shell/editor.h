@@ -23,6 +23,7 @@ typedef struct EditorOptions {
 typedef struct Editor Editor;
 Editor *editor_open(const EditorOptions *options); /* NULL: this terminal cannot be edited on */
 void editor_close(Editor *editor);                 /* NULL is welcome */
+void editor_name(Editor *editor, Str prompt);      /* borrowed until the next */
 /* Appends the statement that was submitted; false: the person has ended the session. Ctrl-C drops
  * the text and starts anew. */
 bool editor_read(Editor *editor, Buffer *out);

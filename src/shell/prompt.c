@@ -14,10 +14,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NAME_BYTES_MAX = 30 }; /* of the database in the prompt: half a line is for the statement */
+enum {
+    NAME_BYTES_MAX = 30, /* of the database in the prompt: half a line is for the statement */
+    PROMPT_BYTES_MAX = 200
+};
 
 struct Prompt {
-    char first[NAME_BYTES_MAX + 3], more[NAME_BYTES_MAX + 3];
+    char first[PROMPT_BYTES_MAX + 1], more[PROMPT_BYTES_MAX + 1];
     bool (*is_whole)(Str text);
     Past *history;
     Editor *editor; /* NULL: plain lines */
@@ -34,6 +37,18 @@ static void name_prompts(Prompt *prompt, const char *database)
         shown.bytes = utf8_offset(shown, utf8_count(shown) - 1);
     snprintf(prompt->first, sizeof prompt->first, "%.*s> ", STR_ARG(shown));
     snprintf(prompt->more, sizeof prompt->more, "%*s| ", (int)utf8_count(shown), "");
+}
+
+void prompt_name(Prompt *prompt, Str text)
+{
+    const char *end = memchr(text.data, '\n', text.bytes);
+    if (end != NULL) text.bytes = (size_t)(end - text.data);
+    while (text.bytes > PROMPT_BYTES_MAX)
+        text.bytes = utf8_offset(text, utf8_count(text) - 1);
+    snprintf(prompt->first, sizeof prompt->first, "%.*s", STR_ARG(text));
+    size_t width = utf8_count(text);
+    snprintf(prompt->more, sizeof prompt->more, "%*s| ", width < 2 ? 0 : (int)width - 2, "");
+    if (prompt->editor != NULL) editor_name(prompt->editor, str_from(prompt->first));
 }
 
 Prompt *prompt_open(const PromptOptions *options)

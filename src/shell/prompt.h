@@ -21,6 +21,8 @@ typedef struct PromptOptions {
 
 /* Borrows only what is_whole points to. */
 Prompt *prompt_open(const PromptOptions *options);
+/* Another text for the prompt, until the next; what does not fit is cut off. */
+void prompt_name(Prompt *prompt, Str text);
 /* Appends what was typed, one statement or more; false: the person has ended the session. */
 bool prompt_read(Prompt *prompt, Buffer *out);
 /* Just before what was typed runs. */

@@ -50,6 +50,19 @@ static void read_rc(Shell *shell)
 
 /* ---- the prompt ---- */
 
+/* By contextql.prompt, if a script has said how. */
+static void name_prompt(const Shell *shell, Prompt *prompt)
+{
+    const ScriptHost *script = shell->script;
+    Buffer text = {0};
+    Error *error = NULL;
+    if (script == NULL || script->prompt == NULL) return;
+    if (script->prompt(script->state, &text, &error)) prompt_name(prompt, buffer_view(&text));
+    if (error != NULL) report_program(&shell->report, error_message(error), "");
+    error_drop(error);
+    buffer_free(&text);
+}
+
 static void run_prompt(Shell *shell)
 {
     const Options *options = shell->options;
@@ -71,6 +84,7 @@ static void run_prompt(Shell *shell)
     if (!options->quiet)
         printf("ContextQL %s. A statement ends with `;`; :help lists the commands.\n",
                contextql_version());
+    name_prompt(shell, prompt);
     while (!shell->quit && prompt_read(prompt, &text)) {
         run_forget_interrupt();
         prompt_remember(prompt, buffer_view(&text));
@@ -81,6 +95,7 @@ static void run_prompt(Shell *shell)
         int64_t elapsed_ns = clock->monotonic_ns(clock->state) - begin_ns;
         prompt_save(prompt, buffer_view(&text), wall_ns / 1000000000, (double)elapsed_ns / 1e9);
         buffer_clear(&text);
+        name_prompt(shell, prompt);
     }
     shell->status = EXIT_GOOD;
     buffer_free(&text);
