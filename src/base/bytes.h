@@ -30,9 +30,10 @@ typedef struct Reader {
     const uint8_t *at, *end;
     bool failed;
 } Reader;
-static inline Reader reader_of(const void *data, size_t bytes)
+static inline Reader reader_of(const void *data, size_t bytes) /* NULL is welcome with 0 */
 {
-    return (Reader){(const uint8_t *)data, (const uint8_t *)data + bytes, false};
+    const uint8_t *at = data == NULL ? (const uint8_t *)"" : data;
+    return (Reader){at, at + bytes, false};
 }
 uint8_t get_u8(Reader *);
 uint16_t get_u16(Reader *);

@@ -14,3 +14,4 @@ pkgluadir = $(pkgdatadir)/lua
 dist_pkglua_DATA = lua/init.lua
 pipelinesdir = $(pkgdatadir)/lua/pipelines
 dist_pipelines_DATA = lua/pipelines/notes.lua
+EXTRA_DIST += %D%/README.md
