@@ -77,7 +77,7 @@ struct Editor {
     Menu menu;
     int32_t menu_key;
     /* vi */
-    bool vi, vi_command, probe_next;
+    bool vi, vi_command, probe_next, redone;
 };
 
 typedef unsigned char Action(EditLine *, wint_t);
@@ -761,6 +761,19 @@ static unsigned char suspend(EditLine *line, wint_t key)
     return CC_NORM;
 }
 
+/* vi's `.` types again what was typed, and a `.` in it would do the same for ever, should libedit
+ * take it for a command: once a key is enough. */
+static unsigned char redo(EditLine *line, wint_t key)
+{
+    static const wchar_t again[2] = {KEY_REDO, L'\0'};
+    Editor *editor = editor_of(line);
+    (void)key;
+    if (editor->redone) return CC_ERROR;
+    editor->redone = true;
+    el_wpush(line, again);
+    return CC_NORM;
+}
+
 /* The text goes through the person's own editor. */
 static unsigned char edit_outside(EditLine *line, wint_t key)
 {
@@ -863,6 +876,7 @@ static int read_key(EditLine *line, wchar_t *out)
     int32_t key, follow;
     widen_picture(editor);
     mend_cursor(line);
+    editor->redone = false;
     if (editor->probe_next) {
         editor->probe_next = false;
         *out = KEY_PROBE;
@@ -916,6 +930,7 @@ static const struct Binding {
     {L"cql-suspend", suspend, true, {CONTROL('Z')}},
     {L"cql-clear-screen", clear_screen, true, {CONTROL('L')}},
     {L"cql-edit-outside", edit_outside, true, {0}},
+    {L"cql-redo", redo, true, {0}},
     {L"cql-paste", paste, true, {KEY_PASTE}},
     {L"cql-up", up, true, {KEY_UP}},
     {L"cql-down", down, true, {KEY_DOWN}},
@@ -940,6 +955,8 @@ static const struct Binding {
     {L"em-next-word", NULL, true, {KEY_WORD_RIGHT}},
 };
 
+static const wchar_t redo_key[2] = {KEY_REDO, L'\0'};
+
 /* Keys of emacs that vi uses for something else, and those of vi's map for commands. */
 static const struct ModeBinding {
     const wchar_t *key, *name;
@@ -957,8 +974,8 @@ static const struct ModeBinding {
                       {L"^[x", L"cql-nothing"},
                       {L"^[X", L"cql-nothing"}},
   command_bindings[] = {
-      {L"v", L"cql-edit-outside"}, {L"j", L"cql-down"},
-      {L"k", L"cql-up"},           {L"/", L"cql-start-search"},
+      {L".", L"cql-redo"},         {redo_key, L"vi-redo"}, {L"v", L"cql-edit-outside"},
+      {L"j", L"cql-down"},         {L"k", L"cql-up"},      {L"/", L"cql-start-search"},
       {L"?", L"cql-start-search"}, {L"@", L"cql-nothing"}, /* reads a character, too */
       {L":", L"cql-nothing"}};
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))

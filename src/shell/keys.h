@@ -25,6 +25,7 @@ enum Key {
     KEY_PROBE,   /* not typed: asks vi's maps which of them is active */
     KEY_BACKTAB, /* Shift-Tab */
     KEY_MENU,    /* not typed: a key for the menu that is open */
+    KEY_REDO,    /* not typed: vi's `.`, of libedit */
     KEY_NOTHING, /* a sequence we do not know */
     KEY_ESCAPE = 27
 };
