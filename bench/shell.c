@@ -7,10 +7,10 @@
  */
 #include "config.h"
 
-#include "shell/glyph.c"
-#include "shell/paint.c"
-#include "shell/screen.c"
-#include "shell/terminal.c"
+#include "editor/glyph.c"
+#include "editor/paint.c"
+#include "editor/screen.c"
+#include "editor/terminal.c"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "config.h"
 
 #include "shell/command.h"
-#include "shell/external.h"
+#include "editor/external.h"
 #include <errno.h>
 
 /* What a command was given: the words behind its name. */

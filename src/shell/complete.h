@@ -1,7 +1,7 @@
 /* complete.h - what may stand at the cursor: statements, commands, files. */
 #ifndef SHELL_COMPLETE_H
 #define SHELL_COMPLETE_H
-#include "shell/helper.h"
+#include "editor/helper.h"
 #include "shell/shell_internal.h"
 
 typedef struct Completer Completer;

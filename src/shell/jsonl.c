@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 #include "shell/jsonl.h"
-#include "shell/records.h"
+#include "format/records.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #include "shell/literal.h"
 #include "shell/progress.h"
 #include "shell/shell_internal.h"
-#include "shell/terminal.h"
+#include "editor/terminal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -9,13 +9,13 @@
 
 #include "shell/command.h"
 #include "shell/complete.h"
-#include "shell/glyph.h"
+#include "editor/glyph.h"
 #include "shell/jsonl.h"
 #include "shell/paths.h"
-#include "shell/prompt.h"
+#include "editor/prompt.h"
 #include "shell/shell.h"
 #include "shell/shell_internal.h"
-#include "shell/terminal.h"
+#include "editor/terminal.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>

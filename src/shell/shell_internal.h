@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "base/script.h"
 #include "contextql.h"
-#include "shell/format.h"
+#include "format/format.h"
 #include "shell/options.h"
-#include "shell/report.h"
+#include "format/report.h"
 
 enum {
     READ_DEPTH_MAX = 16, /* files that :read files: a file that reads itself ends here */

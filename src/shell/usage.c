@@ -8,7 +8,7 @@
 #include "config.h"
 
 #include "base/str.h"
-#include "shell/format.h"
+#include "format/format.h"
 #include "shell/options_internal.h"
 #include <stdio.h>
 

@@ -1,13 +1,13 @@
 /* What the shell draws with and reads from: characters and their widths, keys, pictures. */
 #include "config.h"
 
-#include "shell/glyph.c"
-#include "shell/history.c"
-#include "shell/keys.c"
-#include "shell/paint.c"
+#include "editor/glyph.c"
+#include "editor/history.c"
+#include "editor/keys.c"
+#include "editor/paint.c"
 #include "shell/progress.c"
-#include "shell/screen.c"
-#include "shell/terminal.c"
+#include "editor/screen.c"
+#include "editor/terminal.c"
 #include "test.h"
 
 static void glyphs(void)

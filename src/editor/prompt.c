@@ -4,9 +4,9 @@
  */
 #include "config.h"
 
-#include "shell/editor.h"
-#include "shell/prompt.h"
-#include "shell/terminal.h"
+#include "editor/editor.h"
+#include "editor/prompt.h"
+#include "editor/terminal.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -7,10 +7,10 @@
  */
 #include "config.h"
 
-#include "shell/format_internal.h"
-#include "shell/glyph.h"
-#include "shell/terminal.h"
-#include "shell/value_text.h"
+#include "format/format_internal.h"
+#include "editor/glyph.h"
+#include "editor/terminal.h"
+#include "format/value_text.h"
 #include <unistd.h>
 
 enum { CELL_COLUMNS_MIN = 8 }; /* a column is not made narrower to fit, rather left out */

@@ -2,10 +2,10 @@
 #include "config.h"
 
 #include "base/json.h"
-#include "shell/format_internal.h"
-#include "shell/glyph.h"
-#include "shell/records.h"
-#include "shell/value_text.h"
+#include "format/format_internal.h"
+#include "editor/glyph.h"
+#include "format/records.h"
+#include "format/value_text.h"
 
 static Str name_of(const Result *result, size_t column)
 {

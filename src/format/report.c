@@ -12,9 +12,9 @@
 #include "config.h"
 
 #include "base/json.h"
-#include "shell/glyph.h"
-#include "shell/records.h"
-#include "shell/report.h"
+#include "editor/glyph.h"
+#include "format/records.h"
+#include "format/report.h"
 
 #define STYLE_ERROR   "\033[1;31m"
 #define STYLE_WARNING "\033[1;33m"

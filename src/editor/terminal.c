@@ -1,7 +1,7 @@
 /* terminal.c - see terminal.h. */
 #include "config.h"
 
-#include "shell/terminal.h"
+#include "editor/terminal.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>

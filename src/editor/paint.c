@@ -9,8 +9,8 @@
 #include "config.h"
 
 #include "contextql.h"
-#include "shell/glyph.h"
-#include "shell/paint.h"
+#include "editor/glyph.h"
+#include "editor/paint.h"
 
 enum {
     COLUMNS_MIN = 8, /* narrower terminals are drawn as if they had so many */

@@ -7,7 +7,7 @@
  */
 #include "config.h"
 
-#include "shell/keys.h"
+#include "editor/keys.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

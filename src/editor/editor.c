@@ -18,12 +18,12 @@
  */
 #include "config.h"
 
-#include "shell/editor.h"
-#include "shell/external.h"
-#include "shell/glyph.h"
-#include "shell/keys.h"
-#include "shell/menu.h"
-#include "shell/paint.h"
+#include "editor/editor.h"
+#include "editor/external.h"
+#include "editor/glyph.h"
+#include "editor/keys.h"
+#include "editor/menu.h"
+#include "editor/paint.h"
 #include <assert.h>
 #include <histedit.h>
 #include <signal.h>

@@ -9,7 +9,7 @@
 #include "config.h"
 
 #include "base/map.h"
-#include "shell/history.h"
+#include "editor/history.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

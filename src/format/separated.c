@@ -6,9 +6,9 @@
  */
 #include "config.h"
 
-#include "shell/format_internal.h"
-#include "shell/records.h"
-#include "shell/value_text.h"
+#include "format/format_internal.h"
+#include "format/records.h"
+#include "format/value_text.h"
 
 /* ---- csv (RFC 4180) ---- */
 

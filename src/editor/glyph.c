@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "shell/glyph.h"
+#include "editor/glyph.h"
 #include <locale.h>
 #include <wchar.h>
 

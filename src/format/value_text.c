@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "shell/value_text.h"
+#include "format/value_text.h"
 #include <math.h>
 
 enum { SPARKLINE_COLUMNS = 16 };

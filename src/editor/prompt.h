@@ -5,7 +5,7 @@
 #ifndef SHELL_PROMPT_H
 #define SHELL_PROMPT_H
 #include "base/str.h"
-#include "shell/helper.h"
+#include "editor/helper.h"
 
 typedef struct Prompt Prompt;
 

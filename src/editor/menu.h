@@ -1,8 +1,8 @@
 /* menu.h - a list below the text to choose from. */
 #ifndef SHELL_MENU_H
 #define SHELL_MENU_H
-#include "shell/helper.h"
-#include "shell/screen.h"
+#include "editor/helper.h"
+#include "editor/screen.h"
 
 typedef struct Menu {
     bool open;

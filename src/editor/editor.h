@@ -6,8 +6,8 @@
  */
 #ifndef SHELL_EDITOR_H
 #define SHELL_EDITOR_H
-#include "shell/helper.h"
-#include "shell/history.h"
+#include "editor/helper.h"
+#include "editor/history.h"
 
 typedef struct EditorOptions {
     Str prompt; /* "papers> " */

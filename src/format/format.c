@@ -6,8 +6,8 @@
  */
 #include "config.h"
 
-#include "shell/format_internal.h"
-#include "shell/records.h"
+#include "format/format_internal.h"
+#include "format/records.h"
 
 enum { SEND_BYTES = 1 << 16 }; /* rows are sent together, but for a terminal and -u */
 

@@ -1,7 +1,7 @@
 /* paint.h - a statement being edited as rows of a terminal. */
 #ifndef SHELL_PAINT_H
 #define SHELL_PAINT_H
-#include "shell/screen.h"
+#include "editor/screen.h"
 
 typedef struct Picture {
     Str prompt;

@@ -1,7 +1,7 @@
 /* format_internal.h - what a format is: three calls around the rows of a result. */
 #ifndef SHELL_FORMAT_INTERNAL_H
 #define SHELL_FORMAT_INTERNAL_H
-#include "shell/format.h"
+#include "format/format.h"
 
 typedef struct Result {
     contextql_statement *statement;

@@ -7,8 +7,8 @@
  */
 #include "config.h"
 
-#include "shell/glyph.h"
-#include "shell/menu.h"
+#include "editor/glyph.h"
+#include "editor/menu.h"
 
 enum {
     ITEMS_MAX = 10,       /* in view */

@@ -1,7 +1,7 @@
 /* external.c - see external.h. While another program runs, Ctrl-C is that one's. */
 #include "config.h"
 
-#include "shell/external.h"
+#include "editor/external.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
 #include "config.h"
 
 #include "base/json.h"
-#include "shell/records.h"
+#include "format/records.h"
 
 void records_value(Buffer *out, const contextql_value *value)
 {

@@ -7,8 +7,8 @@
  */
 #include "config.h"
 
-#include "shell/screen.h"
-#include "shell/terminal.h"
+#include "editor/screen.h"
+#include "editor/terminal.h"
 #include <errno.h>
 #include <unistd.h>
 

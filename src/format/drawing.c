@@ -14,8 +14,8 @@
 #include "config.h"
 
 #include "base/map.h"
-#include "shell/format_internal.h"
-#include "shell/value_text.h"
+#include "format/format_internal.h"
+#include "format/value_text.h"
 
 typedef struct DrawnNode {
     size_t text, end;   /* of Drawing.text; the same: a bare node */
