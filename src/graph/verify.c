@@ -192,20 +192,24 @@ static void verify_ends(Verify *verify, uint32_t number, const char *where)
     end_kind(verify, where);
 }
 
+typedef struct Met { /* the relationships of a type, each by its bit */
+    uint64_t *bits, rows;
+} Met;
+
 /* One entry of a node's adjacency. */
 static void verify_entry(Verify *verify, const char *where, bool in, uint64_t node, uint64_t other,
-                         uint64_t id, uint64_t *met)
+                         uint64_t id, Met *met)
 {
     uint64_t from = GRAPH_NO_NODE, to = GRAPH_NO_NODE, row = relationship_number(id);
-    graph_relationship_ends(&verify->view, id, &from, &to);
+    if (row < met->rows) graph_relationship_ends(&verify->view, id, &from, &to);
     bool fits = in ? to == node && from == other : from == node && to == other;
     if (!fits)
         FIND(verify, where, "node %llu is joined to %llu by relationship %llu, which is another",
              (unsigned long long)node, (unsigned long long)other, (unsigned long long)row);
-    else if (has_bit(met, row))
+    else if (has_bit(met->bits, row))
         FIND(verify, where, "relationship %llu stands twice at node %llu", (unsigned long long)row,
              (unsigned long long)node);
-    met[row / 64] |= UINT64_C(1) << row % 64;
+    if (row < met->rows) met->bits[row / 64] |= UINT64_C(1) << row % 64;
 }
 
 static void verify_direction(Verify *verify, uint32_t number, bool in, const char *where)
@@ -213,21 +217,22 @@ static void verify_direction(Verify *verify, uint32_t number, bool in, const cha
     const GraphView *view = &verify->view;
     uint64_t rows = atomic_load(&graph_type(view->graph, number)->table.rows.count),
              nodes = atomic_load(&view->graph->nodes.rows.count);
-    uint64_t *met = bits_for(rows);
+    Met met = {bits_for(rows), rows};
     Neighbors neighbors = {0};
     for (uint64_t node = 0; node < nodes; node++) {
         neighbors.count = 0;
         graph_expand(view, number, in ? GRAPH_IN : GRAPH_OUT, node, &neighbors);
         for (size_t i = 0; i < neighbors.count; i++)
             verify_entry(verify, where, in, node, neighbors.nodes[i], neighbors.relationships[i],
-                         met);
+                         &met);
     }
     for (uint64_t row = 0; row < rows; row++)
-        if (!has_bit(met, row) && graph_relationship_visible(view, relationship_id(number, row)))
+        if (!has_bit(met.bits, row) &&
+            graph_relationship_visible(view, relationship_id(number, row)))
             FIND(verify, where, "relationship %llu is missing at the node it %s",
                  (unsigned long long)row, in ? "ends at" : "starts from");
     neighbors_free(&neighbors);
-    mem_free(met);
+    mem_free(met.bits);
     end_kind(verify, where);
 }
 

@@ -80,6 +80,14 @@ static void put_quoted(const char *text, const char *special)
     }
 }
 
+/* The names of the tools, which may be the first word. */
+static void print_tools(void)
+{
+    Tool tool;
+    for (size_t i = 0; tool_at(i, &tool); i++)
+        printf("%s%s", i == 0 ? "" : " ", tool.name);
+}
+
 /* ---- bash ---- */
 
 static void print_bash(const OptionRow *rows, size_t count)
@@ -107,7 +115,10 @@ static void print_bash(const OptionRow *rows, size_t count)
     fputs("    esac\n    case $word in\n    -*) COMPREPLY=($(compgen -W '", stdout);
     for (size_t i = 0; i < count; i++)
         printf("%s--%s", i == 0 ? "" : " ", rows[i].name);
-    puts("' -- \"$word\")) ;;\n    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\n"
+    fputs("' -- \"$word\")) ;;\n    *) if [ \"$COMP_CWORD\" = 1 ]; then tools='", stdout);
+    print_tools();
+    puts("'; else tools=; fi\n       COMPREPLY=($(compgen -f -W \"$tools\" -- \"$word\")) ;;\n    "
+         "esac\n}\n"
          "complete -o filenames -F _contextql contextql");
 }
 
@@ -145,7 +156,9 @@ static void print_zsh(const OptionRow *rows, size_t count)
          "_arguments -s \\");
     for (size_t i = 0; i < count; i++)
         print_zsh_option(&rows[i]);
-    puts("    '*:database or script:_files'");
+    fputs("    '1:database, script or tool:{_files; compadd ", stdout);
+    print_tools();
+    puts("}' \\\n    '*:database or script:_files'");
 }
 
 /* ---- fish ---- */
@@ -154,6 +167,9 @@ static void print_fish(const OptionRow *rows, size_t count)
 {
     puts("# contextql for fish: contextql --print-completion=fish > "
          "~/.config/fish/completions/contextql.fish");
+    Tool tool;
+    for (size_t i = 0; tool_at(i, &tool); i++)
+        printf("complete -c contextql -n __fish_is_first_token -a %s\n", tool.name);
     for (size_t i = 0; i < count; i++) {
         Buffer words = {0};
         fputs("complete -c contextql", stdout);

@@ -5,7 +5,7 @@
  *     file u8 | what u8 (byte, u32, u64, cut here, remove) | place u24 | value u64
  *
  * A place is one among the bytes in use (zeros of padding are left out). Numbers are little-endian.
- * What comes out is opened for reading, read by every kind of access, opened for writing, changed, closed
+ * What comes out is checked and inspected, opened for reading, read by every kind of access, opened for writing, changed, closed
  * and read again. Checksums are told to fit, so that all behind them is reached. Built with
  * --enable-fuzzing (clang, libFuzzer).
  */
@@ -234,6 +234,16 @@ static void read_all(void)
     contextql_close(session);
 }
 
+static void look_after(const Template *template)
+{
+    char path[400];
+    contextql_check(database, NULL, NULL);
+    for (size_t i = 0; i < template->file_count; i++) {
+        snprintf(path, sizeof path, "%s%s", database, template->files[i].path);
+        contextql_inspect(path, NULL, NULL);
+    }
+}
+
 static void write_all(void)
 {
     static const char *const texts[] = {
@@ -258,6 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mkdir(database, 0755);
     for (size_t i = 0; i < template->file_count; i++)
         put_content(&template->files[i], i, data + 1, count);
+    look_after(template);
     read_all();
     write_all();
     read_all();
