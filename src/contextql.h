@@ -137,6 +137,11 @@ CONTEXTQL_API int contextql_check(const char *directory, contextql_note_fn *, vo
  * finished is no database. */
 CONTEXTQL_API int contextql_backup(const char *directory, const char *target, contextql_note_fn *,
                                    void *user);
+/* Makes `target`, which must not be there, a new database of what can be read of a damaged one.
+ * CONTEXTQL_OK: everything; CONTEXTQL_FOUND: some may be missing, the findings say what; or an
+ * error code. */
+CONTEXTQL_API int contextql_recover(const char *directory, const char *target, contextql_note_fn *,
+                                    void *user);
 /* What stands in one file of a log, a segment or LOCK, whatever its bytes are; returns as
  * contextql_check does. */
 CONTEXTQL_API int contextql_inspect(const char *file, contextql_note_fn *, void *user);

@@ -1,4 +1,4 @@
-/* care.c - check, backup and inspect: calls that need no session, told note by note. */
+/* care.c - check, backup, recover and inspect: calls that need no session, told note by note. */
 #include "config.h"
 
 #include "api/api_internal.h"
@@ -41,6 +41,15 @@ int contextql_backup(const char *directory, const char *target, contextql_note_f
     Listener listener = {note, user};
     Tell told = {pass_on, &listener, 0};
     Error *error = database_backup(directory, target, clock_system(), &told);
+    return end(&listener, &told, error);
+}
+
+int contextql_recover(const char *directory, const char *target, contextql_note_fn *note,
+                      void *user)
+{
+    Listener listener = {note, user};
+    Tell told = {pass_on, &listener, 0};
+    Error *error = database_recover(directory, target, clock_system(), &told);
     return end(&listener, &told, error);
 }
 

@@ -39,6 +39,7 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
     database->device = vector_device_create();
     database->clock = clock;
     database->read_only = options->read_only;
+    database->salvage = options->salvage;
     atomic_init(&database->sessions, 1);
     pthread_mutex_init(&database->lock, NULL);
     pthread_condattr_t attributes;
@@ -53,6 +54,7 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
 static void database_free(Database *database)
 {
     files_free(database);
+    error_drop(database->salvaged);
     vector_device_destroy(database->device);
     graph_destroy(database->held->graph);
     mem_free(database->held);

@@ -22,6 +22,7 @@ typedef struct Transaction Transaction;
 
 typedef struct DatabaseOptions {
     bool read_only, create;
+    bool salvage; /* with read_only: opens a damaged one as far as it can be read (recover.c) */
 } DatabaseOptions;
 
 typedef struct DatabaseCounters {
@@ -58,6 +59,10 @@ Error *database_check(const char *directory, const Clock *clock, Tell *to) MUST_
  * durable commit, also beside a writer; synced, and read back. */
 Error *database_backup(const char *directory, const char *target, const Clock *clock,
                        Tell *to) MUST_CHECK;
+/* Makes `target`, a directory that must not be there, a new database of what can be read of a
+ * damaged one. What is damaged, and may be missing, is told as findings. */
+Error *database_recover(const char *directory, const char *target, const Clock *clock,
+                        Tell *to) MUST_CHECK;
 /* What stands in one file of a log or a segment (storage/inspect.h). */
 Error *database_inspect(const char *path, Tell *to) MUST_CHECK;
 

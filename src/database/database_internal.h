@@ -21,7 +21,8 @@ struct Database {
     Held *held;
     struct VectorDevice *device; /* has a lock of its own */
     const Clock *clock;
-    bool read_only;
+    bool read_only, salvage;
+    Error *salvaged; /* why the log was not read to its end, with `salvage`; NULL: it was */
     atomic_uint sessions;
     pthread_mutex_t lock; /* of everything below; not held over a sync, nor while the graph is read
                              or written (but by a reader that follows another process's log) */

@@ -113,7 +113,8 @@ static Error *replay_one(void *user, Str payload)
         graph_writer_publish(writer);
     else
         graph_writer_abort(writer);
-    return error == NULL ? graph_damage(database->held->graph) : error;
+    if (error != NULL || database->salvage) return error;
+    return graph_damage(database->held->graph);
 }
 
 static void count_names(Database *database)
@@ -259,9 +260,13 @@ static Error *read_log(Database *database, const Catalog *catalog)
     LockPage page = lock_page(files->lock);
     if (beside && page.checkpoint != files->checkpoint)
         return error_new(ERROR_NO_FILE, "there is a newer checkpoint");
-    TRY(beside ? wal_follow(database->wal, page.durable_lsn, replay_one, database, &report)
-               : wal_recover(database->wal, replay_one, database, &report));
-    if (!beside) TRY(check_log_end(files, database->wal, &report));
+    Error *error = beside
+                       ? wal_follow(database->wal, page.durable_lsn, replay_one, database, &report)
+                       : wal_recover(database->wal, replay_one, database, &report);
+    if (error == NULL && !beside) error = check_log_end(files, database->wal, &report);
+    if (error != NULL && !database->salvage) return error;
+    error_drop(database->salvaged);
+    database->salvaged = error;
     database->durable_lsn = wal_durable(database->wal);
     database->counters.replayed = report.commits;
     database->counters.discarded_bytes = report.discarded_bytes;

@@ -54,6 +54,14 @@ Error *graph_damage(const Graph *graph) MUST_CHECK;
  * indexes and constraints against properties. Each finding is told once a kind and place; of many
  * of a kind the first ones. Takes time and memory in proportion to the graph; no writer beside. */
 void graph_verify(const GraphView *view, Tell *to);
+/* Only the part of it that tells which properties cannot be read. */
+void graph_verify_columns(const GraphView *view, Tell *to);
+/* Makes everything of `from` that can be read anew in an empty graph, but for indexes and
+ * constraints; ids are given anew, in the old order. */
+typedef struct GraphSalvaged {
+    uint64_t nodes, relationships, relationships_lost;
+} GraphSalvaged;
+Error *graph_salvage(const GraphView *from, GraphWriter *to, GraphSalvaged *out) MUST_CHECK;
 /* What a kind of section of a graph's segment is called; NULL: there is none. */
 const char *graph_section_name(unsigned kind);
 

@@ -26,10 +26,12 @@ typedef struct Verify {
     uint64_t told; /* of the kind at hand */
 } Verify;
 
+/* The advice stands with the first of a kind. */
 #define FIND(verify, where, ...)                                                                   \
     do {                                                                                           \
         if ((verify)->told++ < FINDINGS_MAX)                                                       \
-            tell_line((verify)->to, TELL_FINDING, where, advice, __VA_ARGS__);                     \
+            tell_line((verify)->to, TELL_FINDING, where, (verify)->told > 1 ? "" : advice,         \
+                      __VA_ARGS__);                                                                \
     } while (0)
 
 static void end_kind(Verify *verify, const char *where)
@@ -98,15 +100,27 @@ static void verify_column(Verify *verify, const char *where, Str key, const Rows
     }
 }
 
-static void verify_table(Verify *verify, const char *where, const Table *table)
+static void verify_columns(Verify *verify, const char *where, const Table *table)
 {
-    verify_rows(verify, where, &table->rows);
     for (uint32_t key = 0; key < graph_name_count(verify->view.graph, NAME_KEY); key++) {
         const PropertyColumn *column = table_column(table, key);
         if (column != NULL)
             verify_column(verify, where, name_of(verify, NAME_KEY, key), &table->rows, column);
     }
     end_kind(verify, where);
+}
+
+static void verify_table(Verify *verify, const char *where, const Table *table)
+{
+    verify_rows(verify, where, &table->rows);
+    verify_columns(verify, where, table);
+}
+
+static void verify_sets(Verify *verify)
+{
+    const Graph *graph = verify->view.graph;
+    verify_column(verify, "labels", STR("label set"), &graph->nodes.rows, &graph->shapes_of);
+    end_kind(verify, "labels");
 }
 
 /* ---- labels ---- */
@@ -291,13 +305,24 @@ void graph_verify(const GraphView *view, Tell *to)
     Verify verify = {.view = *view, .to = to};
     const Graph *graph = view->graph;
     verify_table(&verify, "nodes", &graph->nodes);
-    verify_column(&verify, "labels", STR("label set"), &graph->nodes.rows, &graph->shapes_of);
+    verify_sets(&verify);
     verify_labels(&verify);
     for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE); i++)
         verify_type(&verify, i);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const Index *index = directory_get(&graph->indexes, i);
         if (index != NULL && !index->definition.vector) verify_index(&verify, index);
+    }
+}
+
+void graph_verify_columns(const GraphView *view, Tell *to)
+{
+    Verify verify = {.view = *view, .to = to};
+    verify_columns(&verify, "nodes", &view->graph->nodes);
+    verify_sets(&verify);
+    for (uint32_t i = 0; i < graph_name_count(view->graph, NAME_TYPE); i++) {
+        const RelationshipType *type = graph_type(view->graph, i);
+        if (type != NULL) verify_columns(&verify, "relationships", &type->table);
     }
 }
 

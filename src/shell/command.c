@@ -426,6 +426,11 @@ static int tool_backup(Notes *notes, const char *const *operands)
     return contextql_backup(operands[0], operands[1], take_note, notes);
 }
 
+static int tool_recover(Notes *notes, const char *const *operands)
+{
+    return contextql_recover(operands[0], operands[1], take_note, notes);
+}
+
 static int tool_inspect(Notes *notes, const char *const *operands)
 {
     return contextql_inspect(operands[0], take_note, notes);
