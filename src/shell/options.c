@@ -237,6 +237,10 @@ static bool read_operand(Reader *reader)
     options->tool = find_tool(reader, argument);
     if (options->tool != NULL) return true;
     if (!is_script(argument)) {
+        struct stat file;
+        bool script = ends_with(argument, ".lua") || ends_with(argument, ".cql");
+        if (script && stat(argument, &file) != 0)
+            return usage(reader, "no such script", argument); /* and no database of that name */
         if (options->database != NULL) return usage(reader, "one database is enough", argument);
         return options->database = argument, true;
     }
