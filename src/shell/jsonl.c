@@ -12,8 +12,8 @@
 #include "config.h"
 
 #include "base/json.h"
-#include "shell/jsonl.h"
 #include "format/records.h"
+#include "shell/jsonl.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,8 +293,10 @@ static void print_open_error(contextql *session)
 
 int jsonl_run(const JsonlOptions *options, FILE *in, FILE *out)
 {
+    enum { SEND_BYTES = 1 << 16 }; /* what a pipe takes at once; an answer's end is flushed */
     Conversation talk = {.options = options, .out = out, .arena = arena_create()};
     int status = 0;
+    setvbuf(out, NULL, _IOFBF, SEND_BYTES);
     char *line = NULL;
     size_t capacity = 0;
     ssize_t bytes;
