@@ -114,6 +114,19 @@ static bool float_shape(Str text)
     return at > first && at == text.bytes;
 }
 
+/* Nine digits always bring a float back; fewer when they do. */
+void float32_print(char out[FLOAT_TEXT_MAX], float value)
+{
+    double back = 0;
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(out, FLOAT_TEXT_MAX, "%.*g", digits, (double)value);
+        for (char *c = out; *c != '\0'; c++)
+            if (*c == ',') *c = '.'; /* a locale's decimal comma */
+        if (float_parse(str_from(out), &back) && (float)back == value) break;
+    }
+    if (strpbrk(out, ".en") == NULL) strcat(out, ".0"); /* e: an exponent; n: nan, inf */
+}
+
 /* The program around us may have set a locale with a decimal comma. */
 static double parse_in_c_locale(const char *text)
 {

@@ -70,16 +70,11 @@ static void put_list(const Writer *writer, Value list)
     buffer_char(writer->out, ']');
 }
 
-/* Nine digits always bring a float back; fewer when they do. */
 static void put_component(Buffer *out, float component)
 {
     char text[FLOAT_TEXT_MAX];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)component);
-        if (strtof(text, NULL) == component) break;
-    }
+    float32_print(text, component);
     buffer_text(out, text);
-    if (strpbrk(text, ".e") == NULL) buffer_text(out, ".0");
 }
 
 static void put_vector(Buffer *out, Value vector)

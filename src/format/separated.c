@@ -6,33 +6,10 @@
  */
 #include "config.h"
 
+#include "base/csv.h"
 #include "format/format_internal.h"
 #include "format/records.h"
 #include "format/value_text.h"
-
-/* ---- csv (RFC 4180) ---- */
-
-static bool needs_quotes(Str text)
-{
-    static const bool special[256] = {[','] = true, ['"'] = true, ['\n'] = true, ['\r'] = true};
-    for (size_t i = 0; i < text.bytes; i++)
-        if (special[(unsigned char)text.data[i]]) return true;
-    return text.bytes == 0;
-}
-
-static void put_csv(Buffer *out, Str text)
-{
-    if (!needs_quotes(text)) {
-        buffer_str(out, text);
-        return;
-    }
-    buffer_char(out, '"');
-    for (size_t i = 0; i < text.bytes; i++) {
-        if (text.data[i] == '"') buffer_char(out, '"');
-        buffer_char(out, text.data[i]);
-    }
-    buffer_char(out, '"');
-}
 
 /* ---- tsv: a tab, a line end and a backslash are written \t, \n, \\ ---- */
 
@@ -58,7 +35,7 @@ static void put_tsv(Buffer *out, Str text, bool null)
 static void put_field(Result *result, Str text, bool csv)
 {
     if (csv)
-        put_csv(&result->text, text);
+        csv_put_field(&result->text, text, ',', '"');
     else
         put_tsv(&result->text, text, result->output->null);
 }

@@ -32,16 +32,11 @@ static void print_bytes(Buffer *out, Str bytes)
         buffer_printf(out, "%02x", (unsigned char)bytes.data[i]);
 }
 
-/* Nine digits always bring a float back; fewer when they do. */
 static void print_component(Buffer *out, float component)
 {
-    char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)component);
-        if (strtof(text, NULL) == component) break;
-    }
+    char text[FLOAT_TEXT_MAX];
+    float32_print(text, component);
     buffer_text(out, text);
-    if (strpbrk(text, ".en") == NULL) buffer_text(out, ".0");
 }
 
 static void print_list(Buffer *out, Value list)
