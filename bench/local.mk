@@ -24,4 +24,5 @@ bench: $(BENCHES) src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) bench/wordnet
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
-EXTRA_DIST += bench/prompt bench/csv
+	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/conformance
+EXTRA_DIST += bench/prompt bench/csv bench/conformance bench/measure.h

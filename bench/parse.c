@@ -12,25 +12,12 @@
 #include "config.h"
 
 #include "base/error.h"
+#include "bench/measure.h"
 #include "parser/ast.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { ROUNDS = 21, BOUND_US = 50, QUERY_BYTES = 16 << 10 };
-
-static double now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static double median_us(Arena *arena, Str text)
 {

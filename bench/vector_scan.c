@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include "base/clock.h"
+#include "bench/measure.h"
 #include "vector/scan.h"
 #include <math.h>
 #include <stdio.h>
@@ -130,18 +131,6 @@ static double time_scan(const VectorKernel *kernel, VectorMetric metric, uint64_
     topk_destroy(top);
     mem_free(hits);
     return took;
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-static double median(double *times, size_t count)
-{
-    qsort(times, count, sizeof *times, by_time);
-    return times[count / 2];
 }
 
 static void run_level(const char *level, size_t rounds)

@@ -16,6 +16,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "bench/measure.h"
 #include "contextql.h"
 #include <fcntl.h>
 #include <spawn.h>
@@ -61,18 +62,6 @@ static double processor_ms(int who)
     getrusage(who, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-3;
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-static double median(double *times, size_t count)
-{
-    qsort(times, count, sizeof *times, by_time);
-    return times[count / 2];
 }
 
 static void judge(bool good)
