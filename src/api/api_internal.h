@@ -42,7 +42,7 @@ typedef struct Settings {
     bool strict_names, files_allowed;
     int64_t shuffle; /* seed; 0: off */
     char simd[16], gpu[16], gpu_device[256];
-    uint64_t gpu_memory; /* bytes; 0: the device decides */
+    uint64_t gpu_memory;  /* bytes; 0: the device decides */
     char directory[4096]; /* where relative file names of COPY and LOAD begin; empty: the process's
                            */
 } Settings;
@@ -71,6 +71,9 @@ struct contextql {
     Arena *suggestions;     /* of the last contextql_suggest; NULL: none yet */
 };
 
+/* contextql_open with all files of the database elsewhere than the machine's (NULL: there). */
+int session_open(const char *directory, const contextql_options *options, const Io *io,
+                 contextql **out);
 /* Keeps `error` as the session's last one and gives its code (CONTEXTQL_OK for NULL). */
 int session_fail(contextql *session, Error *error, contextql_phase phase);
 void session_info(const Error *error, contextql_phase phase, contextql_error_info *out);

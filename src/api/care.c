@@ -32,7 +32,7 @@ int contextql_check(const char *directory, contextql_note_fn *note, void *user)
 {
     Listener listener = {note, user};
     Tell told = {pass_on, &listener, 0};
-    Error *error = database_check(directory, clock_system(), &told);
+    Error *error = database_check(NULL, directory, clock_system(), &told);
     return end(&listener, &told, error);
 }
 
@@ -40,7 +40,7 @@ int contextql_backup(const char *directory, const char *target, contextql_note_f
 {
     Listener listener = {note, user};
     Tell told = {pass_on, &listener, 0};
-    Error *error = database_backup(directory, target, clock_system(), &told);
+    Error *error = database_backup(NULL, directory, target, clock_system(), &told);
     return end(&listener, &told, error);
 }
 
@@ -49,7 +49,7 @@ int contextql_recover(const char *directory, const char *target, contextql_note_
 {
     Listener listener = {note, user};
     Tell told = {pass_on, &listener, 0};
-    Error *error = database_recover(directory, target, clock_system(), &told);
+    Error *error = database_recover(NULL, directory, target, clock_system(), &told);
     return end(&listener, &told, error);
 }
 

@@ -106,12 +106,14 @@ static void session_ready(contextql *session)
     }
 }
 
-int contextql_open(const char *directory, const contextql_options *options, contextql **out)
+int session_open(const char *directory, const contextql_options *options, const Io *io,
+                 contextql **out)
 {
     contextql *session = session_new();
     *out = session;
     DatabaseOptions database = {.read_only = options != NULL && options->read_only,
-                                .create = options == NULL || options->create};
+                                .create = options == NULL || options->create,
+                                .io = io};
     if (options != NULL) session->settings.memory_bytes_max = options->memory_bytes_max;
     session_ready(session);
     Error *error = strcmp(directory, ":memory:") == 0
@@ -119,6 +121,11 @@ int contextql_open(const char *directory, const contextql_options *options, cont
                        : database_open(directory, &database, session->clock, &session->database);
     if (error != NULL) session->database = NULL;
     return session_fail(session, error, CONTEXTQL_RUNTIME);
+}
+
+int contextql_open(const char *directory, const contextql_options *options, contextql **out)
+{
+    return session_open(directory, options, NULL, out);
 }
 
 int contextql_connect(contextql *session, contextql **out)

@@ -86,7 +86,7 @@ static Error *read_log(Backup *backup, const DirectoryLock *lock)
 
 static Error *read_source(Backup *backup, const DirectoryLock *lock)
 {
-    TRY(catalog_read(backup->directory, true, backup->arena, &backup->catalog));
+    TRY(catalog_read(backup->io, backup->directory, true, backup->arena, &backup->catalog));
     for (size_t i = 0; i < backup->catalog.file_count; i++)
         TRY(hold(backup, &backup->catalog.files[i]));
     return read_log(backup, lock);
@@ -191,7 +191,7 @@ static Error *copy_all(Backup *backup)
         error = copy_once(backup, &again);
     }
     TRY(error);
-    return catalog_create_as(backup->target, &backup->catalog);
+    return catalog_create_as(backup->io, backup->target, &backup->catalog);
 }
 
 /* ---- the folder it becomes ---- */
@@ -221,7 +221,7 @@ static Error *make_target(const Io *io, const char *directory, const char *targe
 /* Read back as a reader reads it: catalog, segments, every record of the log. */
 static Error *read_back(const Backup *backup, const Clock *clock, Tell *to)
 {
-    static const DatabaseOptions reading = {.read_only = true};
+    const DatabaseOptions reading = {.read_only = true, .io = backup->io};
     Database *copy;
     TRY(database_open(backup->target, &reading, clock, &copy));
     DatabaseCounters counters = database_counters(copy);
@@ -231,9 +231,10 @@ static Error *read_back(const Backup *backup, const Clock *clock, Tell *to)
     return database_close(copy);
 }
 
-Error *database_backup(const char *directory, const char *target, const Clock *clock, Tell *to)
+Error *database_backup(const Io *io, const char *directory, const char *target, const Clock *clock,
+                       Tell *to)
 {
-    Backup backup = {.io = io_posix(), .directory = directory, .target = target};
+    Backup backup = {.io = io == NULL ? io_posix() : io, .directory = directory, .target = target};
     TRY(make_target(backup.io, directory, target));
     backup.arena = arena_create();
     Error *error = copy_all(&backup);

@@ -22,6 +22,7 @@
 static const char restore[] = "restore a copy of the directory; nothing was changed";
 
 typedef struct Check {
+    const Io *io;
     const char *directory;
     Tell *to;
     const char *where;        /* the file at hand */
@@ -63,7 +64,7 @@ static void check_segment(Check *check, const uint8_t *uuid, const SegmentFile *
 {
     Segment *segment;
     if (file->id == 0) return;
-    Error *error = segment_open(io_posix(), check->directory, uuid, file, &segment);
+    Error *error = segment_open(check->io, check->directory, uuid, file, &segment);
     check->where = file->name;
     if (error != NULL && is_replaced(check, error)) return;
     if (error != NULL) return tell_error(check, check->directory, error);
@@ -116,8 +117,8 @@ static void check_strays(Check *check, const FilesView *view)
         Strays strays = {check, view, folders[i]};
         if (view->has_writer && i > 0) continue; /* it may be making them */
         Error *error = io_join(path, check->directory, folders[i]);
-        if (error == NULL && io_kind(io_posix(), path) == IO_DIRECTORY)
-            error = io_list(io_posix(), path, look_at, &strays);
+        if (error == NULL && io_kind(check->io, path) == IO_DIRECTORY)
+            error = io_list(check->io, path, look_at, &strays);
         tell_error(check, folders[i], error);
     }
 }
@@ -143,12 +144,13 @@ static void check_catalog(Check *check, const FilesView *view)
     enum { ATTEMPTS_MAX = 100 };
     for (int i = 0; i < ATTEMPTS_MAX && view->has_writer; i++) {
         int complaints = 0;
-        Error *error = catalog_verify(check->directory, ignore_complaint, &complaints);
+        Error *error = catalog_verify(check->io, check->directory, ignore_complaint, &complaints);
         bool good = error == NULL && complaints == 0;
         error_drop(error);
         if (good) return;
     }
-    tell_error(check, "catalog.db", catalog_verify(check->directory, tell_catalog, check));
+    tell_error(check, "catalog.db",
+               catalog_verify(check->io, check->directory, tell_catalog, check));
 }
 
 /* ---- the log ---- */
@@ -219,21 +221,22 @@ static void check_parts(Check *check)
 {
     Arena *arena = arena_create();
     Catalog catalog;
-    Error *error = catalog_read(check->directory, true, arena, &catalog);
+    Error *error = catalog_read(check->io, check->directory, true, arena, &catalog);
     bool readable = error == NULL;
     error_drop(error); /* opening has met it too */
-    error_drop(catalog_verify(check->directory, tell_catalog, check));
+    error_drop(catalog_verify(check->io, check->directory, tell_catalog, check));
     for (size_t i = 0; readable && i < catalog.file_count; i++)
         check_segment(check, catalog.uuid, &catalog.files[i]);
     arena_destroy(arena);
 }
 
-Error *database_check(const char *directory, const Clock *clock, Tell *to)
+Error *database_check(const Io *io, const char *directory, const Clock *clock, Tell *to)
 {
-    static const DatabaseOptions reading = {.read_only = true};
-    Check check = {.directory = directory, .to = to, .where = directory};
+    const DatabaseOptions reading = {.read_only = true, .io = io};
+    if (io == NULL) io = io_posix();
+    Check check = {.io = io, .directory = directory, .to = to, .where = directory};
     Database *database;
-    if (io_kind(io_posix(), directory) == IO_NOTHING)
+    if (io_kind(io, directory) == IO_NOTHING)
         return error_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
                           "name a directory that contextql made");
     Error *error = database_open(directory, &reading, clock, &database);

@@ -16,6 +16,7 @@
 #define DATABASE_DATABASE_H
 #include "base/clock.h"
 #include "graph/graph.h"
+#include "storage/io.h"
 
 typedef struct Database Database;
 typedef struct Transaction Transaction;
@@ -23,6 +24,7 @@ typedef struct Transaction Transaction;
 typedef struct DatabaseOptions {
     bool read_only, create;
     bool salvage; /* with read_only: opens a damaged one as far as it can be read (recover.c) */
+    const Io *io; /* all its files are there; NULL: the machine's own */
 } DatabaseOptions;
 
 typedef struct DatabaseCounters {
@@ -50,18 +52,18 @@ DatabaseCounters database_counters(Database *database);
 struct VectorDevice;
 struct VectorDevice *database_device(Database *database); /* shared by its sessions */
 
-/* ---- looking after a directory that need not be open (check.c, backup.c) ---- */
+/* ---- looking after a directory that need not be open (check.c, backup.c); io: as in the options -- */
 /* Reads every byte the database in `directory` consists of, also beside a writer, and holds it
  * against checksums and against the rest. What is wrong is told. An error:
  * it cannot be opened as it is; what was found until then is told. */
-Error *database_check(const char *directory, const Clock *clock, Tell *to) MUST_CHECK;
+Error *database_check(const Io *io, const char *directory, const Clock *clock, Tell *to) MUST_CHECK;
 /* Makes `target`, a directory that must not be there, a database that holds everything up to one
  * durable commit, also beside a writer; synced, and read back. */
-Error *database_backup(const char *directory, const char *target, const Clock *clock,
+Error *database_backup(const Io *io, const char *directory, const char *target, const Clock *clock,
                        Tell *to) MUST_CHECK;
 /* Makes `target`, a directory that must not be there, a new database of what can be read of a
  * damaged one. What is damaged, and may be missing, is told as findings. */
-Error *database_recover(const char *directory, const char *target, const Clock *clock,
+Error *database_recover(const Io *io, const char *directory, const char *target, const Clock *clock,
                         Tell *to) MUST_CHECK;
 /* What stands in one file of a log or a segment (storage/inspect.h). */
 Error *database_inspect(const char *path, Tell *to) MUST_CHECK;

@@ -125,9 +125,8 @@ static void count_names(Database *database)
 
 /* ---- what is there ---- */
 
-static Error *check_directory(const char *directory, const DatabaseOptions *options)
+static Error *check_directory(const Io *io, const char *directory, const DatabaseOptions *options)
 {
-    const Io *io = io_posix();
     switch (io_kind(io, directory)) {
     case IO_DIRECTORY: return NULL;
     case IO_FILE:
@@ -157,10 +156,10 @@ static void look_at(void *user, const char *name)
 
 /* *fresh: nothing but what a crash while it was made may have left. A directory with other things
  * in it is left alone. */
-static Error *check_content(const char *directory, bool *fresh)
+static Error *check_content(const Io *io, const char *directory, bool *fresh)
 {
     Found found = {0};
-    TRY(io_list(io_posix(), directory, look_at, &found));
+    TRY(io_list(io, directory, look_at, &found));
     *fresh = !found.catalog;
     if (found.catalog || !found.foreign) return NULL;
     return error_hint(error_new(ERROR_NOT_A_DATABASE,
@@ -217,7 +216,7 @@ static Error *remove_leftovers(Files *files)
 static Error *read_catalog(Database *database, Arena *arena, Catalog *catalog)
 {
     Files *files = database->files;
-    TRY(catalog_read(files->directory, database->read_only, arena, catalog));
+    TRY(catalog_read(files->io, files->directory, database->read_only, arena, catalog));
     if (catalog->file_count > 1)
         return error_hint(error_new(ERROR_VERSION, "%s holds more segments than this version reads",
                                     files->directory),
@@ -308,14 +307,14 @@ Error *files_open(Database *database, const char *directory, const DatabaseOptio
 {
     Files *files = database->files = mem_calloc(1, sizeof *files);
     bool fresh;
-    files->io = io_posix();
-    TRY(check_directory(directory, options));
-    TRY(check_content(directory, &fresh));
+    files->io = options->io == NULL ? io_posix() : options->io;
+    TRY(check_directory(files->io, directory, options));
+    TRY(check_content(files->io, directory, &fresh));
     TRY(io_join(files->directory, directory, ""));
     files->directory[strlen(files->directory) - 1] = '\0';
     TRY(options->read_only ? lock_watch(files->io, directory, &files->lock)
                            : lock_acquire(files->io, directory, &files->lock));
-    if (fresh && !options->read_only) TRY(catalog_create(directory));
+    if (fresh && !options->read_only) TRY(catalog_create(files->io, directory));
     files->opening = true;
     TRY(read_directory(database));
     files->opening = false;
@@ -422,7 +421,7 @@ static Error *checkpoint(Database *database, const SegmentFile *file, Str schema
                        .files = (SegmentFile *)file,
                        .file_count = 1};
     memcpy(catalog.uuid, files->uuid, sizeof catalog.uuid);
-    TRY(catalog_commit(files->directory, &catalog));
+    TRY(catalog_commit(files->io, files->directory, &catalog));
     files->checkpoint = catalog.checkpoint;
     files->base = files->catalogued = *file;
     files_publish(database);

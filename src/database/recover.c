@@ -89,12 +89,13 @@ static Error *copy_all(Recovery *recovery)
     return error;
 }
 
-Error *database_recover(const char *directory, const char *target, const Clock *clock, Tell *to)
+Error *database_recover(const Io *io, const char *directory, const char *target, const Clock *clock,
+                        Tell *to)
 {
-    static const DatabaseOptions salvaging = {.read_only = true, .salvage = true},
-                                 making = {.create = true};
+    const DatabaseOptions salvaging = {.read_only = true, .salvage = true, .io = io},
+                          making = {.create = true, .io = io};
     Recovery recovery = {.target = target, .tell = to};
-    if (io_kind(io_posix(), target) != IO_NOTHING)
+    if (io_kind(io == NULL ? io_posix() : io, target) != IO_NOTHING)
         return error_hint(error_new(ERROR_NAME_EXISTS, "%s is there already", target),
                           "name a directory that does not exist yet");
     TRY(database_open(directory, &salvaging, clock, &recovery.from));

@@ -37,6 +37,7 @@ struct Io {
     Error *(*write)(IoFile *file, uint64_t offset, const void *data, size_t bytes);
     void (*write_out)(IoFile *file, uint64_t offset, uint64_t bytes); /* NULL: no such thing */
     void (*go_direct)(IoFile *file);                                  /* NULL: no such thing */
+    Error *(*truncate)(IoFile *file, uint64_t bytes);
     Error *(*sync)(IoFile *file);
     Error *(*map)(IoFile *file, size_t bytes, bool shared, void **out);
     void (*unmap)(const Io *io, void *memory, size_t bytes);
@@ -79,6 +80,11 @@ MUST_CHECK static inline Error *io_write(IoFile *file, uint64_t offset, const vo
                                          size_t bytes)
 {
     return file->io->write(file, offset, data, bytes);
+}
+/* Cuts the file, or fills it up with zeros, to this length. */
+MUST_CHECK static inline Error *io_truncate(IoFile *file, uint64_t bytes)
+{
+    return file->io->truncate(file, bytes);
 }
 /* Asks for what was written there to be on its way to the disk before a sync waits for it; a hint. */
 static inline void io_write_out(IoFile *file, uint64_t offset, uint64_t bytes)

@@ -150,6 +150,13 @@ static void posix_write_out(IoFile *base, uint64_t offset, uint64_t bytes)
 #endif
 }
 
+static Error *posix_truncate(IoFile *base, uint64_t bytes)
+{
+    PosixFile *file = posix_of(base);
+    return ftruncate(file->descriptor, (off_t)bytes) == 0 ? NULL
+                                                          : refused(errno, file->path, "cut");
+}
+
 static Error *posix_sync(IoFile *base)
 {
     PosixFile *file = posix_of(base);
@@ -272,6 +279,7 @@ const Io *io_posix(void)
                           .write = posix_write,
                           .write_out = posix_write_out,
                           .go_direct = posix_go_direct,
+                          .truncate = posix_truncate,
                           .sync = posix_sync,
                           .map = posix_map,
                           .unmap = posix_unmap,
