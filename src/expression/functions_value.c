@@ -305,6 +305,35 @@ CALL(to_boolean)
     return NULL;
 }
 
+/* ---- bytes ---- */
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* As they are shown, so that what was shown can be written. */
+CALL(bytes)
+{
+    UNUSED;
+    Str text = value_text(args[0]);
+    bool good = text.bytes % 2 == 0 && text.bytes >= 2 && memcmp(text.data, "0x", 2) == 0;
+    uint32_t byte_count = good ? (uint32_t)(text.bytes / 2 - 1) : 0;
+    char *bytes = arena_alloc(context->arena, byte_count + 1);
+    for (uint32_t i = 0; i < byte_count; i++) {
+        int high = digit_of(text.data[2 + 2 * i]), low = digit_of(text.data[3 + 2 * i]);
+        good = good && high >= 0 && low >= 0;
+        bytes[i] = (char)(high * 16 + low);
+    }
+    if (!good)
+        return error_hint(error_new(ERROR_ARGUMENT_VALUE, "not bytes: %.*s", STR_ARG(text)),
+                          "bytes('0x00ff')");
+    *out = (Value){.kind = VALUE_BYTES, .aux = byte_count, .as.text = bytes};
+    return NULL;
+}
+
 /* ---- vectors ---- */
 
 /* A vector, or a list of numbers as one. */

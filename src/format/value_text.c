@@ -232,6 +232,13 @@ static void put_vector(Buffer *out, const contextql_value *value, ValueStyle sty
     if (style == VALUE_LITERAL) buffer_char(out, ')');
 }
 
+static void put_bytes(Buffer *out, const contextql_value *value, ValueStyle style)
+{
+    if (style == VALUE_LITERAL) buffer_text(out, "bytes('");
+    put_printed(out, value);
+    if (style == VALUE_LITERAL) buffer_text(out, "')");
+}
+
 /* ---- any value ---- */
 
 static void put(Buffer *out, const contextql_value *value, ValueStyle style, bool inside)
@@ -245,6 +252,7 @@ static void put(Buffer *out, const contextql_value *value, ValueStyle style, boo
         break;
     case CONTEXTQL_INTEGER: value_text_integer(out, contextql_value_integer(value)); break;
     case CONTEXTQL_FLOAT: put_float(out, contextql_value_float(value), style); break;
+    case CONTEXTQL_BYTES: put_bytes(out, value, style); break;
     case CONTEXTQL_TEMPORAL: put_temporal(out, value, style); break;
     case CONTEXTQL_LIST: put_list(out, value, style); break;
     case CONTEXTQL_MAP: put_members(out, value, style); break;

@@ -7,11 +7,11 @@
  */
 #include "config.h"
 
+#include "editor/terminal.h"
 #include "shell/command.h"
 #include "shell/literal.h"
 #include "shell/progress.h"
 #include "shell/shell_internal.h"
-#include "editor/terminal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -45,6 +45,13 @@ void run_forget_interrupt(void)
     interrupted = 0;
 }
 
+void run_stoppable(contextql *session)
+{
+    running = session;
+    if (session != NULL && interrupted)
+        contextql_interrupt(session); /* Ctrl-C came before there was what to stop */
+}
+
 /* ---- parameters ---- */
 
 static void bind_param(contextql_statement *statement, const char *param)
@@ -68,7 +75,7 @@ static void bind_params(const Shell *shell, contextql_statement *statement)
 
 /* ---- one statement ---- */
 
-static void show_error(Shell *shell, const Place *place)
+void run_tell_error(Shell *shell, const Place *place)
 {
     contextql_error_info info;
     contextql_error(shell->session, &info);
@@ -153,11 +160,9 @@ static int run_with_progress(Shell *shell, contextql_statement *statement, Str t
     bool bar = !shell->options->quiet && isatty(STDERR_FILENO) && terminal_can_draw();
     progress_begin(&progress, stderr, shell->clock);
     if (bar) contextql_progress(shell->session, progress_report, &progress);
-    running = shell->session;
-    if (interrupted)
-        contextql_interrupt(shell->session); /* Ctrl-C came before there was what to stop */
+    run_stoppable(shell->session);
     int result = format_run(shell->session, statement, text, &shell->output);
-    running = NULL;
+    run_stoppable(NULL);
     contextql_progress(shell->session, NULL, NULL);
     progress_end(&progress);
     return result;
@@ -183,7 +188,7 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
     contextql_statement *statement = NULL;
     bool records = shell->output.format == FORMAT_RECORDS;
     if (contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL) != CONTEXTQL_OK)
-        return show_error(shell, place), false;
+        return run_tell_error(shell, place), false;
     if (statement == NULL) return true;
     bind_params(shell, statement);
     int code = run_with_progress(shell, statement, text);
@@ -192,7 +197,7 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
         return shell->status = EXIT_OUTPUT, false;
     }
     bool good = code == CONTEXTQL_DONE;
-    if (!good && !records) show_error(shell, place);
+    if (!good && !records) run_tell_error(shell, place);
     if (!good && records) shell->status = EXIT_FAILED;
     if (good && !records) show_warnings(shell, statement, place);
     if (good) show_done(shell, statement, text);
@@ -215,10 +220,19 @@ static void echo(Shell *shell, Str text)
     shell->echoed = true;
 }
 
-/* Runs what is whole at the front of `text`: one statement or command. Gives how many bytes that
- * was, 0 when more is needed; with `last` there is no more, and everything is whole. */
-static size_t run_piece(Shell *shell, Str text, bool last, Place *place, bool *good)
+/* Does a failure end the run? */
+static bool must_stop(const Shell *shell)
 {
+    return !shell->options->keep_going || shell->status == EXIT_OUTPUT ||
+           shell->status == EXIT_INTERRUPTED;
+}
+
+/* Runs what is whole at the front of `text`: one statement or command. Gives how many bytes that
+ * was, 0 when more is needed; with `last` there is no more, and everything is whole. Not good: it
+ * failed, and the run ends. */
+static size_t run_piece(void *state, Str text, bool last, Place *place, bool *good)
+{
+    Shell *shell = state;
     size_t end, begin = command_skip(text);
     Str command;
     *good = true;
@@ -233,14 +247,8 @@ static size_t run_piece(Shell *shell, Str text, bool last, Place *place, bool *g
     else if (begin < end)
         *good = run_statement(shell, (Str){text.data + begin, end - begin}, place);
     if (place->text.data + place->offset < text.data + end) place_advance(place, text.data + end);
+    *good = *good || !must_stop(shell);
     return end;
-}
-
-/* Does a failure end the run? */
-static bool must_stop(const Shell *shell)
-{
-    return !shell->options->keep_going || shell->status == EXIT_OUTPUT ||
-           shell->status == EXIT_INTERRUPTED;
 }
 
 bool run_text(Shell *shell, Str text, const char *name)
@@ -249,7 +257,7 @@ bool run_text(Shell *shell, Str text, const char *name)
     while (text.bytes > 0 && !shell->quit) {
         bool good;
         size_t bytes = run_piece(shell, text, true, &place, &good);
-        if (!good && must_stop(shell)) return false;
+        if (!good) return false;
         text.data += bytes;
         text.bytes -= bytes;
     }
@@ -264,7 +272,7 @@ static void blank_mark(Buffer *text)
         text->data[i] = ' ';
 }
 
-static bool cannot_read(Shell *shell, const char *path)
+bool run_cannot_read(Shell *shell, const char *path)
 {
     Buffer message = {0};
     buffer_printf(&message, "%s: %s", path, strerror(errno));
@@ -309,7 +317,7 @@ static bool could_end(const Stream *stream, size_t from)
            memchr(text.data + from, '\n', text.bytes - from) != NULL;
 }
 
-static bool run_stream(Shell *shell, int file, const char *name)
+bool run_stream(Shell *shell, int file, const char *name, RunPiece *piece, void *state)
 {
     Stream stream = {.file = file, .place = place_of(name, STR(""))};
     bool good = true;
@@ -318,7 +326,7 @@ static bool run_stream(Shell *shell, int file, const char *name)
         if (bytes == 0) {
             known = stream.text.bytes - stream.at;
             bool first = stream.text.bytes == 0;
-            good = stream_read(&stream) || cannot_read(shell, name);
+            good = stream_read(&stream) || run_cannot_read(shell, name);
             if (first) blank_mark(&stream.text);
             if (!good || !could_end(&stream, stream.at + known)) continue;
         }
@@ -326,9 +334,8 @@ static bool run_stream(Shell *shell, int file, const char *name)
         if (rest.bytes == 0)
             bytes = 0;
         else
-            bytes = run_piece(shell, rest, stream.ended, &stream.place, &good);
+            bytes = piece(state, rest, stream.ended, &stream.place, &good);
         stream.at += bytes;
-        good = good || !must_stop(shell);
     }
     buffer_free(&stream.text);
     return good;
@@ -338,8 +345,8 @@ bool run_file(Shell *shell, const char *path)
 {
     bool standard = strcmp(path, "-") == 0;
     int file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return cannot_read(shell, path);
-    bool good = run_stream(shell, file, standard ? "<stdin>" : path);
+    if (file < 0) return run_cannot_read(shell, path);
+    bool good = run_stream(shell, file, standard ? "<stdin>" : path, run_piece, shell);
     if (!standard) close(file);
     return good;
 }

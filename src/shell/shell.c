@@ -7,15 +7,15 @@
  */
 #include "config.h"
 
+#include "editor/glyph.h"
+#include "editor/prompt.h"
+#include "editor/terminal.h"
 #include "shell/command.h"
 #include "shell/complete.h"
-#include "editor/glyph.h"
 #include "shell/jsonl.h"
 #include "shell/paths.h"
-#include "editor/prompt.h"
 #include "shell/shell.h"
 #include "shell/shell_internal.h"
-#include "editor/terminal.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -231,6 +231,7 @@ int shell_run(const Options *options, const ScriptLanguage *language)
         (Report){.file = stderr,
                  .json = options->errors != NULL && strcmp(options->errors, "json") == 0,
                  .colour = !options->batch && terminal_colour(STDERR_FILENO, options->color)};
+    choose_clock(&shell);
     if (options->tool != NULL) return command_tool(&shell);
     if (options->jsonl) return run_jsonl(options, &how, language);
     glyph_start();
@@ -239,7 +240,6 @@ int shell_run(const Options *options, const ScriptLanguage *language)
         return fail_open(&shell, EXIT_DATABASE);
     if (configure(shell.session, (void *)options) != CONTEXTQL_OK)
         return fail_open(&shell, EXIT_USAGE);
-    choose_clock(&shell);
     run_catch_interrupts();
     run_session(&shell);
     if (shell.script != NULL) shell.script->attach(shell.script->state, NULL);

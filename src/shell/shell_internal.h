@@ -5,8 +5,8 @@
 #include "base/script.h"
 #include "contextql.h"
 #include "format/format.h"
-#include "shell/options.h"
 #include "format/report.h"
+#include "shell/options.h"
 
 enum {
     READ_DEPTH_MAX = 16, /* files that :read files: a file that reads itself ends here */
@@ -39,6 +39,17 @@ void run_catch_interrupts(void);
 void run_forget_interrupt(void);
 /* Every statement and command of a text; false: one failed, and the run ends. */
 bool run_text(Shell *shell, Str text, const char *name);
+/* What is whole at the front of `text` is done: gives how many bytes that was, 0 when more is needed;
+ * with `last` there is no more. Not *good: the run ends. */
+typedef size_t RunPiece(void *state, Str text, bool last, Place *place, bool *good);
+/* A file piece by piece; no more of it is held than its longest piece. */
+bool run_stream(Shell *shell, int file, const char *name, RunPiece *piece, void *state);
+/* Tells why; false, always. */
+bool run_cannot_read(Shell *shell, const char *path);
+/* Tells the session's error, of the statement at `place`. */
+void run_tell_error(Shell *shell, const Place *place);
+/* Ctrl-C stops what this session runs from now on; NULL: nothing. */
+void run_stoppable(contextql *session);
 /* The same of a file; "-" is standard input. */
 bool run_file(Shell *shell, const char *path);
 /* A chunk of Lua, or a file of it; false: it failed. */

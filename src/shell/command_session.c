@@ -1,0 +1,198 @@
+/* command_session.c - commands that change how the session goes on: its output, parameters and settings. */
+#include "config.h"
+
+#include "shell/command_internal.h"
+#include <errno.h>
+
+Error *run_mode(const Call *call)
+{
+    char name[32];
+    if (call->rest.bytes == 0)
+        return fprintf(call->shell->output.file, "%s\n", format_name(call->shell->output.format)),
+               NULL;
+    snprintf(name, sizeof name, "%.*s", STR_ARG(call->rest));
+    if (format_find(name, &call->shell->output.format)) return NULL;
+    Buffer all = {0};
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        buffer_printf(&all, "%s%s", i == 0 ? "" : ", ", format_name((Format)i));
+    Error *error =
+        error_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(call->rest)),
+                   "one of %s", all.data);
+    buffer_free(&all);
+    return error;
+}
+
+char *command_path(Str text)
+{
+    Buffer path = {0};
+    buffer_str(&path, text);
+    return path.data;
+}
+
+Error *command_close_output(Shell *shell)
+{
+    FILE *file = shell->output.file;
+    if (file == stdout) return NULL;
+    shell->output.file = stdout;
+    shell->output.to_file = false;
+    bool good = ferror(file) == 0;
+    if (fclose(file) == 0 && good) return NULL;
+    shell->status = EXIT_OUTPUT;
+    return error_new(ERROR_IO, "the output file could not be written whole");
+}
+
+Error *command_open_output(Shell *shell, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL) return error_errno(ERROR_IO, errno, "the file %s", path);
+    shell->output.file = file;
+    shell->output.to_file = true;
+    return NULL;
+}
+
+Error *command_refuse_if_safe(const Shell *shell)
+{
+    if (!shell->options->safe) return NULL;
+    return error_new(ERROR_READ_ONLY, "--safe allows no files here");
+}
+
+Error *run_output(const Call *call)
+{
+    Shell *shell = call->shell;
+    TRY(command_refuse_if_safe(shell));
+    TRY(command_close_output(shell));
+    if (call->rest.bytes == 0) return NULL;
+    char *path = command_path(call->rest);
+    Error *error = command_open_output(shell, path);
+    mem_free(path);
+    return error;
+}
+
+Error *run_read(const Call *call)
+{
+    Shell *shell = call->shell;
+    if (call->rest.bytes == 0)
+        return error_hint(error_new(ERROR_MISUSE, "no file is named"), ":read FILE");
+    if (shell->read_depth == READ_DEPTH_MAX)
+        return error_new(ERROR_MISUSE,
+                         "files that read files may be %d deep: does one read itself?",
+                         READ_DEPTH_MAX);
+    TRY(command_refuse_if_safe(shell));
+    char *path = command_path(call->rest);
+    shell->read_depth++;
+    run_file(shell, path); /* tells what failed */
+    shell->read_depth--;
+    mem_free(path);
+    return NULL;
+}
+
+Error *run_maxrows(const Call *call)
+{
+    int64_t rows;
+    Output *output = &call->shell->output;
+    if (call->rest.bytes == 0)
+        return fprintf(output->file, "%llu\n", (unsigned long long)output->rows_max), NULL;
+    if (!integer_parse(call->rest, &rows) || rows < 0)
+        return error_hint(
+            error_new(ERROR_MISUSE, "not a number of rows: %.*s", STR_ARG(call->rest)),
+            "0 shows all");
+    output->rows_max = (uint64_t)rows;
+    return NULL;
+}
+
+static bool has_name(const char *param, Str name)
+{
+    return strncmp(param, name.data, name.bytes) == 0 && param[name.bytes] == '=';
+}
+
+static void show_param(FILE *output, const char *param)
+{
+    const char *equals = strchr(param, '=');
+    fprintf(output, "$%.*s = %s\n", (int)(equals - param), param, equals + 1);
+}
+
+static void show_params(const Shell *shell)
+{
+    const Options *options = shell->options;
+    for (size_t i = 0; i < options->param_count; i++) {
+        const char *param = options->params[i];
+        Str name = {param, strcspn(param, "=")};
+        bool replaced = false;
+        for (size_t k = 0; k < shell->param_count; k++)
+            replaced = replaced || has_name(shell->params[k], name);
+        if (!replaced) show_param(shell->output.file, param);
+    }
+    for (size_t i = 0; i < shell->param_count; i++)
+        show_param(shell->output.file, shell->params[i]);
+}
+
+Error *run_param(const Call *call)
+{
+    Shell *shell = call->shell;
+    Str name = call->first;
+    if (name.bytes == 0) return show_params(shell), NULL;
+    if (name.data[0] == '$') name.data++, name.bytes--;
+    if (call->last.bytes == 0 || name.bytes == 0 || memchr(name.data, '=', name.bytes) != NULL)
+        return error_hint(error_new(ERROR_MISUSE, "a parameter has a name and a value"),
+                          ":param NAME VALUE");
+    Buffer param = {0};
+    buffer_printf(&param, "%.*s=%.*s", STR_ARG(name), STR_ARG(call->last));
+    for (size_t i = 0; i < shell->param_count; i++)
+        if (has_name(shell->params[i], name)) {
+            mem_free(shell->params[i]);
+            return shell->params[i] = param.data, NULL;
+        }
+    shell->params = mem_realloc(shell->params, (shell->param_count + 1) * sizeof *shell->params);
+    shell->params[shell->param_count++] = param.data;
+    return NULL;
+}
+
+Error *run_timer(const Call *call)
+{
+    bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));
+    if (call->rest.bytes == 0)
+        return fprintf(call->shell->output.file, "%s\n", call->shell->timer ? "on" : "off"), NULL;
+    if (!on && !off)
+        return error_hint(error_new(ERROR_MISUSE, "the timer cannot be %.*s", STR_ARG(call->rest)),
+                          "on or off");
+    call->shell->timer = on;
+    return NULL;
+}
+
+Error *command_session_error(contextql *session)
+{
+    contextql_error_info info;
+    contextql_error(session, &info);
+    return error_hint(error_new((ErrorCode)info.code, "%s", info.message), "%s", info.hint);
+}
+
+static void show_setting(const Shell *shell, const contextql_setting *setting)
+{
+    fprintf(shell->output.file, "%-13s %-8s %s (%s)\n", setting->name,
+            contextql_get(shell->session, setting->name), setting->meaning, setting->values);
+}
+
+Error *run_settings(const Call *call)
+{
+    contextql_setting setting;
+    Shell *shell = call->shell;
+    Error *error = NULL;
+    if (call->last.bytes > 0) {
+        if (str_equal(call->first, STR("files"))) TRY(command_refuse_if_safe(shell));
+        char *name = command_path(call->first), *value = command_path(call->last);
+        if (contextql_set(shell->session, name, value) != CONTEXTQL_OK)
+            error = command_session_error(shell->session);
+        mem_free(name);
+        mem_free(value);
+        return error;
+    }
+    size_t shown = 0;
+    for (size_t i = 0; contextql_setting_at(i, &setting); i++) {
+        if (call->rest.bytes > 0 && !str_equal(call->rest, str_from(setting.name))) continue;
+        show_setting(shell, &setting);
+        shown++;
+    }
+    if (shown > 0) return NULL;
+    return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %.*s", STR_ARG(call->rest)),
+                      ":settings lists them");
+}
