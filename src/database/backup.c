@@ -53,9 +53,10 @@ static Error *hold(Backup *backup, const SegmentFile *file)
     return NULL;
 }
 
-static Error *take_commit(void *user, Str payload)
+static Error *take_commit(void *user, Str payload, const WalCommit *commit)
 {
     LoggedSegment logged;
+    (void)commit;
     if (!log_names_segment(payload)) return NULL;
     TRY(log_decode_segment(payload, &logged));
     return hold(user, &logged.file);

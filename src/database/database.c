@@ -243,14 +243,17 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
     Error *error = graph_damage(database->held->graph);
     if (error == NULL && whole) error = files_write_segment(database, writer, &payload);
     if (error == NULL && !whole) log_encode(writer, &database->names, &payload);
+    int64_t now_ns = database->clock->wall_ns(database->clock->state);
     pthread_mutex_lock(&database->lock);
+    if (now_ns < database->commit_ns) now_ns = database->commit_ns; /* it was set back */
     if (error == NULL)
         error = database->failed
                     ? error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written")
-                    : wal_append(database->wal, buffer_view(&payload), lsn);
+                    : wal_append(database->wal, buffer_view(&payload), now_ns, lsn);
     if (error == NULL) {
         if (whole) files_segment_logged(database);
         database->appended_version = graph_writer_finish(writer);
+        database->commit_ns = now_ns;
         database->counters.commits++;
         database->writing = false;
         pthread_cond_signal(&database->freed);

@@ -34,7 +34,8 @@ struct Database {
     bool flushing;
     uint64_t appended_version; /* of the newest transaction in the log's memory */
     uint64_t durable_lsn;
-    bool failed; /* the log could not be written: read-only from now on */
+    int64_t commit_ns; /* wall clock of the newest commit in the log: the next is not before it */
+    bool failed;       /* the log could not be written: read-only from now on */
     DatabaseCounters counters;
 };
 

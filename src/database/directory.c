@@ -98,11 +98,12 @@ static Error *replay_segment(Database *database, const LoggedSegment *logged)
     return NULL;
 }
 
-static Error *replay_one(void *user, Str payload)
+static Error *replay_one(void *user, Str payload, const WalCommit *commit)
 {
     Database *database = user;
     LoggedSegment logged;
     database->files->replayed_bytes += payload.bytes;
+    if (commit->wall_ns > database->commit_ns) database->commit_ns = commit->wall_ns;
     if (log_names_segment(payload)) {
         TRY(log_decode_segment(payload, &logged));
         return replay_segment(database, &logged);
@@ -223,6 +224,7 @@ static Error *read_catalog(Database *database, Arena *arena, Catalog *catalog)
                           "use a newer contextql");
     memcpy(files->uuid, catalog->uuid, sizeof files->uuid);
     files->checkpoint = catalog->checkpoint;
+    database->commit_ns = catalog->commit_ns;
     files->base = files->catalogued = (SegmentFile){0};
     files->base_log_bytes = files->replayed_bytes = files->logged_count = 0;
     if (catalog->file_count == 0) {
@@ -314,7 +316,8 @@ Error *files_open(Database *database, const char *directory, const DatabaseOptio
     files->directory[strlen(files->directory) - 1] = '\0';
     TRY(options->read_only ? lock_watch(files->io, directory, &files->lock)
                            : lock_acquire(files->io, directory, &files->lock));
-    if (fresh && !options->read_only) TRY(catalog_create(files->io, directory));
+    if (fresh && !options->read_only)
+        TRY(catalog_create(files->io, directory, database->clock->wall_ns(database->clock->state)));
     files->opening = true;
     TRY(read_directory(database));
     files->opening = false;
@@ -415,8 +418,11 @@ void files_segment_logged(Database *database)
 static Error *checkpoint(Database *database, const SegmentFile *file, Str schema)
 {
     Files *files = database->files;
+    WalStart start;
+    TRY(wal_rotate(database->wal, &start));
     Catalog catalog = {.checkpoint = files->checkpoint + 1,
-                       .start = wal_next_start(database->wal),
+                       .start = start,
+                       .commit_ns = database->commit_ns,
                        .schema = schema,
                        .files = (SegmentFile *)file,
                        .file_count = 1};
@@ -425,7 +431,7 @@ static Error *checkpoint(Database *database, const SegmentFile *file, Str schema
     files->checkpoint = catalog.checkpoint;
     files->base = files->catalogued = *file;
     files_publish(database);
-    TRY(wal_restart(database->wal, catalog.start));
+    TRY(wal_restart(database->wal, catalog.start, catalog.start.segment));
     files->logged_count = 0;
     return remove_leftovers(files);
 }

@@ -86,14 +86,34 @@ static uint32_t setting_crc(const char *name, const void *value, size_t bytes)
     return crc32c(crc32c(0, name, strlen(name)), value, bytes);
 }
 
-static uint32_t file_crc(const SegmentFile *file, uint64_t position)
+/* `state` is the id of the one whose file it is; 0: the checkpoint's. */
+static uint32_t file_crc(uint64_t state, const SegmentFile *file, uint64_t position)
 {
     Buffer row = {0};
+    if (state != 0) put_u64(&row, state);
     put_u64(&row, file->id);
     put_str(&row, str_from(file->name));
     put_u64(&row, file->bytes);
     put_u32(&row, file->crc);
     put_u64(&row, position);
+    uint32_t crc = crc32c(0, row.data, row.bytes);
+    buffer_free(&row);
+    return crc;
+}
+
+static uint32_t state_crc(const CatalogState *state)
+{
+    Buffer row = {0};
+    put_u64(&row, state->id);
+    put_u64(&row, (uint64_t)state->kind);
+    put_str(&row, state->name);
+    put_u64(&row, (uint64_t)state->made_ns);
+    put_u64(&row, (uint64_t)state->commit_ns);
+    put_u64(&row, state->start.lsn);
+    put_u64(&row, state->start.segment);
+    put_u64(&row, state->start.epoch);
+    put_u64(&row, state->file_count);
+    put_str(&row, state->schema);
     uint32_t crc = crc32c(0, row.data, row.bytes);
     buffer_free(&row);
     return crc;
@@ -135,6 +155,11 @@ static bool put_settings(sqlite3 *database, uint64_t *sum, const Catalog *catalo
         put_number(insert, sum, "wal_lsn", catalog->start.lsn) &&
         put_number(insert, sum, "wal_segment", catalog->start.segment) &&
         put_number(insert, sum, "file_count", catalog->file_count) &&
+        put_number(insert, sum, "commit_time", (uint64_t)catalog->commit_ns) &&
+        put_number(insert, sum, "snapshot_count", catalog->state_count) &&
+        put_number(insert, sum, "keep", catalog->keep) &&
+        put_number(insert, sum, "keep_for", (uint64_t)catalog->keep_for_ns) &&
+        put_number(insert, sum, "history_keep", (uint64_t)catalog->history_keep_ns) &&
         put_setting(insert, sum, "schema", catalog->schema.data == NULL ? "" : catalog->schema.data,
                     catalog->schema.bytes);
     return sqlite3_finalize(insert) == SQLITE_OK && good;
@@ -148,7 +173,7 @@ static bool put_files(sqlite3 *database, uint64_t *sum, const Catalog *catalog)
     bool good = true;
     for (size_t i = 0; i < catalog->file_count && good; i++) {
         const SegmentFile *file = &catalog->files[i];
-        uint32_t crc = file_crc(file, i);
+        uint32_t crc = file_crc(0, file, i);
         *sum += crc;
         sqlite3_reset(insert);
         sqlite3_bind_int64(insert, 1, (sqlite3_int64)file->id);
@@ -160,6 +185,61 @@ static bool put_files(sqlite3 *database, uint64_t *sum, const Catalog *catalog)
         good = sqlite3_step(insert) == SQLITE_DONE;
     }
     return sqlite3_finalize(insert) == SQLITE_OK && good;
+}
+
+static bool put_state_files(sqlite3_stmt *insert, uint64_t *sum, const CatalogState *state)
+{
+    bool good = true;
+    for (size_t i = 0; i < state->file_count && good; i++) {
+        const SegmentFile *file = &state->files[i];
+        uint32_t crc = file_crc(state->id, file, i);
+        *sum += crc;
+        sqlite3_reset(insert);
+        sqlite3_bind_int64(insert, 1, (sqlite3_int64)state->id);
+        sqlite3_bind_int64(insert, 2, (sqlite3_int64)i);
+        sqlite3_bind_int64(insert, 3, (sqlite3_int64)file->id);
+        sqlite3_bind_text(insert, 4, file->name, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(insert, 5, (sqlite3_int64)file->bytes);
+        sqlite3_bind_int64(insert, 6, file->crc);
+        sqlite3_bind_int64(insert, 7, crc);
+        good = sqlite3_step(insert) == SQLITE_DONE;
+    }
+    return good;
+}
+
+static bool put_state(sqlite3_stmt *insert, uint64_t *sum, const CatalogState *state)
+{
+    uint32_t crc = state_crc(state);
+    *sum += crc;
+    sqlite3_reset(insert);
+    sqlite3_bind_int64(insert, 1, (sqlite3_int64)state->id);
+    sqlite3_bind_int64(insert, 2, (sqlite3_int64)state->kind);
+    sqlite3_bind_text(insert, 3, state->name.bytes == 0 ? "" : state->name.data,
+                      (int)state->name.bytes, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 4, state->made_ns);
+    sqlite3_bind_int64(insert, 5, state->commit_ns);
+    sqlite3_bind_int64(insert, 6, (sqlite3_int64)state->start.lsn);
+    sqlite3_bind_int64(insert, 7, (sqlite3_int64)state->start.segment);
+    sqlite3_bind_int64(insert, 8, (sqlite3_int64)state->start.epoch);
+    sqlite3_bind_int64(insert, 9, (sqlite3_int64)state->file_count);
+    sqlite3_bind_blob64(insert, 10, state->schema.bytes == 0 ? "" : state->schema.data,
+                        state->schema.bytes, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 11, crc);
+    return sqlite3_step(insert) == SQLITE_DONE;
+}
+
+static bool put_states(sqlite3 *database, uint64_t *sum, const Catalog *catalog)
+{
+    sqlite3_stmt *state = NULL, *file = NULL;
+    static const char text[] = "INSERT INTO snapshot VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+                      file_text[] = "INSERT INTO snapshot_file VALUES(?,?,?,?,?,?,?)";
+    bool good = sqlite3_prepare_v2(database, text, -1, &state, NULL) == SQLITE_OK &&
+                sqlite3_prepare_v2(database, file_text, -1, &file, NULL) == SQLITE_OK;
+    for (size_t i = 0; i < catalog->state_count && good; i++)
+        good = put_state(state, sum, &catalog->states[i]) &&
+               put_state_files(file, sum, &catalog->states[i]);
+    bool left = sqlite3_finalize(state) == SQLITE_OK;
+    return sqlite3_finalize(file) == SQLITE_OK && left && good;
 }
 
 /* All rows' checksums together, so that none can be an older one that was sound. */
@@ -174,14 +254,33 @@ static bool put_sum(sqlite3 *database, uint64_t sum)
 
 /* ---- writing ---- */
 
+/* Databases of format 1 have the first two tables only. */
+static const char tables[] =
+    "CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value NOT NULL,"
+    " crc INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS file(id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, content_crc INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS snapshot(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " name TEXT NOT NULL, made INTEGER NOT NULL, committed INTEGER NOT NULL,"
+    " wal_lsn INTEGER NOT NULL, wal_segment INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " file_count INTEGER NOT NULL, schema NOT NULL, crc INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS snapshot_file(snapshot INTEGER NOT NULL,"
+    " position INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL,"
+    " content_crc INTEGER NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY(snapshot, position));";
+
+static bool run(sqlite3 *database, const char *text)
+{
+    return sqlite3_exec(database, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 static bool replace_all(sqlite3 *database, const Catalog *catalog)
 {
     uint64_t sum = 0;
-    return sqlite3_exec(database, "BEGIN IMMEDIATE; DELETE FROM file;", NULL, NULL, NULL) ==
-               SQLITE_OK &&
+    return run(database, "BEGIN IMMEDIATE") && run(database, tables) &&
+           run(database, "DELETE FROM file; DELETE FROM snapshot; DELETE FROM snapshot_file") &&
            put_settings(database, &sum, catalog) && put_files(database, &sum, catalog) &&
-           put_sum(database, sum) &&
-           sqlite3_exec(database, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+           put_states(database, &sum, catalog) && put_sum(database, sum) && run(database, "COMMIT");
 }
 
 /* Made under tmp/ and renamed when it is whole: a crash leaves either no catalog or this one. What
@@ -189,17 +288,11 @@ static bool replace_all(sqlite3 *database, const Catalog *catalog)
 static Error *create_at(const Io *io, const char *path, const char *directory,
                         const Catalog *catalog)
 {
-    static const char tables[] =
-        "PRAGMA journal_mode=WAL;"
-        "CREATE TABLE setting(name TEXT PRIMARY KEY, value NOT NULL, crc INTEGER NOT NULL);"
-        "CREATE TABLE file(id INTEGER PRIMARY KEY, name TEXT NOT NULL, bytes INTEGER NOT NULL,"
-        " content_crc INTEGER NOT NULL, position INTEGER NOT NULL, crc INTEGER NOT NULL);";
     Connection connection = {0};
     Error *error = open_connection(&connection, io, directory, path,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    if (error == NULL &&
-        (sqlite3_exec(connection.database, tables, NULL, NULL, NULL) != SQLITE_OK ||
-         !replace_all(connection.database, catalog)))
+    if (error == NULL && (!run(connection.database, "PRAGMA journal_mode=WAL") ||
+                          !replace_all(connection.database, catalog)))
         error = refused(&connection);
     close_connection(&connection);
     if (error == NULL && connection.files.error != NULL) error = refused(&connection);
@@ -235,9 +328,9 @@ Error *catalog_create_as(const Io *io, const char *directory, const Catalog *cat
     return io_sync_directory(io, directory);
 }
 
-Error *catalog_create(const Io *io, const char *directory)
+Error *catalog_create(const Io *io, const char *directory, int64_t now_ns)
 {
-    Catalog catalog = {.start = {.lsn = 1, .segment = 1, .epoch = 1}};
+    Catalog catalog = {.start = {.lsn = 1, .segment = 1, .epoch = 1}, .commit_ns = now_ns};
     if (getrandom(catalog.uuid, sizeof catalog.uuid, 0) != (ssize_t)sizeof catalog.uuid)
         return error_new(ERROR_IO, "the system gives no random numbers");
     return catalog_create_as(io, directory, &catalog);
@@ -248,6 +341,7 @@ Error *catalog_commit(const Io *io, const char *directory, const Catalog *catalo
     char path[IO_PATH_BYTES_MAX];
     Connection connection = {0};
     assert(catalog->file_count <= CATALOG_FILES_MAX);
+    assert(catalog->state_count <= CATALOG_STATES_MAX);
     TRY(io_join(path, directory, "catalog.db"));
     Error *error = open_connection(&connection, io, directory, path, SQLITE_OPEN_READWRITE);
     if (error == NULL && !replace_all(connection.database, catalog)) error = refused(&connection);
@@ -263,12 +357,12 @@ typedef struct Reading {
     Arena *arena;
     Catalog *out;
     bool read_only;
-    uint64_t format, writer_format, file_count;
+    uint64_t format, writer_format, file_count, state_count;
     uint64_t sum, stored_sum; /* of the checksums of the rows read; as written */
     uint32_t setting_count;
 } Reading;
 
-enum { SETTING_COUNT = 10 };
+enum { SETTING_COUNT = 10 }; /* of format 1 */
 
 /* No database lives so long; below it nothing that counts on from here overflows. */
 #define COUNTER_MAX (UINT64_C(1) << 62)
@@ -285,7 +379,7 @@ static void take_setting(Reading *reading, const char *name, Str value)
     Catalog *out = reading->out;
     struct {
         const char *name;
-        uint64_t *at;
+        void *at; /* uint64_t, or int64_t of a time */
     } numbers[] = {{"format_min_reader", &reading->format},
                    {"format_min_writer", &reading->writer_format},
                    {"checkpoint", &out->checkpoint},
@@ -293,14 +387,22 @@ static void take_setting(Reading *reading, const char *name, Str value)
                    {"wal_lsn", &out->start.lsn},
                    {"wal_segment", &out->start.segment},
                    {"file_count", &reading->file_count},
-                   {"row_sum", &reading->stored_sum}};
+                   {"row_sum", &reading->stored_sum},
+                   {"commit_time", &out->commit_ns},
+                   {"snapshot_count", &reading->state_count},
+                   {"keep", &out->keep},
+                   {"keep_for", &out->keep_for_ns},
+                   {"history_keep", &out->history_keep_ns}};
     Reader reader = reader_of(value.data, value.bytes);
     reading->setting_count++;
     if (strcmp(name, "uuid") == 0 && value.bytes == CATALOG_UUID_BYTES)
         memcpy(out->uuid, value.data, CATALOG_UUID_BYTES);
     if (strcmp(name, "schema") == 0) out->schema = str_copy(reading->arena, value);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (strcmp(name, numbers[i].name) == 0) *numbers[i].at = get_u64(&reader);
+        if (strcmp(name, numbers[i].name) == 0) {
+            uint64_t number = get_u64(&reader);
+            memcpy(numbers[i].at, &number, sizeof number);
+        }
 }
 
 static Error *read_settings(Reading *reading)
@@ -327,23 +429,21 @@ static Error *read_settings(Reading *reading)
     return error;
 }
 
-static Error *take_file(Reading *reading, sqlite3_stmt *query)
+/* The columns from `first` on: id, name, bytes, content_crc, crc. */
+static Error *take_file(Reading *reading, sqlite3_stmt *query, int first, uint64_t state,
+                        uint64_t position, SegmentFile *file)
 {
-    Catalog *out = reading->out;
-    if (out->file_count >= reading->file_count) return damaged(reading, "more files than it says");
-    SegmentFile *file = &out->files[out->file_count];
-    const char *name = (const char *)sqlite3_column_text(query, 1);
+    const char *name = (const char *)sqlite3_column_text(query, first + 1);
     if (name == NULL || strlen(name) >= sizeof file->name || strstr(name, "..") != NULL)
         return damaged(reading, "a file's name");
     strcpy(file->name, name);
-    file->id = (uint64_t)sqlite3_column_int64(query, 0);
-    file->bytes = (uint64_t)sqlite3_column_int64(query, 2);
-    file->crc = (uint32_t)sqlite3_column_int64(query, 3);
-    uint32_t crc = file_crc(file, out->file_count);
-    if (!checksum_fits((uint32_t)sqlite3_column_int64(query, 4), crc))
+    file->id = (uint64_t)sqlite3_column_int64(query, first);
+    file->bytes = (uint64_t)sqlite3_column_int64(query, first + 2);
+    file->crc = (uint32_t)sqlite3_column_int64(query, first + 3);
+    uint32_t crc = file_crc(state, file, position);
+    if (!checksum_fits((uint32_t)sqlite3_column_int64(query, first + 4), crc))
         return damaged(reading, "a file's row");
     reading->sum += crc;
-    out->file_count++;
     return NULL;
 }
 
@@ -358,14 +458,121 @@ static Error *read_files(Reading *reading)
         return refused(&reading->connection);
     Error *error = NULL;
     int step;
-    while (error == NULL && (step = sqlite3_step(query)) == SQLITE_ROW)
-        error = take_file(reading, query);
+    while (error == NULL && (step = sqlite3_step(query)) == SQLITE_ROW) {
+        size_t i = reading->out->file_count++;
+        error = i >= reading->file_count
+                    ? damaged(reading, "more files than it says")
+                    : take_file(reading, query, 0, 0, i, &reading->out->files[i]);
+    }
     if (error == NULL && step != SQLITE_DONE) error = refused(&reading->connection);
     sqlite3_finalize(query);
     if (error == NULL && reading->out->file_count != reading->file_count)
         error = damaged(reading, "a file is missing in it");
     return error;
 }
+
+/* ---- states that are kept ---- */
+
+static bool start_is_sound(const WalStart *start)
+{
+    return start->lsn > 0 && start->segment > 0 && start->lsn < COUNTER_MAX &&
+           start->segment < COUNTER_MAX && start->epoch < COUNTER_MAX;
+}
+
+static Str column_bytes(const Reading *reading, sqlite3_stmt *query, int column)
+{
+    Str bytes = {sqlite3_column_blob(query, column), (size_t)sqlite3_column_bytes(query, column)};
+    return bytes.data == NULL ? STR("") : str_copy(reading->arena, bytes);
+}
+
+static Error *take_state(Reading *reading, sqlite3_stmt *query, CatalogState *state)
+{
+    state->id = (uint64_t)sqlite3_column_int64(query, 0);
+    state->kind = (CatalogKind)sqlite3_column_int64(query, 1);
+    state->name = column_bytes(reading, query, 2);
+    state->made_ns = sqlite3_column_int64(query, 3);
+    state->commit_ns = sqlite3_column_int64(query, 4);
+    state->start.lsn = (uint64_t)sqlite3_column_int64(query, 5);
+    state->start.segment = (uint64_t)sqlite3_column_int64(query, 6);
+    state->start.epoch = (uint64_t)sqlite3_column_int64(query, 7);
+    state->file_count = (size_t)sqlite3_column_int64(query, 8);
+    state->schema = column_bytes(reading, query, 9);
+    uint32_t crc = state_crc(state);
+    bool sound = checksum_fits((uint32_t)sqlite3_column_int64(query, 10), crc) &&
+                 (state->kind == CATALOG_SNAPSHOT || state->kind == CATALOG_HISTORY) &&
+                 state->id > 0 && state->id < COUNTER_MAX &&
+                 state->file_count <= CATALOG_FILES_MAX && start_is_sound(&state->start);
+    if (!sound) return damaged(reading, "a snapshot's row");
+    reading->sum += crc;
+    state->files = arena_array(reading->arena, SegmentFile, state->file_count + 1);
+    return NULL;
+}
+
+static Error *read_state_rows(Reading *reading, sqlite3_stmt *query)
+{
+    Catalog *out = reading->out;
+    Error *error = NULL;
+    int step = SQLITE_DONE;
+    while (error == NULL && (step = sqlite3_step(query)) == SQLITE_ROW) {
+        size_t i = out->state_count++;
+        error = i >= reading->state_count ? damaged(reading, "more snapshots than it says")
+                                          : take_state(reading, query, &out->states[i]);
+    }
+    if (error == NULL && step != SQLITE_DONE) error = refused(&reading->connection);
+    if (error == NULL && out->state_count != reading->state_count)
+        error = damaged(reading, "a snapshot is missing in it");
+    return error;
+}
+
+/* In the order of states, and of positions in each: every row must be the next one. */
+static Error *read_state_files(Reading *reading, sqlite3_stmt *query)
+{
+    Catalog *out = reading->out;
+    size_t state = 0, position = 0;
+    Error *error = NULL;
+    int step = SQLITE_DONE;
+    for (;;) {
+        while (state < out->state_count && position == out->states[state].file_count)
+            state++, position = 0;
+        step = sqlite3_step(query);
+        if (step != SQLITE_ROW) break;
+        if (state == out->state_count ||
+            (uint64_t)sqlite3_column_int64(query, 0) != out->states[state].id ||
+            (uint64_t)sqlite3_column_int64(query, 1) != position)
+            return damaged(reading, "a file of a snapshot is missing in it, or one too many");
+        error = take_file(reading, query, 2, out->states[state].id, position,
+                          &out->states[state].files[position]);
+        if (error != NULL) return error;
+        position++;
+    }
+    if (step != SQLITE_DONE) return refused(&reading->connection);
+    return state == out->state_count ? NULL
+                                     : damaged(reading, "a file of a snapshot is missing in it");
+}
+
+static Error *read_states(Reading *reading)
+{
+    static const char *const texts[] = {
+        "SELECT id, kind, name, made, committed, wal_lsn, wal_segment, epoch, file_count, schema,"
+        " crc FROM snapshot ORDER BY id",
+        "SELECT snapshot, position, id, name, bytes, content_crc, crc FROM snapshot_file"
+        " ORDER BY snapshot, position"};
+    if (reading->state_count == 0) return NULL; /* format 1 has no such tables */
+    if (reading->state_count > CATALOG_STATES_MAX) return damaged(reading, "too many snapshots");
+    reading->out->states = arena_array(reading->arena, CatalogState, reading->state_count);
+    Error *error = NULL;
+    for (int i = 0; i < 2 && error == NULL; i++) {
+        sqlite3_stmt *query = NULL;
+        if (sqlite3_prepare_v2(reading->connection.database, texts[i], -1, &query, NULL) !=
+            SQLITE_OK)
+            return refused(&reading->connection);
+        error = i == 0 ? read_state_rows(reading, query) : read_state_files(reading, query);
+        sqlite3_finalize(query);
+    }
+    return error;
+}
+
+/* ---- all of it ---- */
 
 static Error *check_format(const Reading *reading)
 {
@@ -384,12 +591,11 @@ static Error *read_all(Reading *reading)
     TRY(read_settings(reading));
     TRY(check_format(reading));
     if (reading->setting_count < SETTING_COUNT) return damaged(reading, "a setting is missing");
-    const WalStart *start = &reading->out->start;
-    bool sound = start->lsn > 0 && start->segment > 0 && reading->out->checkpoint < COUNTER_MAX &&
-                 start->lsn < COUNTER_MAX && start->segment < COUNTER_MAX &&
-                 start->epoch < COUNTER_MAX;
+    bool sound = start_is_sound(&reading->out->start) && reading->out->checkpoint < COUNTER_MAX &&
+                 reading->out->keep_for_ns >= 0 && reading->out->history_keep_ns >= 0;
     if (!sound) return damaged(reading, "a number is out of range");
     TRY(read_files(reading));
+    TRY(read_states(reading));
     /* Whole numbers of 64 bits: what a checksum is told to fit (fuzzing), its sum fits, too. */
     bool same = reading->sum == reading->stored_sum || checksum_fits(0, 1);
     return same ? NULL : damaged(reading, "its rows are not of one time");

@@ -42,6 +42,7 @@ struct Io {
     Error *(*map)(IoFile *file, size_t bytes, bool shared, void **out);
     void (*unmap)(const Io *io, void *memory, size_t bytes);
     bool (*lock)(IoFile *file, uint64_t byte);
+    bool (*lock_shared)(IoFile *file, uint64_t byte);
     bool (*is_locked)(IoFile *file, uint64_t byte);
     Error *(*rename)(const Io *io, const char *from, const char *to);
     Error *(*unlink)(const Io *io, const char *path);
@@ -118,7 +119,12 @@ static inline bool io_lock(IoFile *file, uint64_t byte)
 {
     return file->io->lock(file, byte);
 }
-static inline bool io_is_locked(IoFile *file, uint64_t byte) /* by another handle */
+/* The same, beside others that share it; the file need not be open for writing. */
+static inline bool io_lock_shared(IoFile *file, uint64_t byte)
+{
+    return file->io->lock_shared(file, byte);
+}
+static inline bool io_is_locked(IoFile *file, uint64_t byte) /* by another handle, shared or not */
 {
     return file->io->is_locked(file, byte);
 }

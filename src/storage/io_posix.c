@@ -194,6 +194,13 @@ static bool posix_lock(IoFile *base, uint64_t byte)
     return fcntl(posix_of(base)->descriptor, F_OFD_SETLK, &lock) == 0;
 }
 
+static bool posix_lock_shared(IoFile *base, uint64_t byte)
+{
+    struct flock lock = one_byte(byte);
+    lock.l_type = F_RDLCK;
+    return fcntl(posix_of(base)->descriptor, F_OFD_SETLK, &lock) == 0;
+}
+
 static bool posix_is_locked(IoFile *base, uint64_t byte)
 {
     struct flock lock = one_byte(byte);
@@ -284,6 +291,7 @@ const Io *io_posix(void)
                           .map = posix_map,
                           .unmap = posix_unmap,
                           .lock = posix_lock,
+                          .lock_shared = posix_lock_shared,
                           .is_locked = posix_is_locked,
                           .rename = posix_rename,
                           .unlink = posix_unlink,

@@ -104,6 +104,32 @@ bool lock_has_writer(const DirectoryLock *lock)
     return lock->page != NULL && io_is_locked(lock->file, WRITER_BYTE);
 }
 
+/* ---- pins ---- */
+
+Error *lock_pin(const Io *io, const char *directory, uint64_t id, IoFile **out)
+{
+    char path[IO_PATH_BYTES_MAX];
+    assert(id > 0);
+    *out = NULL;
+    TRY(io_join(path, directory, "LOCK"));
+    if (io_kind(io, path) != IO_FILE) return NULL;
+    IoFile *file;
+    TRY(io_open(io, path, IO_READ, &file));
+    if (!io_lock_shared(file, WRITER_BYTE + id)) {
+        io_close(file);
+        return error_hint(error_new(ERROR_IO, "%s cannot be locked for reading segment %llu", path,
+                                    (unsigned long long)id),
+                          "does the file system have locks?");
+    }
+    *out = file;
+    return NULL;
+}
+
+bool lock_is_pinned(const DirectoryLock *lock, uint64_t id)
+{
+    return io_is_locked(lock->file, WRITER_BYTE + id);
+}
+
 void lock_close(DirectoryLock *lock)
 {
     if (lock == NULL) return;

@@ -1,8 +1,9 @@
 /*
- * lock.h - who writes: the file LOCK of a database directory.
+ * lock.h - who writes, and who reads what: the file LOCK of a database directory.
  *
  * One page {epoch u64, durable lsn u64, checkpoint u64, pid u64}, mapped and shared; the exclusive
- * open-file-description lock on byte 4096 is the right to write. The lock goes with its process,
+ * open-file-description lock on byte 4096 is the right to write. A shared one on byte 4096 + N is a
+ * pin: somebody reads segment N, which stays until nobody does. A lock goes with its process,
  * however that ends. The page stays: what it calls durable was, so a log that ends before is not whole.
  */
 #ifndef STORAGE_LOCK_H
@@ -21,5 +22,9 @@ Error *lock_watch(const Io *io, const char *directory, DirectoryLock **out) MUST
 void lock_publish(DirectoryLock *lock, LockPage page); /* the writer */
 LockPage lock_page(const DirectoryLock *lock);
 bool lock_has_writer(const DirectoryLock *lock); /* asks the system: a call of about 1 us */
-void lock_close(DirectoryLock *lock);            /* NULL is welcome */
+/* Pins segment `id`, until the file is closed by io_close. *out NULL: there is no LOCK, so there is
+ * nobody who could remove it. Whoever pins looks afterwards whether the segment is still there. */
+Error *lock_pin(const Io *io, const char *directory, uint64_t id, IoFile **out) MUST_CHECK;
+bool lock_is_pinned(const DirectoryLock *lock, uint64_t id); /* by any other handle */
+void lock_close(DirectoryLock *lock);                        /* NULL is welcome */
 #endif

@@ -94,6 +94,7 @@ Error *wal_open(const Io *io, const char *directory, const uint8_t uuid[WAL_UUID
     }
     memcpy(wal->uuid, uuid, WAL_UUID_BYTES);
     wal->start = start;
+    wal->kept = start.segment;
     wal->end = (WalPlace){0, 0, start.lsn};
     wal->epoch = start.epoch;
     wal->next_lsn = start.lsn;
@@ -111,6 +112,11 @@ void wal_close(Wal *wal)
     mem_free(wal->pending.ends);
     mem_free(wal->writing.ends);
     mem_free(wal);
+}
+
+void wal_keep(Wal *wal, uint64_t kept)
+{
+    if (kept < wal->kept) wal->kept = kept;
 }
 
 uint64_t wal_durable(const Wal *wal)
@@ -242,24 +248,29 @@ static Error *remove_segment(const Wal *wal, WalName name)
     return io_unlink(wal->io, path);
 }
 
-/* What lies behind the last commit is removed before the place it hangs on is written again. */
+/* What lies behind the last commit is removed before the place it hangs on is written again. (If
+ * nothing was replayed, `end` names no segment, and all from the start on go.) */
 static Error *clean_up(Wal *wal)
 {
     WalName *names;
     size_t count;
+    assert(wal->file == NULL);
     TRY(io_make_directory(wal->io, wal->directory));
     TRY(wal_list(wal, &names, &count));
     Error *error = NULL;
     for (size_t i = count; i-- > 0 && error == NULL;) {
-        if (names[i].number > wal->end.segment || names[i].number < wal->start.segment)
+        uint64_t number = names[i].number;
+        bool behind = number >= wal->start.segment && number > wal->end.segment;
+        if (behind || number < wal->kept)
             error = remove_segment(wal, names[i]);
-        else if (names[i].number == wal->end.segment)
+        else if (number == wal->end.segment)
             error = reopen_segment(wal, names[i]);
     }
     mem_free(names);
     if (error == NULL) error = io_sync_directory(wal->io, wal->directory);
     if (error == NULL && wal->file == NULL) wal->number = wal->start.segment - 1;
     wal->torn = false;
+    wal->clean = error == NULL;
     return error;
 }
 
@@ -296,7 +307,7 @@ static Error *given_up(void)
         "close and open the database again");
 }
 
-Error *wal_append(Wal *wal, Str payload, uint64_t *lsn)
+Error *wal_append(Wal *wal, Str payload, int64_t wall_ns, uint64_t *lsn)
 {
     if (wal->failed) return given_up();
     uint32_t records = 0, crc = 0;
@@ -309,6 +320,7 @@ Error *wal_append(Wal *wal, Str payload, uint64_t *lsn)
     Buffer commit = {0};
     put_u32(&commit, records);
     put_u32(&commit, crc);
+    put_u64(&commit, (uint64_t)wall_ns);
     *lsn = wal->appended_lsn = wal->next_lsn;
     put_record(wal, WAL_COMMIT, buffer_view(&commit));
     buffer_free(&commit);
@@ -329,7 +341,7 @@ Error *wal_append_mark(Wal *wal)
 static Error *write_records(Wal *wal, const WalRecords *records)
 {
     size_t done = 0, record = 0;
-    if (wal->file == NULL) TRY(clean_up(wal));
+    if (!wal->clean) TRY(clean_up(wal));
     while (done < records->bytes.bytes) {
         size_t until = done;
         while (wal->file != NULL && record < records->count &&
@@ -374,30 +386,35 @@ void wal_end_flush(Wal *wal)
 
 /* ---- checkpoints ---- */
 
-WalStart wal_next_start(const Wal *wal)
+Error *wal_rotate(Wal *wal, WalStart *out)
 {
-    assert(wal->appended_lsn == wal->durable_lsn);
-    uint64_t last = wal->file != NULL ? wal->number : wal->end.segment;
-    if (last < wal->start.segment) last = wal->start.segment - 1;
-    return (WalStart){wal->next_lsn, last + 1, wal->epoch + 1};
+    assert(wal->appended_lsn == wal->durable_lsn && wal->pending.bytes.bytes == 0);
+    if (wal->failed) return given_up();
+    if (wal->next_lsn == wal->start.lsn) return *out = wal->start, NULL;
+    if (wal->next_lsn == wal->rotated.lsn) return *out = wal->rotated, NULL;
+    if (!wal->clean) TRY(clean_up(wal));
+    io_close(wal->file);
+    wal->file = NULL;
+    wal->epoch++;
+    wal->rotated = (WalStart){wal->next_lsn, wal->number + 1, wal->epoch};
+    wal->rotated_bytes = wal->bytes;
+    *out = wal->rotated;
+    return NULL;
 }
 
-Error *wal_restart(Wal *wal, WalStart start)
+Error *wal_restart(Wal *wal, WalStart start, uint64_t kept)
 {
     WalName *names;
     size_t count;
-    assert(start.lsn == wal->next_lsn);
-    io_close(wal->file);
-    wal->file = NULL;
+    assert(start.lsn == wal->start.lsn || start.lsn == wal->rotated.lsn);
+    if (start.lsn == wal->rotated.lsn) wal->bytes -= wal->rotated_bytes;
+    wal->rotated_bytes = 0;
     wal->start = start;
-    wal->end = (WalPlace){0, 0, start.lsn};
-    wal->epoch = start.epoch;
-    wal->bytes = 0;
-    wal->torn = false;
+    wal->kept = kept < start.segment ? kept : start.segment;
     TRY(wal_list(wal, &names, &count));
     Error *error = NULL;
     for (size_t i = 0; i < count && error == NULL; i++)
-        if (names[i].number < start.segment) error = remove_segment(wal, names[i]);
+        if (names[i].number < wal->kept) error = remove_segment(wal, names[i]);
     mem_free(names);
     return error;
 }

@@ -9,8 +9,8 @@
  *     record   {magic u32, crc u32 over all that follows, bytes u32, type u16, flags u16, lsn u64,
  *              epoch u64, durable lsn u64}, payload, zeros up to the next multiple of 8
  *
- * A transaction is a run of WAL_CHANGES records and a WAL_COMMIT with their number and running
- * checksum; it may span segments, a record may not. `durable lsn` is the highest lsn known to be on
+ * A transaction is a run of WAL_CHANGES records and a WAL_COMMIT with their number, their running
+ * checksum and when it was; it may span segments, a record may not. `durable lsn` is the highest lsn known to be on
  * disk when the record was written: it tells a torn tail from a damaged middle. The epoch rises
  * with every opening for writing and every checkpoint.
  *
@@ -42,21 +42,25 @@ typedef struct WalReport {
     uint64_t discarded_bytes; /* of a torn tail */
 } WalReport;
 
-/* The log in `directory`, which need not exist yet. */
+/* The log in `directory`, which need not exist yet, from `start` on. */
 Error *wal_open(const Io *io, const char *directory, const uint8_t uuid[WAL_UUID_BYTES],
                 WalStart start, Wal **out) MUST_CHECK;
 /* Gives the committed transactions behind the last one replayed to `apply`, their payloads joined.
  * wal_recover goes to the end: damage that cannot be a torn tail is ERROR_CORRUPT with its place.
  * wal_follow is for a log that another process writes: it goes to the commit `limit_lsn`, which is
  * known to be durable, and may be called again; a segment that is gone is ERROR_NO_FILE. */
-typedef Error *WalApply(void *user, Str payload);
+typedef struct WalCommit {
+    uint64_t lsn;
+    int64_t wall_ns; /* by the wall clock, never falling along the log; 0: it was not noted */
+} WalCommit;
+typedef Error *WalApply(void *user, Str payload, const WalCommit *commit);
 Error *wal_recover(Wal *wal, WalApply *apply, void *user, WalReport *report) MUST_CHECK;
 Error *wal_follow(Wal *wal, uint64_t limit_lsn, WalApply *apply, void *user,
                   WalReport *report) MUST_CHECK;
 
-/* Adds one transaction to what the next flush writes; gives the lsn of its COMMIT. The payload is
- * copied. After wal_recover only. */
-Error *wal_append(Wal *wal, Str payload, uint64_t *lsn) MUST_CHECK;
+/* Adds one transaction, committed at `wall_ns`, to what the next flush writes; gives the lsn of its
+ * COMMIT. The payload is copied. After wal_recover only. */
+Error *wal_append(Wal *wal, Str payload, int64_t wall_ns, uint64_t *lsn) MUST_CHECK;
 Error *wal_append_mark(Wal *wal) MUST_CHECK;
 /* Flushing has three steps, so that others may append meanwhile: wal_begin_flush takes what was
  * appended so far (and must not run beside wal_append); wal_flush writes it, one pwrite a segment,
@@ -75,10 +79,15 @@ uint64_t wal_bytes(const Wal *wal); /* of records behind the start: what opening
  * checkpoint took its place. */
 Error *wal_copy(const Wal *wal, const char *directory) MUST_CHECK;
 
-/* A checkpoint holds everything that was appended and flushed: wal_next_start is where replay would
- * begin behind it. Once the catalog says so, wal_restart begins there and removes what lies before.
- */
-WalStart wal_next_start(const Wal *wal);
-Error *wal_restart(Wal *wal, WalStart start) MUST_CHECK;
+/* A checkpoint holds everything up to a place in the log. wal_rotate, called when all that was
+ * appended is durable and while nobody appends or flushes, makes here such a place: what comes next
+ * goes to a segment of its own, and `out` is where replay begins that has the checkpoint. Once the
+ * catalog says so, wal_restart begins there and removes the segments that are not needed any more:
+ * those before `kept`, the number of a segment. */
+Error *wal_rotate(Wal *wal, WalStart *out) MUST_CHECK;
+Error *wal_restart(Wal *wal, WalStart start, uint64_t kept) MUST_CHECK;
+/* Segments from number `kept` on are history and stay, though replay begins later. Before the first
+ * append. */
+void wal_keep(Wal *wal, uint64_t kept);
 void wal_close(Wal *wal); /* what was not flushed is dropped; NULL is welcome */
 #endif

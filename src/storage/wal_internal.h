@@ -28,11 +28,15 @@ struct Wal {
     char directory[IO_PATH_BYTES_MAX];
     uint8_t uuid[WAL_UUID_BYTES];
     WalStart start;
-    WalPlace end; /* of what was replayed; offset 0: no segment was read yet */
-    bool torn;    /* something lies behind `end` that must be zeroed before the first append */
-    IoFile *file; /* the segment that is appended to; NULL: none yet */
+    uint64_t kept; /* segments from here on stay */
+    WalPlace end;  /* of what was replayed; offset 0: no segment was read yet */
+    bool clean;    /* what opening only looked at was put in order: appending goes on */
+    bool torn;     /* something lies behind `end` that must be zeroed before the first append */
+    IoFile *file;  /* the segment that is appended to; NULL: none yet */
     uint64_t file_bytes, number, offset;
     uint64_t epoch, next_lsn, appended_lsn, durable_lsn, writing_lsn, syncs, bytes;
+    WalStart rotated;            /* of the last wal_rotate; lsn 0: none yet */
+    uint64_t rotated_bytes;      /* `bytes` then */
     WalRecords pending, writing; /* appended; being written */
     bool failed;
 };

@@ -176,7 +176,9 @@ static Error *take_commit(Replay *replay, const Record *record, uint64_t at)
     uint32_t records = get_u32(&reader), crc = get_u32(&reader);
     if (reader.failed || records != replay->records || !checksum_fits(crc, replay->crc))
         return corrupt(replay, (WalPlace){replay->window.name.number, at, record->lsn});
-    TRY(replay->apply(replay->user, buffer_view(&replay->transaction)));
+    WalCommit commit = {record->lsn, 0};
+    if (reader_left(&reader) >= sizeof(uint64_t)) commit.wall_ns = (int64_t)get_u64(&reader);
+    TRY(replay->apply(replay->user, buffer_view(&replay->transaction), &commit));
     replay->report->commits++;
     replay->report->bytes += replay->transaction.bytes;
     buffer_clear(&replay->transaction);
