@@ -368,28 +368,10 @@ static bool is_transaction_command(const Plan *plan)
 
 /* ---- running ---- */
 
-/* The lines of a text as rows of one column. */
-static void table_of_lines(contextql_statement *statement, Str text)
-{
-    size_t lines = 0;
-    for (size_t i = 0; i < text.bytes; i++)
-        lines += text.data[i] == '\n';
-    Value *rows = arena_array(statement->run_arena, Value, lines + 1);
-    size_t start = 0;
-    for (size_t i = 0, row = 0; i < text.bytes; i++) {
-        if (text.data[i] != '\n') continue;
-        rows[row++] =
-            value_string(str_copy(statement->run_arena, (Str){text.data + start, i - start}));
-        start = i + 1;
-    }
-    statement->table = rows;
-    statement->table_rows = lines;
-    statement->table_width = 1;
-}
-
+/* A row an operator; times are in steps of a microsecond. */
 static void explain(contextql_statement *statement)
 {
-    Buffer text = {0};
+    size_t count, width = statement->plan->column_count;
     const int64_t *elapsed_ns = NULL;
     const uint64_t *actual =
         statement->execution == NULL ? NULL : execution_profile(statement->execution, &elapsed_ns);
@@ -397,9 +379,23 @@ static void explain(contextql_statement *statement)
         statement->execution == NULL
             ? execution_plan_notes(statement->run_arena, statement->plan, &statement->environment)
             : execution_notes(statement->execution);
-    planner_explain(&text, statement->plan, actual, elapsed_ns, notes);
-    table_of_lines(statement, buffer_view(&text));
-    buffer_free(&text);
+    const ExplainRow *rows =
+        planner_explain(statement->run_arena, statement->plan, actual, elapsed_ns, notes, &count);
+    Value *values = arena_array(statement->run_arena, Value, count * width + 1);
+    for (size_t i = 0; i < count; i++) {
+        const ExplainRow *row = &rows[i];
+        Value *to = values + i * width;
+        bool ran = row->is_operator && actual != NULL;
+        to[0] = value_string(row->text);
+        to[1] = row->estimated_rows < 0 ? value_null()
+                                        : value_integer((int64_t)(row->estimated_rows + 0.5));
+        if (width == EXPLAIN_COLUMNS) continue;
+        to[2] = ran ? value_integer((int64_t)row->rows) : value_null();
+        to[3] = ran ? value_float((double)(row->own_ns / 1000) / 1000) : value_null();
+    }
+    statement->table = values;
+    statement->table_rows = count;
+    statement->table_width = width;
 }
 
 static Error *drain(contextql_statement *statement)

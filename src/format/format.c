@@ -26,7 +26,7 @@ static const struct {
     FormatCalls calls; /* none: records.c runs the statement itself */
 } formats[FORMAT_COUNT] = {
     [FORMAT_TABLE] = {"table", {table_begin, table_row, table_end}},
-    [FORMAT_BOX] = {"box", {table_begin, table_row, table_end_box}},
+    [FORMAT_BOX] = {"box", {table_begin, table_row, table_end}},
     [FORMAT_MARKDOWN] = {"markdown", {markdown_begin, markdown_row, nothing_more}},
     [FORMAT_CSV] = {"csv", {csv_begin, csv_row, nothing_more}},
     [FORMAT_TSV] = {"tsv", {tsv_begin, tsv_row, nothing_more}},
@@ -59,9 +59,20 @@ static void send(Result *result)
     buffer_clear(&result->text);
 }
 
+/* In tables a plan is drawn. */
+static const FormatCalls *calls_of(const Output *output, Str text)
+{
+    static const FormatCalls plan = {plan_begin, plan_row, plan_end};
+    bool table = output->format == FORMAT_TABLE || output->format == FORMAT_BOX;
+    Str word = table ? format_first_word(text) : STR("");
+    bool explained =
+        str_equal_ignore_case(word, STR("EXPLAIN")) || str_equal_ignore_case(word, STR("PROFILE"));
+    return explained ? &plan : &formats[output->format].calls;
+}
+
 int format_run(contextql *session, contextql_statement *statement, Str text, const Output *output)
 {
-    const FormatCalls *calls = &formats[output->format].calls;
+    const FormatCalls *calls = calls_of(output, text);
     Result result = {.statement = statement,
                      .output = output,
                      .columns = (size_t)contextql_column_count(statement)};

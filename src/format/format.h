@@ -36,6 +36,8 @@ typedef struct Output { /* where results go, and how they are written */
     uint64_t rows_max; /* of a table on a terminal; 0: all */
 } Output;
 
+/* The first word of a statement, behind comments; empty: there is none. */
+Str format_first_word(Str text);
 enum { FORMAT_NOT_WRITTEN = -1 };
 /* Runs a statement to its end and writes its rows. Gives the result code (CONTEXTQL_DONE when all
  * went well), or FORMAT_NOT_WRITTEN as soon as the file takes no more; what is still buffered shows

@@ -23,7 +23,17 @@ typedef struct FormatCalls {
 void table_begin(Result *result);
 void table_row(Result *result);
 void table_end(Result *result, bool good);
-void table_end_box(Result *result, bool good);
+/* The same table cell by cell, names first. */
+typedef struct Table Table;
+Table *table_open(const Output *output, size_t columns);
+Buffer *table_cell(Table *table); /* append the cell's text to it */
+void table_end_cell(Table *table, bool null, bool number);
+void table_write(Table *table, uint64_t rows, bool box, Buffer *out);
+void table_close(Table *table);
+/* plan.c */
+void plan_begin(Result *result);
+void plan_row(Result *result);
+void plan_end(Result *result, bool good);
 /* separated.c */
 void csv_begin(Result *result);
 void csv_row(Result *result);

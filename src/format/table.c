@@ -7,15 +7,15 @@
  */
 #include "config.h"
 
-#include "format/format_internal.h"
 #include "editor/glyph.h"
 #include "editor/terminal.h"
+#include "format/format_internal.h"
 #include "format/value_text.h"
 #include <unistd.h>
 
 enum { CELL_COLUMNS_MIN = 8 }; /* a column is not made narrower to fit, rather left out */
 
-typedef struct Table {
+struct Table {
     Buffer text; /* cells, one behind the other; the first row has the names */
     size_t *ends, end_count, end_capacity;
     bool *nulls; /* a cell a bool, as many as `ends` */
@@ -24,7 +24,7 @@ typedef struct Table {
     bool *numbers;         /* columns that hold numbers only: set to the right */
     size_t columns, shown; /* `shown`: how many of them fit */
     bool box, colour, cut;
-} Table;
+};
 
 typedef struct Lines { /* what a table is drawn with */
     const char *left, *between, *right, *dash;
@@ -40,9 +40,29 @@ static const Lines box_lines = {"\u2502 ", " \u2502 ", " \u2502", "\u2500", NULL
 
 /* ---- taking rows in ---- */
 
-/* Line breaks would break the table, and other controls the terminal. */
-static void add_cell(Table *table, size_t column, size_t from, bool null)
+Table *table_open(const Output *output, size_t columns)
 {
+    Table *table = mem_calloc(1, sizeof *table);
+    table->columns = columns;
+    table->cut = output->terminal && !output->to_file;
+    table->colour = output->colour && !output->to_file;
+    table->widths = mem_calloc(columns, sizeof *table->widths);
+    table->numbers = mem_calloc(columns, sizeof *table->numbers);
+    for (size_t c = 0; c < columns; c++)
+        table->numbers[c] = true;
+    return table;
+}
+
+Buffer *table_cell(Table *table)
+{
+    return &table->text;
+}
+
+/* Line breaks would break the table, and other controls the terminal. */
+void table_end_cell(Table *table, bool null, bool number)
+{
+    size_t column = table->end_count % table->columns,
+           from = table->end_count == 0 ? 0 : table->ends[table->end_count - 1];
     for (size_t i = from; i < table->text.bytes; i++) {
         unsigned char c = (unsigned char)table->text.data[i];
         if (c < 0x20 || c == 0x7f)
@@ -50,6 +70,8 @@ static void add_cell(Table *table, size_t column, size_t from, bool null)
     }
     mem_reserve(table->ends, table->end_capacity, table->end_count + 1);
     mem_reserve(table->nulls, table->null_capacity, table->end_count + 1);
+    bool name = table->end_count < table->columns;
+    table->numbers[column] = table->numbers[column] && (number || null || name);
     table->nulls[table->end_count] = null;
     table->ends[table->end_count++] = table->text.bytes;
     Str cell = {table->text.data == NULL ? "" : table->text.data + from, table->text.bytes - from};
@@ -59,19 +81,11 @@ static void add_cell(Table *table, size_t column, size_t from, bool null)
 
 void table_begin(Result *result)
 {
-    Table *table = mem_calloc(1, sizeof *table);
-    bool terminal = result->output->terminal && !result->output->to_file;
+    Table *table = table_open(result->output, result->columns);
     result->state = table;
-    table->columns = result->columns;
-    table->cut = terminal;
-    table->colour = result->output->colour && !result->output->to_file;
-    table->widths = mem_calloc(table->columns, sizeof *table->widths);
-    table->numbers = mem_calloc(table->columns, sizeof *table->numbers);
     for (size_t c = 0; c < table->columns; c++) {
-        size_t from = table->text.bytes;
-        table->numbers[c] = true;
         buffer_text(&table->text, contextql_column_name(result->statement, (int)c));
-        add_cell(table, c, from, false);
+        table_end_cell(table, false, true);
     }
 }
 
@@ -81,14 +95,11 @@ void table_row(Result *result)
     uint64_t rows_max = result->output->rows_max;
     if (table->cut && rows_max > 0 && result->rows >= rows_max) return;
     for (size_t c = 0; c < table->columns; c++) {
-        size_t from = table->text.bytes;
         const contextql_value *value = contextql_column(result->statement, (int)c);
         contextql_type type = contextql_value_type(value);
-        table->numbers[c] =
-            table->numbers[c] &&
-            (type == CONTEXTQL_INTEGER || type == CONTEXTQL_FLOAT || type == CONTEXTQL_NULL);
         value_text(&table->text, value, table->cut ? VALUE_SHORT : VALUE_PLAIN);
-        add_cell(table, c, from, type == CONTEXTQL_NULL);
+        table_end_cell(table, type == CONTEXTQL_NULL,
+                       type == CONTEXTQL_INTEGER || type == CONTEXTQL_FLOAT);
     }
 }
 
@@ -185,6 +196,10 @@ static void put_cells(const Table *table, const Lines *lines, Buffer *out)
             if (c > 0) buffer_text(out, lines->between);
             put_cell(table, row + c, c + 1 == table->shown, out);
         }
+        size_t last = row + table->shown - 1;
+        bool empty = table->ends[last] == (last == 0 ? 0 : table->ends[last - 1]);
+        while (empty && !table->box && out->bytes > 0 && out->data[out->bytes - 1] == ' ')
+            out->bytes--;
         buffer_text(out, lines->right);
         buffer_char(out, '\n');
         if (row > 0) continue;
@@ -233,7 +248,7 @@ static void put_table(Table *table, uint64_t rows, Buffer *out)
     buffer_printf(out, "(%llu row%s)\n", (unsigned long long)rows, rows == 1 ? "" : "s");
 }
 
-static void table_free(Table *table)
+void table_close(Table *table)
 {
     buffer_free(&table->text);
     mem_free(table->ends);
@@ -243,15 +258,15 @@ static void table_free(Table *table)
     mem_free(table);
 }
 
-void table_end(Result *result, bool good)
+void table_write(Table *table, uint64_t rows, bool box, Buffer *out)
 {
-    if (good) put_table(result->state, result->rows, &result->text);
-    table_free(result->state);
+    table->box = box;
+    put_table(table, rows, out);
 }
 
-void table_end_box(Result *result, bool good)
+void table_end(Result *result, bool good)
 {
-    Table *table = result->state;
-    table->box = true;
-    table_end(result, good);
+    bool box = result->output->format == FORMAT_BOX;
+    if (good) table_write(result->state, result->rows, box, &result->text);
+    table_close(result->state);
 }

@@ -218,6 +218,20 @@ void value_text_sparkline(Buffer *out, const float *vector, size_t dimensions, s
     }
 }
 
+void value_text_bar(Buffer *out, double share, size_t columns)
+{
+    static const char *const parts[] = {"",       "\u258f", "\u258e", "\u258d",
+                                        "\u258c", "\u258b", "\u258a", "\u2589"};
+    enum { PART_COUNT = sizeof parts / sizeof *parts };
+    if (!(share > 0)) return;
+    if (share > 1) share = 1;
+    size_t filled = (size_t)(share * (double)(columns * PART_COUNT) + 0.5);
+    if (filled == 0) filled = 1; /* little is not nothing */
+    for (size_t i = 0; i < filled / PART_COUNT; i++)
+        buffer_text(out, "\u2588");
+    buffer_text(out, parts[filled % PART_COUNT]);
+}
+
 static void put_vector(Buffer *out, const contextql_value *value, ValueStyle style)
 {
     if (style == VALUE_SHORT) {

@@ -7,7 +7,10 @@
 #include "planner/planner_internal.h"
 
 typedef struct Explain {
-    Buffer *out;
+    Arena *arena;
+    Buffer *out; /* the line at hand */
+    ExplainRow *rows;
+    size_t count, capacity;
     const Plan *plan;
     const uint64_t *actual;
     const int64_t *elapsed_ns;
@@ -145,22 +148,47 @@ static void details(const Explain *explain, const PlanNode *node)
     }
 }
 
-static void line(const Explain *explain, const PlanNode *node, int depth)
+static ExplainRow *add_row(Explain *explain)
+{
+    if (explain->count == explain->capacity) {
+        size_t capacity = explain->capacity < 16 ? 16 : explain->capacity * 2;
+        ExplainRow *larger = arena_array(explain->arena, ExplainRow, capacity);
+        if (explain->count > 0) memcpy(larger, explain->rows, explain->count * sizeof *larger);
+        explain->rows = larger;
+        explain->capacity = capacity;
+    }
+    ExplainRow *row = &explain->rows[explain->count++];
+    row->text = str_copy(explain->arena, buffer_view(explain->out));
+    row->estimated_rows = -1;
+    buffer_clear(explain->out);
+    return row;
+}
+
+/* Time of its own, without that of the operators it takes its rows from. */
+static int64_t own_ns(const Explain *explain, const PlanNode *node)
+{
+    int64_t own = explain->elapsed_ns[node->id];
+    if (node->input != NULL) own -= explain->elapsed_ns[node->input->id];
+    if (node->inner != NULL) own -= explain->elapsed_ns[node->inner->id];
+    for (uint32_t i = 0; i < node->branch_count; i++)
+        own -= explain->elapsed_ns[node->branches[i]->id];
+    return own < 0 ? 0 : own;
+}
+
+static void line(Explain *explain, const PlanNode *node, int depth)
 {
     buffer_printf(explain->out, "%*s%s", depth * 2, "", kind_names[node->kind]);
     details(explain, node);
     if (explain->notes[node->id] != NULL)
         buffer_printf(explain->out, "  %s", explain->notes[node->id]);
-    if (node->estimated_rows >= 0)
-        buffer_printf(explain->out, "  ~%.0f rows", node->estimated_rows);
-    if (explain->actual != NULL)
-        buffer_printf(explain->out, "  %llu rows", (unsigned long long)explain->actual[node->id]);
-    if (explain->elapsed_ns != NULL)
-        buffer_printf(explain->out, "  %.3f ms", (double)explain->elapsed_ns[node->id] / 1e6);
-    buffer_char(explain->out, '\n');
+    ExplainRow *row = add_row(explain);
+    row->is_operator = true;
+    row->estimated_rows = node->estimated_rows;
+    if (explain->actual != NULL) row->rows = explain->actual[node->id];
+    if (explain->elapsed_ns != NULL) row->own_ns = own_ns(explain, node);
 }
 
-static void tree(const Explain *explain, const PlanNode *node, int depth)
+static void tree(Explain *explain, const PlanNode *node, int depth)
 {
     for (; node != NULL; node = node->input) {
         line(explain, node, depth);
@@ -170,15 +198,26 @@ static void tree(const Explain *explain, const PlanNode *node, int depth)
     }
 }
 
-void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual,
-                     const int64_t *elapsed_ns, const char *const *notes)
+const ExplainRow *planner_explain(Arena *arena, const Plan *plan, const uint64_t *actual,
+                                  const int64_t *elapsed_ns, const char *const *notes,
+                                  size_t *count)
 {
-    Explain explain = {out, plan, actual, elapsed_ns, notes};
+    Buffer text = {0};
+    Explain explain = {.arena = arena,
+                       .out = &text,
+                       .plan = plan,
+                       .actual = actual,
+                       .elapsed_ns = elapsed_ns,
+                       .notes = notes};
     if (plan->root != NULL) tree(&explain, plan->root, 0);
     for (uint32_t i = 0; i < plan->subquery_count; i++) {
         static const char *const kinds[] = {
             [APPLY_EXISTS] = "exists", [APPLY_COUNT] = "count", [APPLY_COLLECT] = "collect"};
-        buffer_printf(out, "Subquery %u %s\n", i + 1, kinds[plan->subqueries[i].kind]);
+        buffer_printf(&text, "Subquery %u %s", i + 1, kinds[plan->subqueries[i].kind]);
+        add_row(&explain);
         tree(&explain, plan->subqueries[i].inner, 1);
     }
+    buffer_free(&text);
+    *count = explain.count;
+    return explain.rows;
 }

@@ -302,9 +302,18 @@ typedef struct PlanEnvironment { /* what the session adds; every member may be N
 Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
                     const PlanEnvironment *environment, Plan **out) MUST_CHECK;
 
-/* The plan as a tree of lines, one row of text a line; `actual` (rows by node id, or NULL) and
- * `elapsed_ns` (or NULL) stand beside the estimates, notes[node id] (NULL: none) behind the
- * operator. */
-void planner_explain(Buffer *out, const Plan *plan, const uint64_t *actual,
-                     const int64_t *elapsed_ns, const char *const *notes);
+/* The plan as rows: an operator each, the last one first, sub-plans deeper by two blanks. `actual`
+ * (rows by node id, or NULL) and `elapsed_ns` (or NULL) are what a run gave, notes[node id] (NULL:
+ * none) stands behind the operator. */
+typedef struct ExplainRow {
+    Str text;
+    bool is_operator;      /* else the title of a sub-plan */
+    double estimated_rows; /* below 0: not known */
+    uint64_t rows;
+    int64_t own_ns; /* without the operators it took its rows from */
+} ExplainRow;
+enum { EXPLAIN_COLUMNS = 2, PROFILE_COLUMNS = 4 }; /* plan, estimated; rows, ms */
+const ExplainRow *planner_explain(Arena *arena, const Plan *plan, const uint64_t *actual,
+                                  const int64_t *elapsed_ns, const char *const *notes,
+                                  size_t *count);
 #endif

@@ -9,12 +9,14 @@
 
 #include "planner/planner_internal.h"
 
-static void explain_column(Binder *binder)
+static void explain_columns(Binder *binder)
 {
+    static const Str names[PROFILE_COLUMNS] = {
+        {"plan", 4}, {"estimated", 9}, {"rows", 4}, {"ms", 2}};
     Plan *plan = binder->plan;
-    plan->columns = arena_array(binder->arena, Str, 1);
-    plan->columns[0] = STR("plan");
-    plan->column_count = 1;
+    plan->column_count = plan->profile ? PROFILE_COLUMNS : EXPLAIN_COLUMNS;
+    plan->columns = arena_array(binder->arena, Str, PROFILE_COLUMNS);
+    memcpy(plan->columns, names, sizeof names);
 }
 
 static Error *plan_statement_query(Binder *binder, const AstStatement *statement)
@@ -34,7 +36,7 @@ static Error *plan_statement_query(Binder *binder, const AstStatement *statement
     plan->root = produce;
     plan->explain = statement->explain || statement->profile;
     plan->profile = statement->profile;
-    if (plan->explain) explain_column(binder);
+    if (plan->explain) explain_columns(binder);
     return NULL;
 }
 

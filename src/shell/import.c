@@ -67,11 +67,7 @@ static int run_quietly(Import *import, Str text)
 
 static bool ends_transaction(Str statement)
 {
-    contextql_token token;
-    size_t count = 0;
-    contextql_tokenize(statement.data, statement.bytes, &token, 1, &count);
-    if (count == 0) return false;
-    Str word = {statement.data + token.offset, token.length};
+    Str word = format_first_word(statement);
     return str_equal_ignore_case(word, STR("BEGIN")) ||
            str_equal_ignore_case(word, STR("COMMIT")) ||
            str_equal_ignore_case(word, STR("ROLLBACK"));

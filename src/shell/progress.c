@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "format/format.h"
 #include "shell/progress.h"
 
 enum { BAR_COLUMNS = 20 };
@@ -57,20 +58,8 @@ void progress_end(Progress *progress)
 
 bool progress_is_load(Str statement)
 {
-    contextql_token token;
-    size_t count = 0;
-    for (;;) {
-        if (contextql_tokenize(statement.data, statement.bytes, &token, 1, &count) !=
-                CONTEXTQL_OK ||
-            count == 0)
-            return false;
-        Str word = {statement.data + token.offset, token.length};
-        if (token.kind != CONTEXTQL_TOKEN_COMMENT)
-            return str_equal_ignore_case(word, STR("COPY")) ||
-                   str_equal_ignore_case(word, STR("LOAD"));
-        statement.data += token.offset + token.length;
-        statement.bytes -= token.offset + token.length;
-    }
+    Str word = format_first_word(statement);
+    return str_equal_ignore_case(word, STR("COPY")) || str_equal_ignore_case(word, STR("LOAD"));
 }
 
 void progress_print_made(Buffer *out, const contextql_stats *stats)

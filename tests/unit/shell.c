@@ -8,6 +8,7 @@
 #include "shell/progress.c"
 #include "editor/screen.c"
 #include "editor/terminal.c"
+#include "format/word.c"
 #include "test.h"
 
 static void glyphs(void)
