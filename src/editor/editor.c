@@ -23,6 +23,7 @@
 #include "editor/glyph.h"
 #include "editor/keys.h"
 #include "editor/menu.h"
+#include "editor/pager.h"
 #include "editor/paint.h"
 #include <assert.h>
 #include <histedit.h>
@@ -93,10 +94,13 @@ static void on_resize(int signal)
     resized = 1;
 }
 
+static volatile sig_atomic_t paging; /* the terminal shows its other screen */
+
 static void on_end(int number)
 {
-    static const char paste_off[] = "\033[?2004l\r\n";
+    static const char paste_off[] = "\033[?2004l\r\n", page_off[] = "\033[?1049l";
     tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+    if (paging && write(STDOUT_FILENO, page_off, sizeof page_off - 1) < 0) number = SIGTERM;
     if (write(STDOUT_FILENO, paste_off, sizeof paste_off - 1) < 0) number = SIGTERM;
     signal(number, SIG_DFL);
     raise(number);
@@ -921,7 +925,7 @@ static const struct Binding {
     const wchar_t *name;
     Action *action;
     bool commands;
-    wchar_t keys[4];
+    wchar_t keys[5];
 } bindings[] = {
     {L"cql-accept", accept, true, {L'\n'}},
     {L"cql-new-line", new_line, true, {L'\r', KEY_NEWLINE}},
@@ -945,7 +949,7 @@ static const struct Binding {
     {L"cql-start-search", start_search, true, {CONTROL('R')}},
     {L"cql-search", search, true, {KEY_SEARCH}},
     {L"cql-undo", undo, false, {CONTROL('_')}},
-    {L"cql-nothing", nothing, true, {KEY_NOTHING, KEY_BACKTAB}},
+    {L"cql-nothing", nothing, true, {KEY_NOTHING, KEY_BACKTAB, KEY_PAGE_UP, KEY_PAGE_DOWN}},
     {L"cql-complete", complete, false, {L'\t'}},
     {L"cql-choose", choose, true, {KEY_MENU}},
     {L"cql-probe-insert", probe_insert, false, {KEY_PROBE}},
@@ -1095,4 +1099,12 @@ void editor_running(Editor *editor)
     snprintf(mark, sizeof mark, "\033]777;run;%llu\a",
              (unsigned long long)keys_taken(editor->keys));
     screen_send(editor->screen, str_from(mark));
+}
+
+void editor_page(Editor *editor, Str text, size_t header)
+{
+    PagerText page = {text, header};
+    paging = 1;
+    pager_show(editor->keys, STDOUT_FILENO, &page, editor->options.sync);
+    paging = 0;
 }

@@ -31,6 +31,31 @@ Error *external_run(Str command)
     return error;
 }
 
+Error *external_feed(Str command, Str text)
+{
+    Buffer line = {0};
+    buffer_str(&line, command);
+    fflush(stdout);
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, pipe_before, interrupt_before;
+    sigaction(SIGPIPE, &ignore, &pipe_before); /* a pager may leave before it has read everything */
+    sigaction(SIGINT, &ignore, &interrupt_before); /* Ctrl-C is the command's */
+    FILE *input = popen(line.data == NULL ? "" : line.data, "w");
+    int status = input == NULL ? -1 : 0;
+    if (input != NULL) {
+        fwrite(text.data, 1, text.bytes, input);
+        status = pclose(input);
+    }
+    sigaction(SIGPIPE, &pipe_before, NULL);
+    sigaction(SIGINT, &interrupt_before, NULL);
+    Error *error = NULL;
+    if (status == -1)
+        error = error_errno(ERROR_IO, errno, "the command %s", line.data);
+    else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        error = error_new(ERROR_IO, "the command %s failed", line.data);
+    buffer_free(&line);
+    return error;
+}
+
 static Error *write_text(int fd, Str text)
 {
     while (text.bytes > 0) {

@@ -10,4 +10,6 @@ Error *external_edit(Buffer *text) MUST_CHECK;
 /* Runs a command of the system's shell, connected as this program is; an error: its status is not
  * 0. */
 Error *external_run(Str command) MUST_CHECK;
+/* Gives a command of the system's shell `text` on its standard input: a pager. */
+Error *external_feed(Str command, Str text) MUST_CHECK;
 #endif

@@ -85,7 +85,8 @@ static int32_t find_sequence(const char *sequence)
                  {"1~", KEY_HOME},        {"4~", KEY_END},          {"7~", KEY_HOME},
                  {"8~", KEY_END},         {"3~", KEY_DELETE},       {"1;5C", KEY_WORD_RIGHT},
                  {"1;5D", KEY_WORD_LEFT}, {"1;3C", KEY_WORD_RIGHT}, {"1;3D", KEY_WORD_LEFT},
-                 {"Z", KEY_BACKTAB},      {"200~", KEY_PASTE}};
+                 {"Z", KEY_BACKTAB},      {"5~", KEY_PAGE_UP},      {"6~", KEY_PAGE_DOWN},
+                 {"200~", KEY_PASTE}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].sequence, sequence) == 0) return known[i].key;
     return KEY_NOTHING;

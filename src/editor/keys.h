@@ -26,6 +26,8 @@ enum Key {
     KEY_BACKTAB, /* Shift-Tab */
     KEY_MENU,    /* not typed: a key for the menu that is open */
     KEY_REDO,    /* not typed: vi's `.`, of libedit */
+    KEY_PAGE_UP,
+    KEY_PAGE_DOWN,
     KEY_NOTHING, /* a sequence we do not know */
     KEY_ESCAPE = 27
 };

@@ -151,6 +151,14 @@ void prompt_save(Prompt *prompt, Str text, int64_t time_s, double seconds)
     error_drop(error);
 }
 
+bool prompt_page(Prompt *prompt, Str text, size_t header)
+{
+    if (prompt->editor == NULL) return false;
+    fflush(stdout);
+    editor_page(prompt->editor, text, header);
+    return true;
+}
+
 void prompt_close(Prompt *prompt)
 {
     editor_close(prompt->editor);

@@ -30,5 +30,8 @@ void prompt_running(Prompt *prompt);
 /* One entry of the history: before it runs for this session, after it ran for all. */
 void prompt_remember(Prompt *prompt, Str text);
 void prompt_save(Prompt *prompt, Str text, int64_t time_s, double seconds);
+/* Shows a long text for the person to look through; the first `header` lines stay in view. False:
+ * this terminal cannot. */
+bool prompt_page(Prompt *prompt, Str text, size_t header);
 void prompt_close(Prompt *prompt);
 #endif

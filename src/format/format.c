@@ -81,6 +81,7 @@ int format_run(contextql *session, contextql_statement *statement, Str text, con
     if (output->format == FORMAT_RECORDS)
         return records_run(session, statement, text, (Str){"", 0}, output->file);
     while ((code = contextql_step(statement)) == CONTEXTQL_ROW) {
+        if (output->each != NULL) output->each(output->each_state, statement, !begun);
         if (!begun) calls->begin(&result); /* not before the first row: the statement may fail */
         begun = true;
         calls->row(&result);

@@ -34,6 +34,13 @@ typedef struct Output { /* where results go, and how they are written */
     bool unbuffered;   /* each row at once */
     bool colour;       /* of the terminal, if it goes there */
     uint64_t rows_max; /* of a table on a terminal; 0: all */
+    /* A person looks through a table taller than the screen, before as much as fits is printed; NULL:
+     * nobody does. The first `header` lines stay in view. False: nothing was shown. */
+    bool (*page)(void *state, Str text, size_t header);
+    void *page_state;
+    /* Is told of each row, before it is written; NULL: nobody is. */
+    void (*each)(void *state, const contextql_statement *statement, bool first);
+    void *each_state;
 } Output;
 
 /* The first word of a statement, behind comments; empty: there is none. */

@@ -13,17 +13,23 @@
 #include "format/value_text.h"
 #include <unistd.h>
 
-enum { CELL_COLUMNS_MIN = 8 }; /* a column is not made narrower to fit, rather left out */
+enum {
+    CELL_COLUMNS_MIN = 8,      /* a column is not made narrower to fit, rather left out */
+    PAGE_ROWS_MAX = 100000,    /* kept for a person to look through: nobody reads more */
+    PAGE_BYTES_MAX = 64 << 20, /* of their text */
+    FRAME_ROWS = 7 /* of the screen around a table: prompts, names, what is said below */
+};
 
 struct Table {
     Buffer text; /* cells, one behind the other; the first row has the names */
     size_t *ends, end_count, end_capacity;
     bool *nulls; /* a cell a bool, as many as `ends` */
     size_t null_capacity;
-    size_t *widths;
+    size_t *widths;        /* of the rows that are shown */
     bool *numbers;         /* columns that hold numbers only: set to the right */
     size_t columns, shown; /* `shown`: how many of them fit */
     bool box, colour, cut;
+    const Output *output;
 };
 
 typedef struct Lines { /* what a table is drawn with */
@@ -43,6 +49,7 @@ static const Lines box_lines = {"\u2502 ", " \u2502 ", " \u2502", "\u2500", NULL
 Table *table_open(const Output *output, size_t columns)
 {
     Table *table = mem_calloc(1, sizeof *table);
+    table->output = output;
     table->columns = columns;
     table->cut = output->terminal && !output->to_file;
     table->colour = output->colour && !output->to_file;
@@ -74,9 +81,6 @@ void table_end_cell(Table *table, bool null, bool number)
     table->numbers[column] = table->numbers[column] && (number || null || name);
     table->nulls[table->end_count] = null;
     table->ends[table->end_count++] = table->text.bytes;
-    Str cell = {table->text.data == NULL ? "" : table->text.data + from, table->text.bytes - from};
-    size_t width = glyph_width(cell);
-    if (width > table->widths[column]) table->widths[column] = width;
 }
 
 void table_begin(Result *result)
@@ -93,7 +97,10 @@ void table_row(Result *result)
 {
     Table *table = result->state;
     uint64_t rows_max = result->output->rows_max;
-    if (table->cut && rows_max > 0 && result->rows >= rows_max) return;
+    bool paged = result->output->page != NULL;
+    if (table->cut && rows_max > 0 && result->rows >= rows_max &&
+        (!paged || result->rows >= PAGE_ROWS_MAX || table->text.bytes > PAGE_BYTES_MAX))
+        return;
     for (size_t c = 0; c < table->columns; c++) {
         const contextql_value *value = contextql_column(result->statement, (int)c);
         contextql_type type = contextql_value_type(value);
@@ -104,6 +111,22 @@ void table_row(Result *result)
 }
 
 /* ---- fitting ---- */
+
+static Str cell_text(const Table *table, size_t cell)
+{
+    size_t from = cell == 0 ? 0 : table->ends[cell - 1];
+    return (Str){table->text.data == NULL ? "" : table->text.data + from, table->ends[cell] - from};
+}
+
+/* Every column as wide as its widest cell in the names and the first `rows` rows. */
+static void measure(Table *table, size_t rows)
+{
+    memset(table->widths, 0, table->columns * sizeof *table->widths);
+    for (size_t i = 0; i < (rows + 1) * table->columns; i++) {
+        size_t width = glyph_width(cell_text(table, i));
+        if (width > table->widths[i % table->columns]) table->widths[i % table->columns] = width;
+    }
+}
 
 static size_t width_with(const Table *table, size_t widest)
 {
@@ -156,8 +179,8 @@ static void put_cut(Buffer *out, Str text, size_t width)
 
 static void put_cell(const Table *table, size_t cell, bool last, Buffer *out)
 {
-    size_t from = cell == 0 ? 0 : table->ends[cell - 1], column = cell % table->columns;
-    Str text = {table->text.data == NULL ? "" : table->text.data + from, table->ends[cell] - from};
+    size_t column = cell % table->columns;
+    Str text = cell_text(table, cell);
     bool header = cell < table->columns, right = table->numbers[column] && !header;
     size_t width = table->widths[column], own = glyph_width(text);
     const char *style = !table->colour       ? ""
@@ -188,16 +211,17 @@ static void put_rule(const Table *table, const char *left, const char *between, 
     buffer_char(out, '\n');
 }
 
-static void put_cells(const Table *table, const Lines *lines, Buffer *out)
+/* The names and the first `rows` rows. */
+static void put_cells(const Table *table, const Lines *lines, size_t rows, Buffer *out)
 {
-    for (size_t row = 0; row < table->end_count; row += table->columns) {
+    for (size_t row = 0; row < (rows + 1) * table->columns; row += table->columns) {
         buffer_text(out, lines->left);
         for (size_t c = 0; c < table->shown; c++) {
             if (c > 0) buffer_text(out, lines->between);
             put_cell(table, row + c, c + 1 == table->shown, out);
         }
         size_t last = row + table->shown - 1;
-        bool empty = table->ends[last] == (last == 0 ? 0 : table->ends[last - 1]);
+        bool empty = cell_text(table, last).bytes == 0;
         while (empty && !table->box && out->bytes > 0 && out->data[out->bytes - 1] == ' ')
             out->bytes--;
         buffer_text(out, lines->right);
@@ -212,40 +236,73 @@ static void put_cells(const Table *table, const Lines *lines, Buffer *out)
 }
 
 /* What the terminal had no place for. */
-static void put_rest(const Table *table, uint64_t rows, Buffer *out)
+static void put_rest(const Table *table, uint64_t more_rows, const char *how, Buffer *out)
 {
-    uint64_t kept = table->end_count / table->columns - 1;
-    if (kept < rows)
-        buffer_printf(out, "\u2026 %llu more row%s (:maxrows 0 shows all)\n",
-                      (unsigned long long)(rows - kept), rows - kept == 1 ? "" : "s");
+    if (more_rows > 0)
+        buffer_printf(out, "\u2026 %llu more row%s (%s)\n", (unsigned long long)more_rows,
+                      more_rows == 1 ? "" : "s", how);
     if (table->shown == table->columns) return;
     size_t more = table->columns - table->shown;
     buffer_printf(out, "\u2026 %zu more column%s: ", more, more == 1 ? "" : "s");
     for (size_t c = table->shown; c < table->columns; c++) {
-        size_t from = table->ends[c - 1];
         if (c > table->shown) buffer_text(out, ", ");
-        buffer_append(out, table->text.data + from, table->ends[c] - from);
+        buffer_str(out, cell_text(table, c));
     }
     buffer_char(out, '\n');
 }
 
-static void put_table(Table *table, uint64_t rows, Buffer *out)
+/* The first `shown` of `rows` rows. */
+static void put_table(Table *table, size_t shown, uint64_t rows, const char *how, Buffer *out)
 {
-    size_t columns, lines;
+    if (table->box)
+        put_rule(table, "\u250c\u2500", "\u2500\u252c\u2500", "\u2500\u2510", "\u2500", out);
+    put_cells(table, table->box ? &box_lines : &plain_lines, shown, out);
+    if (table->box)
+        put_rule(table, "\u2514\u2500", "\u2500\u2534\u2500", "\u2500\u2518", "\u2500", out);
+    put_rest(table, rows - shown, how, out);
+    buffer_printf(out, "(%llu row%s)\n", (unsigned long long)rows, rows == 1 ? "" : "s");
+}
+
+/* All that was kept, as wide as it is. True: a person has looked at it. */
+static bool show_page(Table *table, size_t kept, uint64_t rows)
+{
+    Buffer text = {0};
+    bool colour = table->colour;
+    table->colour = false;
+    table->shown = table->columns;
+    measure(table, kept);
+    put_table(table, kept, rows, "they were not kept", &text);
+    while (kept == rows && text.bytes > 1 && text.data[text.bytes - 2] != '\n')
+        text.bytes--; /* the pager counts the rows */
+    if (kept == rows) text.bytes--;
+    table->colour = colour;
+    bool seen =
+        table->output->page(table->output->page_state, buffer_view(&text), table->box ? 3 : 2);
+    buffer_free(&text);
+    return seen;
+}
+
+void table_write(Table *table, uint64_t rows, bool box, Buffer *out)
+{
+    size_t columns, lines, kept = table->end_count / table->columns - 1, shown = kept;
+    uint64_t rows_max = table->output->rows_max;
+    table->box = box;
+    table->shown = table->columns;
     if (rows == 0) {
         buffer_text(out, "(no rows)\n");
         return;
     }
-    table->shown = table->columns;
     terminal_size(STDOUT_FILENO, &columns, &lines);
+    if (table->cut && rows_max > 0 && shown > rows_max) shown = (size_t)rows_max;
+    bool tall = table->cut && kept + FRAME_ROWS > lines && lines > FRAME_ROWS;
+    const char *how = ":maxrows 0 shows all";
+    if (tall && table->output->page != NULL && show_page(table, kept, rows)) {
+        if (shown > lines - FRAME_ROWS) shown = lines - FRAME_ROWS;
+        how = ":last shows them";
+    }
+    measure(table, shown);
     if (table->cut && width_with(table, SIZE_MAX) > columns) fit(table, columns);
-    if (table->box)
-        put_rule(table, "\u250c\u2500", "\u2500\u252c\u2500", "\u2500\u2510", "\u2500", out);
-    put_cells(table, table->box ? &box_lines : &plain_lines, out);
-    if (table->box)
-        put_rule(table, "\u2514\u2500", "\u2500\u2534\u2500", "\u2500\u2518", "\u2500", out);
-    put_rest(table, rows, out);
-    buffer_printf(out, "(%llu row%s)\n", (unsigned long long)rows, rows == 1 ? "" : "s");
+    put_table(table, shown, rows, how, out);
 }
 
 void table_close(Table *table)
@@ -256,12 +313,6 @@ void table_close(Table *table)
     mem_free(table->widths);
     mem_free(table->numbers);
     mem_free(table);
-}
-
-void table_write(Table *table, uint64_t rows, bool box, Buffer *out)
-{
-    table->box = box;
-    put_table(table, rows, out);
 }
 
 void table_end(Result *result, bool good)

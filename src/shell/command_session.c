@@ -147,6 +147,24 @@ Error *run_param(const Call *call)
     return NULL;
 }
 
+Error *run_pager(const Call *call)
+{
+    Shell *shell = call->shell;
+    bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));
+    if (call->rest.bytes == 0)
+        return fprintf(shell->output.file, "%s\n",
+                       shell->no_pager        ? "off"
+                       : shell->pager == NULL ? "on"
+                                              : shell->pager),
+               NULL;
+    if (!on && !off && shell->options->safe)
+        return error_new(ERROR_READ_ONLY, "--safe allows no programs");
+    if (!off) mem_free(shell->pager);
+    if (!off) shell->pager = on ? NULL : command_path(call->rest);
+    shell->no_pager = off;
+    return NULL;
+}
+
 Error *run_timer(const Call *call)
 {
     bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));

@@ -43,7 +43,7 @@ typedef struct Options {
     OptionInput *inputs;
     size_t input_count;
     bool jsonl, read_only, batch, keep_going, quiet, verbose, echo, stats, strict_names;
-    bool interactive, null, unbuffered, no_rc, safe;
+    bool interactive, null, unbuffered, no_rc, safe, no_pager;
     const char *timeout, *memory_limit;
     const char *color, *errors; /* NULL, or one of their words */
     const char *history;        /* NULL: not given; "": none */

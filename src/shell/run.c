@@ -71,6 +71,14 @@ static void bind_params(const Shell *shell, contextql_statement *statement)
         bind_param(statement, shell->options->params[i]);
     for (size_t i = 0; i < shell->param_count; i++)
         bind_param(statement, shell->params[i]);
+    if (shell->last.rows != NULL) contextql_bind(statement, "_", shell->last.rows);
+}
+
+/* At the prompt a result is kept as it is written. */
+static void keep_row(void *state, const contextql_statement *statement, bool first)
+{
+    if (first) last_begin(state, statement);
+    last_row(state, statement);
 }
 
 /* ---- one statement ---- */
@@ -161,6 +169,8 @@ static int run_with_progress(Shell *shell, contextql_statement *statement, Str t
     progress_begin(&progress, stderr, shell->clock);
     if (bar) contextql_progress(shell->session, progress_report, &progress);
     run_stoppable(shell->session);
+    shell->output.each = shell->interactive ? keep_row : NULL;
+    shell->output.each_state = shell;
     int result = format_run(shell->session, statement, text, &shell->output);
     run_stoppable(NULL);
     contextql_progress(shell->session, NULL, NULL);

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "editor/external.h"
 #include "editor/glyph.h"
 #include "editor/prompt.h"
 #include "editor/terminal.h"
@@ -63,6 +64,27 @@ static void name_prompt(const Shell *shell, Prompt *prompt)
     buffer_free(&text);
 }
 
+/* A result taller than the screen. */
+static bool page_result(void *state, Str text, size_t header)
+{
+    Shell *shell = state;
+    if (shell->no_pager || shell->output.to_file) return false;
+    if (shell->pager == NULL) return prompt_page(shell->prompt, text, header);
+    Error *error = external_feed(str_from(shell->pager), text);
+    if (error != NULL) report_program(&shell->report, error_message(error), ":pager on: our own");
+    error_drop(error);
+    return true;
+}
+
+/* $PAGER, as other programs have it. */
+static void choose_pager(Shell *shell)
+{
+    const char *pager = getenv("PAGER");
+    shell->no_pager = shell->options->no_pager;
+    if (pager == NULL || pager[0] == '\0' || shell->options->safe) return;
+    shell->pager = strcpy(mem_alloc(strlen(pager) + 1), pager);
+}
+
 static void run_prompt(Shell *shell)
 {
     const Options *options = shell->options;
@@ -84,6 +106,9 @@ static void run_prompt(Shell *shell)
     if (!options->quiet)
         printf("ContextQL %s. A statement ends with `;`; :help lists the commands.\n",
                contextql_version());
+    shell->prompt = prompt;
+    shell->output.page = page_result;
+    shell->output.page_state = shell;
     name_prompt(shell, prompt);
     while (!shell->quit && prompt_read(prompt, &text)) {
         run_forget_interrupt();
@@ -99,6 +124,8 @@ static void run_prompt(Shell *shell)
     }
     shell->status = EXIT_GOOD;
     buffer_free(&text);
+    shell->output.page = NULL;
+    shell->prompt = NULL;
     prompt_close(prompt);
     complete_close(completer);
     mem_free(history);
@@ -240,9 +267,11 @@ int shell_run(const Options *options, const ScriptLanguage *language)
         return fail_open(&shell, EXIT_DATABASE);
     if (configure(shell.session, (void *)options) != CONTEXTQL_OK)
         return fail_open(&shell, EXIT_USAGE);
+    choose_pager(&shell);
     run_catch_interrupts();
     run_session(&shell);
     if (shell.script != NULL) shell.script->attach(shell.script->state, NULL);
+    last_clear(&shell.last);
     Error *error = command_close_output(&shell);
     if (error != NULL) report_program(&shell.report, error_message(error), "");
     error_drop(error);
@@ -252,5 +281,6 @@ int shell_run(const Options *options, const ScriptLanguage *language)
     for (size_t i = 0; i < shell.param_count; i++)
         mem_free(shell.params[i]);
     mem_free(shell.params);
+    mem_free(shell.pager);
     return shell.status;
 }

@@ -13,6 +13,17 @@ enum {
     SHELL_ROWS_MAX = 100 /* rows of a table on a terminal, unless :maxrows says otherwise */
 };
 
+typedef struct Prompt Prompt;
+
+/* The rows of the last result at the prompt: $_ in statements. */
+typedef struct Last {
+    contextql_value *rows; /* a list of maps; NULL: there was none */
+    char **columns;
+    size_t column_count;
+    uint64_t row_count; /* also those that were not kept */
+    size_t bytes;       /* about, of the rows that were */
+} Last;
+
 typedef struct Shell {
     const Options *options;
     contextql *session;
@@ -21,6 +32,10 @@ typedef struct Shell {
     Output output;      /* of results: stdout, or the file of -o and :output */
     Report report;
     bool interactive;
+    Prompt *prompt; /* while there is one */
+    char *pager;    /* :pager, a command; NULL: our own */
+    bool no_pager;  /* --no-pager, :pager off */
+    Last last;
     bool timer;    /* :timer on */
     char **params; /* of :param, NAME=VALUE; they go before those of the command line */
     size_t param_count;
@@ -56,6 +71,10 @@ bool run_file(Shell *shell, const char *path);
 bool run_script(Shell *shell, const OptionInput *input);
 /* Does the last statement or command of a text end, or does its next line belong to it? */
 bool run_is_whole(Str text);
+/* A row of a result is kept (last.c); before the first of one, last_clear. */
+void last_begin(Shell *shell, const contextql_statement *statement);
+void last_row(Shell *shell, const contextql_statement *statement);
+void last_clear(Last *last);
 /* The scripting language, made at the first question; NULL: there is none. */
 ScriptHost *shell_script(Shell *shell);
 #endif

@@ -1,0 +1,105 @@
+/*
+ * last.c - the result before, at the prompt: `$_` in statements, `:last` shows it again.
+ *
+ * It is kept as a list of maps, a row each. A long one is kept in part, so that a session does not
+ * grow with what it has shown.
+ */
+#include "config.h"
+
+#include "format/value_text.h"
+#include "shell/command_internal.h"
+
+enum {
+    LAST_ROWS_MAX = 10000,
+    LAST_BYTES_MAX = 32 << 20 /* of their text: vectors and long texts */
+};
+
+void last_clear(Last *last)
+{
+    contextql_value_free(last->rows);
+    for (size_t c = 0; c < last->column_count; c++)
+        mem_free(last->columns[c]);
+    mem_free(last->columns);
+    *last = (Last){0};
+}
+
+static char *copy_text(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    return memcpy(mem_alloc(bytes), text, bytes);
+}
+
+void last_begin(Shell *shell, const contextql_statement *statement)
+{
+    Last *last = &shell->last;
+    int columns = contextql_column_count(statement);
+    if (columns == 0) return; /* what gives no rows leaves the result before it */
+    last_clear(last);
+    last->rows = contextql_value_new_list();
+    last->column_count = (size_t)columns;
+    last->columns = mem_calloc(last->column_count, sizeof *last->columns);
+    for (int c = 0; c < columns; c++)
+        last->columns[c] = copy_text(contextql_column_name(statement, c));
+}
+
+/* About how much memory a value takes; what only looks large costs nothing here. */
+static size_t bytes_of(const contextql_value *value)
+{
+    size_t dimensions, bytes = sizeof(double), count;
+    switch (contextql_value_type(value)) {
+    case CONTEXTQL_STRING: return bytes + contextql_value_string(value).size;
+    case CONTEXTQL_BYTES: return bytes + contextql_value_bytes(value).size;
+    case CONTEXTQL_VECTOR:
+        contextql_value_vector(value, &dimensions);
+        return bytes + dimensions * sizeof(float);
+    case CONTEXTQL_LIST:
+    case CONTEXTQL_MAP:
+        count = contextql_value_count(value);
+        for (size_t i = 0; i < count; i++)
+            bytes += bytes_of(contextql_value_at(value, i, NULL));
+        return bytes;
+    default: return bytes;
+    }
+}
+
+void last_row(Shell *shell, const contextql_statement *statement)
+{
+    Last *last = &shell->last;
+    if (last->row_count++ >= LAST_ROWS_MAX || last->bytes > LAST_BYTES_MAX) return;
+    contextql_value *row = contextql_value_new_map();
+    for (size_t c = 0; c < last->column_count; c++) {
+        const contextql_value *value = contextql_column(statement, (int)c);
+        last->bytes += bytes_of(value);
+        contextql_value_put(row, last->columns[c], strlen(last->columns[c]), value);
+    }
+    contextql_value_append(last->rows, row);
+    contextql_value_free(row);
+}
+
+/* The statement that gives the rows again. */
+Error *run_last(const Call *call)
+{
+    Shell *shell = call->shell;
+    Last *last = &shell->last;
+    Buffer text = {0};
+    if (last->rows == NULL)
+        return error_hint(error_new(ERROR_MISUSE, "there is no result yet"),
+                          "the last one at the prompt is kept");
+    uint64_t kept = contextql_value_count(last->rows);
+    buffer_text(&text, "UNWIND $_ AS row RETURN ");
+    for (size_t c = 0; c < last->column_count; c++) {
+        buffer_printf(&text, "%srow.", c == 0 ? "" : ", ");
+        value_text_name(&text, str_from(last->columns[c]));
+        buffer_text(&text, " AS ");
+        value_text_name(&text, str_from(last->columns[c]));
+    }
+    buffer_text(&text, ";");
+    uint64_t count = last->row_count;
+    run_text(shell, buffer_view(&text), "");
+    buffer_free(&text);
+    last->row_count = count;
+    if (kept < count)
+        fprintf(shell->output.file, "(of %llu rows the first %llu were kept)\n",
+                (unsigned long long)count, (unsigned long long)kept);
+    return NULL;
+}
