@@ -39,7 +39,7 @@ typedef struct Registered {
 typedef struct Settings {
     int64_t timeout_ns; /* of one statement; 0: none */
     uint64_t memory_bytes_max;
-    bool strict_names, files_allowed;
+    bool strict_names, files_allowed, plain;
     int64_t shuffle; /* seed; 0: off */
     char simd[16], gpu[16], gpu_device[256];
     uint64_t gpu_memory;  /* bytes; 0: the device decides */

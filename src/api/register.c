@@ -288,7 +288,8 @@ void session_environment(contextql *session, PlanEnvironment *out)
                              .function = find_function,
                              .procedure = find_procedure,
                              .strategies = session->strategies,
-                             .strict_names = session->settings.strict_names};
+                             .strict_names = session->settings.strict_names,
+                             .plain = session->settings.plain};
 }
 
 /* ---- strategies ---- */

@@ -233,6 +233,11 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
     if (strcmp(name, "timeout") == 0) return parse_seconds(value, &settings->timeout_ns);
     if (strcmp(name, "memory_limit") == 0) return parse_size(value, &settings->memory_bytes_max);
     if (strcmp(name, "strict_names") == 0) return parse_boolean(value, &settings->strict_names);
+    if (strcmp(name, "optimizer") == 0) {
+        static const char *const states[] = {"on", "off", NULL};
+        settings->plain = strcmp(value, "off") == 0;
+        return one_of(value, states);
+    }
     if (strcmp(name, "files") == 0) return parse_boolean(value, &settings->files_allowed);
     if (strcmp(name, "directory") == 0)
         return set_text(settings->directory, sizeof settings->directory, value);
@@ -270,6 +275,7 @@ const char *contextql_get(contextql *session, const char *setting)
     if (strcmp(setting, "simd") == 0) return s->simd;
     if (strcmp(setting, "directory") == 0) return s->directory;
     if (strcmp(setting, "strict_names") == 0) return s->strict_names ? "true" : "false";
+    if (strcmp(setting, "optimizer") == 0) return s->plain ? "off" : "on";
     if (strcmp(setting, "files") == 0) return s->files_allowed ? "true" : "false";
     if (strcmp(setting, "timeout") == 0)
         snprintf(session->shown, sizeof session->shown, "%.9g", (double)s->timeout_ns / 1e9);

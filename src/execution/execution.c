@@ -18,6 +18,10 @@ static void (*const openers[])(Operator *) = {[PLAN_UNIT] = open_unit,
                                               [PLAN_RELATIONSHIP_ENDS] = open_ends,
                                               [PLAN_WALK] = open_walk,
                                               [PLAN_SHORTEST] = open_shortest,
+                                              [PLAN_COUNT] = open_degree,
+                                              [PLAN_DEGREE] = open_degree,
+                                              [PLAN_INTERSECT] = open_intersect,
+                                              [PLAN_LINK] = open_intersect,
                                               [PLAN_FILTER] = open_filter,
                                               [PLAN_PROJECT] = open_project,
                                               [PLAN_UNWIND] = open_unwind,
@@ -74,12 +78,16 @@ Error *operator_check_memory(const Operator *operator, size_t more)
                       "raise memory_limit, or ask for fewer rows at once");
 }
 
+Error *operator_interrupted(const Operator *operator)
+{
+    const Interrupt *interrupt = operator->execution->environment.interrupt;
+    if (interrupt == NULL || !interrupt->stop(interrupt->state)) return NULL;
+    return error_new(ERROR_CANCELLED, "the statement was cancelled");
+}
+
 static Error *check_limits(const Operator *operator)
 {
-    const ExecutionEnvironment *environment = &operator->execution->environment;
-    if (environment->interrupt != NULL &&
-        environment->interrupt->stop(environment->interrupt->state))
-        return error_new(ERROR_CANCELLED, "the statement was cancelled");
+    TRY(operator_interrupted(operator));
     return operator_check_memory(operator, 0);
 }
 
@@ -260,6 +268,7 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
     execution->plan = plan;
     execution->environment = *environment;
     execution->view = environment->view;
+    execution->run = 1;
     execution->shuffle = environment->shuffle;
     execution->all = arena_array(arena, Operator *, plan->node_count + 1);
     execution->rows = arena_array(arena, uint64_t, plan->node_count + 1);
@@ -303,6 +312,10 @@ static bool can_renew(PlanKind kind)
     case PLAN_EXPAND:
     case PLAN_EXPAND_VARIABLE:
     case PLAN_RELATIONSHIP_ENDS:
+    case PLAN_COUNT:
+    case PLAN_DEGREE:
+    case PLAN_INTERSECT:
+    case PLAN_LINK:
     case PLAN_FILTER:
     case PLAN_PROJECT:
     case PLAN_UNWIND:
@@ -336,6 +349,7 @@ bool execution_renew(Execution *execution, const ExecutionEnvironment *environme
     if (!execution_is_small(execution)) return false;
     execution->environment = *environment;
     execution->view = environment->view;
+    execution->run++;
     execution->stats = (ExecutionStats){0};
     execution->deleted = false;
     memset(execution->notes, 0, nodes * sizeof *execution->notes);

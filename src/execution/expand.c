@@ -9,7 +9,7 @@
 #include "config.h"
 
 #include "base/map.h"
-#include "execution/operator_internal.h"
+#include "execution/adjacent.h"
 
 /* ---- relationships that must differ ---- */
 
@@ -74,7 +74,38 @@ typedef struct Hop {
     uint16_t *positions;
     uint64_t *nodes, *relationships;
     Ways ways;
+    bool bare; /* nobody asks for the relationship: `arm` finds the nodes */
+    Adjacent arm;
 } Hop;
+
+/* Neighbors without relationships, those the row has used already left out, each once. */
+static void find_bare(Operator *self, Hop *hop, uint32_t position, uint64_t node)
+{
+    const Span *spans;
+    Adjacent *arm = &hop->arm;
+    Neighbors *found = &hop->found;
+    uint32_t used = adjacent_used(arm, hop->in, position, node),
+             count = adjacent_spans(arm, node, &spans);
+    bool any = adjacent_any_label(arm);
+    for (uint32_t s = 0; s < count; s++) {
+        mem_reserve(found->nodes, found->node_capacity, found->count + spans[s].count);
+        for (uint32_t i = 0; i < spans[s].count; i++) {
+            uint32_t target = spans[s].targets[i];
+            if (spans[s].loopless && target == node) continue;
+            if (any || adjacent_labels_fit(arm, target)) found->nodes[found->count++] = target;
+        }
+    }
+    for (uint32_t u = 0; u < used; u++) {
+        size_t i = 0;
+        while (i < found->count && found->nodes[i] != arm->far[u])
+            i++;
+        if (i == found->count) continue;
+        memmove(found->nodes + i, found->nodes + i + 1,
+                (found->count - i - 1) * sizeof *found->nodes);
+        found->count--;
+    }
+    operator_shuffle(self, found->nodes, NULL, found->count);
+}
 
 static void begin_row(Operator *self, Hop *hop, uint32_t position)
 {
@@ -86,7 +117,10 @@ static void begin_row(Operator *self, Hop *hop, uint32_t position)
         !entity_at(hop->in, self->plan->to_slot, position, VALUE_NODE, &hop->target))
         return;
     if (!self->plan->to_bound && self->plan->to_slot == self->plan->from_slot) hop->target = node;
-    neighbors_of(self, &hop->ways, node, &hop->found);
+    if (hop->bare)
+        find_bare(self, hop, position, node);
+    else
+        neighbors_of(self, &hop->ways, node, &hop->found);
 }
 
 static uint32_t take_hops(Operator *self, Hop *hop, uint32_t position, uint32_t count, uint32_t cap)
@@ -99,14 +133,14 @@ static uint32_t take_hops(Operator *self, Hop *hop, uint32_t position, uint32_t 
         for (size_t i = 0; i < some; i++, count++) {
             hop->positions[count] = (uint16_t)position;
             hop->nodes[count] = hop->found.nodes[hop->found_at + i];
-            hop->relationships[count] = hop->found.relationships[hop->found_at + i];
+            if (!hop->bare) hop->relationships[count] = hop->found.relationships[hop->found_at + i];
         }
         hop->found_at += some;
         return count;
     }
     for (; count < cap && hop->found_at < hop->found.count; hop->found_at++) {
         uint64_t node = hop->found.nodes[hop->found_at],
-                 relationship = hop->found.relationships[hop->found_at];
+                 relationship = hop->bare ? 0 : hop->found.relationships[hop->found_at];
         if (check && node != hop->target) continue;
         if (plan->different_count > 0 && is_used(plan, hop->in, position, relationship)) continue;
         hop->positions[count] = (uint16_t)position;
@@ -151,7 +185,10 @@ static Error *next_expand(Operator *self, Batch **out)
             hop->at = 0;
             hop->inside = false;
             if (hop->in == NULL) return NULL;
-            ways_renew(self, &hop->ways);
+            if (hop->bare)
+                adjacent_renew(&hop->arm);
+            else
+                ways_renew(self, &hop->ways);
         }
         while (count < cap && hop->at < hop->in->selected_count) {
             uint32_t position = batch_position(hop->in, hop->at);
@@ -180,11 +217,26 @@ static void close_hop(Operator *self)
     Hop *hop = self->state;
     neighbors_free(&hop->found);
     arena_destroy(hop->ways.arena);
+    if (hop->bare) adjacent_close(&hop->arm);
 }
 
 void open_expand(Operator *self)
 {
-    self->state = arena_new(self->state_arena, Hop);
+    const PlanNode *plan = self->plan;
+    Hop *hop = arena_new(self->state_arena, Hop);
+    hop->bare = plan->relationship_slot == SLOT_NONE && plan->different_count == 0;
+    if (hop->bare)
+        adjacent_open(self,
+                      &(PlanArm){.from_slot = plan->from_slot,
+                                 .direction = plan->direction,
+                                 .types = plan->types,
+                                 .type_count = plan->type_count,
+                                 .labels = plan->labels,
+                                 .label_count = plan->label_count,
+                                 .apart = plan->apart,
+                                 .apart_count = plan->apart_count},
+                      &hop->arm);
+    self->state = hop;
     self->next = next_expand;
     self->reset = reset_hop;
     self->close = close_hop;

@@ -28,6 +28,7 @@ struct Execution {
     ExecutionEnvironment environment;
     GraphView view;
     EntityReader reader;
+    uint64_t run; /* 1, and more whenever it is used again: what was made of another view is void */
     uint64_t shuffle; /* state of the generator */
     SubqueryRunner subquery_runner;
     struct Subquery *subqueries; /* by index of EXPR_SUBQUERY */
@@ -42,6 +43,7 @@ struct Execution {
 
 /* Is what the operator holds, and `more` bytes beside its arenas, within the statement's limit? */
 Error *operator_check_memory(const Operator *operator, size_t more) MUST_CHECK;
+Error *operator_interrupted(const Operator *operator) MUST_CHECK; /* asked in long loops */
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out);
 Error *operator_next(Operator *operator, Batch ** out); /* counts, times, asks for interruption */
 void operator_reset(Operator *operator);                /* the whole chain below */
@@ -74,6 +76,7 @@ void open_unit(Operator *), open_argument(Operator *), open_scan(Operator *), op
     open_unwind(Operator *), open_call(Operator *);
 void open_ends(Operator *), open_expand(Operator *), open_expand_variable(Operator *),
     open_shortest(Operator *), open_walk(Operator *);
+void open_degree(Operator *), open_intersect(Operator *);
 void open_filter(Operator *), open_project(Operator *), open_skip(Operator *),
     open_limit(Operator *), open_produce(Operator *);
 void open_distinct(Operator *), open_sort(Operator *), open_aggregate(Operator *),

@@ -13,6 +13,7 @@
 #include "config.h"
 
 #include "graph/graph_internal.h"
+#include "graph/lists.h"
 #include <assert.h>
 
 typedef struct DeltaBlock {
@@ -333,6 +334,33 @@ bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction,
     Slice slice = csr_slice(base, node);
     *out = (GraphSlice){slice.targets, slice.numbers, slice.first, slice.count};
     return true;
+}
+
+bool graph_lists(const GraphView *view, uint32_t type, GraphDirection direction, GraphLists *out)
+{
+    const RelationshipType *relationships = graph_type(view->graph, type);
+    *out = (GraphLists){0};
+    if (relationships == NULL) return true;
+    assert(direction != GRAPH_BOTH);
+    if (!everybody_sees(relationships, view->version)) return false;
+    const Adjacency *adjacency = direction == GRAPH_OUT ? &relationships->out : &relationships->in;
+    Csr *base = atomic_load_explicit(&adjacency->base, memory_order_acquire);
+    if (directory_size(&adjacency->delta) > 0) out->delta = adjacency;
+    if (base == NULL) return true;
+    if (!is_checked(base)) {
+        check_all(base);
+        if (!is_checked(base)) return false; /* graph_walk finds out, and says so */
+    }
+    out->first_word = base->first_word, out->word_count = base->word_count;
+    out->bits = base->bits, out->ranks = base->ranks;
+    out->offsets = base->offsets, out->targets = base->targets;
+    return true;
+}
+
+bool graph_list_has_delta(const GraphLists *lists, uint64_t node)
+{
+    const DeltaRun *run = run_of(lists->delta, node);
+    return run != NULL && atomic_load_explicit(&run->count, memory_order_acquire) > 0;
 }
 
 uint64_t graph_degree(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node)

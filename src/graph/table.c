@@ -116,7 +116,7 @@ uint64_t rows_create(Graph *graph, Rows *rows, uint64_t version)
     atomic_store_explicit(&block->created_max, version, memory_order_relaxed);
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
     atomic_store_explicit(&rows->count, row + 1, memory_order_release);
-    atomic_fetch_add_explicit(&rows->live, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&rows->live, 1, memory_order_release);
     return row;
 }
 
@@ -134,7 +134,7 @@ uint64_t rows_create_many(Graph *graph, Rows *rows, uint32_t count, uint64_t ver
     }
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
     atomic_store_explicit(&rows->count, first + count, memory_order_release);
-    atomic_fetch_add_explicit(&rows->live, count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&rows->live, count, memory_order_release);
     return first;
 }
 

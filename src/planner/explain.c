@@ -28,6 +28,10 @@ static const char *const kind_names[] = {[PLAN_UNIT] = "Unit",
                                          [PLAN_RELATIONSHIP_ENDS] = "RelationshipEnds",
                                          [PLAN_WALK] = "Walk",
                                          [PLAN_SHORTEST] = "ShortestPath",
+                                         [PLAN_COUNT] = "Count",
+                                         [PLAN_DEGREE] = "Degree",
+                                         [PLAN_INTERSECT] = "Intersect",
+                                         [PLAN_LINK] = "Link",
                                          [PLAN_FILTER] = "Filter",
                                          [PLAN_PROJECT] = "Project",
                                          [PLAN_UNWIND] = "Unwind",
@@ -65,6 +69,29 @@ static void node_shape(const Explain *explain, uint32_t slot, const NameRef *lab
     buffer_char(explain->out, ')');
 }
 
+static void arm_shape(const Explain *explain, const PlanArm *arm, uint32_t to_slot)
+{
+    buffer_text(explain->out, arm->direction == PLAN_IN ? "<-[" : "-[");
+    for (uint32_t i = 0; i < arm->type_count; i++)
+        buffer_printf(explain->out, "%c%.*s", i == 0 ? ':' : '|', STR_ARG(arm->types[i].text));
+    buffer_text(explain->out, arm->direction == PLAN_OUT ? "]->" : "]-");
+    node_shape(explain, to_slot, arm->labels, arm->label_count);
+}
+
+/* Of the third arm of DEGREE a person need not know. */
+static void arms_shape(const Explain *explain, const PlanNode *node)
+{
+    uint32_t to = node->kind == PLAN_LINK        ? node->to_slot
+                  : node->kind == PLAN_INTERSECT ? node->slot
+                                                 : SLOT_NONE;
+    if (node->kind == PLAN_COUNT) node_shape(explain, SLOT_NONE, node->labels, node->label_count);
+    for (uint32_t i = 0; i < node->arm_count && i < 2; i++) {
+        if (i > 0) buffer_text(explain->out, ", ");
+        if (node->kind != PLAN_COUNT) node_shape(explain, node->arms[i].from_slot, NULL, 0);
+        arm_shape(explain, &node->arms[i], to);
+    }
+}
+
 static void expand_shape(const Explain *explain, const PlanNode *node)
 {
     node_shape(explain, node->from_slot, NULL, 0);
@@ -78,7 +105,7 @@ static void expand_shape(const Explain *explain, const PlanNode *node)
         if (node->hops_max >= 0) buffer_printf(explain->out, "%lld", (long long)node->hops_max);
     }
     buffer_text(explain->out, node->direction == PLAN_OUT ? "]->" : "]-");
-    node_shape(explain, node->to_slot, NULL, 0);
+    node_shape(explain, node->to_slot, node->labels, node->label_count);
     if (node->to_bound) buffer_text(explain->out, " both ends known");
 }
 
@@ -128,6 +155,10 @@ static void details(const Explain *explain, const PlanNode *node)
     case PLAN_RELATIONSHIP_ENDS:
     case PLAN_WALK:
     case PLAN_SHORTEST: expand_shape(explain, node); break;
+    case PLAN_COUNT:
+    case PLAN_DEGREE:
+    case PLAN_INTERSECT:
+    case PLAN_LINK: arms_shape(explain, node); break;
     case PLAN_FILTER:
     case PLAN_SKIP:
     case PLAN_LIMIT:

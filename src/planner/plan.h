@@ -36,8 +36,14 @@ typedef enum PlanKind {
     PLAN_WALK,              /* a list of relationships is bound already: fills or checks the ends of
                                the trail it is */
     PLAN_SHORTEST,          /* one or all shortest trails between two bound nodes */
-    PLAN_FILTER,            /* predicate */
-    PLAN_PROJECT,           /* fills slots from expressions */
+    PLAN_COUNT,  /* each row as often as there are nodes with all `labels`, or (arms) relationships
+                       from them by arms[0] */
+    PLAN_DEGREE, /* each row as often as there are ways on by arms[0], or pairs of ways by arms[0]
+                       and arms[1] */
+    PLAN_INTERSECT, /* nodes that both arms lead to: fills `slot`, or only counts them (NONE) */
+    PLAN_LINK,      /* each row as often as arms[0] leads to the node in to_slot */
+    PLAN_FILTER,    /* predicate */
+    PLAN_PROJECT,   /* fills slots from expressions */
     PLAN_UNWIND, /* one row an element of `expr`: a list; null gives none; another value itself */
     PLAN_AGGREGATE, /* group and aggregate; without keys exactly one row */
     PLAN_DISTINCT,  /* over `slots` */
@@ -132,6 +138,26 @@ typedef struct PlanScoreLeg { /* one argument of RANK BY */
     uint32_t dimensions; /* as an index on the property declares them; 0: none does */
 } PlanScoreLeg;
 
+/* A relationship of the same pattern that must be another one, told by its ends: as seen from the
+ * node at hand it starts in `near` and ends in `far`. Where neither relationship is asked for, one
+ * of those between the two is left out, whichever it is. */
+typedef struct PlanApart {
+    uint32_t near, far;
+} PlanApart;
+
+/* One hop whose relationship nobody asks for. */
+typedef struct PlanArm {
+    uint32_t from_slot;
+    PlanDirection direction;
+    NameRef *types; /* none: all */
+    uint32_t type_count;
+    NameRef *labels; /* of the node it leads to */
+    uint32_t label_count;
+    PlanApart *apart;
+    uint32_t apart_count;
+    bool loops; /* only from a node to itself */
+} PlanArm;
+
 typedef struct PlanNode PlanNode;
 struct PlanNode {
     PlanKind kind;
@@ -142,8 +168,8 @@ struct PlanNode {
     bool streaming; /* a writing node that may write as rows come, because nobody before it can tell
                      */
 
-    uint32_t slot; /* what SCAN, SEEK, UNWIND, LOAD, SCORE (score), RANK (score) fill */
-    NameRef *labels;
+    uint32_t slot;   /* what SCAN, SEEK, UNWIND, LOAD, SCORE (score), RANK (score) fill */
+    NameRef *labels; /* of SCAN, SEEK; EXPAND: of the node in to_slot, COUNT: see there */
     uint32_t label_count;
     Expr *expr; /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or
                    NULL */
@@ -163,6 +189,15 @@ struct PlanNode {
                             (one pattern, one trail) */
     uint32_t different_count;
     int64_t hops_min, hops_max; /* hops_max -1: no bound */
+    PlanApart *apart;           /* EXPAND without relationship_slot: like `different` */
+    uint32_t apart_count;
+    /* COUNT, DEGREE, INTERSECT, LINK. DEGREE of two arms that may be one relationship: arms[2] leads
+     * over those, which are no pairs. */
+    PlanArm *arms;
+    uint32_t arm_count;
+    bool twins;     /* INTERSECT: both arms may be the same relationship, which does not count: when
+                       they start at the same node, */
+    bool twin_loop; /* and end there, too */
     Expr *step; /* VARIABLE, SHORTEST: predicate over EXPR_LOCAL `step_local` = each relationship;
                    NULL: none */
     uint32_t step_local;
@@ -297,6 +332,7 @@ typedef struct PlanEnvironment { /* what the session adds; every member may be N
     bool (*procedure)(void *state, Str name, const PlanProcedure **out);
     const struct StrategyRegistry *strategies;
     bool strict_names;
+    bool plain; /* plans are not made faster by rewriting: for tests */
 } PlanEnvironment;
 
 Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,

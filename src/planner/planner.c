@@ -34,6 +34,7 @@ static Error *plan_statement_query(Binder *binder, const AstStatement *statement
     produce->slots = result.slots;
     produce->slot_count = plan->column_count;
     plan->root = produce;
+    if (!plan->writes && !binder->environment->plain) plan_rewrite(binder);
     plan->explain = statement->explain || statement->profile;
     plan->profile = statement->profile;
     if (plan->explain) explain_columns(binder);

@@ -143,6 +143,9 @@ Error *plan_query(Binder *binder, const AstQuery *query, QueryResult *out);
 Error *plan_clauses(Binder *binder, const AstClauses *clauses, QueryResult *out);
 bool clause_writes(const AstClause *clause);
 
+/* ---- rewrite.c ---- */
+void plan_rewrite(Binder *binder); /* the plan of a query that does not write, made to do less */
+
 /* ---- command.c ---- */
 Error *plan_command(Binder *binder, const AstStatement *statement);
 #endif

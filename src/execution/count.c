@@ -1,0 +1,329 @@
+/*
+ * count.c - rows that are counted instead of made: how often a row stands for a node's neighbors, for
+ * pairs of them, or for all relationships there are.
+ *
+ * Where nobody asks for the node at the end of a hop, the row's multiplicity takes its place: degrees
+ * instead of neighbors. The relationships of one pattern are different from one another all the same.
+ * What the row has used is left out by its ends, and of pairs those that would be one relationship
+ * twice (plan.h tells when the planner may do so).
+ */
+#include "config.h"
+
+#include "execution/adjacent.h"
+
+/* ---- arms ---- */
+
+enum { ASKED_MANY = 256 }; /* nodes; whoever asks more goes over most of the adjacency */
+
+void adjacent_open(Operator *operator, const PlanArm * plan, Adjacent *out)
+{
+    *out = (Adjacent){.operator= operator, .plan = * plan };
+    out->labels = arena_array(operator->state_arena, uint32_t, plan->label_count + 1);
+    out->far = arena_array(operator->state_arena, uint64_t, plan->apart_count + 1);
+}
+
+void adjacent_close(Adjacent *adjacent)
+{
+    neighbors_free(&adjacent->found);
+    mem_free(adjacent->copied);
+    arena_destroy(adjacent->arena);
+}
+
+static GraphDirection direction_of(PlanDirection direction)
+{
+    return direction == PLAN_OUT ? GRAPH_OUT : direction == PLAN_IN ? GRAPH_IN : GRAPH_BOTH;
+}
+
+static void adjacent_make(Adjacent *adjacent)
+{
+    Operator *operator= adjacent->operator;
+    const Execution *execution = operator->execution;
+    if (adjacent->arena == NULL) adjacent->arena = arena_create();
+    arena_reset(adjacent->arena);
+    for (uint32_t i = 0; i < adjacent->plan.label_count; i++)
+        adjacent->labels[i] = name_resolve(execution, NAME_LABEL, adjacent->plan.labels[i]);
+    adjacent->types = types_resolve(execution, adjacent->arena, adjacent->plan.types,
+                                    adjacent->plan.type_count, &adjacent->type_count);
+    adjacent->walk =
+        graph_walk_create(adjacent->arena, &execution->view, adjacent->types, adjacent->type_count,
+                          direction_of(adjacent->plan.direction));
+    adjacent->spans = arena_array(adjacent->arena, Span, 2ul * adjacent->type_count + 1);
+    adjacent->lists = NULL;
+    adjacent->asked = 0;
+    adjacent->made = execution->run;
+}
+
+bool adjacent_renew(Adjacent *adjacent)
+{
+    const Execution *execution = adjacent->operator->execution;
+    if (adjacent->made == execution->run && !execution->plan->writes) return false;
+    adjacent_make(adjacent);
+    return true;
+}
+
+void adjacent_prepare(Adjacent *adjacent)
+{
+    const GraphView *view = &adjacent->operator->execution->view;
+    PlanDirection direction = adjacent->plan.direction;
+    if (adjacent->lists != NULL) return;
+    adjacent->lists = arena_array(adjacent->arena, GraphLists, 2ul * adjacent->type_count + 1);
+    adjacent->plain = arena_array(adjacent->arena, bool, 2ul * adjacent->type_count + 1);
+    for (uint32_t i = 0; i < adjacent->type_count; i++)
+        for (uint32_t in = 0; in < 2; in++)
+            adjacent->plain[2 * i + in] =
+                direction != (in ? PLAN_OUT : PLAN_IN) &&
+                graph_lists(view, adjacent->types[i], in ? GRAPH_IN : GRAPH_OUT,
+                            &adjacent->lists[2 * i + in]);
+    if (adjacent->plan.label_count > 0)
+        graph_label_set_make(view, adjacent->labels, adjacent->plan.label_count, adjacent->arena,
+                             &adjacent->set);
+}
+
+static bool plain_span(Adjacent *adjacent, uint32_t type, bool in, uint64_t node, Span *out)
+{
+    const GraphView *view = &adjacent->operator->execution->view;
+    GraphSlice slice;
+    if (adjacent->lists != NULL)
+        return adjacent->plain[2 * type + in] &&
+               graph_list(&adjacent->lists[2 * type + in], node, &out->targets, &out->count);
+    if (!graph_slice(view, adjacent->types[type], in ? GRAPH_IN : GRAPH_OUT, node, &slice))
+        return false;
+    out->targets = slice.targets, out->count = slice.count;
+    return true;
+}
+
+/* What does not lie there as it is wanted, copied. */
+static uint32_t copied_span(Adjacent *adjacent, uint64_t node)
+{
+    adjacent->found.count = 0;
+    graph_walk(adjacent->walk, node, &adjacent->found);
+    size_t count = adjacent->found.count;
+    mem_reserve(adjacent->copied, adjacent->copied_capacity, count + 1);
+    for (size_t i = 0; i < count; i++)
+        adjacent->copied[i] = (uint32_t)adjacent->found.nodes[i];
+    adjacent->spans[0] = (Span){adjacent->copied, (uint32_t)count, false};
+    return count > 0;
+}
+
+uint32_t adjacent_spans(Adjacent *adjacent, uint64_t node, const Span **out)
+{
+    uint32_t count = 0;
+    PlanDirection direction = adjacent->plan.direction;
+    *out = adjacent->spans;
+    if (adjacent->lists == NULL && adjacent->asked++ == ASKED_MANY) adjacent_prepare(adjacent);
+    for (uint32_t i = 0; i < adjacent->type_count; i++)
+        for (uint32_t in = 0; in < 2; in++) {
+            if (direction == (in ? PLAN_OUT : PLAN_IN)) continue;
+            Span *span = &adjacent->spans[count];
+            if (!plain_span(adjacent, i, in, node, span)) return copied_span(adjacent, node);
+            span->loopless = in && direction == PLAN_BOTH;
+            count += span->count > 0;
+        }
+    return count;
+}
+
+bool adjacent_labels_fit(Adjacent *adjacent, uint64_t node)
+{
+    const GraphView *view = &adjacent->operator->execution->view;
+    if (adjacent->lists != NULL && adjacent->plan.label_count > 0)
+        return graph_label_set_has(&adjacent->set, node);
+    for (uint32_t i = 0; i < adjacent->plan.label_count; i++)
+        if (!graph_node_has_label(view, node, adjacent->labels[i])) return false;
+    return true;
+}
+
+uint64_t adjacent_count(Adjacent *adjacent, uint64_t node)
+{
+    const Span *spans;
+    uint64_t sum = 0;
+    bool loops = adjacent->plan.loops, any = adjacent_any_label(adjacent);
+    if (loops && !adjacent_labels_fit(adjacent, node)) return 0;
+    uint32_t count = adjacent_spans(adjacent, node, &spans);
+    for (uint32_t s = 0; s < count; s++) {
+        const Span *span = &spans[s];
+        if (any && !loops && !span->loopless) {
+            sum += span->count;
+            continue;
+        }
+        for (uint32_t i = 0; i < span->count; i++) {
+            bool loop = span->targets[i] == node;
+            if (loop ? span->loopless : loops) continue;
+            sum += any || loops || adjacent_labels_fit(adjacent, span->targets[i]);
+        }
+    }
+    return sum;
+}
+
+uint32_t adjacent_used(Adjacent *adjacent, const Batch *batch, uint32_t position, uint64_t node)
+{
+    const PlanArm *plan = &adjacent->plan;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->apart_count; i++) {
+        uint64_t ends[2];
+        if (!entity_at(batch, plan->apart[i].near, position, VALUE_NODE, &ends[0]) ||
+            !entity_at(batch, plan->apart[i].far, position, VALUE_NODE, &ends[1]))
+            continue;
+        if (ends[0] == node)
+            adjacent->far[count++] = ends[1];
+        else if (plan->direction == PLAN_BOTH && ends[1] == node)
+            adjacent->far[count++] = ends[0];
+    }
+    return count;
+}
+
+uint64_t adjacent_count_apart(Adjacent *adjacent, const Batch *batch, uint32_t position,
+                              uint64_t node)
+{
+    uint64_t sum = adjacent_count(adjacent, node);
+    if (adjacent->plan.apart_count == 0 || sum == 0) return sum;
+    uint32_t used = adjacent_used(adjacent, batch, position, node);
+    for (uint32_t i = 0; i < used; i++)
+        sum -= adjacent_labels_fit(adjacent, adjacent->far[i]);
+    return sum;
+}
+
+/* ---- DEGREE and COUNT ---- */
+
+typedef struct Counting {
+    Adjacent arms[3];
+    uint32_t arm_count;
+    bool known; /* COUNT */
+    uint64_t total;
+    uint32_t *labels;
+} Counting;
+
+Error *times_rows(uint64_t times, uint64_t rows, uint64_t *out)
+{
+    if (!__builtin_mul_overflow(times, rows, out)) return NULL;
+    return error_hint(error_new(ERROR_LIMIT, "there are more rows than a 64-bit number can count"),
+                      "ask for a part of them");
+}
+
+static Error *row_degree(Counting *counting, const Batch *batch, uint32_t position, uint64_t *out)
+{
+    uint64_t node, second;
+    Adjacent *arms = counting->arms;
+    *out = 0;
+    if (!entity_at(batch, arms[0].plan.from_slot, position, VALUE_NODE, &node)) return NULL;
+    *out = adjacent_count_apart(&arms[0], batch, position, node);
+    if (counting->arm_count == 1 || *out == 0) return NULL;
+    second = adjacent_count_apart(&arms[1], batch, position, node);
+    TRY(times_rows(*out, second, out));
+    if (counting->arm_count == 3 && *out > 0) *out -= adjacent_count(&arms[2], node);
+    return NULL;
+}
+
+/* Row by row of the batch: what `times` says. Those that come to nothing go. */
+static Error *multiply(Operator *self, Batch *batch, uint64_t total)
+{
+    Counting *counting = self->state;
+    uint64_t *multiplicity =
+        arena_alloc(self->arena, (batch->row_count + 1) * sizeof *multiplicity);
+    uint16_t *selection = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *selection);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        uint64_t times = total;
+        if (self->plan->kind == PLAN_DEGREE) TRY(row_degree(counting, batch, position, &times));
+        if (times == 0) continue;
+        TRY(times_rows(times, batch_multiplicity(batch, position), &multiplicity[position]));
+        selection[count++] = (uint16_t)position;
+    }
+    batch->multiplicity = multiplicity;
+    batch->selection = selection;
+    batch->selected_count = count;
+    return NULL;
+}
+
+static Error *next_degree(Operator *self, Batch **out)
+{
+    Counting *counting = self->state;
+    for (;;) {
+        TRY(operator_next(self->input, out));
+        if (*out == NULL) return NULL;
+        arena_reset(self->arena);
+        for (uint32_t i = 0; i < counting->arm_count; i++)
+            adjacent_renew(&counting->arms[i]);
+        TRY(multiply(self, *out, 0));
+        if ((*out)->selected_count > 0) return NULL;
+    }
+}
+
+/* Without a look at the nodes, where every node counts and nothing was deleted or is newer. */
+static bool total_known(Operator *self, const GraphLabelSet *from)
+{
+    Counting *counting = self->state;
+    Adjacent *arm = &counting->arms[0];
+    uint64_t sum = 0, one;
+    if (!from->all || !adjacent_any_label(arm) || arm->plan.direction == PLAN_BOTH ||
+        arm->plan.loops)
+        return false;
+    for (uint32_t i = 0; i < arm->type_count; i++) {
+        if (!graph_relationship_total(&self->execution->view, arm->types[i], &one)) return false;
+        sum += one;
+    }
+    return counting->total = sum, true;
+}
+
+static Error *know_total(Operator *self)
+{
+    Counting *counting = self->state;
+    const PlanNode *plan = self->plan;
+    GraphLabelSet from;
+    for (uint32_t i = 0; i < plan->label_count; i++)
+        counting->labels[i] = name_resolve(self->execution, NAME_LABEL, plan->labels[i]);
+    graph_label_set_make(&self->execution->view, counting->labels, plan->label_count, self->arena,
+                         &from);
+    counting->known = true;
+    counting->total = from.count;
+    if (counting->arm_count == 0) return NULL;
+    adjacent_renew(&counting->arms[0]);
+    adjacent_prepare(&counting->arms[0]);
+    if (total_known(self, &from)) return NULL;
+    counting->total = 0;
+    for (uint64_t word = 0; word < from.word_count; word++) {
+        if (word % GRAPH_BLOCK_ROWS == 0) TRY(operator_interrupted(self));
+        for (uint64_t bits = from.words[word]; bits != 0; bits &= bits - 1)
+            counting->total +=
+                adjacent_count(&counting->arms[0], word * 64 + (uint64_t)__builtin_ctzll(bits));
+    }
+    return NULL;
+}
+
+static Error *next_count(Operator *self, Batch **out)
+{
+    Counting *counting = self->state;
+    TRY(operator_next(self->input, out));
+    if (*out == NULL) return NULL;
+    arena_reset(self->arena);
+    if (!counting->known || self->execution->plan->writes) TRY(know_total(self));
+    TRY(multiply(self, *out, counting->total));
+    if ((*out)->selected_count == 0) *out = NULL;
+    return NULL;
+}
+
+static void reset_counting(Operator *self)
+{
+    Counting *counting = self->state;
+    counting->known = false;
+}
+
+static void close_counting(Operator *self)
+{
+    Counting *counting = self->state;
+    for (uint32_t i = 0; i < counting->arm_count; i++)
+        adjacent_close(&counting->arms[i]);
+}
+
+void open_degree(Operator *self)
+{
+    Counting *counting = arena_new(self->state_arena, Counting);
+    counting->arm_count = self->plan->arm_count;
+    counting->labels = arena_array(self->state_arena, uint32_t, self->plan->label_count + 1);
+    for (uint32_t i = 0; i < counting->arm_count; i++)
+        adjacent_open(self, &self->plan->arms[i], &counting->arms[i]);
+    self->state = counting;
+    self->next = self->plan->kind == PLAN_COUNT ? next_count : next_degree;
+    self->reset = reset_counting;
+    self->close = close_counting;
+}
