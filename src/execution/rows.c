@@ -227,13 +227,20 @@ void open_union(Operator *self)
 
 /* ---- SORT ---- */
 
+/*
+ * With a limit, rows are thrown out as soon as there are twice as many as it asks for, and a bit: what
+ * is left is sorted, and from then on no row is taken that comes behind the last of them.
+ */
 typedef struct Sort {
-    bool done;
+    bool done, cut; /* cut: the row at limit - 1 is the worst that counts */
+    uint64_t limit;
     RowBuffer rows;
+    Arena *arenas[2]; /* of the rows and keys, by turns */
+    uint32_t arena;
     Value *keys;
     size_t key_capacity;
     uint32_t *order;
-    size_t at, count;
+    size_t order_capacity, at, count;
     Compute compute;
 } Sort;
 
@@ -241,6 +248,8 @@ typedef struct SortContext {
     const Sort *sort;
     const PlanNode *plan;
 } SortContext;
+
+enum { SORT_SLACK = 1024 };
 
 static int compare_rows(const void *a, const void *b, void *user)
 {
@@ -254,7 +263,90 @@ static int compare_rows(const void *a, const void *b, void *user)
     return x < y ? -1 : x > y; /* stable */
 }
 
-static Error *sort_take(Operator *self, const Batch *batch)
+/* Does the first key alone put the row behind the cut? For numbers of one kind, which most are. */
+static bool behind_by_first(const Column *column, uint32_t position, Value cut, bool descending)
+{
+    if (column->constant || column->valid != NULL) return false;
+    if (column->type == COLUMN_INTEGER && cut.kind == VALUE_INTEGER)
+        return descending ? column->integers[position] < cut.as.integer
+                          : column->integers[position] > cut.as.integer;
+    if (column->type == COLUMN_FLOAT &&
+        cut.kind == VALUE_FLOAT) /* false for NaN: looked at below */
+        return descending ? column->floats[position] < cut.as.number
+                          : column->floats[position] > cut.as.number;
+    return false;
+}
+
+/* Of two equal rows the one that came first stays. */
+static bool is_behind(Operator *self, const Column *columns, uint32_t position)
+{
+    const Sort *sort = self->state;
+    const PlanNode *plan = self->plan;
+    const Value *cut = sort->keys + (sort->limit - 1) * plan->item_count;
+    if (behind_by_first(&columns[0], position, cut[0], plan->items[0].descending)) return true;
+    for (uint32_t k = 0; k < plan->item_count; k++) {
+        int order = value_order(column_value(&columns[k], position), cut[k]);
+        if (order != 0) return (order > 0) != plan->items[k].descending;
+    }
+    return true;
+}
+
+static void sort_rows(Operator *self)
+{
+    Sort *sort = self->state;
+    SortContext context = {sort, self->plan};
+    size_t count = sort->rows.row_count;
+    mem_reserve(sort->order, sort->order_capacity, count + 1);
+    for (size_t i = 0; i < count; i++)
+        sort->order[i] = (uint32_t)i;
+    qsort_r(sort->order, count, sizeof *sort->order, compare_rows, &context);
+}
+
+/* The best rows, in their order, in the other arena. */
+static void prune(Operator *self)
+{
+    Sort *sort = self->state;
+    uint32_t keys = self->plan->item_count, width = sort->rows.column_count;
+    sort_rows(self);
+    sort->arena = 1 - sort->arena;
+    Arena *arena = sort->arenas[sort->arena];
+    RowBuffer old = sort->rows;
+    Value *old_keys = sort->keys;
+    size_t kept = (size_t)sort->limit, capacity = 2 * kept + SORT_SLACK + BATCH_ROWS_MAX;
+    arena_reset(arena);
+    rows_init(&sort->rows, arena, old.slots, width);
+    sort->rows.values = arena_alloc(arena, (capacity * width + 1) * sizeof(Value));
+    sort->rows.multiplicity = arena_alloc(arena, capacity * sizeof *sort->rows.multiplicity);
+    sort->rows.row_capacity = capacity;
+    sort->rows.row_count = kept;
+    sort->keys = mem_alloc((capacity + 1) * keys * sizeof *sort->keys);
+    sort->key_capacity = (capacity + 1) * keys;
+    for (size_t i = 0; i < kept; i++) {
+        size_t row = sort->order[i];
+        for (uint32_t c = 0; c < width; c++)
+            sort->rows.values[i * width + c] = value_copy(arena, old.values[row * width + c]);
+        for (uint32_t k = 0; k < keys; k++)
+            sort->keys[i * keys + k] = value_copy(arena, old_keys[row * keys + k]);
+        sort->rows.multiplicity[i] = old.multiplicity[row];
+    }
+    mem_free(old_keys);
+    arena_reset(old.arena);
+    sort->cut = kept > 0;
+}
+
+static void select_better(Operator *self, const Column *columns, Batch *batch)
+{
+    uint16_t *better = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *better);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        if (!is_behind(self, columns, position)) better[count++] = (uint16_t)position;
+    }
+    batch->selection = better;
+    batch->selected_count = count;
+}
+
+static Error *sort_take(Operator *self, Batch *batch)
 {
     Sort *sort = self->state;
     uint32_t keys = self->plan->item_count;
@@ -263,34 +355,34 @@ static Error *sort_take(Operator *self, const Batch *batch)
     Column *columns = arena_array(self->arena, Column, keys);
     for (uint32_t k = 0; k < keys; k++)
         TRY(program_run(sort->compute.programs[k], &sort->compute.context, batch, &columns[k]));
+    if (sort->cut) select_better(self, columns, batch);
     mem_reserve(sort->keys, sort->key_capacity,
                 (sort->rows.row_count + batch->selected_count + 1) * keys);
     for (uint32_t i = 0; i < batch->selected_count; i++)
         for (uint32_t k = 0; k < keys; k++)
             sort->keys[(sort->rows.row_count + i) * keys + k] =
-                value_copy(self->state_arena, column_value(&columns[k], batch_position(batch, i)));
+                value_copy(sort->rows.arena, column_value(&columns[k], batch_position(batch, i)));
     rows_append(&sort->rows, batch);
-    return NULL;
+    if (sort->limit < UINT32_MAX && sort->rows.row_count >= 2 * sort->limit + SORT_SLACK)
+        prune(self);
+    return operator_check_memory(self, arena_bytes(sort->arenas[0]) + arena_bytes(sort->arenas[1]) +
+                                           sort->key_capacity * sizeof *sort->keys);
 }
 
 static Error *sort_all(Operator *self)
 {
     Sort *sort = self->state;
     Batch *batch;
-    uint64_t limit = UINT64_MAX;
-    if (self->plan->expr != NULL) TRY(row_count_of(self, self->plan->expr, "LIMIT", &limit));
+    sort->limit = UINT64_MAX;
+    if (self->plan->expr != NULL) TRY(row_count_of(self, self->plan->expr, "LIMIT", &sort->limit));
     for (;;) {
         TRY(operator_next(self->input, &batch));
         if (batch == NULL) break;
         TRY(sort_take(self, batch));
     }
+    sort_rows(self);
     sort->count = sort->rows.row_count;
-    sort->order = arena_alloc(self->state_arena, (sort->count + 1) * sizeof *sort->order);
-    for (size_t i = 0; i < sort->count; i++)
-        sort->order[i] = (uint32_t)i;
-    SortContext context = {sort, self->plan};
-    qsort_r(sort->order, sort->count, sizeof *sort->order, compare_rows, &context);
-    if (sort->count > limit) sort->count = limit;
+    if (sort->count > sort->limit) sort->count = (size_t)sort->limit;
     sort->done = true;
     return NULL;
 }
@@ -324,20 +416,26 @@ static Error *next_sort(Operator *self, Batch **out)
 static void reset_sort(Operator *self)
 {
     Sort *sort = self->state;
-    sort->done = false;
+    sort->done = sort->cut = false;
     sort->at = sort->count = 0;
-    sort->rows.row_count = 0;
+    arena_reset(sort->rows.arena);
+    rows_init(&sort->rows, sort->rows.arena, self->plan->slots, self->plan->slot_count);
 }
 
 static void close_sort(Operator *self)
 {
-    mem_free(((Sort *)self->state)->keys);
+    Sort *sort = self->state;
+    mem_free(sort->keys);
+    mem_free(sort->order);
+    arena_destroy(sort->arenas[0]);
+    arena_destroy(sort->arenas[1]);
 }
 
 void open_sort(Operator *self)
 {
     Sort *sort = arena_new(self->state_arena, Sort);
-    rows_init(&sort->rows, self->state_arena, self->plan->slots, self->plan->slot_count);
+    sort->arenas[0] = arena_create(), sort->arenas[1] = arena_create();
+    rows_init(&sort->rows, sort->arenas[0], self->plan->slots, self->plan->slot_count);
     sort->compute.programs = arena_array(self->state_arena, Program *, self->plan->item_count + 1);
     for (uint32_t i = 0; i < self->plan->item_count; i++)
         sort->compute.programs[i] = program_compile(self->state_arena, self->plan->items[i].expr);

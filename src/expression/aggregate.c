@@ -17,7 +17,7 @@ struct AggregateState {
     Arena *arena;
     uint64_t count;
     bool any, any_float;
-    int64_t integer;
+    int64_t integer;          /* of a count there is nothing from here on (state_bytes) */
     double sum, mean, square; /* mean and square: Welford's running moments */
     Value best, duration;     /* duration: the sum so far, null before the first */
     Value *values;            /* COLLECT, percentiles; DISTINCT keeps them too */
@@ -66,9 +66,20 @@ uint8_t aggregate_type(const AggregateSpec *spec)
     return EXPR_TYPE_ANY;
 }
 
+static bool is_count(const AggregateSpec *spec)
+{
+    return !spec->distinct && (spec->kind == AGGREGATE_COUNT_ROWS || spec->kind == AGGREGATE_COUNT);
+}
+
+/* There may be a state a row: a count has no more than it counts with. */
+static size_t state_bytes(const AggregateSpec *spec)
+{
+    return is_count(spec) ? offsetof(AggregateState, integer) : sizeof(AggregateState);
+}
+
 AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec)
 {
-    AggregateState *state = arena_new(arena, AggregateState);
+    AggregateState *state = arena_calloc(arena, 1, state_bytes(spec));
     state->spec = spec;
     state->arena = arena;
     return state;
@@ -246,6 +257,21 @@ static bool sum_integers(AggregateState *const *states, size_t stride, const uin
     return true;
 }
 
+/* Sums of floats, each row once, as add_up does them; false: some have summed durations. */
+static bool sum_floats(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                       const double *floats, const Batch *batch)
+{
+    for (uint32_t i = 0; i < batch->selected_count; i++)
+        if (states[groups[i] * stride]->duration.kind != VALUE_NULL) return false;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        AggregateState *state = states[groups[i] * stride];
+        state->sum += floats[batch_position(batch, i)];
+        state->any = state->any_float = true;
+        state->count++;
+    }
+    return true;
+}
+
 Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
                        const Column *value, const Column *extra, const Batch *batch)
 {
@@ -259,6 +285,10 @@ Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint3
     if ((spec->kind == AGGREGATE_SUM || spec->kind == AGGREGATE_AVG) && plain &&
         value->type == COLUMN_INTEGER && !value->constant && batch->multiplicity == NULL)
         sum_integers(states, stride, groups, value->integers, batch, &done);
+    if ((spec->kind == AGGREGATE_SUM || spec->kind == AGGREGATE_AVG) && plain &&
+        value->type == COLUMN_FLOAT && !value->constant && batch->multiplicity == NULL &&
+        sum_floats(states, stride, groups, value->floats, batch))
+        return NULL;
     for (uint32_t i = done; i < batch->selected_count; i++) {
         uint32_t position = batch_position(batch, i);
         TRY(aggregate_step(states[groups[i] * stride], column_value(value, position),
@@ -291,6 +321,7 @@ static Value percentile(AggregateState *state)
 Error *aggregate_end(AggregateState *state, Arena *arena, Value *out)
 {
     double count = (double)state->count;
+    if (is_count(state->spec)) return *out = value_integer((int64_t)state->count), NULL;
     if (state->duration.kind == VALUE_DURATION) {
         if (state->spec->kind == AGGREGATE_SUM) return *out = state->duration, NULL;
         return duration_scale(arena, state->duration, value_integer((int64_t)state->count), true,

@@ -7,7 +7,9 @@
  * over 64-bit slots: the upper half of a hash and a number.
  *
  * Text is looked up by where it lies first: names of types and labels, and a value repeated for all
- * that hangs on a node, come from one place again and again.
+ * that hangs on a node, come from one place again and again. Integers that only ever ascend, as keys
+ * of rows in the order of their making do, are each new or the last one: the table is made when the
+ * first one does not.
  */
 #include "config.h"
 
@@ -33,6 +35,7 @@ typedef struct Coder { /* one key */
     Value *values; /* by code */
     uint64_t *hashes;
     size_t count, value_capacity, hash_capacity;
+    bool hashed; /* false: all values are integers, ascending, and not in the table */
 } Coder;
 
 struct Groups {
@@ -104,6 +107,26 @@ static uint32_t coder_add(Groups *groups, Coder *coder, size_t at, uint64_t hash
     return (uint32_t)coder->count - 1;
 }
 
+/* The values that were not looked up until now. */
+static void hash_values(Coder *coder)
+{
+    if (coder->hashed) return;
+    coder->hashed = true;
+    mem_reserve(coder->hashes, coder->hash_capacity, coder->count + 1);
+    size_t size = SLOTS_FIRST;
+    while (coder->count * 2 >= size)
+        size *= 2;
+    mem_free(coder->table.slots);
+    coder->table = table_new(size);
+    for (size_t i = 0; i < coder->count; i++) {
+        uint64_t hash = coder->hashes[i] = value_hash(coder->values[i]);
+        size_t at = hash & coder->table.mask;
+        while (coder->table.slots[at] != SLOT_EMPTY)
+            at = (at + 1) & coder->table.mask;
+        coder->table.slots[at] = hash >> 32 << 32 | i;
+    }
+}
+
 static uint32_t code_of_text(Groups *groups, Coder *coder, Str text)
 {
     uint64_t hash = text_hash(text);
@@ -143,9 +166,30 @@ static void codes_of_texts(Groups *groups, Coder *coder, const Column *column, c
     }
 }
 
+/* How many of the rows ascend; they have their codes. */
+static uint32_t codes_ascending(Coder *coder, const Column *column, const Batch *batch,
+                                uint32_t *out)
+{
+    uint32_t i = 0;
+    if (coder->hashed || column->type != COLUMN_INTEGER || column->valid != NULL) return 0;
+    mem_reserve(coder->values, coder->value_capacity, coder->count + batch->selected_count);
+    for (; i < batch->selected_count; i++) {
+        int64_t integer = column->integers[batch_position(batch, i)];
+        int64_t last = coder->count == 0 ? 0 : coder->values[coder->count - 1].as.integer;
+        if (coder->count > 0 && integer < last) break;
+        if (coder->count == 0 || integer > last)
+            coder->values[coder->count++] = value_integer(integer);
+        out[i] = (uint32_t)coder->count - 1;
+    }
+    return i;
+}
+
 static void codes_of_column(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
                             uint32_t *out)
 {
+    uint32_t known = column->constant ? 0 : codes_ascending(coder, column, batch, out);
+    if (known == batch->selected_count && known > 0) return;
+    hash_values(coder);
     if (column->constant) {
         uint32_t code =
             batch->selected_count == 0 ? 0 : code_of(groups, coder, column_value(column, 0));
@@ -154,7 +198,7 @@ static void codes_of_column(Groups *groups, Coder *coder, const Column *column, 
     } else if (column->type == COLUMN_STRING && column->valid == NULL) {
         codes_of_texts(groups, coder, column, batch, out);
     } else {
-        for (uint32_t i = 0; i < batch->selected_count; i++)
+        for (uint32_t i = known; i < batch->selected_count; i++)
             out[i] = code_of(groups, coder, column_value(column, batch_position(batch, i)));
     }
 }

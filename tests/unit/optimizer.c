@@ -2,7 +2,8 @@
  * A plan that was made to do less gives the rows of the plan that does what the statement says: random
  * graphs with loops and parallel relationships, random patterns over them, each asked with the
  * optimizer off and on, and on with the rows that have no order in another one. Part of the graph is
- * made after the rest and part of it deleted, so that every way to a neighbor is taken.
+ * made after the rest and part of it deleted, so that every way to a neighbor is taken. And a limit
+ * gives the first rows of what there is without it.
  *
  *     tests/unit/optimizer [seed [rounds]]
  */
@@ -196,7 +197,7 @@ static bool same_answers(void)
     for (uint32_t shuffled = 0; shuffled < 2 && same; shuffled++) {
         contextql_set(session, "shuffle", shuffled ? "7" : "0");
         answer(&fast);
-        same = plain.bytes == fast.bytes && memcmp(plain.data, fast.data, plain.bytes) == 0;
+        same = str_equal(buffer_view(&plain), buffer_view(&fast));
         if (!same)
             printf("# %.*s\n# plain:\n%.*s# optimized:\n%.*s", (int)text.bytes, text.data,
                    (int)plain.bytes, plain.data, (int)fast.bytes, fast.data);
@@ -205,6 +206,63 @@ static bool same_answers(void)
     buffer_free(&plain);
     buffer_free(&fast);
     return same;
+}
+
+/* ---- the best rows ---- */
+
+/* Rows in their order. */
+static void in_order(const char *order, uint64_t limit, Buffer *out)
+{
+    contextql_statement *statement = NULL;
+    buffer_clear(&text);
+    buffer_printf(&text, "MATCH (n:T) RETURN n.v, n.k ORDER BY %s", order);
+    if (limit != UINT64_MAX) buffer_printf(&text, " LIMIT %llu", (unsigned long long)limit);
+    buffer_clear(out);
+    contextql_prepare(session, text.data, text.bytes, &statement, NULL);
+    while (contextql_step(statement) == CONTEXTQL_ROW) {
+        char cells[2][64];
+        for (int c = 0; c < 2; c++)
+            contextql_value_print(contextql_column(statement, c), cells[c], sizeof cells[c]);
+        buffer_printf(out, "%s|%s\n", cells[0], cells[1]);
+    }
+    contextql_finalize(statement);
+}
+
+/* Whatever comes in which order: a limit gives the first rows of what there is without it. */
+static void best_rows(void)
+{
+    static const char *const values[] = {"n.k", "-n.k", "n.k % 7", "toFloat(n.k % 100)",
+                                         "CASE n.k % 5 WHEN 0 THEN null WHEN 1 THEN 'x' + n.k "
+                                         "WHEN 2 THEN 0.5 * n.k ELSE n.k % 90 END"};
+    static const char *const orders[] = {"n.v", "n.v DESC", "n.v % 3, n.k DESC", "n.v, n.k DESC"};
+    static const uint64_t limits[] = {0, 1, 10, 3000, 20000};
+    contextql_open(":memory:", NULL, &session);
+    buffer_clear(&text);
+    buffer_text(&text, "UNWIND range(1, 9000) AS i CREATE (:T {k: i * 7919 % 9001})");
+    execute();
+    for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+        buffer_clear(&text);
+        buffer_printf(&text, "MATCH (n:T) SET n.v = %s", values[v]);
+        execute();
+        for (size_t o = 0; o < sizeof orders / sizeof *orders; o++) {
+            Buffer all = {0}, some = {0};
+            bool right = true;
+            in_order(orders[o], UINT64_MAX, &all);
+            for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) {
+                in_order(orders[o], limits[l], &some);
+                right = right && some.bytes <= all.bytes &&
+                        str_equal(buffer_view(&some), (Str){all.data, some.bytes});
+                uint64_t lines = 0;
+                for (size_t i = 0; i < some.bytes; i++)
+                    lines += some.data[i] == '\n';
+                right = right && (all.bytes == 0 || lines == (limits[l] > 9000 ? 9000 : limits[l]));
+            }
+            EXPECT(right);
+            buffer_free(&all);
+            buffer_free(&some);
+        }
+    }
+    contextql_close(session);
 }
 
 int main(int argc, char **argv)
@@ -226,6 +284,7 @@ int main(int argc, char **argv)
         EXPECT(good == QUERIES);
         contextql_close(session);
     }
+    best_rows();
     buffer_free(&text);
     return DONE();
 }
