@@ -121,6 +121,18 @@ static void encode_whole(const GraphWriter *writer, const GraphChange *appended,
     }
 }
 
+/* A property of one entity, or of many that had none. */
+static void encode_filled(const GraphWriter *writer, const GraphChange *filled, Buffer *out)
+{
+    GraphView view = graph_writer_view(writer);
+    GraphChange change = *filled;
+    for (uint32_t i = 0; i < filled->count; i++, change.id = filled->id + i) {
+        if (i > 0) change.value = graph_property(&view, change.entity, change.id, change.key);
+        if (filled->count == 1 || change.value.kind != VALUE_NULL)
+            encode_change(writer, &change, out);
+    }
+}
+
 void log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out)
 {
     encode_names(writer, names, out);
@@ -128,6 +140,8 @@ void log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out)
         GraphChange change = graph_change_at(writer, i);
         if (change.whole)
             encode_whole(writer, &change, out);
+        else if (change.kind == GRAPH_SET_PROPERTY)
+            encode_filled(writer, &change, out);
         else
             encode_change(writer, &change, out);
     }

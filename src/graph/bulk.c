@@ -101,7 +101,7 @@ static Change *note_rows(GraphWriter *writer, ChangeKind kind, uint64_t id, cons
 {
     uint64_t weight = rows->count * (uint64_t)(rows->column_count + 1);
     return writer_note(writer, (Change){.kind = kind,
-                                        .key = rows->count,
+                                        .count = rows->count,
                                         .id = id,
                                         .before = value_integer((int64_t)weight)});
 }
@@ -129,6 +129,52 @@ Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint
                 fill_index(writer, index, rows, rows->columns[c].cells, sets, *first);
     }
     return NULL;
+}
+
+/* ---- properties of nodes that are there ---- */
+
+static bool has_index(const Graph *graph, uint32_t key)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index != NULL && index->key == key) return true;
+    }
+    return false;
+}
+
+/* One behind the other, made by this writer, and without the property: as if they were appended now. */
+static bool can_fill(const GraphWriter *writer, const PropertyColumn *column, const uint64_t *nodes,
+                     const GraphRows *rows)
+{
+    for (uint32_t i = 0; i < rows->count; i++) {
+        uint64_t node = nodes[rows->rows[i]];
+        bool next = node == nodes[rows->rows[0]] + i && writer_made(writer, VALUE_NODE, node);
+        if (!next || column_present(column, node)) return false;
+    }
+    return rows->count > 0;
+}
+
+void graph_set_properties(GraphWriter *writer, const uint64_t *nodes, const GraphRows *rows,
+                          uint32_t column)
+{
+    Graph *graph = writer->graph;
+    GraphCells cells = rows->columns[column];
+    PropertyColumn *into = table_column_make(graph, &graph->nodes, cells.key);
+    if (!has_index(graph, cells.key) && can_fill(writer, into, nodes, rows)) {
+        uint64_t first = nodes[rows->rows[0]];
+        column_append(graph, into, first, cells.cells, rows, writer->version);
+        writer_note(writer, (Change){.kind = CHANGE_FILL_PROPERTY,
+                                     .entity = VALUE_NODE,
+                                     .key = cells.key,
+                                     .count = rows->count,
+                                     .id = first});
+        return;
+    }
+    for (uint32_t i = 0; i < rows->count; i++) {
+        Value value = cells.cells[rows->rows[i] * rows->stride];
+        if (value.kind != VALUE_NULL)
+            graph_set_property(writer, VALUE_NODE, nodes[rows->rows[i]], cells.key, value);
+    }
 }
 
 /* ---- relationships ---- */
@@ -243,10 +289,10 @@ void bulk_undo(GraphWriter *writer, const Change *change)
     Table *table = nodes ? &graph->nodes : &type->table;
     for (uint32_t key = 0; key < graph_name_count(graph, NAME_KEY); key++) {
         PropertyColumn *column = table_column(table, key);
-        if (column != NULL) column_clear(column, first, change->key);
+        if (column != NULL) column_clear(column, first, change->count);
     }
     if (nodes)
-        undo_nodes(writer, first, change->key);
+        undo_nodes(writer, first, change->count);
     else
-        undo_relationships(writer, type, first, change->key);
+        undo_relationships(writer, type, first, change->count);
 }

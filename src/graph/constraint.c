@@ -55,10 +55,12 @@ static Error *check_node(Check *check, const GraphIndex *index, uint64_t node)
 static Error *check_change(Check *check, const Index *index, const Change *change)
 {
     uint32_t count = 0;
-    if (change->kind == CHANGE_APPEND_NODES && change->index != index) count = change->key;
+    if (change->kind == CHANGE_APPEND_NODES && change->index != index) count = change->count;
     if (change->kind == CHANGE_SHAPE) count = 1;
     if (change->kind == CHANGE_PROPERTY && change->entity == VALUE_NODE)
         count = change->key == index->definition.key;
+    if (change->kind == CHANGE_FILL_PROPERTY && change->key == index->definition.key)
+        count = change->count;
     for (uint32_t i = 0; i < count; i++)
         TRY(check_node(check, &index->definition, change->id + i));
     return NULL;

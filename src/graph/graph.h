@@ -237,9 +237,10 @@ typedef struct GraphChange {
     ValueKind entity; /* SET_PROPERTY */
     uint64_t id;
     uint32_t key;
-    uint32_t count; /* CREATED_.. */
+    uint32_t
+        count; /* CREATED_..; SET_PROPERTY: 1, or of so many from `id` on: each its own value, or none */
     bool whole;
-    Value value;            /* SET_PROPERTY: as it is now */
+    Value value;            /* SET_PROPERTY of one: as it is now */
     const uint32_t *labels; /* SET_LABELS: all of them */
     uint32_t label_count;
     const GraphIndex *index; /* CREATED_INDEX, DROPPED_INDEX */

@@ -134,6 +134,7 @@ void column_free(Graph *graph, PropertyColumn *column);
 void column_append(Graph *graph, PropertyColumn *column, uint64_t first, const Value *cells,
                    const GraphRows *rows, uint64_t version);
 void column_clear(PropertyColumn *column, uint64_t first, uint64_t count);
+bool column_present(const PropertyColumn *column, uint64_t row); /* to the one writer */
 
 typedef struct Table { /* rows and their columns by property key */
     Rows rows;
@@ -279,8 +280,9 @@ bool shape_has(const Shape *shape, uint32_t label);
 typedef enum ChangeKind {
     CHANGE_CREATE_NODE,
     CHANGE_CREATE_RELATIONSHIP,
-    CHANGE_APPEND_NODES, /* `key` of them from `id` on, with labels and properties */
+    CHANGE_APPEND_NODES, /* `count` of them from `id` on, with labels and properties */
     CHANGE_APPEND_RELATIONSHIPS,
+    CHANGE_FILL_PROPERTY, /* of the `count` nodes from `id` on, which had none */
     CHANGE_PROPERTY,
     CHANGE_SHAPE,
     CHANGE_DELETE_NODE,
@@ -292,12 +294,14 @@ typedef struct Change { /* what was done, and what takes it back */
     ChangeKind kind;
     uint8_t entity; /* VALUE_NODE, VALUE_RELATIONSHIP: PROPERTY */
     uint32_t key;
+    uint32_t count; /* APPEND_.., FILL_PROPERTY */
     uint64_t id;
     Value before, after;
     Index *index;
 } Change;
 Change *writer_note(GraphWriter *writer, Change change);
 void writer_mark_label(Graph *graph, uint32_t label, uint64_t node, uint64_t bits);
+bool writer_made(const GraphWriter *writer, ValueKind kind, uint64_t id); /* itself, just now */
 void bulk_undo(GraphWriter *writer, const Change *change);
 struct GraphWriter {
     Graph *graph;

@@ -440,6 +440,14 @@ static float row_factor(const float *row, uint32_t stride)
     return lanes[0] > 0 ? 1.0f / sqrtf(lanes[0]) : 0.0f;
 }
 
+static void store_vector(ColumnBlock *block, uint32_t i, const float *components)
+{
+    float *row = block->vectors + (size_t)i * block->stride;
+    for (uint32_t j = 0; j < block->dimensions; j++)
+        __atomic_store_n((Half *)row + j, ((const Half *)components)[j], __ATOMIC_RELAXED);
+    block->factors[i] = row_factor(row, block->stride);
+}
+
 static void block_store(ColumnBlock *block, uint32_t i, Value value)
 {
     Str text;
@@ -458,12 +466,7 @@ static void block_store(ColumnBlock *block, uint32_t i, Value value)
         text = value_text(value);
         store_words(&block->strings[i], &text, sizeof text);
         break;
-    case COLUMN_VECTOR:
-        for (uint32_t j = 0; j < value.aux; j++)
-            __atomic_store_n((Half *)block->vectors + (size_t)i * block->stride + j,
-                             ((const Half *)value.as.vector)[j], __ATOMIC_RELAXED);
-        block->factors[i] = row_factor(block->vectors + (size_t)i * block->stride, block->stride);
-        break;
+    case COLUMN_VECTOR: store_vector(block, i, value.as.vector); break;
     case COLUMN_UNSET:
     case COLUMN_NODE:
     case COLUMN_RELATIONSHIP: break;
@@ -565,17 +568,28 @@ static Value write_value(Graph *graph, PropertyColumn *column, uint64_t row, Val
     return before;
 }
 
+static void begin_vectors(PropertyColumn *column)
+{
+    uint64_t generation = atomic_load_explicit(&column->generation, memory_order_relaxed);
+    atomic_store_explicit(&column->generation, generation + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+}
+
+static void end_vectors(PropertyColumn *column)
+{
+    uint64_t generation = atomic_load_explicit(&column->generation, memory_order_relaxed);
+    atomic_store_explicit(&column->generation, generation + 1, memory_order_release);
+}
+
 Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
                    uint64_t version, bool keep)
 {
     const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     bool vectors = value.kind == VALUE_VECTOR || (block != NULL && block->type == COLUMN_VECTOR);
     if (!vectors) return write_value(graph, column, row, value, version, keep);
-    uint64_t generation = atomic_load_explicit(&column->generation, memory_order_relaxed);
-    atomic_store_explicit(&column->generation, generation + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
+    begin_vectors(column);
     Value before = write_value(graph, column, row, value, version, keep);
-    atomic_store_explicit(&column->generation, generation + 2, memory_order_release);
+    end_vectors(column);
     return before;
 }
 
@@ -607,6 +621,18 @@ static void store_integers(ColumnBlock *block, uint32_t at, const Value *cells,
         block->integers[at + i] = cells[rows->rows[from + i] * rows->stride].as.integer;
 }
 
+/* Who scores whole blocks may read these rows meanwhile, and throws them away. */
+static void store_vectors(PropertyColumn *column, ColumnBlock *block, uint32_t at,
+                          const Value *cells, const GraphRows *rows, uint32_t from, uint32_t count)
+{
+    begin_vectors(column);
+    for (uint32_t i = 0; i < count; i++) {
+        const Value *cell = &cells[rows->rows[from + i] * rows->stride];
+        if (cell->kind == VALUE_VECTOR) store_vector(block, at + i, cell->as.vector);
+    }
+    end_vectors(column);
+}
+
 /* Who reads an older version looks at other rows, but at the same words of `present`. */
 static void mark_present(ColumnBlock *block, uint32_t at, const Value *cells, const GraphRows *rows,
                          uint32_t from, uint32_t count)
@@ -635,6 +661,20 @@ static ValueKind only_kind(const Value *cells, const GraphRows *rows, uint32_t f
     return kind;
 }
 
+/* Of cells that are vectors or null; 0: they differ. */
+static uint32_t only_dimensions(const Value *cells, const GraphRows *rows, uint32_t from,
+                                uint32_t count)
+{
+    uint32_t dimensions = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const Value *cell = &cells[rows->rows[from + i] * rows->stride];
+        if (cell->kind != VALUE_VECTOR || cell->aux == dimensions) continue;
+        if (dimensions > 0) return 0;
+        dimensions = cell->aux;
+    }
+    return dimensions;
+}
+
 /* Cells from, from + 1, .. into rows of one block. */
 static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, const Value *cells,
                         const GraphRows *rows, uint32_t from, uint32_t count, uint64_t version)
@@ -644,12 +684,13 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
     ColumnBlock *block = directory_get(&column->blocks, first / GRAPH_BLOCK_ROWS);
     uint32_t at = first % GRAPH_BLOCK_ROWS;
     if (kind == VALUE_NULL) return;
-    bool plain = type == COLUMN_INTEGER || type == COLUMN_STRING;
+    uint32_t dimensions = type == COLUMN_VECTOR ? only_dimensions(cells, rows, from, count) : 0;
+    bool plain = type == COLUMN_INTEGER || type == COLUMN_STRING || dimensions > 0;
     if (plain && block == NULL) {
-        block = block_new(type, 0);
+        block = block_new(type, dimensions);
         directory_set(graph, &column->blocks, first / GRAPH_BLOCK_ROWS, block);
     }
-    if (!plain || block->type != type || block->mapped) {
+    if (!plain || block->type != type || block->dimensions != dimensions || block->mapped) {
         for (uint32_t i = 0; i < count; i++) {
             Value cell = cells[rows->rows[from + i] * rows->stride];
             if (cell.kind != VALUE_NULL)
@@ -659,6 +700,8 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
     }
     if (type == COLUMN_STRING)
         store_texts(column, block, at, cells, rows, from, count);
+    else if (type == COLUMN_VECTOR)
+        store_vectors(column, block, at, cells, rows, from, count);
     else
         store_integers(block, at, cells, rows, from, count);
     mark_present(block, at, cells, rows, from, count);
@@ -673,6 +716,12 @@ void column_append(Graph *graph, PropertyColumn *column, uint64_t first, const V
         append_part(graph, column, first + from, cells, rows, from, count, version);
         from += count;
     }
+}
+
+bool column_present(const PropertyColumn *column, uint64_t row)
+{
+    const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+    return block != NULL && is_present(block, row % GRAPH_BLOCK_ROWS);
 }
 
 void column_clear(PropertyColumn *column, uint64_t first, uint64_t count)

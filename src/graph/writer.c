@@ -107,6 +107,7 @@ GraphChange graph_change_at(const GraphWriter *writer, size_t i)
         [CHANGE_CREATE_RELATIONSHIP] = GRAPH_CREATED_RELATIONSHIP,
         [CHANGE_APPEND_NODES] = GRAPH_CREATED_NODE,
         [CHANGE_APPEND_RELATIONSHIPS] = GRAPH_CREATED_RELATIONSHIP,
+        [CHANGE_FILL_PROPERTY] = GRAPH_SET_PROPERTY,
         [CHANGE_PROPERTY] = GRAPH_SET_PROPERTY,
         [CHANGE_SHAPE] = GRAPH_SET_LABELS,
         [CHANGE_DELETE_NODE] = GRAPH_DELETED_NODE,
@@ -121,8 +122,9 @@ GraphChange graph_change_at(const GraphWriter *writer, size_t i)
                        .key = change->key,
                        .count = 1,
                        .value = value_null()};
-    if (is_append(change)) out.whole = true, out.count = change->key;
-    if (change->kind == CHANGE_PROPERTY)
+    if (is_append(change)) out.whole = true, out.count = change->count;
+    if (change->kind == CHANGE_FILL_PROPERTY) out.count = change->count;
+    if (out.kind == GRAPH_SET_PROPERTY)
         out.value = graph_property(&view, out.entity, change->id, change->key);
     if (change->kind == CHANGE_SHAPE) {
         const Shape *shape =
@@ -148,8 +150,9 @@ uint64_t graph_change_weight(const GraphWriter *writer)
 {
     uint64_t weight = 0;
     for (size_t i = 0; i < writer->count; i++)
-        weight +=
-            is_append(&writer->changes[i]) ? (uint64_t)writer->changes[i].before.as.integer : 1;
+        weight += is_append(&writer->changes[i]) ? (uint64_t)writer->changes[i].before.as.integer
+                  : writer->changes[i].kind == CHANGE_FILL_PROPERTY ? writer->changes[i].count
+                                                                    : 1;
     return weight;
 }
 
@@ -403,12 +406,13 @@ static void index_property(GraphWriter *writer, uint64_t node, uint32_t key, Val
     }
 }
 
-static bool is_new(const Graph *graph, ValueKind kind, uint64_t id, uint64_t version)
+bool writer_made(const GraphWriter *writer, ValueKind kind, uint64_t id)
 {
+    const Graph *graph = writer->graph;
     const Rows *rows = kind == VALUE_NODE ? &graph->nodes.rows
                                           : &graph_type(graph, relationship_type(id))->table.rows;
     uint64_t row = kind == VALUE_NODE ? id : relationship_number(id);
-    return rows_created(rows, row) == version;
+    return rows_created(rows, row) == writer->version;
 }
 
 bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32_t key, Value value)
@@ -419,7 +423,7 @@ bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32
     if (value.kind == VALUE_NULL && table_column(table, key) == NULL) return false;
     if (kind == VALUE_NODE) value = as_indexed(writer, id, key, value);
     PropertyColumn *column = table_column_make(graph, table, key);
-    bool keep = !is_new(graph, kind, id, writer->version); /* nobody else saw a row made just now */
+    bool keep = !writer_made(writer, kind, id); /* nobody else saw a row made just now */
     Value before = column_write(graph, column, row, value, writer->version, keep);
     if (before.kind == VALUE_NULL && value.kind == VALUE_NULL) return false;
     writer_note(writer, (Change){.kind = CHANGE_PROPERTY,
@@ -429,40 +433,6 @@ bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32
                                  .before = before});
     if (kind == VALUE_NODE && value.kind != VALUE_NULL) index_property(writer, id, key, value);
     return true;
-}
-
-static bool has_index(const Graph *graph, uint32_t key)
-{
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
-        if (index != NULL && index->key == key) return true;
-    }
-    return false;
-}
-
-void graph_set_properties(GraphWriter *writer, const uint64_t *nodes, const GraphRows *rows,
-                          uint32_t column)
-{
-    Graph *graph = writer->graph;
-    GraphCells cells = rows->columns[column];
-    bool indexed = has_index(graph, cells.key);
-    PropertyColumn *into = table_column_make(graph, &graph->nodes, cells.key);
-    for (uint32_t i = 0; i < rows->count; i++) {
-        Value value = cells.cells[rows->rows[i] * rows->stride];
-        uint64_t node = nodes[rows->rows[i]];
-        if (value.kind == VALUE_NULL) continue;
-        if (indexed) {
-            graph_set_property(writer, VALUE_NODE, node, cells.key, value);
-            continue;
-        }
-        bool keep = !is_new(graph, VALUE_NODE, node, writer->version);
-        writer_note(writer, (Change){.kind = CHANGE_PROPERTY,
-                                     .entity = VALUE_NODE,
-                                     .key = cells.key,
-                                     .id = node,
-                                     .before = column_write(graph, into, node, value,
-                                                            writer->version, keep)});
-    }
 }
 
 /* ---- indexes ---- */
@@ -565,6 +535,9 @@ static void undo(GraphWriter *writer, const Change *change)
     case CHANGE_CREATE_RELATIONSHIP: undo_relationship(writer, change->id); break;
     case CHANGE_APPEND_NODES:
     case CHANGE_APPEND_RELATIONSHIPS: bulk_undo(writer, change); break;
+    case CHANGE_FILL_PROPERTY:
+        column_clear(table_column(&graph->nodes, change->key), change->id, change->count);
+        break;
     case CHANGE_PROPERTY: {
         Table *table = table_for(graph, (ValueKind)change->entity, change->id);
         column_write(graph, table_column(table, change->key), row, change->before, writer->version,
