@@ -225,9 +225,13 @@ typedef struct HashTable { /* slots: hash's upper 32 bits | row; UINT64_MAX empt
 } HashTable;
 typedef struct Index {
     GraphIndex definition;
-    HashTable *_Atomic table; /* NULL for a vector index */
-    int64_t integer_max;      /* no integer above is equal to a value; the writer's */
+    HashTable *_Atomic table; /* NULL: no entries in it */
     size_t used;
+    struct { /* nodes node, node + 1, .. have the integers key, key + 1, ..: `count` entries more */
+        uint64_t node;
+        int64_t key;
+        _Atomic uint64_t count; /* the others never change once it is not 0 */
+    } run;
 } Index;
 /* Vector indexes and constraints on presence have no table. */
 static inline bool index_has_table(const GraphIndex *index)
@@ -239,7 +243,7 @@ void index_insert_many(Graph *graph, Index *index, const Value *values, const ui
                        uint32_t count);
 void index_reserve(Graph *graph, Index *index, uint64_t more);
 /* Sets the bits of those of `nodes` nodes that a search for their value comes by, and counts the
- * entries; false: an entry lies where none can, or the table has no end. */
+ * table's entries; false: an entry lies where none can, or the table has no end. */
 bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,
                      uint64_t *entries);
 

@@ -5,6 +5,11 @@
  * only ever added; every candidate is checked against what the view shows, so the table needs no
  * versions: a node that lost the value, its label or its life is simply no hit. Readers probe
  * beside the writer; growing makes a new table and retires the old one.
+ *
+ * Keys often count up as the nodes do: 0, 1, 2, .. of a file's rows, or what an application hands out.
+ * So the first entries of an index are kept as a run, which says where it begins and how long it is, as
+ * long as every new one continues it; only what does not goes to the table. A run costs nothing to
+ * keep or to write, and a search in it is a subtraction.
  */
 #include "config.h"
 
@@ -66,17 +71,48 @@ static uint64_t slot_of(Value value, uint64_t row)
     return (value_hash(value) >> 32) << 32 | row;
 }
 
-/* The largest integer that may be equal to a value of the index. */
-static void note_integer(Index *index, Value value)
+/* Is the value, as an integer, one that a run can hold? */
+static bool run_key(Value value, int64_t *key)
 {
-    if (value.kind == VALUE_FLOAT) index->integer_max = INT64_MAX;
-    if (value.kind == VALUE_INTEGER && value.as.integer > index->integer_max)
-        index->integer_max = value.as.integer;
+    if (value.kind == VALUE_INTEGER) return *key = value.as.integer, true;
+    double number = value.as.number;
+    if (value.kind != VALUE_FLOAT || !(number >= -0x1p63 && number < 0x1p63)) return false;
+    *key = (int64_t)number;
+    return (double)*key == number;
+}
+
+/* The node that the run has for the value; false: none. */
+static bool run_find(const Index *index, Value value, uint64_t *node)
+{
+    uint64_t count = atomic_load_explicit(&index->run.count, memory_order_acquire);
+    int64_t key;
+    if (count == 0 || !run_key(value, &key)) return false;
+    uint64_t after = (uint64_t)key - (uint64_t)index->run.key;
+    *node = index->run.node + after;
+    return key >= index->run.key && after < count;
+}
+
+/* Only integers continue a run: what a node has is then known to its last bit. */
+static bool run_take(Index *index, Value value, uint64_t row)
+{
+    uint64_t count = atomic_load_explicit(&index->run.count, memory_order_relaxed), node;
+    if (value.kind != VALUE_INTEGER) return false;
+    if (run_find(index, value, &node)) return node == row;
+    if (count == 0 && index->used == 0) {
+        index->run.key = value.as.integer;
+        index->run.node = row;
+    } else if (count == 0 || row != index->run.node + count ||
+               (uint64_t)value.as.integer != (uint64_t)index->run.key + count ||
+               value.as.integer < index->run.key) {
+        return false;
+    }
+    atomic_store_explicit(&index->run.count, count + 1, memory_order_release);
+    return true;
 }
 
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
 {
-    note_integer(index, value);
+    if (run_take(index, value, row)) return;
     index_reserve(graph, index, 1);
     table_put(graph, atomic_load_explicit(&index->table, memory_order_relaxed),
               slot_of(value, row));
@@ -87,12 +123,15 @@ void index_insert_many(Graph *graph, Index *index, const Value *values, const ui
                        uint32_t count)
 {
     uint64_t slots[AHEAD];
+    uint32_t taken = 0;
+    while (taken < count && run_take(index, values[taken], rows[taken]))
+        taken++;
+    values += taken, rows += taken, count -= taken;
     index_reserve(graph, index, count);
     HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
-    for (uint32_t i = 0; i < count + AHEAD; i++) {
+    for (uint32_t i = 0; count > 0 && i < count + AHEAD; i++) {
         if (i >= AHEAD && i - AHEAD < count) table_put(graph, table, slots[i % AHEAD]);
         if (i >= count) continue;
-        note_integer(index, values[i]);
         slots[i % AHEAD] = slot_of(values[i], rows[i]);
         __builtin_prefetch((const void *)&table->slots[home(table, slots[i % AHEAD])], 1);
     }
@@ -144,6 +183,14 @@ bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, 
     size_t empty = 0, size = table == NULL ? 0 : table->mask + 1;
     bool sound = true;
     *entries = 0;
+    for (uint64_t i = 0; i < atomic_load(&index->run.count); i++) {
+        uint64_t node = index->run.node + i;
+        if (node >= nodes) break; /* taken back */
+        Value value = graph_property(view, VALUE_NODE, node, index->definition.key);
+        if (value.kind == VALUE_INTEGER &&
+            value.as.integer == (int64_t)((uint64_t)index->run.key + i))
+            bits[node / 64] |= UINT64_C(1) << node % 64;
+    }
     while (empty < size && table_get(view->graph, table, empty) != SLOT_EMPTY)
         empty++;
     if (empty == size) return table == NULL;     /* a search for what is not there would not end */
@@ -167,8 +214,14 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
 {
     const Index *index = (const Index *)(const void *)definition; /* its first member */
     const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
-    if (table == NULL || value.kind == VALUE_NULL) return;
     size_t from = out->count;
+    uint64_t near;
+    if (value.kind == VALUE_NULL) return;
+    if (run_find(index, value, &near) && is_hit(view, definition, near, value)) {
+        append_once(out, from, near);
+        if (definition->constraint == GRAPH_UNIQUE) return;
+    }
+    if (table == NULL) return;
     uint64_t wanted = slot_of(value, 0) >> 32;
     size_t at = home(table, slot_of(value, 0));
     for (size_t looks = 0; looks <= table->mask; looks++, at = (at + 1) & table->mask) {
@@ -188,7 +241,6 @@ typedef struct Probe {
     const PropertyColumn *column; /* NULL: nobody has the property */
     int64_t set;                  /* the label set looked at last, and whether it has the label */
     bool has;
-    uint64_t shift; /* node - key of the last hit: keys that count up lie as their nodes do */
 } Probe;
 
 static bool probe_hit(Probe *probe, uint64_t node, Value key)
@@ -207,9 +259,11 @@ static bool probe_hit(Probe *probe, uint64_t node, Value key)
     return probe->has;
 }
 
-static uint64_t first_match(Probe *probe, const HashTable *table, Value key, uint64_t slot)
+static uint64_t first_match(Probe *probe, const Index *index, const HashTable *table, Value key,
+                            uint64_t slot)
 {
-    uint64_t found = GRAPH_NO_NODE;
+    uint64_t found = GRAPH_NO_NODE, near;
+    if (run_find(index, key, &near) && probe_hit(probe, near, key)) found = near;
     size_t at = home(table, slot);
     for (size_t looks = 0; looks <= table->mask; looks++, at = (at + 1) & table->mask) {
         uint64_t candidate = table_get(probe->view->graph, table, at);
@@ -220,62 +274,26 @@ static uint64_t first_match(Probe *probe, const HashTable *table, Value key, uin
     return found;
 }
 
-/* Where nodes are as far from their keys as the last one was, a hit needs no table. Only under a rule
- * that makes it the only one. */
-static bool guess(Probe *probe, Value key, uint64_t *out)
-{
-    uint64_t node = (uint64_t)key.as.integer + probe->shift;
-    if (key.kind != VALUE_INTEGER || node >= GRAPH_NODES_MAX || !probe_hit(probe, node, key))
-        return false;
-    *out = node;
-    return true;
-}
-
-/* Asks one by one as long as guessing pays; gives how many were answered. */
-static uint32_t guess_many(Probe *probe, const Index *index, const HashTable *table,
-                           const Value *keys, size_t stride, uint32_t count, uint64_t *out)
-{
-    enum { MISSES_MAX = 8 };
-    uint32_t i = 0;
-    for (uint32_t misses = 0; i < count && misses < MISSES_MAX; i++) {
-        Value key = keys[i * stride];
-        bool integer = key.kind == VALUE_INTEGER;
-        out[i] = GRAPH_NO_NODE;
-        if (key.kind == VALUE_NULL || (integer && key.as.integer > index->integer_max)) continue;
-        if (guess(probe, key, &out[i])) {
-            misses = 0;
-            continue;
-        }
-        misses++;
-        out[i] = first_match(probe, table, key, slot_of(key, 0));
-        if (integer && out[i] != GRAPH_NO_NODE) probe->shift = out[i] - (uint64_t)key.as.integer;
-    }
-    return i;
-}
+#define LATER (GRAPH_NO_NODE - 1) /* a place in `out` that waits for its slot to be fetched */
 
 void graph_seek_first(const GraphView *view, const GraphIndex *definition, const Value *keys,
                       size_t stride, uint32_t count, uint64_t *out)
 {
     const Index *index = (const Index *)(const void *)definition; /* its first member */
     const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
-    Probe probe = {view, definition, table_column(&view->graph->nodes, definition->key),
-                   -1,   false,      0};
+    Probe probe = {view, definition, table_column(&view->graph->nodes, definition->key), -1, false};
     uint64_t slots[AHEAD];
-    if (definition->constraint == GRAPH_UNIQUE && table != NULL) {
-        uint32_t answered = guess_many(&probe, index, table, keys, stride, count, out);
-        keys += answered * stride;
-        out += answered;
-        count -= answered;
-    }
     for (uint32_t i = 0; i < count + AHEAD; i++) {
-        if (i >= AHEAD) {
-            const Value *key = &keys[(i - AHEAD) * stride];
-            bool none = table == NULL || key->kind == VALUE_NULL;
+        if (i >= AHEAD && out[i - AHEAD] == LATER)
             out[i - AHEAD] =
-                none ? GRAPH_NO_NODE : first_match(&probe, table, *key, slots[i % AHEAD]);
-        }
-        if (i >= count || table == NULL) continue;
-        slots[i % AHEAD] = slot_of(keys[i * stride], 0);
+                first_match(&probe, index, table, keys[(i - AHEAD) * stride], slots[i % AHEAD]);
+        if (i >= count) continue;
+        Value key = keys[i * stride];
+        bool near = run_find(index, key, &out[i]) && probe_hit(&probe, out[i], key);
+        if (near && (table == NULL || definition->constraint == GRAPH_UNIQUE)) continue;
+        out[i] = table == NULL || key.kind == VALUE_NULL ? GRAPH_NO_NODE : LATER;
+        if (out[i] != LATER) continue;
+        slots[i % AHEAD] = slot_of(key, 0);
         __builtin_prefetch((const void *)&table->slots[home(table, slots[i % AHEAD])]);
     }
 }

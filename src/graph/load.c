@@ -284,7 +284,19 @@ static Error *lay_index(Graph *graph, const SegmentSection *section)
     if (!fits) return misfit(graph, "an index");
     atomic_store(&index->table, table);
     index->used = section->extra;
-    index->integer_max = INT64_MAX; /* nobody has looked */
+    return NULL;
+}
+
+static Error *lay_run(Graph *graph, const SegmentSection *section)
+{
+    Index *index = directory_get(&graph->indexes, section->key);
+    bool fits = index != NULL && index_has_table(&index->definition) && section->bytes == 0 &&
+                section->first < GRAPH_NODES_MAX &&
+                section->count <= GRAPH_NODES_MAX - section->first;
+    if (!fits) return misfit(graph, "the run of an index");
+    index->run.node = section->first;
+    index->run.key = (int64_t)section->extra;
+    atomic_store(&index->run.count, section->count);
     return NULL;
 }
 
@@ -319,6 +331,7 @@ static Error *lay_section(Graph *graph, const SegmentSection *section)
     case STORED_BITS:
         return type == NULL ? misfit(graph, "a type") : lay_adjacency(graph, type, section);
     case STORED_INDEX: return lay_index(graph, section);
+    case STORED_RUN: return lay_run(graph, section);
     case STORED_DATA:
     case STORED_TEXT:
     case STORED_RANKS:

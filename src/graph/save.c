@@ -303,12 +303,28 @@ static Error *save_type(Save *save, uint32_t number)
 
 /* ---- indexes and what everything is called ---- */
 
+/* Nodes that were taken back need not be in the run any more. */
+static Error *save_run(Save *save, const Index *index, uint32_t number)
+{
+    uint64_t nodes = atomic_load(&save->view->graph->nodes.rows.count);
+    uint64_t count = atomic_load(&index->run.count);
+    if (index->run.node + count > nodes)
+        count = index->run.node < nodes ? nodes - index->run.node : 0;
+    if (count == 0) return NULL;
+    return begin(save, (SegmentSection){.kind = STORED_RUN,
+                                        .key = number,
+                                        .first = index->run.node,
+                                        .count = count,
+                                        .extra = (uint64_t)index->run.key});
+}
+
 static Error *save_indexes(Save *save)
 {
     const Graph *graph = save->view->graph;
     for (uint32_t i = 0, number = 0; i < graph_index_count(graph); i++) {
         const Index *index = directory_get(&graph->indexes, i);
         if (index == NULL) continue;
+        TRY(save_run(save, index, number));
         const HashTable *table = atomic_load(&index->table);
         if (table != NULL) {
             size_t slots = table->mask + 1;

@@ -14,6 +14,8 @@
  *               table, key direction; first word
  *     INDEX     key which; count slots, extra     {u64 mask, u64 slots[]}
  *               used
+ *     RUN       key which index; first node,      nothing: entries that are in no table, of the nodes
+ *               count, extra the first integer    first, first + 1, .. and their integers
  *
  * `table` is 0 for nodes and 1 + type for relationships. Numbers are little endian and lie where a
  * program can use them in place.
@@ -34,7 +36,8 @@ typedef enum StoredSection {
     STORED_OFFSETS,
     STORED_TARGETS,
     STORED_NUMBERS,
-    STORED_INDEX
+    STORED_INDEX,
+    STORED_RUN
 } StoredSection;
 
 #define STORED_SHAPES UINT32_MAX /* the key under which a node's label set is kept */

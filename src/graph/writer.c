@@ -455,8 +455,6 @@ static void build_index(GraphWriter *writer, Index *index)
     uint64_t cursor = 0, ids[CHUNK];
     uint32_t found;
     if (index->definition.constraint == GRAPH_REQUIRED) return;
-    if (!index->definition.vector)
-        index_reserve(writer->graph, index, graph_label_count(&view, index->definition.label));
     while ((found = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0) {
         Value values[CHUNK];
         uint32_t count = 0;
@@ -466,7 +464,10 @@ static void build_index(GraphWriter *writer, Index *index)
             ids[count] = ids[i];
             count += values[count].kind != VALUE_NULL;
         }
-        if (count > 0) index_insert_many(writer->graph, index, values, ids, count);
+        index_insert_many(writer->graph, index, values, ids, count);
+        /* Keys that make no run go to a table, which is as large as it will be from the start. */
+        if (index->used > 0 && index->used <= CHUNK)
+            index_reserve(writer->graph, index, graph_label_count(&view, index->definition.label));
     }
 }
 
@@ -478,7 +479,6 @@ Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
                          STR_ARG(definition->name));
     Index *index = mem_calloc(1, sizeof *index);
     index->definition = *definition;
-    index->integer_max = INT64_MIN;
     char *name = mem_alloc(definition->name.bytes + 1);
     memcpy(name, definition->name.data, definition->name.bytes);
     index->definition.name.data = name;
