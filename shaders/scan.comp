@@ -4,12 +4,12 @@
  *
  * Eight invocations share a row: invocation l takes component 4l..4l+3 of every block of 32 as a
  * vec4, which is lane l of the canonical order (vector/kernel.h), and the lanes fold by shuffles +4,
- * +2, +1. `precise` keeps products and sums apart and in order, so the bits are the CPU's. */
+ * +2, +1. A row is lines of 16 floats: a last one without a second adds to the lanes 0 to 3. `precise` keeps products and sums apart and in order, so the bits are the CPU's. */
 #include "common.glsl"
 #include "select.glsl"
-layout(constant_id = 2) const uint BLOCKS = 2u;       /* blocks of 32 floats a row */
-layout(constant_id = 3) const uint METRIC = 0u;       /* GpuMetric: dot, l2, cosine */
-layout(constant_id = 4) const uint QUERY_BLOCKS = 2u; /* BLOCKS if the query fits in shared memory, else 1 */
+layout(constant_id = 2) const uint LINES = 4u;       /* of 16 floats a row */
+layout(constant_id = 3) const uint METRIC = 0u;      /* GpuMetric: dot, l2, cosine */
+layout(constant_id = 4) const uint QUERY_LINES = 4u; /* LINES if the query fits in shared memory, else 1 */
 
 layout(push_constant, scalar) uniform Arguments
 {
@@ -19,28 +19,33 @@ layout(push_constant, scalar) uniform Arguments
 }
 arguments;
 
-shared vec4 query[QUERY_BLOCKS * 8u];
+shared vec4 query[QUERY_LINES * 4u];
 
 vec4 query_at(uint i)
 {
-    if (QUERY_BLOCKS == BLOCKS) return query[i];
+    if (QUERY_LINES == LINES) return query[i];
     return Vec4s(arguments.query).at[i];
+}
+
+vec4 term_of(Vec4s rows, uint i)
+{
+    precise vec4 term = rows.at[i];
+    if (METRIC == 1u) {
+        precise vec4 difference = term - query_at(i);
+        term = difference * difference;
+    } else {
+        term = term * query_at(i);
+    }
+    return term;
 }
 
 float score(uint row, uint lane)
 {
-    Vec4s rows = Vec4s(arguments.rows + uint64_t(row) * uint64_t(BLOCKS * 128u));
+    Vec4s rows = Vec4s(arguments.rows + uint64_t(row) * uint64_t(LINES * 64u));
     precise vec4 sum = vec4(0.0);
-    for (uint block = 0u; block < BLOCKS; block++) {
-        precise vec4 term = rows.at[block * 8u + lane];
-        if (METRIC == 1u) {
-            precise vec4 difference = term - query_at(block * 8u + lane);
-            term = difference * difference;
-        } else {
-            term = term * query_at(block * 8u + lane);
-        }
-        sum = sum + term;
-    }
+    for (uint block = 0u; block < LINES / 2u; block++)
+        sum = sum + term_of(rows, block * 8u + lane);
+    if ((LINES & 1u) != 0u && lane < 4u) sum = sum + term_of(rows, LINES * 4u - 4u + lane);
     precise float total = (sum.x + sum.y) + (sum.z + sum.w);
     total = total + subgroupShuffleXor(total, 4u);
     total = total + subgroupShuffleXor(total, 2u);
@@ -60,8 +65,8 @@ bool takes_part(uint row, float factor)
 void main()
 {
     uint lane = invocation() & 7u, group = invocation() >> 3, group_count = gl_WorkGroupSize.x >> 3;
-    if (QUERY_BLOCKS == BLOCKS)
-        for (uint i = invocation(); i < BLOCKS * 8u; i += gl_WorkGroupSize.x)
+    if (QUERY_LINES == LINES)
+        for (uint i = invocation(); i < LINES * 4u; i += gl_WorkGroupSize.x)
             query[i] = Vec4s(arguments.query).at[i];
     select_init();
     uint from = gl_WorkGroupID.x * arguments.rows_per_group,

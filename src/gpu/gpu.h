@@ -19,7 +19,7 @@ typedef struct Gpu Gpu;
 
 enum {
     GPU_K_MAX = 1024,        /* what block select holds in 32 KiB of shared memory */
-    GPU_BLOCK_FLOATS = 32,   /* rows are whole blocks of 128 bytes */
+    GPU_LINE_FLOATS = 16,    /* rows are whole lines of 64 bytes */
     GPU_NAME_BYTES_MAX = 256 /* as Vulkan has it */
 };
 
@@ -62,7 +62,7 @@ typedef enum GpuMetric { GPU_DOT, GPU_L2, GPU_COSINE } GpuMetric;
 
 /* A piece of rows that lie one behind the other. */
 typedef struct GpuRows {
-    const float *rows;    /* `count` rows of `stride` floats; stride is a multiple of 32 */
+    const float *rows;    /* `count` rows of `stride` floats; stride is a multiple of 16 */
     const float *factors; /* 1 / |row|, 0 for none; NULL: this set is not for cosine */
     size_t count;
 } GpuRows;

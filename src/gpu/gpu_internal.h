@@ -17,7 +17,8 @@ enum {
     PIPELINE_COUNT_MAX = 64 /* the least recently used leaves; one is a few hundred KiB */
 };
 
-#define GPU_TIMEOUT_NS (UINT64_C(10) * 1000 * 1000 * 1000) /* a scan of all memory takes far less  \
+#define GPU_TIMEOUT_NS                                                                             \
+    (UINT64_C(10) * 1000 * 1000 * 1000) /* a scan of all memory takes far less  \
                                                             */
 
 /* What is asked of an instance and of a device, in the order of first use. */
@@ -104,7 +105,7 @@ typedef enum GpuShader { GPU_SHADER_SCAN, GPU_SHADER_MERGE } GpuShader;
 
 /* What a pipeline is made for; shaders read these as specialisation constants 0 to 4. */
 typedef struct GpuVariant {
-    uint32_t workgroup, capacity, blocks, metric, query_blocks;
+    uint32_t workgroup, capacity, lines, metric, query_lines;
 } GpuVariant;
 
 typedef struct GpuPipeline {

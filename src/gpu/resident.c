@@ -181,7 +181,7 @@ static Error *put(Gpu *gpu, uint64_t name, uint64_t generation, const GpuRows *p
 Error *gpu_put(Gpu *gpu, uint64_t set, uint64_t generation, const GpuRows *pieces,
                size_t piece_count, size_t stride)
 {
-    assert(set != 0 && stride > 0 && stride % GPU_BLOCK_FLOATS == 0);
+    assert(set != 0 && stride > 0 && stride % GPU_LINE_FLOATS == 0);
     pthread_mutex_lock(&gpu->lock);
     Error *error = put(gpu, set, generation, pieces, piece_count, stride);
     pthread_mutex_unlock(&gpu->lock);

@@ -14,15 +14,15 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 320, FLOATS = 64, KEYS = 96, LANES = 8 };
+enum { ROWS = 320, FLOATS = 80, KEYS = 96, LANES = 8, PARTIALS = 4 * LANES };
 
 static float score(const float *row, const float *query, GpuMetric metric)
 {
-    float partial[GPU_BLOCK_FLOATS] = {0}, lanes[LANES];
+    float partial[PARTIALS] = {0}, lanes[LANES];
     for (size_t i = 0; i < FLOATS; i++) {
         float term = metric == GPU_L2 ? row[i] - query[i] : row[i];
         term = term * (metric == GPU_L2 ? term : query[i]);
-        partial[i % GPU_BLOCK_FLOATS] += term;
+        partial[i % PARTIALS] += term;
     }
     for (size_t i = 0; i < LANES; i++) {
         const float *p = partial + 4 * i;

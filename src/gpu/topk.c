@@ -29,7 +29,7 @@ enum {
     STAGING_QUERY_BYTES = 64 << 10, /* 16,384 floats */
     STAGING_KEYS = STAGING_QUERY_BYTES,
     STAGING_BITS = STAGING_KEYS + GPU_K_MAX * (int)sizeof(uint64_t),
-    BLOCK_BYTES = GPU_BLOCK_FLOATS * (int)sizeof(float)
+    LINE_BYTES = GPU_LINE_FLOATS * (int)sizeof(float)
 };
 #define WORK_BYTES_MAX (UINT64_C(1) << 30) /* what every device allows a buffer to have */
 
@@ -84,8 +84,8 @@ static uint64_t select_iterations(uint64_t capacity, uint64_t rounds, uint64_t a
 
 static uint64_t scan_iterations(const Shape *shape, uint64_t rows)
 {
-    uint64_t rounds = (rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE, blocks = shape->scan.blocks;
-    return rounds * (blocks + 2) + loop(blocks * 8) +
+    uint64_t rounds = (rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE, lines = shape->scan.lines;
+    return rounds * (lines / 2 + 3) + loop(lines * 4) +
            select_iterations(shape->scan.capacity, rounds, ROWS_AT_ONCE);
 }
 
@@ -111,12 +111,12 @@ static uint32_t groups_of(const GpuChunk *chunk, uint32_t rows)
 
 static VkResult shape_of(Gpu *gpu, const GpuSet *set, const GpuQuery *query, Shape *out)
 {
-    uint32_t blocks = (uint32_t)(set->stride / GPU_BLOCK_FLOATS), capacity = capacity_for(query->k);
+    uint32_t lines = (uint32_t)(set->stride / GPU_LINE_FLOATS), capacity = capacity_for(query->k);
     uint64_t shared = 2 * capacity * sizeof(uint64_t) + 2 * sizeof(uint64_t);
-    bool query_fits = shared + blocks * BLOCK_BYTES <= gpu->limits.shared_bytes;
-    assert(shared + BLOCK_BYTES <= gpu->limits.shared_bytes);
+    bool query_fits = shared + lines * LINE_BYTES <= gpu->limits.shared_bytes;
+    assert(shared + LINE_BYTES <= gpu->limits.shared_bytes);
     *out = (Shape){.k = query->k,
-                   .scan = {WORKGROUP, capacity, blocks, query->metric, query_fits ? blocks : 1},
+                   .scan = {WORKGROUP, capacity, lines, query->metric, query_fits ? lines : 1},
                    .merge = {WORKGROUP, capacity, 0, 0, 0}};
     assert(select_iterations(capacity, MERGE_LISTS * query->k / WORKGROUP + 1, WORKGROUP) <
            gpu->limits.loop_iterations_max);

@@ -105,7 +105,8 @@ static bool stored_fits(const ColumnBase *base, const StoredBlock *stored)
     if (stored->type > STORED_VECTOR || stored->rows > GRAPH_BLOCK_ROWS) return false;
     if (stored->type == STORED_NOTHING) return true;
     if (stored->type == STORED_VECTOR &&
-        (stored->stride < stored->dimensions || stored->stride % 32 != 0))
+        (stored->stride < stored->dimensions || stored->stride - stored->dimensions >= 16 ||
+         stored->stride % 16 != 0))
         return false;
     for (uint32_t i = stored->rows; i < GRAPH_BLOCK_ROWS; i++)
         if (stored->present[i / 64] >> i % 64 & 1) return false;

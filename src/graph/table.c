@@ -390,9 +390,9 @@ static size_t element_bytes(const ColumnBlock *block)
 }
 
 enum {
-    VECTOR_STRIDE_FLOATS = 32,
+    VECTOR_STRIDE_FLOATS = 16,
     VECTOR_ALIGN = 64
-}; /* the canonical kernel reads whole blocks of 32 floats */
+}; /* the canonical kernel reads whole cache lines of 16 floats */
 
 static ColumnBlock *block_new(ColumnType type, uint32_t dimensions)
 {
@@ -428,9 +428,12 @@ static Value owned(PropertyColumn *column, Value value)
 static float row_factor(const float *row, uint32_t stride)
 {
     float partial[32] = {0}, lanes[8];
-    for (uint32_t block = 0; block < stride; block += 32)
+    uint32_t whole = stride / 32 * 32;
+    for (uint32_t block = 0; block < whole; block += 32)
         for (uint32_t j = 0; j < 32; j++)
             partial[j] += row[block + j] * row[block + j];
+    for (uint32_t j = whole; j < stride; j++)
+        partial[j - whole] += row[j] * row[j];
     for (uint32_t i = 0; i < 8; i++)
         lanes[i] =
             (partial[4 * i] + partial[4 * i + 1]) + (partial[4 * i + 2] + partial[4 * i + 3]);

@@ -21,7 +21,7 @@
 #include <string.h>
 
 _Static_assert((int)VECTOR_DEVICE_K_MAX == (int)GPU_K_MAX, "what the shaders hold");
-_Static_assert((int)VECTOR_BLOCK_FLOATS == (int)GPU_BLOCK_FLOATS, "one layout");
+_Static_assert((int)VECTOR_LINE_FLOATS == (int)GPU_LINE_FLOATS, "one layout");
 _Static_assert((int)GPU_DOT == (int)VECTOR_DOT && (int)GPU_L2 == (int)VECTOR_L2 &&
                    (int)GPU_COSINE == (int)VECTOR_COSINE,
                "one list of metrics");

@@ -1,12 +1,12 @@
 /*
  * kernel.h - scores of vectors, the same bits on every machine.
  *
- * Canonical order (f32): 32 partial sums over blocks of 32 components, separate multiply and add,
- * never fused; partial sums 4i..4i+3 fold as (0+1)+(2+3) into lane i, lanes fold +4, +2, +1. Every
+ * Canonical order (f32): 32 partial sums over blocks of 32 components (the last may be half a one,
+ * which adds to the first 16 only), separate multiply and add, never fused; partial sums 4i..4i+3 fold as (0+1)+(2+3) into lane i, lanes fold +4, +2, +1. Every
  * level does exactly this, so levels are compared for equality of bits (any NaN equals any other:
  * which one comes out is the only thing left open). Rows and queries are padded with zeros to
- * `stride` floats, a multiple of 32, which is also what a row occupies; the wide levels want no
- * alignment but are fastest at 64 bytes. The shaders of shaders/ do the same on a GPU.
+ * `stride` floats, whole cache lines of 16, which is also what a row occupies; the wide levels want
+ * no alignment but are fastest at 64 bytes. The shaders of shaders/ do the same on a GPU.
  *
  *   dot      sum of row * query
  *   l2       -(squared distance): higher is nearer, like everything else
@@ -20,6 +20,7 @@
 
 enum {
     VECTOR_BLOCK_FLOATS = 32,
+    VECTOR_LINE_FLOATS = 16,
     VECTOR_DIMENSIONS_MAX = 16384, /* 64 KiB a row; also keeps row offsets in 32 bits of floats */
     VECTOR_ALIGN_BYTES = 64
 };
@@ -53,7 +54,7 @@ const VectorKernel *vector_kernel(const char *highest);
 /* Floats a row of `dimensions` occupies. */
 static inline size_t vector_stride(size_t dimensions)
 {
-    return (dimensions + VECTOR_BLOCK_FLOATS - 1) / VECTOR_BLOCK_FLOATS * VECTOR_BLOCK_FLOATS;
+    return (dimensions + VECTOR_LINE_FLOATS - 1) / VECTOR_LINE_FLOATS * VECTOR_LINE_FLOATS;
 }
 
 /* 1 / |row| from the canonical dot product; 0 for a row without a direction (all zero, or with a

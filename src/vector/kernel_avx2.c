@@ -56,11 +56,14 @@ AVX2 static INLINE __m256 add_square(__m256 sum, const float *row, const float *
     AVX2 static INLINE float name(const float *row, const float *query, size_t stride)             \
     {                                                                                              \
         __m256 p0 = _mm256_setzero_ps(), p1 = p0, p2 = p0, p3 = p0;                                \
-        for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS) {                              \
+        size_t at = 0;                                                                             \
+        for (; at + VECTOR_BLOCK_FLOATS <= stride; at += VECTOR_BLOCK_FLOATS) {                    \
             p0 = add(p0, row + at, query + at), p1 = add(p1, row + at + 8, query + at + 8);        \
             p2 = add(p2, row + at + 16, query + at + 16);                                          \
             p3 = add(p3, row + at + 24, query + at + 24);                                          \
         }                                                                                          \
+        if (at < stride) /* half a block */                                                        \
+            p0 = add(p0, row + at, query + at), p1 = add(p1, row + at + 8, query + at + 8);        \
         return fold(p0, p1, p2, p3);                                                               \
     }
 SUM(product_sum, add_product)

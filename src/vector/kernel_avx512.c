@@ -54,10 +54,12 @@ AVX512 static INLINE __m512 add_square(__m512 sum, const float *row, __m512 quer
                                          __m512 *low, __m512 *high)                                \
     {                                                                                              \
         __m512 l = _mm512_setzero_ps(), h = l;                                                     \
-        for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS) {                              \
+        size_t at = 0;                                                                             \
+        for (; at + VECTOR_BLOCK_FLOATS <= stride; at += VECTOR_BLOCK_FLOATS) {                    \
             l = add(l, row + at, _mm512_loadu_ps(query + at));                                     \
             h = add(h, row + at + 16, _mm512_loadu_ps(query + at + 16));                           \
         }                                                                                          \
+        if (at < stride) l = add(l, row + at, _mm512_loadu_ps(query + at)); /* half a block */     \
         *low = l, *high = h;                                                                       \
     }                                                                                              \
     AVX512 static INLINE __m128 name##_sum(const float *r0, const float *r1, const float *r2,      \

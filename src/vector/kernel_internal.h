@@ -6,8 +6,8 @@
 enum {
     LANES = 8,
     ROWS_AT_ONCE = 4,
-    LINE_FLOATS = 16,                  /* a cache line */
-    AHEAD_FLOATS_MAX = 8 * LINE_FLOATS /* the rest of a long row the hardware fetches by itself */
+    AHEAD_FLOATS_MAX =
+        8 * VECTOR_LINE_FLOATS /* the rest of a long row the hardware fetches by itself */
 };
 
 extern const VectorKernel vector_kernel_scalar;
@@ -37,7 +37,7 @@ extern const VectorKernel vector_kernel_avx2, vector_kernel_avx512;
         size_t i = 0, ahead = stride < AHEAD_FLOATS_MAX ? stride : AHEAD_FLOATS_MAX;               \
         for (; i + ROWS_AT_ONCE <= count; i += ROWS_AT_ONCE) {                                     \
             for (size_t n = i + ROWS_AT_ONCE; n < i + 2 * ROWS_AT_ONCE && n < count; n++)          \
-                for (size_t at = 0; at < ahead; at += LINE_FLOATS)                                 \
+                for (size_t at = 0; at < ahead; at += VECTOR_LINE_FLOATS)                          \
                     _mm_prefetch((const char *)(rows[n] + at), _MM_HINT_T0);                       \
             _mm_storeu_ps(scores + i, name##_four_##level(rows[i], rows[i + 1], rows[i + 2],       \
                                                           rows[i + 3], query, stride));            \

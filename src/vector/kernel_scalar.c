@@ -26,9 +26,12 @@ VECTOR_BESIDE_A_WRITER static float dot_one_scalar(const float *row, const float
                                                    size_t stride)
 {
     float partial[VECTOR_BLOCK_FLOATS] = {0};
-    for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS)
+    size_t whole = stride / VECTOR_BLOCK_FLOATS * VECTOR_BLOCK_FLOATS;
+    for (size_t at = 0; at < whole; at += VECTOR_BLOCK_FLOATS)
         for (size_t j = 0; j < VECTOR_BLOCK_FLOATS; j++)
             partial[j] += row[at + j] * query[at + j];
+    for (size_t at = whole; at < stride; at++)
+        partial[at - whole] += row[at] * query[at];
     return fold(partial);
 }
 
@@ -36,11 +39,16 @@ VECTOR_BESIDE_A_WRITER static float l2_one_scalar(const float *row, const float 
                                                   size_t stride)
 {
     float partial[VECTOR_BLOCK_FLOATS] = {0};
-    for (size_t at = 0; at < stride; at += VECTOR_BLOCK_FLOATS)
+    size_t whole = stride / VECTOR_BLOCK_FLOATS * VECTOR_BLOCK_FLOATS;
+    for (size_t at = 0; at < whole; at += VECTOR_BLOCK_FLOATS)
         for (size_t j = 0; j < VECTOR_BLOCK_FLOATS; j++) {
             float difference = row[at + j] - query[at + j];
             partial[j] += difference * difference;
         }
+    for (size_t at = whole; at < stride; at++) {
+        float difference = row[at] - query[at];
+        partial[at - whole] += difference * difference;
+    }
     return -fold(partial);
 }
 

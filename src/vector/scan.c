@@ -27,7 +27,7 @@ enum { WORD_ROWS = 64 };
 void vector_query_init(VectorQuery *out, const VectorKernel *kernel, VectorMetric metric,
                        const float *query, size_t stride)
 {
-    assert(stride % VECTOR_BLOCK_FLOATS == 0);
+    assert(stride % VECTOR_LINE_FLOATS == 0);
     *out = (VectorQuery){query, stride, metric,
                          metric == VECTOR_COSINE ? vector_factor(kernel, query, stride) : 1.0f};
 }
