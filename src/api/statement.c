@@ -314,6 +314,12 @@ static Error *enter_transaction(contextql_statement *statement)
     return NULL;
 }
 
+static bool is_copy_from(const Plan *plan)
+{
+    return plan->statement == STATEMENT_COPY_NODES ||
+           plan->statement == STATEMENT_COPY_RELATIONSHIPS;
+}
+
 static Error *leave_transaction(contextql_statement *statement, bool good)
 {
     Transaction *transaction = statement->transaction;
@@ -325,6 +331,8 @@ static Error *leave_transaction(contextql_statement *statement, bool good)
         transaction_rollback(transaction);
     else if (!good && statement->plan->writes)
         transaction_rollback_to(transaction, statement->savepoint);
+    else if (is_copy_from(statement->plan))
+        transaction_write_ahead(transaction);
     return NULL;
 }
 

@@ -235,6 +235,12 @@ void transaction_rollback_to(Transaction *transaction, size_t savepoint)
     if (transaction->writer != NULL) graph_rollback_to(transaction->writer, savepoint);
 }
 
+void transaction_write_ahead(Transaction *transaction)
+{
+    if (transaction->writer != NULL && transaction->database->files != NULL)
+        files_write_ahead(transaction->database, transaction->writer);
+}
+
 /* Hands the transaction to the log's memory and gives the token on; *lsn: what to wait for. */
 static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
 {
@@ -242,6 +248,7 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
     bool whole = files_wants_segment(database, writer);
     Error *error = graph_damage(database->held->graph);
     if (error == NULL && whole) error = files_write_segment(database, writer, &payload);
+    if (!whole) files_abandon_segment(database);
     if (error == NULL && !whole) log_encode(writer, &database->names, &payload);
     int64_t now_ns = database->clock->wall_ns(database->clock->state);
     pthread_mutex_lock(&database->lock);
@@ -329,6 +336,7 @@ Error *transaction_commit(Transaction *transaction)
         if (error == NULL) {
             error = wait_durable(database, lsn);
         } else {
+            files_abandon_segment(database);
             graph_writer_abort(writer);
             give_token(database);
         }
@@ -341,6 +349,7 @@ void transaction_rollback(Transaction *transaction)
 {
     if (transaction == NULL) return;
     if (transaction->writer != NULL) {
+        files_abandon_segment(transaction->database);
         graph_writer_abort(transaction->writer);
         give_token(transaction->database);
     }

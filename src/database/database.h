@@ -78,6 +78,8 @@ Error *transaction_writer(Transaction *transaction, GraphWriter **out) MUST_CHEC
 /* ERROR_CORRUPT when something that was read from a segment is not what it must be: rows made since
  * the transaction began must not be given out. NULL: all is well. */
 Error *transaction_damage(const Transaction *transaction) MUST_CHECK;
+/* After a statement that wrote much: what it made may go to disk while the next one runs. */
+void transaction_write_ahead(Transaction *transaction);
 size_t transaction_savepoint(const Transaction *transaction);
 void transaction_rollback_to(Transaction *transaction, size_t savepoint);
 Error *transaction_commit(Transaction *transaction) MUST_CHECK; /* ends it, also when it fails */

@@ -62,6 +62,10 @@ typedef struct FilesView {
 FilesView files_look(const Database *database);
 /* Is it cheaper to write all of the graph than what the transaction did? */
 bool files_wants_segment(const Database *database, const GraphWriter *writer);
+/* Begins to write the segment that the transaction will end with, if it wants one: what it changes
+ * afterwards is written again (graph_save_ahead). */
+void files_write_ahead(Database *database, const GraphWriter *writer);
+void files_abandon_segment(Database *database); /* it will not end with one */
 /* Writes the graph as the writer sees it as a segment, and gives the log record that names it. */
 Error *files_write_segment(Database *database, const GraphWriter *writer,
                            Buffer *payload) MUST_CHECK;

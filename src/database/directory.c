@@ -46,7 +46,10 @@ struct Files {
     uint64_t base_log_bytes; /* of the log when base was written */
     uint64_t segment_id;     /* the highest seen */
     SegmentFile written;     /* waits to be logged */
-    Buffer schema;           /* of base, while the catalog does not name it */
+    SegmentWriter
+        *segment;    /* being written, for the transaction that has the writer token, and what */
+    GraphSave *save; /* goes into it; NULL: none */
+    Buffer schema;   /* of base, while the catalog does not name it */
     uint64_t replayed_bytes; /* of the log, so far */
     bool opening;
 };
@@ -378,19 +381,46 @@ bool files_wants_segment(const Database *database, const GraphWriter *writer)
     return changes >= SEGMENT_CHANGES_MIN && rows <= changes * SEGMENT_ROWS_PER_CHANGE;
 }
 
-static Error *write_segment(Files *files, const GraphView *view, SegmentFile *out, Buffer *schema)
+static Error *begin_segment(Files *files)
 {
-    SegmentWriter *segment;
     TRY(segment_create(files->io, files->directory, "graph", files->uuid, GRAPH_SEGMENT_KIND,
-                       files->segment_id + 1, &segment));
-    Error *error = graph_save(view, segment, schema);
-    if (error != NULL) {
-        segment_abandon(segment);
-        return error;
-    }
-    TRY(segment_finish(segment, out));
-    files->segment_id = out->id;
+                       files->segment_id + 1, &files->segment));
+    files->segment_id++;
+    files->save = graph_save_new(files->segment);
     return NULL;
+}
+
+void files_abandon_segment(Database *database)
+{
+    Files *files = database->files;
+    if (files == NULL) return;
+    graph_save_free(files->save);
+    segment_abandon(files->segment);
+    files->save = NULL;
+    files->segment = NULL;
+}
+
+void files_write_ahead(Database *database, const GraphWriter *writer)
+{
+    Files *files = database->files;
+    if (!files_wants_segment(database, writer)) return;
+    Error *error = files->segment == NULL ? begin_segment(files) : NULL;
+    if (error == NULL) graph_save_ahead(files->save, writer);
+    error_drop(error); /* met again, and told, when the transaction commits */
+}
+
+static Error *write_segment(Database *database, const GraphView *view, SegmentFile *out,
+                            Buffer *schema)
+{
+    Files *files = database->files;
+    if (files->segment == NULL) TRY(begin_segment(files));
+    Error *error = graph_save_all(files->save, view, schema);
+    if (error == NULL) {
+        error = segment_finish(files->segment, out);
+        files->segment = NULL;
+    }
+    files_abandon_segment(database);
+    return error;
 }
 
 Error *files_write_segment(Database *database, const GraphWriter *writer, Buffer *payload)
@@ -398,7 +428,7 @@ Error *files_write_segment(Database *database, const GraphWriter *writer, Buffer
     Files *files = database->files;
     GraphView view = graph_writer_view(writer);
     buffer_clear(&files->schema);
-    TRY(write_segment(files, &view, &files->written, &files->schema));
+    TRY(write_segment(database, &view, &files->written, &files->schema));
     log_encode_segment(&(LoggedSegment){files->written, buffer_view(&files->schema)}, payload);
     return NULL;
 }
@@ -462,7 +492,7 @@ Error *files_leave(Database *database)
     GraphView view = {graph, graph_pending(graph)};
     SegmentFile file;
     buffer_clear(&files->schema);
-    TRY(write_segment(files, &view, &file, &files->schema));
+    TRY(write_segment(database, &view, &file, &files->schema));
     return checkpoint(database, &file, buffer_view(&files->schema));
 }
 

@@ -38,9 +38,16 @@ void graph_destroy(Graph *graph); /* NULL is welcome */
 
 /* ---- segments: a graph as a file (storage/segment.h) ---- */
 enum { GRAPH_SEGMENT_KIND = 1 };
+typedef struct GraphSave GraphSave;
+GraphSave *graph_save_new(SegmentWriter *segment);
+/* Of what the writer has made so far: starts to save what looks finished, in a thread, while the writer
+ * goes on. What is changed later is saved again. Between statements; waits for the call before. */
+void graph_save_ahead(GraphSave *save, const GraphWriter *writer);
+void graph_save_wait(GraphSave *save);
 /* Writes what `view` shows, which is the newest version; names, label sets and index definitions go
  * to `schema`. Rows keep their ids. ERROR_LIMIT: a block of 2048 values with over 4 GiB of text. */
-Error *graph_save(const GraphView *view, SegmentWriter *segment, Buffer *schema) MUST_CHECK;
+Error *graph_save_all(GraphSave *save, const GraphView *view, Buffer *schema) MUST_CHECK;
+void graph_save_free(GraphSave *save); /* NULL is welcome; the segment stays its owner's */
 /* A graph that lies on a segment: nothing is read before it is asked for, except what describes it.
  * The segment is the graph's from now on, also after an error. ERROR_CORRUPT: its parts do not fit
  * one another. */

@@ -56,6 +56,8 @@ typedef struct Rows {
     _Atomic uint64_t live;  /* of the newest version */
     Directory blocks;
     _Atomic uint64_t created_max, deleted_max; /* newest version that created or deleted anything */
+    uint64_t made,
+        taken; /* how often rows came, and how often some went or came back: the writer's */
     /* Of a segment: rows older than every view. Their blocks are made when one of them goes. */
     uint64_t base_count;
     const uint64_t *dead; /* bit i: row i was deleted before; NULL: none */
@@ -102,6 +104,7 @@ typedef struct PropertyColumn {
     /* Counts writes of vectors: odd while one is under way, so that whoever copied the column knows
      * whether the copy is whole and still the column. */
     _Atomic uint64_t generation;
+    uint64_t stores; /* how often anything was stored, of any type: the writer's */
 } PropertyColumn;
 Value column_block_value(const ColumnBlock *block, uint32_t i); /* null where there is none */
 Str column_block_text(const ColumnBlock *block,
@@ -188,6 +191,7 @@ typedef struct RelationshipType {
     Directory ends; /* EndsBlock */
     Adjacency out, in;
     uint64_t pending; /* the last so many rows are not in `out` and `in` yet (bulk.c) */
+    bool saving;      /* it is being saved ahead (save.c) */
 } RelationshipType;
 void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target,
                    uint32_t number);
@@ -275,7 +279,13 @@ struct Graph {
     atomic_bool damaged;       /* something in the segment is not what it must be */
     Retired *retired;
     size_t retired_count, retired_capacity;
+    GraphSave *ahead; /* a thread of it reads what the writer loaded; the writer's (save.c) */
 };
+/* What is being saved ahead stands still: called before anything but new rows is written. */
+static inline void writer_wait_saved(Graph *graph)
+{
+    if (graph->ahead != NULL) graph_save_wait(graph->ahead);
+}
 uint64_t graph_horizon(const Graph *graph); /* the oldest version a held view may look at */
 const Shape *graph_shape(const Graph *graph, uint64_t node, uint64_t version);
 uint32_t graph_shape_intern(GraphWriter *writer, const uint32_t *labels, uint32_t count);

@@ -5,6 +5,14 @@
  * chain is looked at. Properties of deleted rows and relationships are left out, their ids stay
  * taken. Columns go out in three passes (elements, text, descriptions), because a section is
  * written from its beginning to its end.
+ *
+ * A load in several statements need not wait until its end to be written: graph_save_ahead takes the
+ * columns of nodes and the types of relationships as the statements so far left them, and a thread
+ * saves these parts while the next statement runs. It reads what is there and nothing that is made
+ * meanwhile: new rows lie behind the ones it knows, and who would change these waits for it
+ * (writer_wait_saved). Each part carries a stamp of the counters that any change moves on; a part whose
+ * stamp is no longer that of the graph is dropped from the segment and saved again. Which parts are taken
+ * when depends on the statements alone, so that the same statements make the same bytes.
  */
 #include "config.h"
 
@@ -12,11 +20,31 @@
 #include "value/encode.h"
 #include <assert.h>
 
-typedef struct Save {
-    const GraphView *view;
+typedef struct Extent { /* how far a table goes */
+    const Rows *rows;
+    uint64_t count;
+    bool all_live; /* then nobody is asked one by one */
+} Extent;
+
+typedef struct Part {    /* saved ahead: a column of the nodes, or all of a type */
+    uint32_t table, key; /* WHOLE_TABLE: all of a type */
+    uint64_t stamp;
+    size_t first, count; /* sections in the segment; 0: not begun yet */
+} Part;
+#define WHOLE_TABLE (UINT32_MAX - 1) /* no key, and not STORED_SHAPES */
+
+struct GraphSave {
+    GraphView view;
     SegmentWriter *segment;
     Buffer scratch; /* one block's mixed values at a time */
-} Save;
+    Extent nodes;   /* as they were when the thread began */
+    Part *parts;
+    size_t part_count, part_capacity;
+    pthread_t thread;
+    bool running;  /* the thread: everything else here is its own then */
+    Error *failed; /* what it met */
+};
+typedef struct GraphSave Save;
 
 static Error *begin(Save *save, SegmentSection section)
 {
@@ -39,7 +67,7 @@ static Error *save_rows(Save *save, uint32_t table, const Rows *rows)
     for (uint64_t row = 0; live < count && row < count; row += 64) {
         uint64_t word = 0;
         for (uint64_t i = row; i < count && i < row + 64; i++)
-            if (!rows_visible(rows, i, save->view->version)) word |= UINT64_C(1) << i % 64;
+            if (!rows_visible(rows, i, save->view.version)) word |= UINT64_C(1) << i % 64;
         TRY(segment_put(save->segment, &word, sizeof word));
     }
     return NULL;
@@ -68,19 +96,30 @@ static bool is_set(const StoredBlock *out, uint32_t i)
     return out->present[i / 64] >> i % 64 & 1;
 }
 
-/* What of the block is worth keeping: values of rows that are alive. */
-static void describe(const Save *save, const Rows *rows, uint64_t number, const ColumnBlock *block,
-                     StoredBlock *out)
+static Extent extent_of(const Rows *rows)
 {
-    uint64_t count = atomic_load(&rows->count), begin_row = number * GRAPH_BLOCK_ROWS;
-    bool all_live = atomic_load(&rows->live) == count;
+    uint64_t count = atomic_load(&rows->count);
+    return (Extent){rows, count, atomic_load(&rows->live) == count};
+}
+
+/* What of the block is worth keeping: values of rows that are alive. */
+static void describe(const Save *save, const Extent *extent, uint64_t number,
+                     const ColumnBlock *block, StoredBlock *out)
+{
+    uint64_t begin_row = number * GRAPH_BLOCK_ROWS;
     *out = (StoredBlock){0};
-    for (uint32_t i = 0; block != NULL && i < GRAPH_BLOCK_ROWS && begin_row + i < count; i++) {
-        bool kept = (block->present[i / 64] >> i % 64 & 1) &&
-                    (all_live || rows_visible(rows, begin_row + i, save->view->version));
-        if (!kept) continue;
-        out->present[i / 64] |= UINT64_C(1) << i % 64;
-        out->rows = i + 1;
+    for (uint32_t i = 0; block != NULL && i < GRAPH_BLOCK_ROWS && begin_row + i < extent->count;
+         i += 64) {
+        uint64_t left = extent->count - begin_row - i;
+        uint64_t word = __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) &
+                        (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX);
+        for (uint64_t bits = extent->all_live ? 0 : word; bits != 0; bits &= bits - 1) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(bits);
+            if (!rows_visible(extent->rows, begin_row + i + bit, save->view.version))
+                word &= ~(UINT64_C(1) << bit);
+        }
+        out->present[i / 64] = word;
+        if (word != 0) out->rows = i + 64 - (uint32_t)__builtin_clzll(word);
     }
     if (out->rows == 0) return;
     out->type = stored_type(block->type);
@@ -146,13 +185,13 @@ static Error *put_text(Save *save, const ColumnBlock *block, StoredBlock *stored
     return NULL;
 }
 
-static Error *save_column(Save *save, uint32_t table, uint32_t key, const Rows *rows,
+static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent *extent,
                           const PropertyColumn *column, StoredBlock *stored)
 {
-    uint64_t count = blocks_for(atomic_load(&rows->count));
+    uint64_t count = blocks_for(extent->count);
     bool any = false;
     for (uint64_t i = 0; i < count; i++) {
-        describe(save, rows, i, directory_get(&column->blocks, i), &stored[i]);
+        describe(save, extent, i, directory_get(&column->blocks, i), &stored[i]);
         any = any || stored[i].type != STORED_NOTHING;
     }
     if (!any) return NULL;
@@ -170,19 +209,11 @@ static Error *save_column(Save *save, uint32_t table, uint32_t key, const Rows *
     return segment_put(save->segment, stored, count * sizeof *stored);
 }
 
-static Error *save_table(Save *save, uint32_t number, const Table *table)
+static Error *save_column(Save *save, uint32_t table, uint32_t key, const Extent *extent,
+                          const PropertyColumn *column)
 {
-    uint32_t keys = graph_name_count(save->view->graph, NAME_KEY);
-    uint64_t count = blocks_for(atomic_load(&table->rows.count));
-    StoredBlock *stored = mem_calloc(count + 1, sizeof *stored);
-    Error *error = save_rows(save, number, &table->rows);
-    for (uint32_t key = 0; key < keys && error == NULL; key++) {
-        const PropertyColumn *column = table_column(table, key);
-        if (column != NULL) error = save_column(save, number, key, &table->rows, column, stored);
-    }
-    if (error == NULL && number == 0)
-        error = save_column(save, 0, STORED_SHAPES, &table->rows, &save->view->graph->shapes_of,
-                            stored);
+    StoredBlock *stored = mem_alloc((blocks_for(extent->count) + 1) * sizeof *stored);
+    Error *error = save_blocks(save, table, key, extent, column, stored);
     mem_free(stored);
     return error;
 }
@@ -222,16 +253,16 @@ static Error *save_label(Save *save, uint32_t label, const uint64_t *bits, uint6
                                      .key = label,
                                      .first = from,
                                      .count = until - from,
-                                     .extra = graph_label_count(save->view, label)}));
+                                     .extra = graph_label_count(&save->view, label)}));
     return segment_put(save->segment, bits + from * WORDS, (until - from) * WORDS * sizeof *bits);
 }
 
 static Error *save_labels(Save *save)
 {
-    uint32_t labels = graph_name_count(save->view->graph, NAME_LABEL);
+    uint32_t labels = graph_name_count(save->view.graph, NAME_LABEL);
     uint64_t words =
-        blocks_for(atomic_load(&save->view->graph->nodes.rows.count)) * (GRAPH_BLOCK_ROWS / 64);
-    uint64_t **bits = label_bits(save->view, labels, words);
+        blocks_for(atomic_load(&save->view.graph->nodes.rows.count)) * (GRAPH_BLOCK_ROWS / 64);
+    uint64_t **bits = label_bits(&save->view, labels, words);
     Error *error = NULL;
     for (uint32_t i = 0; i < labels; i++) {
         if (error == NULL) error = save_label(save, i, bits[i], words);
@@ -280,7 +311,7 @@ static Error *save_direction(Save *save, uint32_t number, const RelationshipType
 {
     const Csr *base = whole_base(type, in ? &type->in : &type->out);
     if (base != NULL) return put_csr(save, 1 + number, base, in);
-    Csr *made = csr_make(save->view->graph, type, in, save->view->version);
+    Csr *made = csr_make(save->view.graph, type, in, save->view.version);
     Error *error = made == NULL ? NULL : put_csr(save, 1 + number, made, in);
     csr_free(made);
     return error;
@@ -288,13 +319,18 @@ static Error *save_direction(Save *save, uint32_t number, const RelationshipType
 
 static Error *save_type(Save *save, uint32_t number)
 {
-    const RelationshipType *type = graph_type(save->view->graph, number);
-    uint64_t blocks = blocks_for(atomic_load(&type->table.rows.count));
-    TRY(save_table(save, 1 + number, &type->table));
+    const RelationshipType *type = graph_type(save->view.graph, number);
+    Extent extent = extent_of(&type->table.rows);
+    uint64_t blocks = blocks_for(extent.count);
+    TRY(save_rows(save, 1 + number, &type->table.rows));
+    for (uint32_t key = 0; key < directory_size(&type->table.columns); key++) {
+        const PropertyColumn *column = table_column(&type->table, key);
+        if (column != NULL) TRY(save_column(save, 1 + number, key, &extent, column));
+    }
     TRY(begin(save, (SegmentSection){.kind = STORED_ENDS, .table = 1 + number, .count = blocks}));
     for (uint64_t i = 0; i < blocks; i++) {
         const EndsBlock *block = directory_get(&type->ends, i);
-        if (block == NULL) return graph_damage(save->view->graph);
+        if (block == NULL) return graph_damage(save->view.graph);
         TRY(segment_put(save->segment, block, sizeof *block));
     }
     TRY(save_direction(save, number, type, false));
@@ -306,7 +342,7 @@ static Error *save_type(Save *save, uint32_t number)
 /* Nodes that were taken back need not be in the run any more. */
 static Error *save_run(Save *save, const Index *index, uint32_t number)
 {
-    uint64_t nodes = atomic_load(&save->view->graph->nodes.rows.count);
+    uint64_t nodes = atomic_load(&save->view.graph->nodes.rows.count);
     uint64_t count = atomic_load(&index->run.count);
     if (index->run.node + count > nodes)
         count = index->run.node < nodes ? nodes - index->run.node : 0;
@@ -320,7 +356,7 @@ static Error *save_run(Save *save, const Index *index, uint32_t number)
 
 static Error *save_indexes(Save *save)
 {
-    const Graph *graph = save->view->graph;
+    const Graph *graph = save->view.graph;
     for (uint32_t i = 0, number = 0; i < graph_index_count(graph); i++) {
         const Index *index = directory_get(&graph->indexes, i);
         if (index == NULL) continue;
@@ -377,16 +413,164 @@ static void put_schema(const Graph *graph, Buffer *out)
         if (graph_index_at(graph, i) != NULL) put_index(graph_index_at(graph, i), out);
 }
 
-Error *graph_save(const GraphView *view, SegmentWriter *segment, Buffer *schema)
+/* ---- ahead ---- */
+
+static uint64_t type_stamp(const RelationshipType *type)
 {
-    Save save = {.view = view, .segment = segment};
+    uint64_t stamp = type->table.rows.made + type->table.rows.taken;
+    for (uint32_t key = 0; key < directory_size(&type->table.columns); key++) {
+        const PropertyColumn *column = table_column(&type->table, key);
+        if (column != NULL) stamp += column->stores;
+    }
+    return stamp;
+}
+
+/* Rows that come do not matter to a column that stores nothing of theirs. */
+static uint64_t column_stamp(const Graph *graph, const PropertyColumn *column)
+{
+    return column->stores + graph->nodes.rows.taken;
+}
+
+static Part *part_of(const Save *save, uint32_t table, uint32_t key)
+{
+    for (size_t i = 0; i < save->part_count; i++)
+        if (save->parts[i].table == table && save->parts[i].key == key) return &save->parts[i];
+    return NULL;
+}
+
+/* Is the part in the segment as it is now? If it is there, but as it was, it is dropped. */
+static bool is_saved(Save *save, uint32_t table, uint32_t key, uint64_t stamp)
+{
+    Part *part = part_of(save, table, key);
+    if (part == NULL || part->count == 0) return false;
+    if (part->stamp == stamp) return true;
+    segment_drop(save->segment, part->first, part->count);
+    part->count = 0;
+    return false;
+}
+
+static void want(Save *save, uint32_t table, uint32_t key, uint64_t stamp)
+{
+    if (is_saved(save, table, key, stamp)) return;
+    Part *part = part_of(save, table, key);
+    if (part == NULL) {
+        mem_reserve(save->parts, save->part_capacity, save->part_count + 1);
+        part = &save->parts[save->part_count++];
+    }
+    *part = (Part){.table = table, .key = key, .stamp = stamp};
+}
+
+/* Columns of nodes that are all alive, and types that lie as a load left them. */
+static void choose_parts(Save *save)
+{
+    Graph *graph = save->view.graph;
+    if (extent_of(&graph->nodes.rows).all_live)
+        for (uint32_t key = 0; key < graph_name_count(graph, NAME_KEY); key++) {
+            const PropertyColumn *column = table_column(&graph->nodes, key);
+            if (column != NULL) want(save, 0, key, column_stamp(graph, column));
+        }
+    for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE); i++) {
+        RelationshipType *type = graph_type(graph, i);
+        if (whole_base(type, &type->out) == NULL || whole_base(type, &type->in) == NULL) continue;
+        want(save, 1 + i, WHOLE_TABLE, type_stamp(type));
+        type->saving = true;
+    }
+}
+
+static Error *save_part(Save *save, Part *part, const Extent *nodes)
+{
+    const Graph *graph = save->view.graph;
+    part->first = segment_begun(save->segment);
+    Error *error = part->key == WHOLE_TABLE ? save_type(save, part->table - 1)
+                                            : save_column(save, 0, part->key, nodes,
+                                                          table_column(&graph->nodes, part->key));
+    part->count = segment_begun(save->segment) - part->first;
+    return error;
+}
+
+static void *save_parts(void *user)
+{
+    Save *save = user;
+    for (size_t i = 0; i < save->part_count && save->failed == NULL; i++)
+        if (save->parts[i].count == 0)
+            save->failed = save_part(save, &save->parts[i], &save->nodes);
+    return NULL;
+}
+
+void graph_save_ahead(GraphSave *save, const GraphWriter *writer)
+{
+    graph_save_wait(save);
+    if (save->failed != NULL) return;
+    save->view = graph_writer_view(writer);
+    save->nodes = extent_of(&save->view.graph->nodes.rows);
+    choose_parts(save);
+    save->running = pthread_create(&save->thread, NULL, save_parts, save) == 0;
+    save->view.graph->ahead = save;
+    if (!save->running) graph_save_wait(save); /* no thread is to be had: all of it at the end */
+}
+
+void graph_save_wait(GraphSave *save)
+{
+    Graph *graph = save->view.graph;
+    if (graph == NULL || graph->ahead != save) return;
+    if (save->running) pthread_join(save->thread, NULL);
+    save->running = false;
+    graph->ahead = NULL;
+    for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE); i++)
+        graph_type(graph, i)->saving = false;
+}
+
+/* ---- all of it ---- */
+
+static Error *save_nodes(Save *save)
+{
+    const Graph *graph = save->view.graph;
+    Extent extent = extent_of(&graph->nodes.rows);
+    TRY(save_rows(save, 0, &graph->nodes.rows));
+    for (uint32_t key = 0; key < graph_name_count(graph, NAME_KEY); key++) {
+        const PropertyColumn *column = table_column(&graph->nodes, key);
+        if (column != NULL && !is_saved(save, 0, key, column_stamp(graph, column)))
+            TRY(save_column(save, 0, key, &extent, column));
+    }
+    return save_column(save, 0, STORED_SHAPES, &extent, &graph->shapes_of);
+}
+
+static Error *save_everything(Save *save)
+{
+    const Graph *graph = save->view.graph;
+    TRY(save_nodes(save));
+    TRY(save_labels(save));
+    for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE); i++)
+        if (!is_saved(save, 1 + i, WHOLE_TABLE, type_stamp(graph_type(graph, i))))
+            TRY(save_type(save, i));
+    return save_indexes(save);
+}
+
+GraphSave *graph_save_new(SegmentWriter *segment)
+{
+    Save *save = mem_calloc(1, sizeof *save);
+    save->segment = segment;
+    return save;
+}
+
+Error *graph_save_all(GraphSave *save, const GraphView *view, Buffer *schema)
+{
     assert(view->version == graph_pending(view->graph));
+    graph_save_wait(save);
+    Error *error = save->failed;
+    save->failed = NULL;
+    save->view = *view;
     put_schema(view->graph, schema);
-    Error *error = save_table(&save, 0, &view->graph->nodes);
-    if (error == NULL) error = save_labels(&save);
-    for (uint32_t i = 0; i < graph_name_count(view->graph, NAME_TYPE) && error == NULL; i++)
-        error = save_type(&save, i);
-    if (error == NULL) error = save_indexes(&save);
-    buffer_free(&save.scratch);
+    if (error == NULL) error = save_everything(save);
     return error == NULL ? graph_damage(view->graph) : error;
+}
+
+void graph_save_free(GraphSave *save)
+{
+    if (save == NULL) return;
+    graph_save_wait(save);
+    error_drop(save->failed);
+    buffer_free(&save->scratch);
+    mem_free(save->parts);
+    mem_free(save);
 }

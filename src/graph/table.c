@@ -115,6 +115,7 @@ uint64_t rows_create(Graph *graph, Rows *rows, uint64_t version)
     block->created[row % GRAPH_BLOCK_ROWS] = version;
     atomic_store_explicit(&block->created_max, version, memory_order_relaxed);
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
+    rows->made++;
     atomic_store_explicit(&rows->count, row + 1, memory_order_release);
     atomic_fetch_add_explicit(&rows->live, 1, memory_order_release);
     return row;
@@ -133,6 +134,7 @@ uint64_t rows_create_many(Graph *graph, Rows *rows, uint32_t count, uint64_t ver
         row += end - begin;
     }
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
+    rows->made++;
     atomic_store_explicit(&rows->count, first + count, memory_order_release);
     atomic_fetch_add_explicit(&rows->live, count, memory_order_release);
     return first;
@@ -141,6 +143,7 @@ uint64_t rows_create_many(Graph *graph, Rows *rows, uint32_t count, uint64_t ver
 void rows_uncreate_many(Rows *rows, uint64_t first, uint64_t count)
 {
     assert(first + count == atomic_load(&rows->count)); /* undo goes backwards */
+    rows->taken++;
     atomic_store(&rows->count, first);
     atomic_fetch_sub(&rows->live, count);
 }
@@ -148,6 +151,7 @@ void rows_uncreate_many(Rows *rows, uint64_t first, uint64_t count)
 void rows_uncreate(Rows *rows, uint64_t row)
 {
     assert(row + 1 == atomic_load(&rows->count)); /* undo goes backwards */
+    rows->taken++;
     atomic_store(&rows->count, row);
     atomic_fetch_sub(&rows->live, 1);
 }
@@ -178,6 +182,7 @@ void rows_delete(Graph *graph, Rows *rows, uint64_t row, uint64_t version)
         deleted = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *deleted);
         atomic_store_explicit(&block->deleted, deleted, memory_order_release);
     }
+    rows->taken++;
     __atomic_store_n(&deleted[row % GRAPH_BLOCK_ROWS], version, __ATOMIC_RELEASE);
     atomic_store(&rows->deleted_max, version);
     atomic_fetch_sub(&rows->live, 1);
@@ -188,6 +193,7 @@ void rows_undelete(Rows *rows, uint64_t row)
     RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
     uint64_t *deleted = atomic_load(&block->deleted);
     assert(deleted != NULL);
+    rows->taken++;
     __atomic_store_n(&deleted[row % GRAPH_BLOCK_ROWS], 0, __ATOMIC_RELEASE);
     atomic_fetch_add(&rows->live, 1);
 }
@@ -550,6 +556,8 @@ static Value write_value(Graph *graph, PropertyColumn *column, uint64_t row, Val
 {
     ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     uint32_t i = row % GRAPH_BLOCK_ROWS;
+    writer_wait_saved(graph);
+    column->stores++;
     if (block == NULL) {
         if (value.kind == VALUE_NULL) return value_null();
         block = block_new(column_type_of((ValueKind)value.kind), value.aux);
@@ -701,6 +709,7 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
         }
         return;
     }
+    column->stores++;
     if (type == COLUMN_STRING)
         store_texts(column, block, at, cells, rows, from, count);
     else if (type == COLUMN_VECTOR)
@@ -729,6 +738,7 @@ bool column_present(const PropertyColumn *column, uint64_t row)
 
 void column_clear(PropertyColumn *column, uint64_t first, uint64_t count)
 {
+    column->stores++;
     for (uint64_t row = first; row < first + count; row++) {
         ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
         if (block == NULL || block->mapped) continue; /* a segment's block has no new rows */

@@ -329,6 +329,7 @@ Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t fr
     Graph *graph = writer->graph;
     RelationshipType *relationships = graph_type(graph, type);
     assert(relationships != NULL && from < GRAPH_NODES_MAX && to < GRAPH_NODES_MAX);
+    if (relationships->saving) writer_wait_saved(graph);
     if (atomic_load(&relationships->table.rows.count) >= UINT32_MAX)
         return error_new(ERROR_LIMIT, "a type has at most %u relationships", UINT32_MAX);
     uint64_t number = rows_create(graph, &relationships->table.rows, writer->version);
@@ -566,6 +567,7 @@ static void undo(GraphWriter *writer, const Change *change)
 void graph_rollback_to(GraphWriter *writer, size_t savepoint)
 {
     assert(savepoint <= writer->count);
+    if (savepoint < writer->count) writer_wait_saved(writer->graph);
     while (writer->count > savepoint)
         undo(writer, &writer->changes[--writer->count]);
 }

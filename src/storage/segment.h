@@ -59,6 +59,9 @@ Error *segment_put(SegmentWriter *writer, const void *data, size_t bytes) MUST_C
 /* Zeros until the section's length is a multiple of `alignment` (a power of two up to 4096). */
 Error *segment_pad(SegmentWriter *writer, size_t alignment) MUST_CHECK;
 uint64_t segment_put_bytes(const SegmentWriter *writer); /* of the section at hand, so far */
+/* Sections begun so far, and taking some of them back: they are in no table, only their bytes stay. */
+size_t segment_begun(const SegmentWriter *writer);
+void segment_drop(SegmentWriter *writer, size_t first, size_t count);
 /* Everything is on disk under its name. Ends the writer, also when it fails (then nothing stays).
  */
 Error *segment_finish(SegmentWriter *writer, SegmentFile *out) MUST_CHECK;

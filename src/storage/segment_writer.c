@@ -45,7 +45,7 @@ struct SegmentWriter {
     uint32_t *pieces; /* the thread's while it has something in hand */
     size_t piece_count, piece_capacity;
     SegmentSection *sections;
-    size_t section_count, section_capacity;
+    size_t section_count, section_capacity, dropped_count; /* a dropped one has the kind 0 */
 };
 
 static uint64_t position(const SegmentWriter *writer)
@@ -246,6 +246,7 @@ static void end_section(SegmentWriter *writer)
 Error *segment_begin(SegmentWriter *writer, const SegmentSection *section)
 {
     assert(writer->section_count < SEGMENT_SECTIONS_MAX);
+    assert(section->kind != 0);
     end_section(writer);
     TRY(align_to(writer, 0, SEGMENT_ALIGN_BYTES));
     mem_reserve(writer->sections, writer->section_capacity, writer->section_count + 1);
@@ -274,12 +275,27 @@ uint64_t segment_put_bytes(const SegmentWriter *writer)
     return position(writer) - writer->sections[writer->section_count - 1].offset;
 }
 
+size_t segment_begun(const SegmentWriter *writer)
+{
+    return writer->section_count;
+}
+
+void segment_drop(SegmentWriter *writer, size_t first, size_t count)
+{
+    assert(first + count <= writer->section_count);
+    for (size_t i = first; i < first + count; i++) {
+        writer->dropped_count += writer->sections[i].kind != 0;
+        writer->sections[i].kind = 0;
+    }
+}
+
 /* ---- end ---- */
 
 static void put_table(const SegmentWriter *writer, Buffer *out)
 {
     for (size_t i = 0; i < writer->section_count; i++) {
         const SegmentSection *section = &writer->sections[i];
+        if (section->kind == 0) continue;
         put_u16(out, section->kind);
         put_u16(out, section->flags);
         put_u32(out, section->table);
@@ -317,7 +333,7 @@ static void put_tail(SegmentWriter *writer, Buffer *out)
     put_u64(out, begin);
     put_u64(out, writer->piece_count);
     put_u64(out, begin + table);
-    put_u64(out, writer->section_count);
+    put_u64(out, writer->section_count - writer->dropped_count);
     put_u64(out, writer->named.bytes);
     put_u32(out, pieces_crc);
     put_u32(out, table_crc);
