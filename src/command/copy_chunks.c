@@ -38,6 +38,22 @@ static bool is_padded(Str text)
     return digits.bytes > 1 && digits.data[0] == '0' && digits.data[1] != '.';
 }
 
+/* What almost every cell of integers is: digits, none too many, no zero before others. */
+static inline bool parse_digits(Str text, int64_t *out)
+{
+    enum { DIGITS_SAFE = 18 };
+    uint64_t number = 0;
+    if (text.bytes == 0 || text.bytes > DIGITS_SAFE || (text.data[0] == '0' && text.bytes > 1))
+        return false;
+    for (size_t i = 0; i < text.bytes; i++) {
+        unsigned digit = (unsigned char)text.data[i] - '0';
+        if (digit > 9) return false;
+        number = number * 10 + digit;
+    }
+    *out = (int64_t)number;
+    return true;
+}
+
 bool copy_parse_cell(CellType type, Str text, Value *out)
 {
     int64_t integer;
@@ -109,7 +125,13 @@ static void convert(const Copy *copy, CopyChunk *chunk)
         if (column->type == CELL_STRING && !unseen) continue;
         for (uint32_t r = 0; r < chunk->rows.row_count; r++) {
             Value *cell = &chunk->rows.cells[r * width + column->at];
+            int64_t integer;
             if (cell->kind == VALUE_NULL || (cell->kind != VALUE_STRING && !unseen)) continue;
+            if (!unseen && column->type == CELL_INTEGER &&
+                parse_digits(value_text(*cell), &integer)) {
+                *cell = value_integer(integer);
+                continue;
+            }
             if (unseen || !copy_parse_cell(column->type, value_text(*cell), cell))
                 chunk->fits = false;
         }
@@ -135,10 +157,25 @@ uint64_t *copy_find_ends(const Copy *copy, const CopyChunk *chunk, const GraphIn
     return ends;
 }
 
+static bool is_plain(const CopyChunk *chunk, const CopyColumn *column)
+{
+    for (uint32_t r = 0; column->value && r < chunk->rows.row_count; r++) {
+        Value cell = chunk->rows.cells[r * (size_t)chunk->rows.column_count + column->at];
+        Error *error = cell.kind == VALUE_LIST ? NULL : storable(cell, &cell);
+        bool plain = cell.kind != VALUE_LIST && error == NULL;
+        error_drop(error); /* told by who writes the row */
+        if (!plain) return false;
+    }
+    return true;
+}
+
 static void work_on(const Copy *copy, CopyChunk *chunk)
 {
     if (chunk->error != NULL || chunk->rows.row_count == 0) return;
     convert(copy, chunk);
+    chunk->plain = arena_calloc(chunk->arena, copy->column_count + 1, sizeof *chunk->plain);
+    for (size_t i = 0; i < copy->column_count; i++)
+        chunk->plain[i] = is_plain(chunk, &copy->columns[i]);
     if (!chunk->fits || copy->plan->statement != STATEMENT_COPY_RELATIONSHIPS) return;
     chunk->from = copy_find_ends(copy, chunk, copy->from_index, copy->from_column);
 }

@@ -49,6 +49,7 @@ typedef struct CopyChunk {
     uint64_t *from, *to; /* relationships: the ends, GRAPH_NO_NODE where there is none; `to` is
                             found by who writes them */
     bool fits;           /* the types of the columns fit all its cells */
+    bool *plain;         /* a column: its cells can be stored as they are, and none is a list */
     double done;         /* share of the file read so far */
     Error *error;
 } CopyChunk;

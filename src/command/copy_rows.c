@@ -104,6 +104,7 @@ static Error *make_storable(Rows *rows, const CopyColumn *column)
 {
     const GraphIndex *index = column->value ? vector_index(rows->copy, column) : NULL;
     TRY(check_cast(rows, column));
+    if (rows->whole->plain[column - rows->copy->columns]) return NULL;
     for (uint32_t r = 0; column->value && r < rows->chunk->row_count; r++) {
         Value *cell = (Value *)cell_of(rows, column, r);
         if (rows->bad[r] || cell->kind == VALUE_NULL) continue;

@@ -56,7 +56,7 @@ static void mark_run(Graph *graph, const Shape *shape, uint64_t first, uint64_t 
 static void set_shapes(GraphWriter *writer, uint64_t first, const uint32_t *sets, uint32_t count)
 {
     Graph *graph = writer->graph;
-    Value cells[GRAPH_BLOCK_ROWS] = {{0}};
+    Value cells[GRAPH_BLOCK_ROWS] = {VALUE_NULL_INIT};
     uint16_t rows[GRAPH_BLOCK_ROWS];
     for (uint32_t i = 0; i < count; i++) {
         cells[i] = value_integer(sets[i]);

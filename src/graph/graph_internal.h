@@ -104,7 +104,8 @@ typedef struct PropertyColumn {
     /* Counts writes of vectors: odd while one is under way, so that whoever copied the column knows
      * whether the copy is whole and still the column. */
     _Atomic uint64_t generation;
-    uint64_t stores; /* how often anything was stored, of any type: the writer's */
+    uint64_t appends, rewrites; /* how often rows got their first values many at once, and how often
+                                   anything else was stored; the writer's */
 } PropertyColumn;
 Value column_block_value(const ColumnBlock *block, uint32_t i); /* null where there is none */
 Str column_block_text(const ColumnBlock *block,
@@ -137,6 +138,8 @@ void column_free(Graph *graph, PropertyColumn *column);
 void column_append(Graph *graph, PropertyColumn *column, uint64_t first, const Value *cells,
                    const GraphRows *rows, uint64_t version);
 void column_clear(PropertyColumn *column, uint64_t first, uint64_t count);
+/* By the type of the row's block. */
+bool column_may_hold(const PropertyColumn *column, uint64_t row, ValueKind kind);
 bool column_present(const PropertyColumn *column, uint64_t row); /* to the one writer */
 
 typedef struct Table { /* rows and their columns by property key */
@@ -234,6 +237,7 @@ typedef struct Index {
     struct { /* nodes node, node + 1, .. have the integers key, key + 1, ..: `count` entries more */
         uint64_t node;
         int64_t key;
+        uint64_t stamp;         /* of the graph as the run began (run_is_sure) */
         _Atomic uint64_t count; /* the others never change once it is not 0 */
     } run;
 } Index;

@@ -92,8 +92,23 @@ static bool run_find(const Index *index, Value value, uint64_t *node)
     return key >= index->run.key && after < count;
 }
 
+/* What moves on when a node's integer may be another one, or the node or its label be gone. */
+static uint64_t run_stamp(const Graph *graph, const Index *index)
+{
+    const PropertyColumn *column = table_column(&graph->nodes, index->definition.key);
+    return graph->nodes.rows.taken + graph->shapes_of.rewrites +
+           (column == NULL ? 0 : column->rewrites);
+}
+
+/* To the writer, between whose changes nobody asks: is every entry of the run a hit? */
+static bool run_is_sure(const GraphView *view, const Index *index)
+{
+    return view->version == graph_pending(view->graph) && atomic_load(&index->run.count) > 0 &&
+           index->run.stamp == run_stamp(view->graph, index);
+}
+
 /* Only integers continue a run: what a node has is then known to its last bit. */
-static bool run_take(Index *index, Value value, uint64_t row)
+static bool run_take(const Graph *graph, Index *index, Value value, uint64_t row)
 {
     uint64_t count = atomic_load_explicit(&index->run.count, memory_order_relaxed), node;
     if (value.kind != VALUE_INTEGER) return false;
@@ -101,6 +116,7 @@ static bool run_take(Index *index, Value value, uint64_t row)
     if (count == 0 && index->used == 0) {
         index->run.key = value.as.integer;
         index->run.node = row;
+        index->run.stamp = run_stamp(graph, index);
     } else if (count == 0 || row != index->run.node + count ||
                (uint64_t)value.as.integer != (uint64_t)index->run.key + count ||
                value.as.integer < index->run.key) {
@@ -112,7 +128,7 @@ static bool run_take(Index *index, Value value, uint64_t row)
 
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
 {
-    if (run_take(index, value, row)) return;
+    if (run_take(graph, index, value, row)) return;
     index_reserve(graph, index, 1);
     table_put(graph, atomic_load_explicit(&index->table, memory_order_relaxed),
               slot_of(value, row));
@@ -124,7 +140,7 @@ void index_insert_many(Graph *graph, Index *index, const Value *values, const ui
 {
     uint64_t slots[AHEAD];
     uint32_t taken = 0;
-    while (taken < count && run_take(index, values[taken], rows[taken]))
+    while (taken < count && run_take(graph, index, values[taken], rows[taken]))
         taken++;
     values += taken, rows += taken, count -= taken;
     index_reserve(graph, index, count);
@@ -283,13 +299,14 @@ void graph_seek_first(const GraphView *view, const GraphIndex *definition, const
     const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
     Probe probe = {view, definition, table_column(&view->graph->nodes, definition->key), -1, false};
     uint64_t slots[AHEAD];
+    bool sure = run_is_sure(view, index);
     for (uint32_t i = 0; i < count + AHEAD; i++) {
         if (i >= AHEAD && out[i - AHEAD] == LATER)
             out[i - AHEAD] =
                 first_match(&probe, index, table, keys[(i - AHEAD) * stride], slots[i % AHEAD]);
         if (i >= count) continue;
         Value key = keys[i * stride];
-        bool near = run_find(index, key, &out[i]) && probe_hit(&probe, out[i], key);
+        bool near = run_find(index, key, &out[i]) && (sure || probe_hit(&probe, out[i], key));
         if (near && (table == NULL || definition->constraint == GRAPH_UNIQUE)) continue;
         out[i] = table == NULL || key.kind == VALUE_NULL ? GRAPH_NO_NODE : LATER;
         if (out[i] != LATER) continue;

@@ -297,6 +297,7 @@ static Error *lay_run(Graph *graph, const SegmentSection *section)
     if (!fits) return misfit(graph, "the run of an index");
     index->run.node = section->first;
     index->run.key = (int64_t)section->extra;
+    index->run.stamp = UINT64_MAX; /* nobody has looked */
     atomic_store(&index->run.count, section->count);
     return NULL;
 }

@@ -137,9 +137,12 @@ static Error *text_offsets(Save *save, const ColumnBlock *block, const StoredBlo
     for (uint32_t i = 0; i < stored->rows; i++) {
         offsets[i] = (uint32_t)at;
         if (!is_set(stored, i)) continue;
-        Value value = column_block_value(block, i);
-        if (stored->type == STORED_ANY) value_encode(&save->scratch, value);
-        at = stored->type == STORED_ANY ? save->scratch.bytes : at + value.aux;
+        if (stored->type == STORED_ANY) {
+            value_encode(&save->scratch, column_block_value(block, i));
+            at = save->scratch.bytes;
+        } else {
+            at += column_block_text(block, i).bytes;
+        }
         if (at > UINT32_MAX)
             return error_hint(error_new(ERROR_LIMIT,
                                         "%d values of one property hold more than "
@@ -420,7 +423,7 @@ static uint64_t type_stamp(const RelationshipType *type)
     uint64_t stamp = type->table.rows.made + type->table.rows.taken;
     for (uint32_t key = 0; key < directory_size(&type->table.columns); key++) {
         const PropertyColumn *column = table_column(&type->table, key);
-        if (column != NULL) stamp += column->stores;
+        if (column != NULL) stamp += column->appends + column->rewrites;
     }
     return stamp;
 }
@@ -428,7 +431,7 @@ static uint64_t type_stamp(const RelationshipType *type)
 /* Rows that come do not matter to a column that stores nothing of theirs. */
 static uint64_t column_stamp(const Graph *graph, const PropertyColumn *column)
 {
-    return column->stores + graph->nodes.rows.taken;
+    return column->appends + column->rewrites + graph->nodes.rows.taken;
 }
 
 static Part *part_of(const Save *save, uint32_t table, uint32_t key)

@@ -557,7 +557,7 @@ static Value write_value(Graph *graph, PropertyColumn *column, uint64_t row, Val
     ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     uint32_t i = row % GRAPH_BLOCK_ROWS;
     writer_wait_saved(graph);
-    column->stores++;
+    column->rewrites++;
     if (block == NULL) {
         if (value.kind == VALUE_NULL) return value_null();
         block = block_new(column_type_of((ValueKind)value.kind), value.aux);
@@ -709,7 +709,7 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
         }
         return;
     }
-    column->stores++;
+    column->appends++;
     if (type == COLUMN_STRING)
         store_texts(column, block, at, cells, rows, from, count);
     else if (type == COLUMN_VECTOR)
@@ -730,6 +730,12 @@ void column_append(Graph *graph, PropertyColumn *column, uint64_t first, const V
     }
 }
 
+bool column_may_hold(const PropertyColumn *column, uint64_t row, ValueKind kind)
+{
+    const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
+    return block != NULL && (block->type == COLUMN_ANY || block->type == column_type_of(kind));
+}
+
 bool column_present(const PropertyColumn *column, uint64_t row)
 {
     const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
@@ -738,7 +744,7 @@ bool column_present(const PropertyColumn *column, uint64_t row)
 
 void column_clear(PropertyColumn *column, uint64_t first, uint64_t count)
 {
-    column->stores++;
+    column->rewrites++;
     for (uint64_t row = first; row < first + count; row++) {
         ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
         if (block == NULL || block->mapped) continue; /* a segment's block has no new rows */

@@ -442,7 +442,9 @@ bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32
 static void vectors_of(GraphWriter *writer, const Index *index, const uint64_t *ids, uint32_t count)
 {
     GraphView view = graph_writer_view(writer);
+    const PropertyColumn *column = table_column(&writer->graph->nodes, index->definition.key);
     for (uint32_t i = 0; i < count; i++) {
+        if (column == NULL || !column_may_hold(column, ids[i], VALUE_LIST)) continue;
         Value value = graph_property(&view, VALUE_NODE, ids[i], index->definition.key);
         if (value.kind == VALUE_LIST)
             graph_set_property(writer, VALUE_NODE, ids[i], index->definition.key, value);

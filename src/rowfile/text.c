@@ -160,7 +160,7 @@ static void name_columns(RowFile *file)
         file->columns[i] = str_from(arena_printf(file->arena, "c%zu", i));
 }
 
-static Value cell_value(const RowFile *file, size_t i)
+static inline Value cell_value(const RowFile *file, size_t i)
 {
     Str text = cell_text(file, i);
     if (text.bytes == file->null_text.bytes && !file->cells[i].quoted &&

@@ -51,10 +51,17 @@ typedef struct Duration { /* the four parts are independent, each may be negativ
 } Duration;
 
 typedef struct Value {
-    uint8_t kind; /* ValueKind */
-    uint8_t spare[3];
-    uint32_t aux; /* string, bytes: bytes; list, path, vector: elements; map: entries; time: offset;
-                     local datetime: ns */
+    union {
+        struct {
+            uint8_t kind; /* ValueKind */
+            uint8_t spare[3];
+            uint32_t aux; /* string, bytes: bytes; list, path, vector: elements; map: entries; time:
+                             offset; local datetime: ns */
+        };
+        uint64_t
+            head; /* all of these: a value that is made of two words stays in registers, one that
+                          is put together from bytes goes through memory and waits there */
+    };
     union {
         bool boolean;
         int64_t integer; /* and the temporal kinds that fit */
@@ -92,41 +99,45 @@ static inline uint64_t relationship_number(uint64_t id)
 }
 
 #define VALUE_NULL_INIT ((Value){.kind = VALUE_NULL})
+static inline uint64_t value_head(ValueKind kind, size_t aux)
+{
+    return (uint64_t)aux << 32 | (uint64_t)kind; /* little endian, like everything (base/bytes.h) */
+}
 static inline Value value_null(void)
 {
-    return VALUE_NULL_INIT;
+    return (Value){.head = value_head(VALUE_NULL, 0), .as.integer = 0};
 }
 static inline Value value_boolean(bool b)
 {
-    return (Value){.kind = VALUE_BOOLEAN, .as.boolean = b};
+    return (Value){.head = value_head(VALUE_BOOLEAN, 0), .as.integer = b};
 }
 static inline Value value_integer(int64_t i)
 {
-    return (Value){.kind = VALUE_INTEGER, .as.integer = i};
+    return (Value){.head = value_head(VALUE_INTEGER, 0), .as.integer = i};
 }
 static inline Value value_float(double d)
 {
-    return (Value){.kind = VALUE_FLOAT, .as.number = d};
+    return (Value){.head = value_head(VALUE_FLOAT, 0), .as.number = d};
 }
 static inline Value value_string(Str s)
 {
-    return (Value){.kind = VALUE_STRING, .aux = (uint32_t)s.bytes, .as.text = s.data};
+    return (Value){.head = value_head(VALUE_STRING, s.bytes), .as.text = s.data};
 }
 static inline Value value_node(uint64_t id)
 {
-    return (Value){.kind = VALUE_NODE, .as.id = id};
+    return (Value){.head = value_head(VALUE_NODE, 0), .as.id = id};
 }
 static inline Value value_relationship(uint64_t id)
 {
-    return (Value){.kind = VALUE_RELATIONSHIP, .as.id = id};
+    return (Value){.head = value_head(VALUE_RELATIONSHIP, 0), .as.id = id};
 }
 static inline Value value_list(const Value *items, size_t count)
 {
-    return (Value){.kind = VALUE_LIST, .aux = (uint32_t)count, .as.items = items};
+    return (Value){.head = value_head(VALUE_LIST, count), .as.items = items};
 }
 static inline Value value_vector(const float *data, size_t dimensions)
 {
-    return (Value){.kind = VALUE_VECTOR, .aux = (uint32_t)dimensions, .as.vector = data};
+    return (Value){.head = value_head(VALUE_VECTOR, dimensions), .as.vector = data};
 }
 static inline bool value_is_null(Value v)
 {
