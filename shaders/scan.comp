@@ -4,7 +4,8 @@
  *
  * Eight invocations share a row: invocation l takes component 4l..4l+3 of every block of 32 as a
  * vec4, which is lane l of the canonical order (vector/kernel.h), and the lanes fold by shuffles +4,
- * +2, +1. A row is lines of 16 floats: a last one without a second adds to the lanes 0 to 3. `precise` keeps products and sums apart and in order, so the bits are the CPU's. */
+ * +2, +1. A row is lines of 16 floats: a last one without a second adds to the lanes 0 to 3.
+ * `precise` keeps products and sums apart and in order, so the bits are the CPU's. */
 #include "common.glsl"
 #include "select.glsl"
 layout(constant_id = 2) const uint LINES = 4u;       /* of 16 floats a row */

@@ -233,10 +233,8 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
     size_t from = out->count;
     uint64_t near;
     if (value.kind == VALUE_NULL) return;
-    if (run_find(index, value, &near) && is_hit(view, definition, near, value)) {
+    if (run_find(index, value, &near) && is_hit(view, definition, near, value))
         append_once(out, from, near);
-        if (definition->constraint == GRAPH_UNIQUE) return;
-    }
     if (table == NULL) return;
     uint64_t wanted = slot_of(value, 0) >> 32;
     size_t at = home(table, slot_of(value, 0));

@@ -41,7 +41,9 @@ static Graph *ring(void)
     error_drop(graph_create_index(writer, &required));
     for (uint64_t i = 0, node; i < NODES; i++) {
         error_drop(graph_create_node(writer, &label, 1, &node));
-        graph_set_property(writer, VALUE_NODE, node, key, value_integer((int64_t)i));
+        graph_set_property(
+            writer, VALUE_NODE, node, key,
+            value_integer((int64_t)(i < NODES / 2 ? i : i ^ 1))); /* a run, a table */
     }
     for (uint64_t i = 0, relationship; i < NODES; i++)
         error_drop(graph_create_relationship(writer, type, i, (i + 1) % NODES, &relationship));
@@ -129,6 +131,10 @@ static void count_slots(Graph *graph)
 {
     index_at(graph, 0)->used++;
 }
+static void shorten_run(Graph *graph)
+{
+    atomic_fetch_sub(&index_at(graph, 0)->run.count, 1);
+}
 static void same_value(Graph *graph)
 {
     GraphWriter *writer = graph_writer_begin(graph);
@@ -151,10 +157,11 @@ static void bad_text(Graph *graph)
 
 static void graphs(void)
 {
-    void (*const faults[])(Graph *) = {count_rows,    count_label,  lose_bit,           break_shape,
-                                       move_end,      double_entry, lose_entry,         delete_end,
-                                       lose_slot,     count_slots,  same_value,         no_value,
-                                       misplace_slot, bad_text,     count_relationships};
+    void (*const faults[])(Graph *) = {
+        count_rows,   count_label, lose_bit,      break_shape, move_end,
+        double_entry, lose_entry,  delete_end,    lose_slot,   count_slots,
+        same_value,   no_value,    misplace_slot, bad_text,    count_relationships,
+        shorten_run};
     Graph *sound = ring();
     EXPECT(findings(sound) == 0);
     graph_destroy(sound);

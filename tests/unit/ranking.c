@@ -253,7 +253,7 @@ static void lending(void)
     EXPECT(graph_vectors(&own, key, 0, &lent) == GRAPH_VECTORS_NONE);
     graph_set_property(writer, VALUE_NODE, node, key, vector_of(components, 1));
     EXPECT(graph_vectors(&own, key, 0, &lent) == GRAPH_VECTORS_LENT && lent.dimensions == 5 &&
-           lent.stride == 32 && lent.rows[4] == 5 && lent.rows[5] == 0 &&
+           lent.stride == 16 && lent.rows[4] == 5 && lent.rows[5] == 0 &&
            (lent.present[0] & 1) == 1);
     graph_writer_publish(writer);
     EXPECT(graph_acquire(graph, &view, &slot) == NULL);

@@ -272,6 +272,152 @@ static void same_after_every_reopening(const char *directory)
     buffer_free(&got);
 }
 
+/* ---- loads in several statements, written while they go on ---- */
+
+enum { CHUNK = 2048 };
+
+/* Cells of one column for a chunk; texts and vectors are the arena's. */
+static const Value *some_cells(Random *random, Arena *arena, uint32_t key)
+{
+    Value *cells = arena_array(arena, Value, CHUNK);
+    for (uint32_t i = 0; i < CHUNK; i++)
+        cells[i] =
+            draw(random, 20) == 0 ? value_null() : value_copy(arena, some_value(random, key));
+    return cells;
+}
+
+static GraphRows some_rows(Random *random, Arena *arena, GraphCells *columns, uint32_t count)
+{
+    static uint16_t all[CHUNK];
+    for (uint32_t i = 0; i < CHUNK; i++)
+        all[i] = (uint16_t)i;
+    uint32_t first = (uint32_t)draw(random, KEYS - 2);
+    for (uint32_t c = 0; c < 2; c++)
+        columns[c] = (GraphCells){first + c, some_cells(random, arena, first + c)};
+    return (GraphRows){all, count, 1, columns, 2};
+}
+
+static void load_nodes(GraphWriter *writer, Random *random, Arena *arena, uint64_t *nodes)
+{
+    GraphCells columns[2];
+    uint32_t sets[CHUNK], labels[] = {0, (uint32_t)draw(random, LABELS)};
+    for (uint32_t i = 0; i < CHUNK; i++)
+        sets[i] = graph_label_set(writer, labels, 1 + i % 2);
+    for (uint64_t chunks = 1 + draw(random, 12); chunks > 0; chunks--) {
+        uint64_t first;
+        GraphRows rows = some_rows(random, arena, columns, chunks == 1 ? 777 : CHUNK);
+        error_drop(graph_append_nodes(writer, &rows, sets, NULL, &first));
+        *nodes = first + rows.count;
+    }
+}
+
+static void load_relationships(GraphWriter *writer, Random *random, Arena *arena, uint64_t nodes)
+{
+    GraphCells columns[2];
+    GraphView view = graph_writer_view(writer);
+    uint64_t from[CHUNK], to[CHUNK], first;
+    uint32_t type = (uint32_t)draw(random, TYPES);
+    for (uint64_t chunks = 1 + draw(random, 12); chunks > 0; chunks--) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < CHUNK; i++) {
+            from[count] = draw(random, nodes), to[count] = draw(random, nodes);
+            count += graph_node_visible(&view, from[count]) && graph_node_visible(&view, to[count]);
+        }
+        GraphRows rows = some_rows(random, arena, columns, count);
+        error_drop(graph_append_relationships(writer, type, &rows, from, to, &first));
+    }
+    graph_settle(writer);
+}
+
+/* A property of many nodes, most of which have none yet. */
+static void fill_property(GraphWriter *writer, Random *random, Arena *arena, uint64_t nodes)
+{
+    GraphCells columns[2];
+    GraphView view = graph_writer_view(writer);
+    uint64_t ids[CHUNK], at = draw(random, nodes);
+    uint32_t count = 0;
+    for (; count < CHUNK && at < nodes; at++)
+        if (graph_node_visible(&view, at)) ids[count++] = at;
+    GraphRows rows = some_rows(random, arena, columns, count);
+    graph_set_properties(writer, ids, &rows, 0);
+    graph_set_properties(writer, ids, &rows, 1);
+}
+
+static void load_step(GraphWriter *writer, Random *random, Arena *arena, uint64_t *nodes)
+{
+    uint64_t what = *nodes == 0 ? 0 : draw(random, 10);
+    if (what < 3)
+        load_nodes(writer, random, arena, nodes);
+    else if (what < 6)
+        load_relationships(writer, random, arena, *nodes);
+    else if (what < 8)
+        fill_property(writer, random, arena, *nodes);
+    else
+        for (uint64_t i = draw(random, 200); i > 0; i--)
+            change_once(writer, random, nodes);
+}
+
+static void load_in_steps(Database *database, uint64_t seed)
+{
+    enum { STEPS = 14 };
+    Random random = {seed};
+    Transaction *transaction;
+    GraphWriter *writer;
+    uint64_t nodes = 0;
+    error_drop(transaction_begin(database, &transaction));
+    error_drop(transaction_writer(transaction, &writer));
+    some_names(writer);
+    error_drop(graph_create_index(writer, &(GraphIndex){.name = STR("by_number")}));
+    for (int step = 0; step < STEPS; step++) {
+        Arena *arena = arena_create();
+        size_t savepoint = transaction_savepoint(transaction);
+        uint64_t before = nodes;
+        load_step(writer, &random, arena, &nodes);
+        if (draw(&random, 4) == 0) {
+            transaction_rollback_to(transaction, savepoint);
+            nodes = before;
+        } else {
+            transaction_write_ahead(transaction);
+        }
+        arena_destroy(arena);
+    }
+    if (seed % 8 == 0) { /* all of it in vain, and once more */
+        transaction_rollback(transaction);
+        load_in_steps(database, seed + 1);
+        return;
+    }
+    Error *error = transaction_commit(transaction);
+    if (error != NULL) printf("# %s\n", error_message(error));
+    error_drop(error);
+}
+
+static void same_when_written_ahead(const char *folder)
+{
+    enum { SEEDS = 24 };
+    Buffer expected = {0}, got = {0};
+    char directory[4096];
+    int differ = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        snprintf(directory, sizeof directory, "%s/ahead-%d.cqldb", folder, (int)seed);
+        Database *oracle = opened(NULL, &writing), *database = opened(directory, &writing);
+        load_in_steps(oracle, seed);
+        load_in_steps(database, seed);
+        dump(oracle, &expected);
+        dump(database, &got);
+        differ += !str_equal(buffer_view(&expected), buffer_view(&got));
+        error_drop(database_close(database));
+        database = opened(directory, &reading);
+        dump(database, &got);
+        differ += !str_equal(buffer_view(&expected), buffer_view(&got));
+        error_drop(database_close(database));
+        error_drop(database_close(oracle));
+        if (differ > 0) printf("# seed %d\n", (int)seed);
+    }
+    EXPECT(differ == 0);
+    buffer_free(&expected);
+    buffer_free(&got);
+}
+
 /* ---- damage ---- */
 
 static void segment_path(const char *directory, char *out, size_t bytes)
@@ -345,6 +491,7 @@ int main(void)
     if (mkdtemp(folder) == NULL) return 99;
     snprintf(path, sizeof path, "%s/a.cqldb", folder);
     same_after_every_reopening(path);
+    same_when_written_ahead(folder);
     snprintf(path, sizeof path, "%s/b.cqldb", folder);
     no_flip_is_unnoticed(path);
     snprintf(command, sizeof command, "rm -rf %s", folder);
