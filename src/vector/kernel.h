@@ -2,11 +2,12 @@
  * kernel.h - scores of vectors, the same bits on every machine.
  *
  * Canonical order (f32): 32 partial sums over blocks of 32 components (the last may be half a one,
- * which adds to the first 16 only), separate multiply and add, never fused; partial sums 4i..4i+3 fold as (0+1)+(2+3) into lane i, lanes fold +4, +2, +1. Every
- * level does exactly this, so levels are compared for equality of bits (any NaN equals any other:
- * which one comes out is the only thing left open). Rows and queries are padded with zeros to
- * `stride` floats, whole cache lines of 16, which is also what a row occupies; the wide levels want
- * no alignment but are fastest at 64 bytes. The shaders of shaders/ do the same on a GPU.
+ * which adds to the first 16 only), separate multiply and add, never fused; partial sums 4i..4i+3
+ * fold as (0+1)+(2+3) into lane i, lanes fold +4, +2, +1. Every level does exactly this, so levels
+ * are compared for equality of bits (any NaN equals any other: which one comes out is the only thing
+ * left open). Rows and queries are padded with zeros to `stride` floats, whole cache lines of 16,
+ * which is also what a row occupies; the wide levels want no alignment but are fastest at 64 bytes.
+ * The shaders of shaders/ do the same on a GPU.
  *
  *   dot      sum of row * query
  *   l2       -(squared distance): higher is nearer, like everything else
