@@ -174,7 +174,9 @@ typedef struct contextql_stats { /* what a statement did; whole after DONE */
     uint64_t rows, nodes_created, nodes_deleted, relationships_created, relationships_deleted;
     uint64_t properties_set, labels_added, labels_removed;
     uint64_t rows_created, rows_matched, rows_skipped; /* MERGE and COPY: how rows were met */
-    int64_t elapsed_ns;
+    int64_t elapsed_ns; /* of running, from the first step to the end, and what the program did
+                         * between its steps */
+    int64_t parse_ns, plan_ns; /* of contextql_prepare */
     const char
         *durability; /* what the acknowledgement stands for: "synced", "group", "async", "none" */
     size_t warning_count;

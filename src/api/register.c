@@ -285,6 +285,7 @@ static bool find_procedure(void *state, Str name, const PlanProcedure **out)
 void session_environment(contextql *session, PlanEnvironment *out)
 {
     *out = (PlanEnvironment){.state = session,
+                             .clock = session->clock,
                              .function = find_function,
                              .procedure = find_procedure,
                              .strategies = session->strategies,

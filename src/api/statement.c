@@ -61,7 +61,7 @@ struct contextql_statement {
     const EntityReader *reader;
     const char **column_names;
     contextql_stats stats;
-    int64_t started_ns, deadline_ns;
+    int64_t parse_ns, plan_ns, started_ns, deadline_ns;
     StatementWarning *warnings;
     size_t warning_count, warning_capacity;
     Interrupt interrupt;
@@ -83,8 +83,15 @@ static Error *plan_statement(contextql_statement *statement)
     Transaction *transaction = session->transaction;
     if (transaction == NULL) TRY(transaction_begin(session->database, &transaction));
     GraphView view = transaction_view(transaction);
+    const Clock *clock = environment.clock;
+    int64_t begin_ns = clock->monotonic_ns(clock->state);
     Error *error =
         planner_plan(statement->arena, statement->text, &view, &environment, &statement->plan);
+    if (error == NULL) {
+        int64_t elapsed_ns = clock->monotonic_ns(clock->state) - begin_ns;
+        statement->parse_ns = statement->plan->parse_ns;
+        statement->plan_ns = elapsed_ns - statement->parse_ns;
+    }
     if (transaction != session->transaction) transaction_rollback(transaction);
     return error;
 }
@@ -522,6 +529,8 @@ static void note_stats(contextql_statement *statement)
     contextql *session = statement->session;
     contextql_stats *stats = &statement->stats;
     stats->elapsed_ns = session->clock->monotonic_ns(session->clock->state) - statement->started_ns;
+    stats->parse_ns = statement->parse_ns;
+    stats->plan_ns = statement->plan_ns;
     stats->warning_count = statement->warning_count;
     stats->durability = database_durability(session->database);
     const ExecutionStats *done = statement->execution == NULL

@@ -57,7 +57,8 @@ struct Editor {
     size_t cursor;
     Buffer submitted;
     bool ended, accepted;
-    bool fresh; /* no key of this text was read yet */
+    bool fresh;   /* no key of this text was read yet */
+    Buffer begin; /* what the next text begins with */
     /* history: where we are in it; the text that was there before, kept while walking */
     size_t position;
     Buffer draft;
@@ -871,6 +872,8 @@ static void widen_picture(Editor *editor)
     editor->fresh = false;
     el_wset(editor->line, EL_SETTC, L"li", L"50", NULL);
     el_wset(editor->line, EL_SETTC, L"co", L"1000", NULL);
+    insert(editor, buffer_view(&editor->begin));
+    buffer_clear(&editor->begin);
 }
 
 /* libedit's reader of characters: paints, waits, decodes. 1: a key; 0: no more. */
@@ -1065,6 +1068,7 @@ void editor_close(Editor *editor)
     buffer_free(&editor->asked);
     buffer_free(&editor->ghost);
     buffer_free(&editor->about);
+    buffer_free(&editor->begin);
     mem_free(editor);
 }
 
@@ -1099,6 +1103,12 @@ void editor_running(Editor *editor)
     snprintf(mark, sizeof mark, "\033]777;run;%llu\a",
              (unsigned long long)keys_taken(editor->keys));
     screen_send(editor->screen, str_from(mark));
+}
+
+void editor_begin_with(Editor *editor, Str text)
+{
+    buffer_clear(&editor->begin);
+    buffer_str(&editor->begin, text);
 }
 
 void editor_page(Editor *editor, Str text, size_t header)

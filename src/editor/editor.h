@@ -27,6 +27,8 @@ void editor_name(Editor *editor, Str prompt);      /* borrowed until the next */
 /* Appends the statement that was submitted; false: the person has ended the session. Ctrl-C drops
  * the text and starts anew. */
 bool editor_read(Editor *editor, Buffer *out);
+/* The next text begins with this one. */
+void editor_begin_with(Editor *editor, Str text);
 /* Shows a long text on the terminal's other screen until the person leaves it. */
 void editor_page(Editor *editor, Str text, size_t header);
 /* Marks for test programs that a statement begins to run. */

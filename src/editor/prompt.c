@@ -26,6 +26,7 @@ struct Prompt {
     Editor *editor; /* NULL: plain lines */
     bool sync;      /* marks for test programs, as the editor makes them */
     uint64_t taken;
+    Buffer begin; /* of plain lines: what comes first, as typed */
 };
 
 static void name_prompts(Prompt *prompt, const char *database)
@@ -114,6 +115,13 @@ static Line next_line(Prompt *prompt, Buffer *out, bool first)
 static bool read_plain(Prompt *prompt, Buffer *out)
 {
     size_t before = out->bytes;
+    if (prompt->begin.bytes > 0) {
+        printf("%s%s\n", prompt->first, prompt->begin.data);
+        buffer_str(out, buffer_view(&prompt->begin));
+        buffer_char(out, '\n');
+        buffer_clear(&prompt->begin);
+        if (prompt->is_whole((Str){out->data + before, out->bytes - before})) return true;
+    }
     for (;;) {
         Line line = next_line(prompt, out, out->bytes == before);
         if (line != LINE_READ) putchar('\n');
@@ -131,6 +139,14 @@ bool prompt_read(Prompt *prompt, Buffer *out)
     history_refresh(prompt->history);
     if (prompt->editor == NULL) return read_plain(prompt, out);
     return editor_read(prompt->editor, out);
+}
+
+void prompt_begin_with(Prompt *prompt, Str text)
+{
+    if (prompt->editor != NULL)
+        editor_begin_with(prompt->editor, text);
+    else
+        buffer_str(&prompt->begin, text);
 }
 
 void prompt_running(Prompt *prompt)
@@ -163,5 +179,6 @@ void prompt_close(Prompt *prompt)
 {
     editor_close(prompt->editor);
     history_close(prompt->history);
+    buffer_free(&prompt->begin);
     mem_free(prompt);
 }

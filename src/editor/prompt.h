@@ -25,6 +25,8 @@ Prompt *prompt_open(const PromptOptions *options);
 void prompt_name(Prompt *prompt, Str text);
 /* Appends what was typed, one statement or more; false: the person has ended the session. */
 bool prompt_read(Prompt *prompt, Buffer *out);
+/* The next text begins with this one, to be edited on. */
+void prompt_begin_with(Prompt *prompt, Str text);
 /* Just before what was typed runs. */
 void prompt_running(Prompt *prompt);
 /* One entry of the history: before it runs for this session, after it ran for all. */

@@ -16,6 +16,7 @@
  */
 #ifndef PLANNER_PLAN_H
 #define PLANNER_PLAN_H
+#include "base/clock.h"
 #include "expression/functions.h"
 
 #define SLOT_NONE BATCH_SLOT_NONE
@@ -290,7 +291,8 @@ typedef struct PlanWarning {
 typedef struct Plan {
     PlanStatement statement;
     bool explain, profile;
-    bool writes; /* takes the writer token */
+    int64_t parse_ns; /* how long parsing took */
+    bool writes;      /* takes the writer token */
     bool gives_rows;
     PlanNode *root;           /* QUERY, COPY_TO */
     PlanSubquery *subqueries; /* by index of EXPR_SUBQUERY */
@@ -331,6 +333,7 @@ typedef struct PlanEnvironment { /* what the session adds; every member may be N
      */
     bool (*procedure)(void *state, Str name, const PlanProcedure **out);
     const struct StrategyRegistry *strategies;
+    const Clock *clock; /* NULL: how long parsing took is not measured */
     bool strict_names;
     bool plain; /* plans are not made faster by rewriting: for tests */
 } PlanEnvironment;

@@ -49,12 +49,20 @@ static Error *strict(const Plan *plan)
     return warning->hint[0] == '\0' ? error : error_hint(error, "%s", warning->hint);
 }
 
+static int64_t now_ns(const PlanEnvironment *environment)
+{
+    const Clock *clock = environment->clock;
+    return clock == NULL ? 0 : clock->monotonic_ns(clock->state);
+}
+
 Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
                     const PlanEnvironment *environment, Plan **out)
 {
     AstStatement *statement;
+    int64_t begin_ns = now_ns(environment);
     TRY(parser_parse(arena, text, &statement));
     Plan *plan = arena_new(arena, Plan);
+    plan->parse_ns = now_ns(environment) - begin_ns;
     Binder binder = {
         .arena = arena, .text = text, .view = view, .environment = environment, .plan = plan};
     if (statement->kind == COMMAND_QUERY)

@@ -4,22 +4,25 @@
 #include "shell/command_internal.h"
 #include <errno.h>
 
-Error *run_mode(const Call *call)
+Error *command_format(Str name, Format *out)
 {
-    char name[32];
-    if (call->rest.bytes == 0)
-        return fprintf(call->shell->output.file, "%s\n", format_name(call->shell->output.format)),
-               NULL;
-    snprintf(name, sizeof name, "%.*s", STR_ARG(call->rest));
-    if (format_find(name, &call->shell->output.format)) return NULL;
+    char text[32];
+    snprintf(text, sizeof text, "%.*s", STR_ARG(name));
+    if (format_find(text, out)) return NULL;
     Buffer all = {0};
     for (int i = 0; i < FORMAT_COUNT; i++)
         buffer_printf(&all, "%s%s", i == 0 ? "" : ", ", format_name((Format)i));
-    Error *error =
-        error_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(call->rest)),
-                   "one of %s", all.data);
+    Error *error = error_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(name)),
+                              "one of %s", all.data);
     buffer_free(&all);
     return error;
+}
+
+Error *run_mode(const Call *call)
+{
+    Output *output = &call->shell->output;
+    if (call->rest.bytes > 0) return command_format(call->rest, &output->format);
+    return fprintf(output->file, "%s\n", format_name(output->format)), NULL;
 }
 
 char *command_path(Str text)

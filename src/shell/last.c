@@ -76,7 +76,40 @@ void last_row(Shell *shell, const contextql_statement *statement)
     contextql_value_free(row);
 }
 
-/* The statement that gives the rows again. */
+/* "UNWIND $from AS row RETURN row.a AS a, .." */
+static void put_query(Buffer *out, const char *from, const char *const *columns, size_t count)
+{
+    buffer_printf(out, "UNWIND $%s AS row RETURN ", from);
+    for (size_t c = 0; c < count; c++) {
+        Str name = str_from(columns[c]);
+        buffer_text(out, c == 0 ? "row." : ", row.");
+        value_text_name(out, name);
+        buffer_text(out, " AS ");
+        value_text_name(out, name);
+    }
+    buffer_char(out, ';');
+}
+
+void command_run_text(Shell *shell, Str text)
+{
+    shell->generated = true;
+    run_text(shell, text, "");
+    shell->generated = false;
+}
+
+void command_show_rows(Shell *shell, const contextql_value *rows, const char *const *columns)
+{
+    Buffer text = {0};
+    size_t count = 0;
+    while (columns[count] != NULL)
+        count++;
+    put_query(&text, "_rows", columns, count);
+    shell->rows = rows;
+    command_run_text(shell, buffer_view(&text));
+    shell->rows = NULL;
+    buffer_free(&text);
+}
+
 Error *run_last(const Call *call)
 {
     Shell *shell = call->shell;
@@ -86,20 +119,11 @@ Error *run_last(const Call *call)
         return error_hint(error_new(ERROR_MISUSE, "there is no result yet"),
                           "the last one at the prompt is kept");
     uint64_t kept = contextql_value_count(last->rows);
-    buffer_text(&text, "UNWIND $_ AS row RETURN ");
-    for (size_t c = 0; c < last->column_count; c++) {
-        buffer_printf(&text, "%srow.", c == 0 ? "" : ", ");
-        value_text_name(&text, str_from(last->columns[c]));
-        buffer_text(&text, " AS ");
-        value_text_name(&text, str_from(last->columns[c]));
-    }
-    buffer_text(&text, ";");
-    uint64_t count = last->row_count;
-    run_text(shell, buffer_view(&text), "");
+    put_query(&text, "_", (const char *const *)last->columns, last->column_count);
+    command_run_text(shell, buffer_view(&text));
     buffer_free(&text);
-    last->row_count = count;
-    if (kept < count)
-        fprintf(shell->output.file, "(of %llu rows the first %llu were kept)\n",
-                (unsigned long long)count, (unsigned long long)kept);
+    if (kept < last->row_count)
+        fprintf(stderr, "of %llu rows the first %llu were kept\n",
+                (unsigned long long)last->row_count, (unsigned long long)kept);
     return NULL;
 }

@@ -45,6 +45,11 @@ void run_forget_interrupt(void)
     interrupted = 0;
 }
 
+bool run_is_interrupted(void)
+{
+    return interrupted != 0;
+}
+
 void run_stoppable(contextql *session)
 {
     running = session;
@@ -65,13 +70,14 @@ static void bind_param(contextql_statement *statement, const char *param)
     buffer_free(&name);
 }
 
-static void bind_params(const Shell *shell, contextql_statement *statement)
+void run_bind(const Shell *shell, contextql_statement *statement)
 {
     for (size_t i = 0; i < shell->options->param_count; i++)
         bind_param(statement, shell->options->params[i]);
     for (size_t i = 0; i < shell->param_count; i++)
         bind_param(statement, shell->params[i]);
     if (shell->last.rows != NULL) contextql_bind(statement, "_", shell->last.rows);
+    if (shell->rows != NULL) contextql_bind(statement, "_rows", shell->rows);
 }
 
 /* At the prompt a result is kept as it is written. */
@@ -133,7 +139,10 @@ static void show_time(const contextql_statement *statement)
 {
     contextql_stats stats;
     contextql_statement_stats(statement, &stats);
-    fprintf(stderr, "time: %.3f s\n", (double)stats.elapsed_ns / 1e9);
+    int64_t all_ns = stats.parse_ns + stats.plan_ns + stats.elapsed_ns;
+    fprintf(stderr, "time: %.3f s (parse %.3f ms, plan %.3f ms, execute %.3f ms)\n",
+            (double)all_ns / 1e9, (double)stats.parse_ns / 1e6, (double)stats.plan_ns / 1e6,
+            (double)stats.elapsed_ns / 1e6);
 }
 
 /* What a load has made, and how fast; true: told. */
@@ -169,7 +178,7 @@ static int run_with_progress(Shell *shell, contextql_statement *statement, Str t
     progress_begin(&progress, stderr, shell->clock);
     if (bar) contextql_progress(shell->session, progress_report, &progress);
     run_stoppable(shell->session);
-    shell->output.each = shell->interactive ? keep_row : NULL;
+    shell->output.each = shell->interactive && !shell->generated ? keep_row : NULL;
     shell->output.each_state = shell;
     int result = format_run(shell->session, statement, text, &shell->output);
     run_stoppable(NULL);
@@ -200,7 +209,11 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
     if (contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL) != CONTEXTQL_OK)
         return run_tell_error(shell, place), false;
     if (statement == NULL) return true;
-    bind_params(shell, statement);
+    if (shell->interactive && !shell->generated) {
+        buffer_clear(&shell->last_text);
+        buffer_str(&shell->last_text, text);
+    }
+    run_bind(shell, statement);
     int code = run_with_progress(shell, statement, text);
     if (!is_written(shell) || code == FORMAT_NOT_WRITTEN) {
         contextql_finalize(statement);
@@ -214,6 +227,26 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
     if (shell->timer || shell->options->verbose) show_time(statement);
     contextql_finalize(statement);
     return good;
+}
+
+bool run_kept(Shell *shell, Str text)
+{
+    contextql_statement *statement = NULL;
+    Place place = place_of("", text);
+    int code = contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL);
+    if (code == CONTEXTQL_OK && statement == NULL) return true;
+    if (code == CONTEXTQL_OK) {
+        run_bind(shell, statement);
+        run_stoppable(shell->session);
+        last_clear(&shell->last);
+        for (bool first = true; (code = contextql_step(statement)) == CONTEXTQL_ROW; first = false)
+            keep_row(shell, statement, first);
+        run_stoppable(NULL);
+        if (code == CONTEXTQL_DONE) show_warnings(shell, statement, &place);
+    }
+    if (code != CONTEXTQL_DONE) run_tell_error(shell, &place);
+    contextql_finalize(statement);
+    return code == CONTEXTQL_DONE;
 }
 
 /* ---- texts and files ---- */

@@ -282,5 +282,6 @@ int shell_run(const Options *options, const ScriptLanguage *language)
         mem_free(shell.params[i]);
     mem_free(shell.params);
     mem_free(shell.pager);
+    buffer_free(&shell.last_text);
     return shell.status;
 }

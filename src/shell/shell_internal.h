@@ -36,7 +36,10 @@ typedef struct Shell {
     char *pager;    /* :pager, a command; NULL: our own */
     bool no_pager;  /* --no-pager, :pager off */
     Last last;
-    bool timer;    /* :timer on */
+    Buffer last_text;            /* the last statement at the prompt */
+    const contextql_value *rows; /* $_rows, while a command shows what it has found */
+    bool generated;              /* what runs was made by a command: it is not the last statement */
+    bool timer;                  /* :timer on */
     char **params; /* of :param, NAME=VALUE; they go before those of the command line */
     size_t param_count;
     bool echoed; /* --echo: a statement was written before */
@@ -61,6 +64,13 @@ typedef size_t RunPiece(void *state, Str text, bool last, Place *place, bool *go
 bool run_stream(Shell *shell, int file, const char *name, RunPiece *piece, void *state);
 /* Tells why; false, always. */
 bool run_cannot_read(Shell *shell, const char *path);
+/* Runs one statement and keeps its rows as the last result, without writing them; false: it failed,
+ * which was told. */
+bool run_kept(Shell *shell, Str text);
+/* Gives a statement the values of the parameters. */
+void run_bind(const Shell *shell, contextql_statement *statement);
+/* Has Ctrl-C come since run_forget_interrupt? */
+bool run_is_interrupted(void);
 /* Tells the session's error, of the statement at `place`. */
 void run_tell_error(Shell *shell, const Place *place);
 /* Ctrl-C stops what this session runs from now on; NULL: nothing. */
