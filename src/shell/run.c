@@ -7,9 +7,9 @@
  */
 #include "config.h"
 
+#include "commandline/literal.h"
 #include "editor/terminal.h"
 #include "shell/command.h"
-#include "shell/literal.h"
 #include "shell/progress.h"
 #include "shell/shell_internal.h"
 #include <errno.h>

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "commandline/paths.h"
 #include "editor/external.h"
 #include "editor/glyph.h"
 #include "editor/prompt.h"
@@ -14,7 +15,6 @@
 #include "shell/command.h"
 #include "shell/complete.h"
 #include "shell/jsonl.h"
-#include "shell/paths.h"
 #include "shell/shell.h"
 #include "shell/shell_internal.h"
 #include <errno.h>

@@ -2,8 +2,8 @@
 #ifndef SHELL_SHELL_H
 #define SHELL_SHELL_H
 #include "base/script.h"
+#include "commandline/options.h"
 #include "contextql.h"
-#include "shell/options.h"
 
 /* Gives the exit status. */
 int shell_run(const Options *options, const ScriptLanguage *language);

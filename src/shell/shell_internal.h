@@ -3,10 +3,10 @@
 #define SHELL_SHELL_INTERNAL_H
 #include "base/clock.h"
 #include "base/script.h"
+#include "commandline/options.h"
 #include "contextql.h"
 #include "format/format.h"
 #include "format/report.h"
-#include "shell/options.h"
 
 enum {
     READ_DEPTH_MAX = 16, /* files that :read files: a file that reads itself ends here */

@@ -1,7 +1,7 @@
 /* options_internal.h - a row of contextql/options.def, as options.c and usage.c see it. */
-#ifndef SHELL_OPTIONS_INTERNAL_H
-#define SHELL_OPTIONS_INTERNAL_H
-#include "shell/options.h"
+#ifndef COMMANDLINE_OPTIONS_INTERNAL_H
+#define COMMANDLINE_OPTIONS_INTERNAL_H
+#include "commandline/options.h"
 
 typedef enum OptionEffect {
     EFFECT_FLAG, /* sets a bool */

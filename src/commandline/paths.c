@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "base/str.h"
-#include "shell/paths.h"
+#include "commandline/paths.h"
 #include <stdlib.h>
 
 char *paths_of(const char *variable, const char *fallback, const char *name)

@@ -8,8 +8,8 @@
 #include "config.h"
 
 #include "base/str.h"
+#include "commandline/options_internal.h"
 #include "format/format.h"
-#include "shell/options_internal.h"
 #include <stdio.h>
 
 /* ---- --help ---- */

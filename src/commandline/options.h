@@ -5,8 +5,8 @@
  *
  * All options stand in contextql/options.def, all tools in contextql/tools.def.
  */
-#ifndef SHELL_OPTIONS_H
-#define SHELL_OPTIONS_H
+#ifndef COMMANDLINE_OPTIONS_H
+#define COMMANDLINE_OPTIONS_H
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* paths.h - a person's files, by the XDG base directory specification. */
-#ifndef SHELL_PATHS_H
-#define SHELL_PATHS_H
+#ifndef COMMANDLINE_PATHS_H
+#define COMMANDLINE_PATHS_H
 
 /* The file `name` of contextql in the folder that `variable` names (XDG_STATE_HOME), or in
  * `fallback` of the home folder (".local/state"). NULL: there is neither. The caller frees it. */

@@ -1,6 +1,6 @@
 /* literal.h - the value of a parameter as a person writes it: -p NAME=VALUE. */
-#ifndef SHELL_LITERAL_H
-#define SHELL_LITERAL_H
+#ifndef COMMANDLINE_LITERAL_H
+#define COMMANDLINE_LITERAL_H
 #include "base/str.h"
 #include "contextql.h"
 

@@ -1,7 +1,7 @@
 /* literal.c - a reader of literals by hand: the language's own would also run functions. */
 #include "config.h"
 
-#include "shell/literal.h"
+#include "commandline/literal.h"
 
 typedef struct Reader {
     Str text;
