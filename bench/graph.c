@@ -165,10 +165,11 @@ static int64_t floor_hop2_distinct(const int64_t *key)
 }
 
 /* Breadth first from key[0]; with `pair` the depth of key[1] (-1: not reached), else how many are
- * reached, the start not counted. */
+ * reached, the start if a way leads back to it. */
 static int64_t floor_search(const int64_t *key, bool pair)
 {
     uint32_t head = 0, tail = 0;
+    bool back = false;
     memset(levels, 0xff, node_count * sizeof *levels);
     touched[tail++] = (uint32_t)key[0];
     levels[key[0]] = 0;
@@ -177,18 +178,24 @@ static int64_t floor_search(const int64_t *key, bool pair)
         if (levels[node] >= 30) break;
         EACH_TARGET(node, i)
         {
+            back = back || targets[i] == key[0];
             if (levels[targets[i]] != UINT16_MAX) continue;
             levels[targets[i]] = (uint16_t)(levels[node] + 1);
             if (pair && targets[i] == key[1]) return levels[targets[i]];
             touched[tail++] = targets[i];
         }
     }
-    return pair ? -1 : (int64_t)tail - 1;
+    return pair ? -1 : (int64_t)tail - !back;
 }
 
 static int64_t floor_pair(const int64_t *key)
 {
     return floor_search(key, true);
+}
+
+static int64_t floor_reach(const int64_t *key)
+{
+    return floor_search(key, false);
 }
 
 static int64_t largest(const int64_t *counts, size_t count)
@@ -303,6 +310,10 @@ static const Row rows[] = {
      "MATCH (a:N {id: $a}), (b:N {id: $b}) OPTIONAL MATCH p = shortestPath((a)-[:E*..30]->(b))"
      " RETURN coalesce(length(p), -1)",
      NULL},
+    {"reached in 30 hops", ONE_KEY, 2, floor_reach,
+     "MATCH (:N {id: $a})-[:E*..30]->(b:N) RETURN count(DISTINCT b)",
+     "WITH RECURSIVE r(id, d) AS (SELECT dst, 1 FROM e WHERE src = ?1 UNION SELECT e.dst, d + 1"
+     " FROM r JOIN e ON e.src = r.id WHERE d < 30) SELECT count(DISTINCT id) FROM r"},
     {"group by city", ALONE, 1, floor_group,
      "MATCH (a:N) RETURN a.city AS c, avg(a.score), count(*) AS n ORDER BY n DESC LIMIT 10",
      "SELECT city, avg(score), count(*) n FROM n GROUP BY city ORDER BY n DESC LIMIT 10"},

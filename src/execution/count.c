@@ -29,11 +29,6 @@ void adjacent_close(Adjacent *adjacent)
     arena_destroy(adjacent->arena);
 }
 
-static GraphDirection direction_of(PlanDirection direction)
-{
-    return direction == PLAN_OUT ? GRAPH_OUT : direction == PLAN_IN ? GRAPH_IN : GRAPH_BOTH;
-}
-
 static void adjacent_make(Adjacent *adjacent)
 {
     Operator *operator= adjacent->operator;
@@ -46,7 +41,7 @@ static void adjacent_make(Adjacent *adjacent)
                                     adjacent->plan.type_count, &adjacent->type_count);
     adjacent->walk =
         graph_walk_create(adjacent->arena, &execution->view, adjacent->types, adjacent->type_count,
-                          direction_of(adjacent->plan.direction));
+                          graph_direction(adjacent->plan.direction));
     adjacent->spans = arena_array(adjacent->arena, Span, 2ul * adjacent->type_count + 1);
     adjacent->lists = NULL;
     adjacent->asked = 0;

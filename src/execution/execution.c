@@ -18,6 +18,7 @@ static void (*const openers[])(Operator *) = {[PLAN_UNIT] = open_unit,
                                               [PLAN_RELATIONSHIP_ENDS] = open_ends,
                                               [PLAN_WALK] = open_walk,
                                               [PLAN_SHORTEST] = open_shortest,
+                                              [PLAN_REACH] = open_reach,
                                               [PLAN_COUNT] = open_degree,
                                               [PLAN_DEGREE] = open_degree,
                                               [PLAN_INTERSECT] = open_intersect,
@@ -312,6 +313,7 @@ static bool can_renew(PlanKind kind)
     case PLAN_EXPAND:
     case PLAN_EXPAND_VARIABLE:
     case PLAN_RELATIONSHIP_ENDS:
+    case PLAN_REACH:
     case PLAN_COUNT:
     case PLAN_DEGREE:
     case PLAN_INTERSECT:

@@ -1,14 +1,12 @@
 /*
- * expand.c - from node to node: one hop, trails of several hops, shortest paths.
+ * expand.c - from node to node: one hop, trails of several hops.
  *
  * A trail never uses a relationship twice, nor one that another part of the same pattern has
- * (`different`). Trails are walked depth first with an explicit stack; shortest paths breadth
- * first, level by level, remembering every edge that leads to a node at its least depth. What is
- * kept grows with the nodes touched, never with the graph.
+ * (`different`). Trails are walked depth first with an explicit stack. What is kept grows with the
+ * nodes touched, never with the graph. Shortest paths are search.c.
  */
 #include "config.h"
 
-#include "base/map.h"
 #include "execution/adjacent.h"
 
 /* ---- relationships that must differ ---- */
@@ -21,7 +19,8 @@ static bool in_value(Value value, uint64_t relationship)
     return false;
 }
 
-static bool is_used(const PlanNode *plan, const Batch *in, uint32_t position, uint64_t relationship)
+bool relationship_is_used(const PlanNode *plan, const Batch *in, uint32_t position,
+                          uint64_t relationship)
 {
     for (uint32_t i = 0; i < plan->different_count; i++)
         if (in_value(column_value(&in->columns[plan->different[i]], position), relationship))
@@ -29,36 +28,40 @@ static bool is_used(const PlanNode *plan, const Batch *in, uint32_t position, ui
     return false;
 }
 
-static GraphDirection direction_of(const PlanNode *plan)
+GraphDirection graph_direction(PlanDirection direction)
 {
-    return plan->direction == PLAN_OUT  ? GRAPH_OUT
-           : plan->direction == PLAN_IN ? GRAPH_IN
-                                        : GRAPH_BOTH;
+    return direction == PLAN_OUT ? GRAPH_OUT : direction == PLAN_IN ? GRAPH_IN : GRAPH_BOTH;
 }
 
-/* The walk over the plan's types, made anew for each batch of input: a writer may have written since.
- * It lives in an arena of its own. */
-typedef struct Ways {
-    Arena *arena;
-    GraphWalk *walk;
-} Ways;
-
-static void ways_renew(Operator *self, Ways *ways)
+void ways_renew(Operator *self, Ways *ways, GraphDirection direction)
 {
     uint32_t count;
     if (ways->arena == NULL) ways->arena = arena_create();
     arena_reset(ways->arena);
     uint32_t *types = types_resolve(self->execution, ways->arena, self->plan->types,
                                     self->plan->type_count, &count);
-    ways->walk = graph_walk_create(ways->arena, &self->execution->view, types, count,
-                                   direction_of(self->plan));
+    ways->walk = graph_walk_create(ways->arena, &self->execution->view, types, count, direction);
 }
 
-static void neighbors_of(Operator *self, const Ways *ways, uint64_t node, Neighbors *out)
+void neighbors_of(Operator *self, const Ways *ways, uint64_t node, Neighbors *out)
 {
     out->count = 0;
     graph_walk(ways->walk, node, out);
     operator_shuffle(self, out->nodes, out->relationships, out->count);
+}
+
+Batch *batch_lists(Operator *self, const Batch *in, const uint16_t *positions,
+                   const uint64_t *nodes, const Value *lists, uint32_t count)
+{
+    Batch *batch = batch_extend(self, in, positions, count);
+    if (nodes != NULL) {
+        Column *column = batch_column(self->arena, batch, self->plan->to_slot, COLUMN_NODE);
+        memcpy(column->ids, nodes, count * sizeof *nodes);
+    }
+    if (self->plan->relationship_slot == SLOT_NONE) return batch;
+    Column *column = batch_column(self->arena, batch, self->plan->relationship_slot, COLUMN_ANY);
+    memcpy(column->values, lists, count * sizeof *lists);
+    return batch;
 }
 
 /* ---- one hop ---- */
@@ -142,7 +145,9 @@ static uint32_t take_hops(Operator *self, Hop *hop, uint32_t position, uint32_t 
         uint64_t node = hop->found.nodes[hop->found_at],
                  relationship = hop->bare ? 0 : hop->found.relationships[hop->found_at];
         if (check && node != hop->target) continue;
-        if (plan->different_count > 0 && is_used(plan, hop->in, position, relationship)) continue;
+        if (plan->different_count > 0 &&
+            relationship_is_used(plan, hop->in, position, relationship))
+            continue;
         hop->positions[count] = (uint16_t)position;
         hop->nodes[count] = node;
         hop->relationships[count++] = relationship;
@@ -188,7 +193,7 @@ static Error *next_expand(Operator *self, Batch **out)
             if (hop->bare)
                 adjacent_renew(&hop->arm);
             else
-                ways_renew(self, &hop->ways);
+                ways_renew(self, &hop->ways, graph_direction(self->plan->direction));
         }
         while (count < cap && hop->at < hop->in->selected_count) {
             uint32_t position = batch_position(hop->in, hop->at);
@@ -338,7 +343,8 @@ static Error *next_trail(Operator *self, Trail *trail, uint32_t position, uint64
                  relationship = level->found.relationships[level->at];
         bool holds;
         level->at++;
-        if (on_path(trail, relationship) || is_used(self->plan, trail->in, position, relationship))
+        if (on_path(trail, relationship) ||
+            relationship_is_used(self->plan, trail->in, position, relationship))
             continue;
         TRY(step_holds(self, trail, position, relationship, &holds));
         if (!holds) continue;
@@ -388,20 +394,6 @@ static Error *trails_of_row(Operator *self, Trail *trail, uint32_t position, uin
     return NULL;
 }
 
-static Batch *give_lists(Operator *self, const Batch *in, const uint16_t *positions,
-                         const uint64_t *nodes, const Value *lists, uint32_t count)
-{
-    Batch *batch = batch_extend(self, in, positions, count);
-    if (nodes != NULL) {
-        Column *column = batch_column(self->arena, batch, self->plan->to_slot, COLUMN_NODE);
-        memcpy(column->ids, nodes, count * sizeof *nodes);
-    }
-    if (self->plan->relationship_slot == SLOT_NONE) return batch;
-    Column *column = batch_column(self->arena, batch, self->plan->relationship_slot, COLUMN_ANY);
-    memcpy(column->values, lists, count * sizeof *lists);
-    return batch;
-}
-
 static void trail_room(Operator *self, Trail *trail, uint32_t cap)
 {
     if (cap <= trail->room) return;
@@ -424,7 +416,7 @@ static Error *next_expand_variable(Operator *self, Batch **out)
             trail->at = 0;
             trail->inside = false;
             if (trail->in == NULL) return NULL;
-            ways_renew(self, &trail->ways);
+            ways_renew(self, &trail->ways, graph_direction(self->plan->direction));
         }
         while (count < cap && trail->at < trail->in->selected_count) {
             uint32_t position = batch_position(trail->in, trail->at);
@@ -435,7 +427,8 @@ static Error *next_expand_variable(Operator *self, Batch **out)
             trail->at++;
         }
         if (count > 0)
-            *out = give_lists(self, trail->in, trail->positions, trail->nodes, trail->lists, count);
+            *out =
+                batch_lists(self, trail->in, trail->positions, trail->nodes, trail->lists, count);
     }
     return NULL;
 }
@@ -497,7 +490,7 @@ static Error *fits_trail(Operator *self, Walk *walk, uint32_t position, Value li
     bool typed = false;
     for (uint32_t t = 0; t < walk->type_count && !typed; t++)
         typed = walk->types[t] == relationship_type(value.as.id);
-    if (!typed || is_used(self->plan, walk->in, position, value.as.id)) return NULL;
+    if (!typed || relationship_is_used(self->plan, walk->in, position, value.as.id)) return NULL;
     *out = true;
     if (self->plan->step == NULL) return NULL;
     Value holds;
@@ -610,196 +603,4 @@ void open_walk(Operator *self)
     self->state = arena_new(self->state_arena, Walk);
     self->next = next_walk;
     self->reset = reset_walk;
-}
-
-/* ---- shortest paths ---- */
-
-typedef struct Edge { /* into `node` from `parent`, both entries; the next edge into the same node
-                       */
-    uint32_t parent, next;
-    uint64_t relationship;
-} Edge;
-
-typedef struct Entry { /* a node reached */
-    uint64_t node;
-    uint32_t depth, edges; /* edges: first, UINT32_MAX none */
-} Entry;
-
-typedef struct Search {
-    Batch *in;
-    uint32_t at;
-    Neighbors found;
-    Entry *entries;
-    size_t entry_count, entry_capacity;
-    Edge *edges;
-    size_t edge_count, edge_capacity;
-    IntMap *reached;
-    Ways ways;
-    EvalContext context;
-    Value *lists; /* answers of the row at hand */
-    size_t list_count, list_capacity, list_at;
-} Search;
-
-static uint32_t reach(Search *search, uint64_t node, uint32_t depth)
-{
-    mem_reserve(search->entries, search->entry_capacity, search->entry_count + 1);
-    search->entries[search->entry_count] = (Entry){node, depth, UINT32_MAX};
-    intmap_put(search->reached, node, search->entry_count);
-    return (uint32_t)search->entry_count++;
-}
-
-static void add_edge(Search *search, uint32_t into, uint32_t parent, uint64_t relationship)
-{
-    mem_reserve(search->edges, search->edge_capacity, search->edge_count + 1);
-    search->edges[search->edge_count] = (Edge){parent, search->entries[into].edges, relationship};
-    search->entries[into].edges = (uint32_t)search->edge_count++;
-}
-
-static Error *step_allowed(Operator *self, Search *search, uint32_t position, uint64_t relationship,
-                           bool *out)
-{
-    Value value;
-    *out = !is_used(self->plan, search->in, position, relationship);
-    if (!*out || self->plan->step == NULL) return NULL;
-    operator_context(self, self->arena, &search->context);
-    search->context.locals[self->plan->step_local] = value_relationship(relationship);
-    TRY(expr_evaluate(self->plan->step, &search->context, search->in, position, &value));
-    *out = value.kind == VALUE_BOOLEAN && value.as.boolean;
-    return NULL;
-}
-
-/* Level by level until the target's level is complete. Gives the target's entry, UINT32_MAX when it
- * is not reached. */
-static Error *search_levels(Operator *self, Search *search, uint32_t position, uint64_t from,
-                            uint64_t to, uint32_t *target)
-{
-    *target = UINT32_MAX;
-    search->entry_count = search->edge_count = 0;
-    intmap_destroy(search->reached);
-    search->reached = intmap_create();
-    reach(search, from, 0);
-    for (size_t i = 0; i < search->entry_count; i++) {
-        Entry here = search->entries[i];
-        if (*target != UINT32_MAX && here.depth >= search->entries[*target].depth) break;
-        if (self->plan->hops_max >= 0 && (int64_t)here.depth >= self->plan->hops_max) break;
-        const Interrupt *interrupt = self->execution->environment.interrupt;
-        if ((i & 255) == 255 && interrupt != NULL && interrupt->stop(interrupt->state))
-            return error_new(ERROR_CANCELLED, "the statement was cancelled");
-        neighbors_of(self, &search->ways, here.node, &search->found);
-        for (size_t n = 0; n < search->found.count; n++) {
-            uint64_t known;
-            bool allowed;
-            TRY(step_allowed(self, search, position, search->found.relationships[n], &allowed));
-            if (!allowed) continue;
-            bool seen = intmap_get(search->reached, search->found.nodes[n], &known);
-            uint32_t into =
-                seen ? (uint32_t)known : reach(search, search->found.nodes[n], here.depth + 1);
-            if (search->entries[into].depth != here.depth + 1 ||
-                (seen && !self->plan->all_shortest))
-                continue;
-            add_edge(search, into, (uint32_t)i, search->found.relationships[n]);
-            if (search->found.nodes[n] == to && *target == UINT32_MAX) *target = into;
-        }
-    }
-    return NULL;
-}
-
-static void keep_list(Search *search, Value list)
-{
-    mem_reserve(search->lists, search->list_capacity, search->list_count + 1);
-    search->lists[search->list_count++] = list;
-}
-
-/* Every way back from the target to the start, as lists from the start on. */
-static void collect_paths(Operator *self, Search *search, uint32_t entry, Value *items,
-                          uint32_t depth)
-{
-    if (search->entries[entry].depth == 0) {
-        Value *copy = arena_alloc(self->arena, (depth + 1) * sizeof *copy);
-        for (uint32_t i = 0; i < depth; i++)
-            copy[i] = self->plan->streaming ? items[i] : items[depth - 1 - i];
-        keep_list(search, value_list(copy, depth));
-        return;
-    }
-    for (uint32_t e = search->entries[entry].edges; e != UINT32_MAX; e = search->edges[e].next) {
-        items[depth] = value_relationship(search->edges[e].relationship);
-        collect_paths(self, search, search->edges[e].parent, items, depth + 1);
-        if (!self->plan->all_shortest) return;
-    }
-}
-
-static Error *search_row(Operator *self, Search *search, uint32_t position)
-{
-    uint64_t from, to;
-    uint32_t target;
-    search->list_count = search->list_at = 0;
-    if (!entity_at(search->in, self->plan->from_slot, position, VALUE_NODE, &from)) return NULL;
-    if (!entity_at(search->in, self->plan->to_slot, position, VALUE_NODE, &to)) return NULL;
-    if (from == to) {
-        if (self->plan->hops_min == 0) keep_list(search, value_list(NULL, 0));
-        return NULL;
-    }
-    TRY(search_levels(self, search, position, from, to, &target));
-    if (target == UINT32_MAX) return NULL;
-    uint32_t depth = search->entries[target].depth;
-    if ((int64_t)depth < self->plan->hops_min) return NULL;
-    Value *items = arena_alloc(self->arena, (depth + 1) * sizeof *items);
-    collect_paths(self, search, target, items, 0);
-    return NULL;
-}
-
-static Error *next_shortest(Operator *self, Batch **out)
-{
-    Search *search = self->state;
-    uint16_t positions[BATCH_ROWS_MAX];
-    *out = NULL;
-    for (;;) {
-        while (search->in == NULL || (search->at == search->in->selected_count &&
-                                      search->list_at == search->list_count)) {
-            TRY(operator_next(self->input, &search->in));
-            search->at = 0;
-            search->list_at = search->list_count = 0;
-            if (search->in == NULL) return NULL;
-            ways_renew(self, &search->ways);
-        }
-        if (search->list_at == search->list_count) {
-            arena_reset(self->arena);
-            TRY(search_row(self, search, batch_position(search->in, search->at++)));
-        }
-        uint32_t count = 0, position = batch_position(search->in, search->at - 1);
-        while (count < BATCH_ROWS_MAX && search->list_at + count < search->list_count)
-            positions[count++] = (uint16_t)position;
-        if (count == 0) continue;
-        *out =
-            give_lists(self, search->in, positions, NULL, search->lists + search->list_at, count);
-        search->list_at += count;
-        return NULL;
-    }
-}
-
-static void reset_search(Operator *self)
-{
-    Search *search = self->state;
-    search->in = NULL;
-    search->at = 0;
-    search->list_at = search->list_count = 0;
-}
-
-static void close_search(Operator *self)
-{
-    Search *search = self->state;
-    neighbors_free(&search->found);
-    mem_free(search->entries);
-    mem_free(search->edges);
-    mem_free(search->lists);
-    intmap_destroy(search->reached);
-    arena_destroy(search->ways.arena);
-}
-
-void open_shortest(Operator *self)
-{
-    self->state = arena_new(self->state_arena, Search);
-    self->next = next_shortest;
-    self->reset = reset_search;
-    self->close = close_search;
 }

@@ -67,6 +67,22 @@ uint32_t name_resolve(const Execution *execution, NameKind kind, NameRef ref);
 /* All ids that `types` stand for (none: every type). In `arena`. */
 uint32_t *types_resolve(const Execution *execution, Arena *arena, const NameRef *types,
                         uint32_t type_count, uint32_t *count);
+GraphDirection graph_direction(PlanDirection direction);
+/* Does the row use the relationship in another part of its pattern? */
+bool relationship_is_used(const PlanNode *plan, const Batch *in, uint32_t position,
+                          uint64_t relationship);
+/* The walk over the plan's types, made anew for each batch of input: a writer may have written
+ * since. It lives in an arena of its own, which the operator destroys. */
+typedef struct Ways {
+    Arena *arena;
+    GraphWalk *walk;
+} Ways;
+void ways_renew(Operator *self, Ways *ways, GraphDirection direction);
+/* Shuffled, where that is asked for. */
+void neighbors_of(Operator *self, const Ways *ways, uint64_t node, Neighbors *out);
+/* Rows of `in` with `nodes` (NULL: as they are) in to_slot and `lists` in relationship_slot. */
+Batch *batch_lists(Operator *self, const Batch *in, const uint16_t *positions,
+                   const uint64_t *nodes, const Value *lists, uint32_t count);
 Error *drain_input(Operator *operator,
                    RowBuffer * rows); /* every row of the input, in state_arena */
 Error *row_count_of(Operator *operator, const Expr * expr, const char *what,
@@ -75,7 +91,7 @@ Error *row_count_of(Operator *operator, const Expr * expr, const char *what,
 void open_unit(Operator *), open_argument(Operator *), open_scan(Operator *), open_seek(Operator *),
     open_unwind(Operator *), open_call(Operator *);
 void open_ends(Operator *), open_expand(Operator *), open_expand_variable(Operator *),
-    open_shortest(Operator *), open_walk(Operator *);
+    open_shortest(Operator *), open_reach(Operator *), open_walk(Operator *);
 void open_degree(Operator *), open_intersect(Operator *);
 void open_filter(Operator *), open_project(Operator *), open_skip(Operator *),
     open_limit(Operator *), open_produce(Operator *);

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "base/map.h"
 #include "expression/functions.h"
 #include "value/temporal.h"
 #include <math.h>
@@ -25,6 +26,9 @@ struct AggregateState {
     uint32_t *seen; /* DISTINCT: open addressing into values, UINT32_MAX empty */
     size_t seen_mask;
     double percentile;
+    uint64_t
+        *nodes; /* count(DISTINCT ..): nodes have a table of their own, which keeps no values */
+    size_t node_count, node_mask;
 };
 
 static const struct {
@@ -128,6 +132,34 @@ static bool first_time(AggregateState *state, Value value)
     return true;
 }
 
+static void nodes_grow(AggregateState *state)
+{
+    size_t size = state->nodes == NULL ? 16 : (state->node_mask + 1) * 2,
+           old = state->node_mask + 1;
+    uint64_t *before = state->nodes;
+    state->nodes = arena_alloc(state->arena, size * sizeof *state->nodes);
+    memset(state->nodes, 0xff, size * sizeof *state->nodes);
+    state->node_mask = size - 1;
+    for (size_t i = 0; before != NULL && i < old; i++) {
+        if (before[i] == UINT64_MAX) continue;
+        size_t at = hash_u64(before[i]) & state->node_mask;
+        while (state->nodes[at] != UINT64_MAX)
+            at = (at + 1) & state->node_mask;
+        state->nodes[at] = before[i];
+    }
+}
+
+static bool first_time_node(AggregateState *state, uint64_t node)
+{
+    if (state->nodes == NULL || state->node_count * 2 > state->node_mask) nodes_grow(state);
+    size_t at = hash_u64(node) & state->node_mask;
+    for (; state->nodes[at] != UINT64_MAX; at = (at + 1) & state->node_mask)
+        if (state->nodes[at] == node) return false;
+    state->nodes[at] = node;
+    state->node_count++;
+    return true;
+}
+
 static Error *wrong(const AggregateState *state, Value value)
 {
     for (size_t i = 0; i < sizeof aggregates / sizeof *aggregates; i++)
@@ -189,8 +221,9 @@ Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t 
     if (kind == AGGREGATE_COUNT_ROWS) return state->count += multiplicity, NULL;
     if (kind >= AGGREGATE_PERCENTILE_CONT) TRY(set_percentile(state, extra));
     if (value.kind == VALUE_NULL) return NULL;
-    bool kept = state->spec->distinct;
-    if (kept && !first_time(state, value)) return NULL;
+    bool kept = state->spec->distinct, node = kind == AGGREGATE_COUNT && value.kind == VALUE_NODE;
+    if (kept && !(node ? first_time_node(state, value.as.id) : first_time(state, value)))
+        return NULL;
     if (kept) multiplicity = 1;
     switch (kind) {
     case AGGREGATE_COUNT_ROWS:

@@ -28,6 +28,7 @@ static const char *const kind_names[] = {[PLAN_UNIT] = "Unit",
                                          [PLAN_RELATIONSHIP_ENDS] = "RelationshipEnds",
                                          [PLAN_WALK] = "Walk",
                                          [PLAN_SHORTEST] = "ShortestPath",
+                                         [PLAN_REACH] = "Reach",
                                          [PLAN_COUNT] = "Count",
                                          [PLAN_DEGREE] = "Degree",
                                          [PLAN_INTERSECT] = "Intersect",
@@ -100,7 +101,7 @@ static void expand_shape(const Explain *explain, const PlanNode *node)
     for (uint32_t i = 0; i < node->type_count; i++)
         buffer_printf(explain->out, "%c%.*s", i == 0 ? ':' : '|', STR_ARG(node->types[i].text));
     if (node->kind == PLAN_EXPAND_VARIABLE || node->kind == PLAN_SHORTEST ||
-        node->kind == PLAN_WALK) {
+        node->kind == PLAN_REACH || node->kind == PLAN_WALK) {
         buffer_printf(explain->out, "*%lld..", (long long)node->hops_min);
         if (node->hops_max >= 0) buffer_printf(explain->out, "%lld", (long long)node->hops_max);
     }
@@ -154,6 +155,7 @@ static void details(const Explain *explain, const PlanNode *node)
     case PLAN_EXPAND_VARIABLE:
     case PLAN_RELATIONSHIP_ENDS:
     case PLAN_WALK:
+    case PLAN_REACH:
     case PLAN_SHORTEST: expand_shape(explain, node); break;
     case PLAN_COUNT:
     case PLAN_DEGREE:

@@ -37,6 +37,8 @@ typedef enum PlanKind {
     PLAN_WALK,              /* a list of relationships is bound already: fills or checks the ends of
                                the trail it is */
     PLAN_SHORTEST,          /* one or all shortest trails between two bound nodes */
+    PLAN_REACH,  /* nodes that a trail of at most hops_max leads to, each once a row; hops_min is 0
+                   or 1 */
     PLAN_COUNT,  /* each row as often as there are nodes with all `labels`, or (arms) relationships
                        from them by arms[0] */
     PLAN_DEGREE, /* each row as often as there are ways on by arms[0], or pairs of ways by arms[0]

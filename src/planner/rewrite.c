@@ -6,6 +6,8 @@
  *   labels     of a node that a hop finds go to the hop
  *   link       a hop between two known nodes only counts
  *   intersect  a hop and a link that ends where the hop did become one meeting of two arms
+ *   reach      where it does not matter how often a row comes, trails to a node nobody asks the way
+ *              of are a breadth-first search
  *   degree     a hop to a node nobody asks for only counts
  *   count      a scan of nodes nobody asks for only counts; hops that go both ways from a node start
  *              there, so that paths of two hops are counted by their middles
@@ -379,6 +381,64 @@ static void link_chain(Rewriter *rewriter, PlanNode **root)
     }
 }
 
+/* ---- REACH ---- */
+
+/* Does it not matter how often a group's rows come? */
+static bool ignores_repeats(const PlanNode *node)
+{
+    for (uint32_t i = 0; i < node->aggregate_count; i++) {
+        const AggregateSpec *spec = &node->aggregates[i].spec;
+        bool ignores = spec->distinct || spec->kind == AGGREGATE_MIN || spec->kind == AGGREGATE_MAX;
+        if (!ignores || spec->kind == AGGREGATE_COLLECT) return false;
+    }
+    return true;
+}
+
+/* Operators that give a row for each of a row's own, whatever the others are. */
+static bool keeps_rows_apart(PlanKind kind)
+{
+    switch (kind) {
+    case PLAN_NODE_SCAN:
+    case PLAN_NODE_SEEK:
+    case PLAN_NODE_BY_ID:
+    case PLAN_EXPAND:
+    case PLAN_EXPAND_VARIABLE:
+    case PLAN_REACH:
+    case PLAN_COUNT:
+    case PLAN_DEGREE:
+    case PLAN_INTERSECT:
+    case PLAN_LINK:
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_UNWIND:
+    case PLAN_PRODUCE: return true;
+    default: return false;
+    }
+}
+
+static void reach_from(Rewriter *rewriter, PlanNode *root, bool repeats_matter)
+{
+    for (PlanNode *node = root; node != NULL; node = node->input) {
+        if (node->inner != NULL)
+            reach_from(rewriter, node->inner,
+                       node->kind != PLAN_APPLY || node->apply != APPLY_EXISTS);
+        for (uint32_t i = 0; i < node->branch_count; i++)
+            reach_from(rewriter, node->branches[i], true);
+        if (node->kind == PLAN_DISTINCT)
+            repeats_matter = false;
+        else if (node->kind == PLAN_AGGREGATE)
+            repeats_matter = !ignores_repeats(node);
+        else if (!keeps_rows_apart(node->kind))
+            repeats_matter = true;
+        if (node->kind != PLAN_EXPAND_VARIABLE || repeats_matter || node->to_bound ||
+            node->to_slot == node->from_slot || node->step != NULL || node->hops_min > 1 ||
+            node->different_count > 0 || !is_free(rewriter, node->relationship_slot))
+            continue;
+        node->kind = PLAN_REACH;
+        node->relationship_slot = SLOT_NONE;
+    }
+}
+
 /* ---- DEGREE ---- */
 
 static bool found_in(const PlanNode *node, uint32_t slot)
@@ -518,6 +578,7 @@ void plan_rewrite(Binder *binder)
         rewriter.changed = false;
         each_plan_chain(&rewriter, keep_chain);
     } while (rewriter.changed);
+    reach_from(&rewriter, plan->root, true);
     static ChainFn *const steps[] = {part_chain, hide_chain,   label_chain, link_chain,
                                      count_rows, degree_chain, count_chain};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)

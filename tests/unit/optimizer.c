@@ -124,13 +124,17 @@ static void random_labels(void)
     buffer_text(&text, labels[chance(10)]);
 }
 
+static bool hops; /* may patterns have trails of several hops */
+
 static void random_relationship(uint32_t number, bool named)
 {
+    static const char *const lengths[] = {"*0..2", "*1..3", "*..2", "*2..2"};
     static const char *const types[] = {"", "", ":R", ":S", ":R|S"};
     uint32_t direction = chance(5);
     buffer_text(&text, direction == 0 ? "<-[" : "-[");
     if (named) buffer_printf(&text, "r%u", number);
     buffer_text(&text, types[chance(5)]);
+    if (hops && chance(4) == 0) buffer_text(&text, lengths[chance(4)]);
     buffer_text(&text, direction >= 1 && direction <= 3 ? "]->" : "]-");
 }
 
@@ -170,6 +174,7 @@ static void random_query(void)
 {
     uint32_t nodes = 1 + chance(PATTERN_NODES - 1), relationships = 0;
     bool named = chance(3) == 0;
+    hops = !named && chance(3) == 0;
     buffer_text(&text, "MATCH ");
     random_path(0, nodes, &relationships, named);
     if (chance(3) == 0) {
@@ -206,6 +211,64 @@ static bool same_answers(void)
     buffer_free(&plain);
     buffer_free(&fast);
     return same;
+}
+
+/* ---- shortest trails ---- */
+
+/* All shortest trails are the shortest of all trails; a shortest one is as long as they are. */
+static bool right_trails(uint32_t from, uint32_t to, const char *trail)
+{
+    static const char ids[] = "[r IN relationships(p) | toString(id(r)) + type(r)]";
+    Buffer all = {0}, shortest = {0}, one = {0}, length = {0};
+    const char *kinds[] = {"allShortestPaths", "shortestPath"};
+    buffer_clear(&text);
+    buffer_printf(&text,
+                  "MATCH p = (a {k: %u})%s(b {k: %u}) WITH length(p) AS l, collect(%s) AS c "
+                  "ORDER BY l LIMIT 1 UNWIND c AS trail RETURN trail",
+                  from, trail, to, ids);
+    answer(&all);
+    for (int i = 0; i < 2; i++) {
+        buffer_clear(&text);
+        buffer_printf(&text, "MATCH (a {k: %u}), (b {k: %u}) MATCH p = %s((a)%s(b)) RETURN %s",
+                      from, to, kinds[i], trail, i == 0 ? ids : "length(p)");
+        answer(i == 0 ? &shortest : &one);
+    }
+    buffer_clear(&text);
+    buffer_printf(&text,
+                  "MATCH p = (a {k: %u})%s(b {k: %u}) WITH min(length(p)) AS l "
+                  "WHERE l IS NOT NULL RETURN l",
+                  from, trail, to);
+    answer(&length);
+    bool right = str_equal(buffer_view(&all), buffer_view(&shortest)) &&
+                 str_equal(buffer_view(&one), buffer_view(&length));
+    if (!right)
+        printf("# %u %s %u\n# all:\n%.*s# shortest:\n%.*s# one: %.*s# length: %.*s", from, trail,
+               to, (int)all.bytes, all.data, (int)shortest.bytes, shortest.data, (int)one.bytes,
+               one.data, (int)length.bytes, length.data);
+    buffer_free(&all), buffer_free(&shortest), buffer_free(&one), buffer_free(&length);
+    return right;
+}
+
+static void shortest_trails(uint64_t seed)
+{
+    static const char *const trails[] = {"-[*1..4]->", "<-[*1..4]-", "-[:R*1..4]->",
+                                         "-[:R|S*1..3]-", "-[*1..5 {w: 1}]->"};
+    uint32_t good = 0, asked = 0;
+    state = seed;
+    buffer_clear(&text);
+    contextql_open(":memory:", NULL, &session);
+    make_nodes(9);
+    for (int part = 0; part < 2; part++)
+        make_relationships(9, 9);
+    for (size_t t = 0; t < sizeof trails / sizeof *trails; t++)
+        for (uint32_t from = 0; from < 9; from++)
+            for (uint32_t to = 0; to < 9; to++) {
+                if (from == to) continue;
+                asked++;
+                good += right_trails(from, to, trails[t]);
+            }
+    EXPECT(good == asked);
+    contextql_close(session);
 }
 
 /* ---- the best rows ---- */
@@ -284,6 +347,8 @@ int main(int argc, char **argv)
         EXPECT(good == QUERIES);
         contextql_close(session);
     }
+    for (unsigned long round = 0; round < rounds / 10; round++)
+        shortest_trails(seed + round);
     best_rows();
     buffer_free(&text);
     return DONE();
