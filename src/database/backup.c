@@ -6,6 +6,8 @@
  * change and are held open before the log is copied, so a checkpoint that removes them meanwhile
  * takes nothing away; one that removes the log makes the copy begin anew.
  *
+ * Snapshots are part of the copy; history (the log behind earlier checkpoints) is not.
+ *
  * Order: segments and log are copied and synced, then their folders; the catalog is written last,
  * under tmp/ and renamed. So a target that has a catalog is whole, and one that has none is refused
  * by everybody who opens it. At last the copy is opened and every checksum in it is read back.
@@ -23,7 +25,7 @@ enum { ATTEMPTS_MAX = 100 }; /* a checkpoint took place meanwhile: again, so man
 
 typedef struct Source { /* a segment, held open from when its name was read */
     SegmentFile file;
-    IoFile *handle;
+    IoFile *handle, *pin;
 } Source;
 
 typedef struct Backup {
@@ -43,11 +45,17 @@ typedef struct Backup {
 static Error *hold(Backup *backup, const SegmentFile *file)
 {
     char path[IO_PATH_BYTES_MAX];
-    Source source = {*file, NULL};
+    Source source = {*file, NULL, NULL};
     for (size_t i = 0; i < backup->source_count; i++)
         if (strcmp(backup->sources[i].file.name, file->name) == 0) return NULL;
+    if (file->id == 0) return NULL;
     TRY(io_join(path, backup->directory, file->name));
-    TRY(io_open(backup->io, path, IO_READ, &source.handle));
+    TRY(lock_pin(backup->io, backup->directory, file->id, &source.pin));
+    Error *error = io_open(backup->io, path, IO_READ, &source.handle);
+    if (error != NULL) {
+        io_close(source.pin);
+        return error;
+    }
     mem_reserve(backup->sources, backup->source_capacity, backup->source_count + 1);
     backup->sources[backup->source_count++] = source;
     return NULL;
@@ -85,18 +93,32 @@ static Error *read_log(Backup *backup, const DirectoryLock *lock)
                       "`contextql check` says what is damaged");
 }
 
+/* Snapshots are copied; what the log behind earlier checkpoints leads to stays where it is. */
+static void leave_history(Catalog *catalog)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < catalog->state_count; i++)
+        if (catalog->states[i].kind == CATALOG_SNAPSHOT)
+            catalog->states[kept++] = catalog->states[i];
+    catalog->state_count = kept;
+}
+
 static Error *read_source(Backup *backup, const DirectoryLock *lock)
 {
     TRY(catalog_read(backup->io, backup->directory, true, backup->arena, &backup->catalog));
     for (size_t i = 0; i < backup->catalog.file_count; i++)
         TRY(hold(backup, &backup->catalog.files[i]));
+    leave_history(&backup->catalog);
+    for (size_t i = 0; i < backup->catalog.state_count; i++)
+        for (size_t f = 0; f < backup->catalog.states[i].file_count; f++)
+            TRY(hold(backup, &backup->catalog.states[i].files[f]));
     return read_log(backup, lock);
 }
 
 static void let_go(Backup *backup)
 {
     for (size_t i = 0; i < backup->source_count; i++)
-        io_close(backup->sources[i].handle);
+        io_close(backup->sources[i].handle), io_close(backup->sources[i].pin);
     backup->source_count = 0;
     wal_close(backup->wal);
     backup->wal = NULL;
@@ -155,7 +177,7 @@ static void sweep_one(void *user, const char *name)
 
 static Error *sweep_target(Backup *backup)
 {
-    static const char *const folders[] = {"graph", "wal"};
+    static const char *const folders[] = {"graph", "wal", "metadata"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char path[IO_PATH_BYTES_MAX];
         Sweep sweep = {backup->io, path, NULL};
@@ -175,6 +197,9 @@ static Error *copy_once(Backup *backup, bool *again)
     Error *error = read_source(backup, lock);
     if (error == NULL) error = wal_copy(backup->wal, backup->target);
     if (error == NULL) error = copy_files(backup);
+    for (size_t i = 0; error == NULL && i < backup->catalog.state_count; i++)
+        error = snapshot_write(backup->io, backup->target, &backup->catalog,
+                               &backup->catalog.states[i]);
     *again = error != NULL &&
              (lock_has_writer(lock) || lock_page(lock).checkpoint > backup->catalog.checkpoint);
     lock_close(lock);

@@ -25,8 +25,10 @@ typedef struct Check {
     const Io *io;
     const char *directory;
     Tell *to;
-    const char *where;        /* the file at hand */
-    const Database *database; /* NULL: it does not open */
+    const char *where;                       /* the file at hand */
+    const Database *database;                /* NULL: it does not open */
+    char (*checked)[SEGMENT_NAME_BYTES_MAX]; /* names of segments */
+    size_t checked_count, checked_capacity;
 } Check;
 
 /* ---- segments ---- */
@@ -59,11 +61,21 @@ static bool is_replaced(Check *check, Error *error)
     return true;
 }
 
+/* States share segments: each is read once. */
+static bool is_checked(Check *check, const char *name)
+{
+    for (size_t i = 0; i < check->checked_count; i++)
+        if (strcmp(check->checked[i], name) == 0) return true;
+    mem_reserve(check->checked, check->checked_capacity, check->checked_count + 1);
+    strcpy(check->checked[check->checked_count++], name);
+    return false;
+}
+
 /* A mapping of its own: in the one of the open graph, pages were written to by the replay. */
 static void check_segment(Check *check, const uint8_t *uuid, const SegmentFile *file)
 {
     Segment *segment;
-    if (file->id == 0) return;
+    if (file->id == 0 || is_checked(check, file->name)) return;
     Error *error = segment_open(check->io, check->directory, uuid, file, &segment);
     check->where = file->name;
     if (error != NULL && is_replaced(check, error)) return;
@@ -76,14 +88,14 @@ static void check_segment(Check *check, const uint8_t *uuid, const SegmentFile *
 
 typedef struct Strays {
     Check *check;
-    const FilesView *view;
     const char *folder; /* "": the directory itself */
 } Strays;
 
 static bool is_expected(const Strays *strays, const char *name)
 {
     static const char *const known[] = {
-        "catalog.db", "catalog.db-wal", "catalog.db-shm", "LOCK", "tmp", "graph", "wal"};
+        "catalog.db", "catalog.db-wal", "catalog.db-shm", "LOCK", "tmp", "graph",
+        "wal",        "metadata"};
     char relative[IO_PATH_BYTES_MAX];
     uint64_t epoch, number;
     char rest;
@@ -92,10 +104,7 @@ static bool is_expected(const Strays *strays, const char *name)
     if (strcmp(strays->folder, "wal") == 0)
         return sscanf(name, "wal-%20" SCNu64 "-%20" SCNu64 ".ctx%c", &epoch, &number, &rest) == 3;
     snprintf(relative, sizeof relative, "%s/%s", strays->folder, name);
-    if (strcmp(relative, strays->view->catalogued->name) == 0) return true;
-    for (size_t i = 0; i < strays->view->logged_count; i++)
-        if (strcmp(relative, strays->view->logged[i].name) == 0) return true;
-    return false;
+    return files_names(strays->check->database->files, relative);
 }
 
 static void look_at(void *user, const char *name)
@@ -111,10 +120,10 @@ static void look_at(void *user, const char *name)
 
 static void check_strays(Check *check, const FilesView *view)
 {
-    static const char *const folders[] = {"", "graph", "wal", "tmp"};
+    static const char *const folders[] = {"", "graph", "metadata", "wal", "tmp"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char path[IO_PATH_BYTES_MAX];
-        Strays strays = {check, view, folders[i]};
+        Strays strays = {check, folders[i]};
         if (view->has_writer && i > 0) continue; /* it may be making them */
         Error *error = io_join(path, check->directory, folders[i]);
         if (error == NULL && io_kind(check->io, path) == IO_DIRECTORY)
@@ -172,7 +181,114 @@ static void check_log(Check *check, Database *database, const FilesView *view)
                   counters.discarded_bytes);
 }
 
+/* ---- states that are kept ---- */
+
+static Error *read_text(const Io *io, const char *path, size_t bytes_max, Buffer *out)
+{
+    IoFile *file;
+    size_t got = 0;
+    TRY(io_open(io, path, IO_READ, &file));
+    Error *error = io_read(file, 0, buffer_reserve(out, bytes_max), bytes_max, &got);
+    out->bytes += got;
+    io_close(file);
+    return error;
+}
+
+/* What is written for people must be what the catalog says. */
+static void check_metadata(Check *check, const Catalog *catalog, const CatalogState *state)
+{
+    char path[IO_PATH_BYTES_MAX], name[SEGMENT_NAME_BYTES_MAX];
+    Buffer wanted = {0}, there = {0};
+    snapshot_path(state, name);
+    snapshot_describe(catalog, state, &wanted);
+    Error *error = io_join(path, check->directory, name);
+    if (error == NULL) error = read_text(check->io, path, wanted.bytes + 1, &there);
+    check->where = name;
+    bool same = error == NULL && str_equal(buffer_view(&wanted), buffer_view(&there));
+    if (error == NULL && !same)
+        tell_line(check->to, TELL_FINDING, name, "it is written anew by a backup",
+                  "does not say what the catalog says of snapshot %" PRIu64, state->id);
+    if (error != NULL && !is_replaced(check, error)) tell_error(check, name, error);
+    buffer_free(&wanted);
+    buffer_free(&there);
+}
+
+static Error *ignore_commit(void *user, Str payload, const WalCommit *commit)
+{
+    (void)user, (void)payload, (void)commit;
+    return NULL;
+}
+
+/* The log from a checkpoint that is kept to the next one: whole, and good. */
+static void check_history(Check *check, const Catalog *catalog, size_t i)
+{
+    uint64_t until = catalog->start.lsn;
+    Wal *wal;
+    WalReport report;
+    for (size_t j = catalog->state_count; j-- > i + 1;)
+        if (catalog->states[j].kind == CATALOG_HISTORY) until = catalog->states[j].start.lsn;
+    Error *error =
+        wal_open(check->io, check->directory, catalog->uuid, catalog->states[i].start, &wal);
+    if (error == NULL) {
+        error = wal_follow(wal, until - 1, ignore_commit, NULL, &report);
+        wal_close(wal);
+    }
+    check->where = "wal";
+    if (error != NULL && is_replaced(check, error)) return;
+    tell_error(check, "wal", error);
+}
+
+/* A snapshot that is not the present checkpoint is held against itself, too. */
+static void check_snapshot_graph(Check *check, const CatalogState *state)
+{
+    const Files *files = check->database->files;
+    Origin origin = {.schema = state->schema, .start = state->start};
+    Graph *graph;
+    IoFile *pin;
+    if (state->file_count > 0) origin.file = state->files[0];
+    if (strcmp(origin.file.name, files->catalogued.name) == 0) return;
+    uint64_t before = check->to->findings;
+    Error *error = past_rebuild(files, &origin, state->start.lsn - 1, &graph, &pin);
+    if (error != NULL) {
+        check->where = origin.file.name;
+        if (!is_replaced(check, error)) tell_error(check, origin.file.name, error);
+        return;
+    }
+    GraphView view = {graph, graph_version(graph)};
+    graph_verify(&view, check->to);
+    if (check->to->findings == before) tell_error(check, origin.file.name, graph_damage(graph));
+    graph_destroy(graph);
+    io_close(pin);
+}
+
+static void check_states(Check *check, const Catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->state_count; i++) {
+        const CatalogState *state = &catalog->states[i];
+        uint64_t before = check->to->findings;
+        for (size_t f = 0; f < state->file_count; f++)
+            check_segment(check, catalog->uuid, &state->files[f]);
+        if (state->kind == CATALOG_HISTORY) {
+            check_history(check, catalog, i);
+        } else {
+            check_metadata(check, catalog, state);
+            if (check->to->findings == before) check_snapshot_graph(check, state);
+        }
+    }
+}
+
 /* ---- all of it ---- */
+
+static void tell_states(Check *check, const Catalog *catalog)
+{
+    size_t snapshots = 0;
+    for (size_t i = 0; i < catalog->state_count; i++)
+        snapshots += catalog->states[i].kind == CATALOG_SNAPSHOT;
+    if (catalog->state_count > 0)
+        tell_line(check->to, TELL_FACT, check->directory, "",
+                  "snapshots: %zu, earlier checkpoints with their logs: %zu", snapshots,
+                  catalog->state_count - snapshots);
+}
 
 static void tell_sound(Check *check, const GraphView *view, uint64_t segments, uint64_t commits)
 {
@@ -195,6 +311,7 @@ static Error *check_graph(Check *check, Database *database, uint64_t segments)
     if (check->to->findings == before) tell_error(check, "graph", transaction_damage(transaction));
     if (check->to->findings == 0)
         tell_sound(check, &view, segments, database_counters(database).replayed);
+    if (check->to->findings == 0) tell_states(check, &database->files->catalog);
     transaction_rollback(transaction);
     return NULL;
 }
@@ -208,6 +325,7 @@ static Error *check_open(Check *check, Database *database)
     for (size_t i = 0; i < view.logged_count; i++)
         check_segment(check, view.uuid, &view.logged[i]);
     check_log(check, database, &view);
+    check_states(check, view.catalog);
     check_strays(check, &view);
     if (check->to->findings == 0) return check_graph(check, database, segments);
     tell_line(check->to, TELL_FACT, check->directory, "",
@@ -227,6 +345,9 @@ static void check_parts(Check *check)
     error_drop(catalog_verify(check->io, check->directory, tell_catalog, check));
     for (size_t i = 0; readable && i < catalog.file_count; i++)
         check_segment(check, catalog.uuid, &catalog.files[i]);
+    for (size_t i = 0; readable && i < catalog.state_count; i++)
+        for (size_t f = 0; f < catalog.states[i].file_count; f++)
+            check_segment(check, catalog.uuid, &catalog.states[i].files[f]);
     arena_destroy(arena);
 }
 
@@ -242,11 +363,13 @@ Error *database_check(const Io *io, const char *directory, const Clock *clock, T
     Error *error = database_open(directory, &reading, clock, &database);
     if (error != NULL) {
         if (error_code(error) == ERROR_CORRUPT) check_parts(&check);
+        mem_free(check.checked);
         return error;
     }
     check.database = database;
     error = check_open(&check, database);
     Error *closing = database_close(database);
+    mem_free(check.checked);
     if (error != NULL) error_drop(closing); /* the first one is told */
     return error != NULL ? error : closing;
 }

@@ -32,6 +32,15 @@ Held *held_new(Graph *graph)
     return held;
 }
 
+void held_free(Database *database, Held *held)
+{
+    if (held == NULL) return;
+    vector_device_forget(database->device);
+    graph_destroy(held->graph);
+    io_close(held->pin);
+    mem_free(held);
+}
+
 static Database *database_new(const DatabaseOptions *options, const Clock *clock)
 {
     Database *database = mem_calloc(1, sizeof *database);
@@ -55,9 +64,8 @@ static void database_free(Database *database)
 {
     files_free(database);
     error_drop(database->salvaged);
+    held_free(database, database->held);
     vector_device_destroy(database->device);
-    graph_destroy(database->held->graph);
-    mem_free(database->held);
     pthread_cond_destroy(&database->freed);
     pthread_cond_destroy(&database->flushed);
     pthread_mutex_destroy(&database->lock);
@@ -118,7 +126,7 @@ struct VectorDevice *database_device(Database *database)
 
 /* ---- the writer token ---- */
 
-static bool take_token(Database *database)
+Error *token_take(Database *database)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -130,10 +138,13 @@ static bool take_token(Database *database)
     bool taken = !database->writing;
     if (taken) database->writing = true;
     pthread_mutex_unlock(&database->lock);
-    return taken;
+    if (taken) return NULL;
+    return error_hint(error_new(ERROR_LOCKED, "another transaction has been writing for over %d s",
+                                BUSY_TIMEOUT_MS / 1000),
+                      "end it, or try again");
 }
 
-static void give_token(Database *database)
+void token_give(Database *database)
 {
     pthread_mutex_lock(&database->lock);
     database->writing = false;
@@ -161,10 +172,7 @@ static void let_go(Database *database, Held *held)
     pthread_mutex_lock(&database->lock);
     bool last = --held->users == 0 && held != database->held;
     pthread_mutex_unlock(&database->lock);
-    if (!last) return;
-    vector_device_forget(database->device);
-    graph_destroy(held->graph);
-    mem_free(held);
+    if (last) held_free(database, held);
 }
 
 Error *transaction_begin(Database *database, Transaction **out)
@@ -208,16 +216,12 @@ Error *transaction_writer(Transaction *transaction, GraphWriter **out)
         return error_hint(
             error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written"),
             "close and open the database again");
-    if (!take_token(database))
-        return error_hint(error_new(ERROR_LOCKED,
-                                    "another transaction has been writing for over %d s",
-                                    BUSY_TIMEOUT_MS / 1000),
-                          "end it, or try again");
+    TRY(token_take(database));
     uint64_t published = graph_version(database->held->graph),
              newest =
                  database->appended_version > published ? database->appended_version : published;
     if (transaction->read && newest > transaction->view.version) {
-        give_token(database);
+        token_give(database);
         return error_new(ERROR_CONFLICT,
                          "another transaction has written since this one began to read");
     }
@@ -253,6 +257,7 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
     int64_t now_ns = database->clock->wall_ns(database->clock->state);
     pthread_mutex_lock(&database->lock);
     if (now_ns < database->commit_ns) now_ns = database->commit_ns; /* it was set back */
+    if (now_ns <= database->snapshot_ns) now_ns = database->snapshot_ns + 1;
     if (error == NULL)
         error = database->failed
                     ? error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written")
@@ -274,6 +279,7 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
 static Error *flush_all(Database *database)
 {
     uint64_t version = database->appended_version;
+    int64_t commit_ns = database->commit_ns;
     database->flushing = true;
     wal_begin_flush(database->wal);
     pthread_mutex_unlock(&database->lock);
@@ -283,6 +289,7 @@ static Error *flush_all(Database *database)
     if (error == NULL) {
         wal_end_flush(database->wal);
         database->durable_lsn = wal_durable(database->wal);
+        database->durable_ns = commit_ns;
         files_publish(database);
         graph_publish(database->held->graph, version);
     } else {
@@ -309,6 +316,17 @@ static Error *wait_durable(Database *database, uint64_t lsn)
     return error;
 }
 
+Error *flush_appended(Database *database)
+{
+    pthread_mutex_lock(&database->lock);
+    uint64_t lsn = wal_appended(database->wal);
+    bool failed = database->failed;
+    pthread_mutex_unlock(&database->lock);
+    if (failed)
+        return error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written");
+    return wait_durable(database, lsn);
+}
+
 static void leave(Transaction *transaction)
 {
     graph_release(transaction->held->graph, transaction->slot);
@@ -330,7 +348,7 @@ Error *transaction_commit(Transaction *transaction)
     }
     if (database->wal == NULL) {
         graph_writer_publish(writer);
-        give_token(database);
+        token_give(database);
     } else {
         error = append(database, writer, &lsn);
         if (error == NULL) {
@@ -338,10 +356,11 @@ Error *transaction_commit(Transaction *transaction)
         } else {
             files_abandon_segment(database);
             graph_writer_abort(writer);
-            give_token(database);
+            token_give(database);
         }
     }
     leave(transaction);
+    if (error == NULL && database->wal != NULL) checkpoint_consider(database);
     return error;
 }
 
@@ -351,7 +370,7 @@ void transaction_rollback(Transaction *transaction)
     if (transaction->writer != NULL) {
         files_abandon_segment(transaction->database);
         graph_writer_abort(transaction->writer);
-        give_token(transaction->database);
+        token_give(transaction->database);
     }
     leave(transaction);
 }

@@ -8,8 +8,9 @@
  * durable.
  *
  *     DIRECTORY/catalog.db   identity and format (storage/catalog.h)
- *     DIRECTORY/graph/       segments: the graph as of the log's beginning (storage/segment.h)
+ *     DIRECTORY/graph/       segments: the graph as of the log's beginning, and as it once was
  *     DIRECTORY/wal/         the log: every commit since (storage/wal.h)
+ *     DIRECTORY/metadata/    what snapshots there are, for people and tools
  *     DIRECTORY/LOCK         who writes (storage/lock.h)
  */
 #ifndef DATABASE_DATABASE_H
@@ -20,15 +21,19 @@
 
 typedef struct Database Database;
 typedef struct Transaction Transaction;
+typedef struct Past Past; /* the graph as it once was */
 
 typedef struct DatabaseOptions {
     bool read_only, create;
     bool salvage; /* with read_only: opens a damaged one as far as it can be read (recover.c) */
-    const Io *io; /* all its files are there; NULL: the machine's own */
+    uint64_t
+        checkpoint_bytes; /* so much log brings about a checkpoint; 0: as the graph's size says */
+    const Io *io;         /* all its files are there; NULL: the machine's own */
 } DatabaseOptions;
 
 typedef struct DatabaseCounters {
     uint64_t commits, syncs; /* since opening; syncs: fdatasyncs of the log */
+    uint64_t checkpoints;    /* since opening, while it was in use */
     uint64_t replayed,
         discarded_bytes; /* at opening: transactions done again; bytes of a torn tail */
 } DatabaseCounters;
@@ -51,6 +56,42 @@ const char *database_durability(
 DatabaseCounters database_counters(Database *database);
 struct VectorDevice;
 struct VectorDevice *database_device(Database *database); /* shared by its sessions */
+
+/* ---- the graph as it once was ---- */
+/* A snapshot is a checkpoint that stays: it holds everything that was committed when it was made.
+ * Without a name (empty) it goes when retention says so, with one when it is dropped. Readers and
+ * the writer go on meanwhile. Right after a checkpoint it costs a row in the catalog, else a
+ * segment with all of the graph. In memory: ERROR_READ_ONLY. */
+typedef struct SnapshotInfo {
+    uint64_t id;
+    Str name;                   /* empty: none */
+    int64_t made_ns, commit_ns; /* wall clock: when it was made; the last commit in it */
+    uint64_t bytes;             /* of its segment, which others may share */
+} SnapshotInfo;
+Error *database_create_snapshot(Database *database, Str name, SnapshotInfo *out) MUST_CHECK;
+/* `name` may be the number of one that has no name. */
+Error *database_drop_snapshot(Database *database, Str name) MUST_CHECK;
+/* By number, ascending; in `arena`. */
+Error *database_snapshots(Database *database, Arena *arena, SnapshotInfo **out,
+                          size_t *count) MUST_CHECK;
+/* How long what was is kept; part of the database, not of a session. It is looked at whenever a
+ * snapshot or checkpoint is made. */
+typedef struct Retention {
+    uint64_t keep;           /* so many snapshots without a name stay; 0: all */
+    int64_t keep_for_ns;     /* they stay so long; 0: for ever */
+    int64_t history_keep_ns; /* database_at_time finds every commit for so long; 0: those since the
+                                last checkpoint */
+} Retention;
+Retention database_retention(Database *database);
+Error *database_retain(Database *database, Retention retention) MUST_CHECK;
+/* The graph as of a snapshot (by its name, or where that is empty by its number), or as the last
+ * commit left it that is not after `wall_ns`. Read-only; shared by all who ask for the same, and
+ * kept for those to come. What is not there is ERROR_NAME_UNKNOWN, with the nearest in the hint.
+ * database_at_time gives NULL when that is the present. */
+Error *database_at_snapshot(Database *database, Str name, uint64_t id, Past **out) MUST_CHECK;
+Error *database_at_time(Database *database, int64_t wall_ns, Past **out) MUST_CHECK;
+GraphView past_view(const Past *past);
+void past_release(Database *database, Past *past); /* NULL is welcome */
 
 /* ---- looking after a directory that need not be open (check.c, backup.c); io: as in the options -- */
 /* Reads every byte the database in `directory` consists of, also beside a writer, and holds it

@@ -13,6 +13,7 @@
  * anew from time to time: who still looks at the old graph keeps it. */
 typedef struct Held {
     Graph *graph;
+    IoFile *pin; /* keeps its segment where it is; NULL: none, or this process is the writer */
     uint32_t users;
 } Held;
 
@@ -34,14 +35,57 @@ struct Database {
     bool flushing;
     uint64_t appended_version; /* of the newest transaction in the log's memory */
     uint64_t durable_lsn;
-    int64_t commit_ns; /* wall clock of the newest commit in the log: the next is not before it */
-    bool failed;       /* the log could not be written: read-only from now on */
+    /* Wall clock of the newest commit in the log's memory (the next is not before it), and of the
+     * newest that is durable. */
+    int64_t commit_ns, durable_ns;
+    int64_t snapshot_ns; /* of the newest snapshot: what is committed later is after it */
+    bool failed;         /* the log could not be written: read-only from now on */
     DatabaseCounters counters;
 };
 
 Held *held_new(Graph *graph);
+void held_free(Database *database, Held *held); /* nobody looks at it any more; NULL is welcome */
+
+/* ---- the writer token, and what was appended so far on the disk; without the lock ---- */
+Error *token_take(Database *database) MUST_CHECK; /* ERROR_LOCKED after the busy timeout */
+void token_give(Database *database);
+Error *flush_appended(Database *database) MUST_CHECK; /* with the token: then all of it is */
 
 /* Everything below is about databases in a directory. */
+typedef struct Past Past;
+struct Files {
+    const Io *io;
+    char directory[IO_PATH_BYTES_MAX];
+    DirectoryLock *lock;
+    uint8_t uuid[CATALOG_UUID_BYTES];
+    uint64_t checkpoint;    /* the one the graph and the log are followed from */
+    SegmentFile base;       /* the newest that holds all up to a place in the log; id 0: none */
+    SegmentFile catalogued; /* what the catalog named then; id 0: nothing */
+    SegmentFile *logged;    /* all that the log names: replaying it must find them */
+    size_t logged_count, logged_capacity;
+    uint64_t base_log_bytes;     /* of the log when base was written */
+    _Atomic uint64_t segment_id; /* the highest given */
+    /* Being written, for the transaction that has the writer token, and what goes into it. */
+    SegmentWriter *segment;
+    GraphSave *save;
+    SegmentFile written; /* waits to be logged, with: */
+    Buffer written_schema;
+    Buffer schema;           /* of base, while the catalog does not name it */
+    uint64_t replayed_bytes; /* of the log, so far */
+    bool opening;
+    Arena *catalog_arena;
+    Catalog catalog; /* as last read or committed; replaced whole, with the database's lock */
+    /* One checkpoint at a time; taken before the token and the lock. */
+    pthread_mutex_t maintenance;
+    SegmentFile *freed; /* nobody names them, but somebody reads them: to be removed later */
+    size_t freed_count, freed_capacity;
+    uint64_t checkpoint_bytes; /* of log, after which a checkpoint is made beside everything */
+    uint64_t tried_bytes;      /* of log when that was last tried in vain */
+    bool checkpointing, checkpointer_joinable;
+    pthread_t checkpointer;
+    pthread_mutex_t past_lock; /* of the next; taken before the lock */
+    Past *pasts;
+};
 Error *files_open(Database *database, const char *directory,
                   const DatabaseOptions *options) MUST_CHECK;
 /* A reader beside a writer: makes what has become durable meanwhile visible. With the lock. */
@@ -55,11 +99,17 @@ typedef struct FilesView {
     const SegmentFile *catalogued; /* id 0: none */
     const SegmentFile *logged;     /* those the log names */
     size_t logged_count;
+    const Catalog *catalog;
     uint64_t checkpoint;
     LockPage page;
     bool has_writer;
 } FilesView;
 FilesView files_look(const Database *database);
+/* The graph, of which no newer version is being made, as a segment; the schema behind `schema`. */
+Error *files_save(Files *files, const GraphView *view, SegmentFile *out, Buffer *schema) MUST_CHECK;
+uint64_t files_next_segment(Files *files);              /* the number of a new one */
+bool files_names(const Files *files, const char *name); /* does anything need the file? */
+int64_t files_now(const Database *database);            /* by the wall clock */
 /* Is it cheaper to write all of the graph than what the transaction did? */
 bool files_wants_segment(const Database *database, const GraphWriter *writer);
 /* Begins to write the segment that the transaction will end with, if it wants one: what it changes
@@ -73,5 +123,38 @@ void files_segment_logged(Database *database); /* the record is in the log's mem
 void files_publish(const Database *database);  /* tells readers how far the log is durable */
 /* The last session is gone: what would take long to replay becomes a segment. */
 Error *files_leave(Database *database) MUST_CHECK;
+Error *files_remove_leftovers(Database *database) MUST_CHECK; /* at opening and leaving */
 void files_free(Database *database);
+
+/* ---- checkpoint.c ---- */
+/* All of `graph` becomes a segment that the catalog names, and the log begins anew; with `file` it
+ * is one already. Nobody else is there. */
+Error *checkpoint_last(Database *database, Graph *graph, const SegmentFile *file,
+                       Str schema) MUST_CHECK;
+/* Begins a checkpoint in the background if the log has become long. Without the lock. */
+void checkpoint_consider(Database *database);
+void checkpoint_wait(Database *database); /* until none is under way in the background */
+/* The text that stands in metadata/ for a snapshot. */
+void snapshot_describe(const Catalog *catalog, const CatalogState *state, Buffer *out);
+/* ... and puts it there. */
+Error *snapshot_write(const Io *io, const char *directory, const Catalog *catalog,
+                      const CatalogState *state) MUST_CHECK;
+/* Relative to the directory; empty: it has no such file. */
+void snapshot_path(const CatalogState *state, char out[SEGMENT_NAME_BYTES_MAX]);
+Error *snapshot_unknown(const Catalog *catalog, Str name); /* an error, with the nearest name */
+
+/* ---- past.c ---- */
+typedef struct Origin { /* of a graph: a segment and the log behind it */
+    SegmentFile file;   /* id 0: an empty graph */
+    Str schema;
+    WalStart start;
+} Origin;
+Origin origin_of_catalog(const Catalog *catalog);
+/* A graph as of record `limit_lsn`: the segment, and the log behind it done again. With `pin`, what
+ * it lies on is pinned; *pin is closed by io_close. */
+Error *past_rebuild(const Files *files, const Origin *origin, uint64_t limit_lsn, Graph **out,
+                    IoFile **pin) MUST_CHECK;
+/* A reader beside a writer: the catalog as it is now. Without the lock. */
+Error *pasts_refresh(Database *database) MUST_CHECK;
+void pasts_drop_idle(Database *database, bool all); /* those nobody uses: all, or of freed files */
 #endif

@@ -33,50 +33,48 @@ enum {
     READ_ATTEMPTS_MAX = 100
 };
 
-struct Files {
-    const Io *io;
-    char directory[IO_PATH_BYTES_MAX];
-    DirectoryLock *lock;
-    uint8_t uuid[CATALOG_UUID_BYTES];
-    uint64_t checkpoint;    /* the catalog's */
-    SegmentFile base;       /* what the graph was loaded from or last written to; id 0: none */
-    SegmentFile catalogued; /* what the catalog names; id 0: nothing */
-    SegmentFile *logged;    /* all that the log names: replaying it must find them */
-    size_t logged_count, logged_capacity;
-    uint64_t base_log_bytes; /* of the log when base was written */
-    uint64_t segment_id;     /* the highest seen */
-    SegmentFile written;     /* waits to be logged */
-    SegmentWriter
-        *segment;    /* being written, for the transaction that has the writer token, and what */
-    GraphSave *save; /* goes into it; NULL: none */
-    Buffer schema;   /* of base, while the catalog does not name it */
-    uint64_t replayed_bytes; /* of the log, so far */
-    bool opening;
-};
-
 /* ---- graphs ---- */
 
 static void swap_graph(Database *database, Graph *graph)
 {
     Held *old = database->held;
     database->held = held_new(graph);
-    if (old->users > 0) return; /* the last to leave frees it */
-    vector_device_forget(database->device);
-    graph_destroy(old->graph);
-    mem_free(old);
+    if (old->users == 0) held_free(database, old); /* else the last to leave frees it */
+}
+
+static void raise_segment(Files *files, uint64_t id)
+{
+    if (id > atomic_load(&files->segment_id)) atomic_store(&files->segment_id, id);
+}
+
+uint64_t files_next_segment(Files *files)
+{
+    return atomic_fetch_add(&files->segment_id, 1) + 1;
+}
+
+int64_t files_now(const Database *database)
+{
+    return database->clock->wall_ns(database->clock->state);
 }
 
 static Error *load_base(Database *database, const SegmentFile *file, Str schema)
 {
     Files *files = database->files;
     Segment *segment;
-    Graph *graph;
-    TRY(segment_open(files->io, files->directory, files->uuid, file, &segment));
-    TRY(graph_load(segment, schema, &graph));
+    Graph *graph = NULL;
+    IoFile *pin = NULL;
+    if (database->read_only) TRY(lock_pin(files->io, files->directory, file->id, &pin));
+    Error *error = segment_open(files->io, files->directory, files->uuid, file, &segment);
+    if (error == NULL) error = graph_load(segment, schema, &graph);
+    if (error != NULL) {
+        io_close(pin);
+        return error;
+    }
     swap_graph(database, graph);
+    database->held->pin = pin;
     files->base = *file;
     files->base_log_bytes = 0;
-    if (file->id > files->segment_id) files->segment_id = file->id;
+    raise_segment(files, file->id);
     return NULL;
 }
 
@@ -107,6 +105,7 @@ static Error *replay_one(void *user, Str payload, const WalCommit *commit)
     LoggedSegment logged;
     database->files->replayed_bytes += payload.bytes;
     if (commit->wall_ns > database->commit_ns) database->commit_ns = commit->wall_ns;
+    database->durable_ns = database->commit_ns;
     if (log_names_segment(payload)) {
         TRY(log_decode_segment(payload, &logged));
         return replay_segment(database, &logged);
@@ -179,13 +178,32 @@ typedef struct Leftovers {
     Error *error;
 } Leftovers;
 
-static bool is_named(const Files *files, const char *name)
+static bool is_state_named(const CatalogState *state, const char *name)
+{
+    char metadata[SEGMENT_NAME_BYTES_MAX];
+    for (size_t i = 0; i < state->file_count; i++)
+        if (strcmp(name, state->files[i].name) == 0) return true;
+    snapshot_path(state, metadata);
+    return strcmp(name, metadata) == 0;
+}
+
+bool files_names(const Files *files, const char *name)
 {
     if (strcmp(name, files->base.name) == 0 || strcmp(name, files->catalogued.name) == 0)
         return true;
     for (size_t i = 0; i < files->logged_count; i++)
         if (strcmp(name, files->logged[i].name) == 0) return true;
+    for (size_t i = 0; i < files->catalog.state_count; i++)
+        if (is_state_named(&files->catalog.states[i], name)) return true;
     return false;
+}
+
+/* Somebody in another process reads a segment that is not named any more. */
+static bool is_read(const Files *files, const char *relative)
+{
+    uint64_t id;
+    return sscanf(relative, "graph/%20" SCNu64, &id) == 1 && id > 0 &&
+           lock_is_pinned(files->lock, id);
 }
 
 static void remove_leftover(void *user, const char *name)
@@ -195,15 +213,17 @@ static void remove_leftover(void *user, const char *name)
     char relative[IO_PATH_BYTES_MAX], path[IO_PATH_BYTES_MAX];
     if (leftovers->error != NULL) return;
     leftovers->error = io_join(relative, leftovers->folder, name);
-    if (leftovers->error != NULL || is_named(files, relative)) return;
+    if (leftovers->error != NULL || files_names(files, relative) || is_read(files, relative))
+        return;
     leftovers->error = io_join(path, files->directory, relative);
     if (leftovers->error == NULL) leftovers->error = io_unlink(files->io, path);
 }
 
-/* What a crash left half-made, and segments that newer ones have taken the place of. */
-static Error *remove_leftovers(Files *files)
+/* What a crash left half-made, and files that nobody needs any more. */
+Error *files_remove_leftovers(Database *database)
 {
-    static const char *const folders[] = {"tmp", "graph"};
+    static const char *const folders[] = {"tmp", "graph", "metadata"};
+    Files *files = database->files;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char path[IO_PATH_BYTES_MAX];
         Leftovers leftovers = {files, folders[i], NULL};
@@ -217,17 +237,34 @@ static Error *remove_leftovers(Files *files)
 
 /* ---- opening ---- */
 
-static Error *read_catalog(Database *database, Arena *arena, Catalog *catalog)
+static Error *read_catalog(Database *database)
 {
     Files *files = database->files;
-    TRY(catalog_read(files->io, files->directory, database->read_only, arena, catalog));
+    Arena *arena = arena_create();
+    Catalog read, *catalog = &files->catalog;
+    Error *error = catalog_read(files->io, files->directory, database->read_only, arena, &read);
+    if (error != NULL) {
+        arena_destroy(arena);
+        return error;
+    }
+    arena_destroy(files->catalog_arena);
+    files->catalog_arena = arena;
+    files->catalog = read;
     if (catalog->file_count > 1)
         return error_hint(error_new(ERROR_VERSION, "%s holds more segments than this version reads",
                                     files->directory),
                           "use a newer contextql");
     memcpy(files->uuid, catalog->uuid, sizeof files->uuid);
     files->checkpoint = catalog->checkpoint;
-    database->commit_ns = catalog->commit_ns;
+    database->commit_ns = database->durable_ns = catalog->commit_ns;
+    database->snapshot_ns = 0;
+    for (size_t i = 0; i < catalog->state_count; i++)
+        if (catalog->states[i].kind == CATALOG_SNAPSHOT &&
+            catalog->states[i].made_ns > database->snapshot_ns)
+            database->snapshot_ns = catalog->states[i].made_ns;
+    for (size_t i = 0; i < catalog->state_count; i++)
+        for (size_t f = 0; f < catalog->states[i].file_count; f++)
+            raise_segment(files, catalog->states[i].files[f].id);
     files->base = files->catalogued = (SegmentFile){0};
     files->base_log_bytes = files->replayed_bytes = files->logged_count = 0;
     if (catalog->file_count == 0) {
@@ -255,11 +292,15 @@ static Error *check_log_end(const Files *files, const Wal *wal, const WalReport 
         "from it");
 }
 
-static Error *read_log(Database *database, const Catalog *catalog)
+static Error *read_log(Database *database)
 {
     Files *files = database->files;
+    const Catalog *catalog = &files->catalog;
     WalReport report;
     TRY(wal_open(files->io, files->directory, files->uuid, catalog->start, &database->wal));
+    for (size_t i = 0; i < catalog->state_count; i++)
+        if (catalog->states[i].kind == CATALOG_HISTORY)
+            wal_keep(database->wal, catalog->states[i].start.segment);
     bool beside = database->read_only && lock_has_writer(files->lock);
     LockPage page = lock_page(files->lock);
     if (beside && page.checkpoint != files->checkpoint)
@@ -279,14 +320,10 @@ static Error *read_log(Database *database, const Catalog *catalog)
 
 static Error *read_once(Database *database)
 {
-    Arena *arena = arena_create();
-    Catalog catalog;
     wal_close(database->wal);
     database->wal = NULL;
-    Error *error = read_catalog(database, arena, &catalog);
-    if (error == NULL) error = read_log(database, &catalog);
-    arena_destroy(arena);
-    return error;
+    TRY(read_catalog(database));
+    return read_log(database);
 }
 
 /* Is, or was, somebody at work here since the catalog was read? */
@@ -312,6 +349,9 @@ Error *files_open(Database *database, const char *directory, const DatabaseOptio
 {
     Files *files = database->files = mem_calloc(1, sizeof *files);
     bool fresh;
+    pthread_mutex_init(&files->maintenance, NULL);
+    pthread_mutex_init(&files->past_lock, NULL);
+    files->checkpoint_bytes = options->checkpoint_bytes;
     files->io = options->io == NULL ? io_posix() : options->io;
     TRY(check_directory(files->io, directory, options));
     TRY(check_content(files->io, directory, &fresh));
@@ -320,14 +360,14 @@ Error *files_open(Database *database, const char *directory, const DatabaseOptio
     TRY(options->read_only ? lock_watch(files->io, directory, &files->lock)
                            : lock_acquire(files->io, directory, &files->lock));
     if (fresh && !options->read_only)
-        TRY(catalog_create(files->io, directory, database->clock->wall_ns(database->clock->state)));
+        TRY(catalog_create(files->io, directory, files_now(database)));
     files->opening = true;
     TRY(read_directory(database));
     files->opening = false;
     count_names(database);
     if (options->read_only) return NULL;
     files_publish(database);
-    return remove_leftovers(files);
+    return files_remove_leftovers(database);
 }
 
 void files_publish(const Database *database)
@@ -364,6 +404,7 @@ FilesView files_look(const Database *database)
                        .catalogued = &files->catalogued,
                        .logged = files->logged,
                        .logged_count = files->logged_count,
+                       .catalog = &files->catalog,
                        .checkpoint = files->checkpoint,
                        .page = lock_page(files->lock),
                        .has_writer = lock_has_writer(files->lock)};
@@ -384,8 +425,7 @@ bool files_wants_segment(const Database *database, const GraphWriter *writer)
 static Error *begin_segment(Files *files)
 {
     TRY(segment_create(files->io, files->directory, "graph", files->uuid, GRAPH_SEGMENT_KIND,
-                       files->segment_id + 1, &files->segment));
-    files->segment_id++;
+                       files_next_segment(files), &files->segment));
     files->save = graph_save_new(files->segment);
     return NULL;
 }
@@ -409,6 +449,19 @@ void files_write_ahead(Database *database, const GraphWriter *writer)
     error_drop(error); /* met again, and told, when the transaction commits */
 }
 
+Error *files_save(Files *files, const GraphView *view, SegmentFile *out, Buffer *schema)
+{
+    SegmentWriter *segment;
+    TRY(segment_create(files->io, files->directory, "graph", files->uuid, GRAPH_SEGMENT_KIND,
+                       files_next_segment(files), &segment));
+    GraphSave *save = graph_save_new(segment);
+    Error *error = graph_save_all(save, view, schema);
+    graph_save_free(save);
+    if (error == NULL) return segment_finish(segment, out);
+    segment_abandon(segment);
+    return error;
+}
+
 static Error *write_segment(Database *database, const GraphView *view, SegmentFile *out,
                             Buffer *schema)
 {
@@ -427,44 +480,26 @@ Error *files_write_segment(Database *database, const GraphWriter *writer, Buffer
 {
     Files *files = database->files;
     GraphView view = graph_writer_view(writer);
-    buffer_clear(&files->schema);
-    TRY(write_segment(database, &view, &files->written, &files->schema));
-    log_encode_segment(&(LoggedSegment){files->written, buffer_view(&files->schema)}, payload);
+    buffer_clear(&files->written_schema);
+    TRY(write_segment(database, &view, &files->written, &files->written_schema));
+    log_encode_segment(&(LoggedSegment){files->written, buffer_view(&files->written_schema)},
+                       payload);
     return NULL;
 }
 
 void files_segment_logged(Database *database)
 {
     Files *files = database->files;
+    Buffer schema = files->schema;
     files->base = files->written;
+    files->schema = files->written_schema;
+    files->written_schema = schema;
     note_logged(files, &files->written);
     files->base_log_bytes = wal_bytes(database->wal);
     count_names(database);
 }
 
 /* ---- leaving ---- */
-
-/* The catalog names `file`, and the log begins anew behind it. */
-static Error *checkpoint(Database *database, const SegmentFile *file, Str schema)
-{
-    Files *files = database->files;
-    WalStart start;
-    TRY(wal_rotate(database->wal, &start));
-    Catalog catalog = {.checkpoint = files->checkpoint + 1,
-                       .start = start,
-                       .commit_ns = database->commit_ns,
-                       .schema = schema,
-                       .files = (SegmentFile *)file,
-                       .file_count = 1};
-    memcpy(catalog.uuid, files->uuid, sizeof catalog.uuid);
-    TRY(catalog_commit(files->io, files->directory, &catalog));
-    files->checkpoint = catalog.checkpoint;
-    files->base = files->catalogued = *file;
-    files_publish(database);
-    TRY(wal_restart(database->wal, catalog.start, catalog.start.segment));
-    files->logged_count = 0;
-    return remove_leftovers(files);
-}
 
 static Error *flush_mark(Database *database)
 {
@@ -477,32 +512,44 @@ static Error *flush_mark(Database *database)
     return NULL;
 }
 
+/* What others read when nobody needed it any more: perhaps they do not now. */
+static Error *remove_freed(Database *database)
+{
+    return database->files->freed_count == 0 ? NULL : files_remove_leftovers(database);
+}
+
 Error *files_leave(Database *database)
 {
     Files *files = database->files;
     Graph *graph = database->held->graph;
-    if (database->read_only || database->failed || wal_bytes(database->wal) == 0) return NULL;
+    checkpoint_wait(database);
+    pasts_drop_idle(database, true); /* nobody is there: their segments may go */
+    if (database->read_only || database->failed) return NULL;
+    if (wal_bytes(database->wal) == 0) return remove_freed(database);
     uint64_t tail = wal_bytes(database->wal) - files->base_log_bytes;
     bool named = strcmp(files->base.name, files->catalogued.name) == 0;
     uint64_t allowed =
         files->base.bytes / 8 > REPLAY_BYTES_MAX ? files->base.bytes / 8 : REPLAY_BYTES_MAX;
     if (database->counters.commits > 0) TRY(flush_mark(database));
-    if (tail == 0 && !named) return checkpoint(database, &files->base, buffer_view(&files->schema));
-    if (tail <= allowed) return NULL;
-    GraphView view = {graph, graph_pending(graph)};
-    SegmentFile file;
-    buffer_clear(&files->schema);
-    TRY(write_segment(database, &view, &file, &files->schema));
-    return checkpoint(database, &file, buffer_view(&files->schema));
+    if (tail == 0 && !named)
+        return checkpoint_last(database, NULL, &files->base, buffer_view(&files->schema));
+    if (tail <= allowed) return remove_freed(database);
+    return checkpoint_last(database, graph, NULL, STR(""));
 }
 
 void files_free(Database *database)
 {
     Files *files = database->files;
     if (files == NULL) return;
+    pasts_drop_idle(database, true);
     wal_close(database->wal);
     lock_close(files->lock);
     buffer_free(&files->schema);
+    buffer_free(&files->written_schema);
+    arena_destroy(files->catalog_arena);
     mem_free(files->logged);
+    mem_free(files->freed);
+    pthread_mutex_destroy(&files->maintenance);
+    pthread_mutex_destroy(&files->past_lock);
     mem_free(files);
 }

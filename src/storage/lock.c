@@ -109,8 +109,8 @@ bool lock_has_writer(const DirectoryLock *lock)
 Error *lock_pin(const Io *io, const char *directory, uint64_t id, IoFile **out)
 {
     char path[IO_PATH_BYTES_MAX];
-    assert(id > 0);
     *out = NULL;
+    if (id == 0) return error_new(ERROR_CORRUPT, "%s: a segment has no number", directory);
     TRY(io_join(path, directory, "LOCK"));
     if (io_kind(io, path) != IO_FILE) return NULL;
     IoFile *file;

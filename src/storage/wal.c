@@ -124,6 +124,11 @@ uint64_t wal_durable(const Wal *wal)
     return wal->durable_lsn;
 }
 
+uint64_t wal_appended(const Wal *wal)
+{
+    return wal->appended_lsn;
+}
+
 uint64_t wal_epoch(const Wal *wal)
 {
     return wal->epoch;
@@ -402,15 +407,21 @@ Error *wal_rotate(Wal *wal, WalStart *out)
     return NULL;
 }
 
-Error *wal_restart(Wal *wal, WalStart start, uint64_t kept)
+void wal_restart(Wal *wal, WalStart start, uint64_t kept)
+{
+    assert(start.lsn == wal->start.lsn || start.lsn == wal->rotated.lsn);
+    if (start.lsn == wal->rotated.lsn) {
+        wal->bytes -= wal->rotated_bytes;
+        wal->rotated_bytes = 0;
+    }
+    wal->start = start;
+    wal->kept = kept < start.segment ? kept : start.segment;
+}
+
+Error *wal_remove_old(const Wal *wal)
 {
     WalName *names;
     size_t count;
-    assert(start.lsn == wal->start.lsn || start.lsn == wal->rotated.lsn);
-    if (start.lsn == wal->rotated.lsn) wal->bytes -= wal->rotated_bytes;
-    wal->rotated_bytes = 0;
-    wal->start = start;
-    wal->kept = kept < start.segment ? kept : start.segment;
     TRY(wal_list(wal, &names, &count));
     Error *error = NULL;
     for (size_t i = 0; i < count && error == NULL; i++)

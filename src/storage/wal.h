@@ -69,7 +69,8 @@ Error *wal_append_mark(Wal *wal) MUST_CHECK;
 void wal_begin_flush(Wal *wal);
 Error *wal_flush(Wal *wal) MUST_CHECK;
 void wal_end_flush(Wal *wal);
-uint64_t wal_durable(const Wal *wal); /* lsn of the last commit that is on disk */
+uint64_t wal_durable(const Wal *wal);  /* lsn of the last commit that is on disk */
+uint64_t wal_appended(const Wal *wal); /* lsn of the last that is in memory or on disk */
 uint64_t wal_epoch(const Wal *wal);
 uint64_t wal_syncs(const Wal *wal); /* fdatasyncs since opening */
 uint64_t wal_bytes(const Wal *wal); /* of records behind the start: what opening must replay */
@@ -82,10 +83,11 @@ Error *wal_copy(const Wal *wal, const char *directory) MUST_CHECK;
 /* A checkpoint holds everything up to a place in the log. wal_rotate, called when all that was
  * appended is durable and while nobody appends or flushes, makes here such a place: what comes next
  * goes to a segment of its own, and `out` is where replay begins that has the checkpoint. Once the
- * catalog says so, wal_restart begins there and removes the segments that are not needed any more:
- * those before `kept`, the number of a segment. */
+ * catalog says so, wal_restart begins there; it must not run beside a flush. Then segments before
+ * number `kept` are not needed any more: wal_remove_old removes them, beside whatever else. */
 Error *wal_rotate(Wal *wal, WalStart *out) MUST_CHECK;
-Error *wal_restart(Wal *wal, WalStart start, uint64_t kept) MUST_CHECK;
+void wal_restart(Wal *wal, WalStart start, uint64_t kept);
+Error *wal_remove_old(const Wal *wal) MUST_CHECK;
 /* Segments from number `kept` on are history and stay, though replay begins later. Before the first
  * append. */
 void wal_keep(Wal *wal, uint64_t kept);
