@@ -51,11 +51,13 @@ static void repaint(const char *name, bool middle)
         buffer_char(&text, 'x');
         memmove(text.data + at + 1, text.data + at, text.bytes - at - 1);
         text.data[at] = 'x';
+        Theme theme;
+        theme_find("dark", &theme);
         Picture picture = {.prompt = STR("papers> "),
                            .text = buffer_view(&text),
                            .cursor = at + 1,
                            .columns = 100,
-                           .colour = true};
+                           .theme = &theme};
         double begin = now_ms();
         paint(&picture, &frame);
         screen_show(screen, &frame, STR(""));

@@ -56,7 +56,7 @@ struct Editor {
     Buffer text; /* what libedit has, as UTF-8 */
     size_t cursor;
     Buffer submitted;
-    bool ended, accepted;
+    bool ended, accepted, asked_background;
     bool fresh;   /* no key of this text was read yet */
     Buffer begin; /* what the next text begins with */
     /* history: where we are in it; the text that was there before, kept while walking */
@@ -211,7 +211,7 @@ static void make_frame(Editor *editor, bool last, Str tail)
                        .cursor = last ? SIZE_MAX : editor->cursor,
                        .tail = tail,
                        .columns = screen_columns(editor->screen),
-                       .colour = editor->options.colour};
+                       .theme = editor->options.theme};
     if (!last) {
         picture.status = status_of(editor, &status);
         picture.ghost = buffer_view(&editor->ghost);
@@ -221,7 +221,7 @@ static void make_frame(Editor *editor, bool last, Str tail)
     paint(&picture, &editor->frame);
     if (!last && editor->menu.open)
         menu_paint(&editor->menu, &editor->frame, picture.columns, screen_rows(editor->screen) / 2,
-                   picture.colour);
+                   picture.theme);
     buffer_free(&prompt);
     buffer_free(&status);
 }
@@ -262,7 +262,7 @@ static Str ghost_of_helper(Editor *editor, Completions *list)
 static void find_ghost(Editor *editor)
 {
     buffer_clear(&editor->ghost);
-    bool wanted = editor->options.colour && editor->text.bytes > 0 &&
+    bool wanted = editor->options.theme != NULL && editor->text.bytes > 0 &&
                   editor->text.bytes <= HELP_BYTES_MAX && editor->cursor == editor->text.bytes &&
                   !editor->walked && !editor->searching && !editor->menu.open &&
                   !editor->vi_command;
@@ -812,6 +812,16 @@ static unsigned char paste(EditLine *line, wint_t key)
     return CC_REFRESH;
 }
 
+/* The terminal has answered. */
+static unsigned char take_background(EditLine *line, wint_t key)
+{
+    Editor *editor = editor_of(line);
+    (void)key;
+    if (editor->options.adapt != NULL)
+        theme_find(keys_background(editor->keys) ? "light" : "dark", editor->options.adapt);
+    return CC_REFRESH;
+}
+
 static unsigned char nothing(EditLine *line, wint_t key)
 {
     (void)line, (void)key;
@@ -952,6 +962,7 @@ static const struct Binding {
     {L"cql-start-search", start_search, true, {CONTROL('R')}},
     {L"cql-search", search, true, {KEY_SEARCH}},
     {L"cql-undo", undo, false, {CONTROL('_')}},
+    {L"cql-background", take_background, true, {KEY_BACKGROUND}},
     {L"cql-nothing", nothing, true, {KEY_NOTHING, KEY_BACKTAB, KEY_PAGE_UP, KEY_PAGE_DOWN}},
     {L"cql-complete", complete, false, {L'\t'}},
     {L"cql-choose", choose, true, {KEY_MENU}},
@@ -1077,6 +1088,16 @@ void editor_name(Editor *editor, Str prompt)
     editor->options.prompt = prompt;
 }
 
+/* Its answer comes as a key, whenever it comes. */
+static void ask_background(Editor *editor)
+{
+    const char *terminal = getenv("TERM");
+    if (editor->options.adapt == NULL || editor->asked_background) return;
+    editor->asked_background = true;
+    if (terminal != NULL && strcmp(terminal, "linux") == 0) return; /* would write it out */
+    screen_send(editor->screen, STR("\033]11;?\a"));
+}
+
 bool editor_read(Editor *editor, Buffer *out)
 {
     int count;
@@ -1088,6 +1109,7 @@ bool editor_read(Editor *editor, Buffer *out)
     ask_helper(editor);
     editor->fresh = true;
     begin_terminal(editor);
+    ask_background(editor);
     resized = 1; /* the terminal may have changed while a statement ran */
     el_wgets(editor->line, &count);
     end_terminal(editor);

@@ -8,11 +8,13 @@
 #define SHELL_EDITOR_H
 #include "editor/helper.h"
 #include "editor/history.h"
+#include "editor/theme.h"
 
 typedef struct EditorOptions {
-    Str prompt; /* "papers> " */
-    bool colour;
-    bool sync;                  /* marks for test programs, see repl-tests/README.md */
+    Str prompt;         /* "papers> " */
+    Theme *adapt;       /* becomes light or dark as the terminal says; NULL: it is not asked */
+    const Theme *theme; /* borrowed; NULL: no colours */
+    bool sync;          /* marks for test programs, see repl-tests/README.md */
     bool (*is_whole)(Str text); /* may Enter submit this text? else it begins a new line */
     Past *history;              /* borrowed */
     const Helper *helper;       /* borrowed */

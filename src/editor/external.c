@@ -31,29 +31,43 @@ Error *external_run(Str command)
     return error;
 }
 
+Error *external_open(ExternalPipe *pipe, Str command)
+{
+    buffer_str(&pipe->command, command);
+    fflush(stdout);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, &pipe->pipe_before); /* it may end before it has read everything */
+    pipe->file = popen(pipe->command.data == NULL ? "" : pipe->command.data, "w");
+    if (pipe->file != NULL) return NULL;
+    sigaction(SIGPIPE, &pipe->pipe_before, NULL);
+    Error *error = error_errno(ERROR_IO, errno, "the command %s", pipe->command.data);
+    buffer_free(&pipe->command);
+    return error;
+}
+
+Error *external_close(ExternalPipe *pipe)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt_before;
+    sigaction(SIGINT, &ignore, &interrupt_before); /* Ctrl-C is the command's */
+    int status = pclose(pipe->file);
+    sigaction(SIGINT, &interrupt_before, NULL);
+    sigaction(SIGPIPE, &pipe->pipe_before, NULL);
+    Error *error = NULL;
+    if (status == -1 || !WIFEXITED(status))
+        error = error_new(ERROR_IO, "the command %s failed", pipe->command.data);
+    else if (WEXITSTATUS(status) != 0)
+        error = error_new(ERROR_IO, "the command %s ended with status %d", pipe->command.data,
+                          WEXITSTATUS(status));
+    buffer_free(&pipe->command);
+    return error;
+}
+
 Error *external_feed(Str command, Str text)
 {
-    Buffer line = {0};
-    buffer_str(&line, command);
-    fflush(stdout);
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, pipe_before, interrupt_before;
-    sigaction(SIGPIPE, &ignore, &pipe_before); /* a pager may leave before it has read everything */
-    sigaction(SIGINT, &ignore, &interrupt_before); /* Ctrl-C is the command's */
-    FILE *input = popen(line.data == NULL ? "" : line.data, "w");
-    int status = input == NULL ? -1 : 0;
-    if (input != NULL) {
-        fwrite(text.data, 1, text.bytes, input);
-        status = pclose(input);
-    }
-    sigaction(SIGPIPE, &pipe_before, NULL);
-    sigaction(SIGINT, &interrupt_before, NULL);
-    Error *error = NULL;
-    if (status == -1)
-        error = error_errno(ERROR_IO, errno, "the command %s", line.data);
-    else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        error = error_new(ERROR_IO, "the command %s failed", line.data);
-    buffer_free(&line);
-    return error;
+    ExternalPipe pipe = {.file = NULL};
+    TRY(external_open(&pipe, command));
+    fwrite(text.data, 1, text.bytes, pipe.file);
+    return external_close(&pipe);
 }
 
 static Error *write_text(int fd, Str text)

@@ -26,6 +26,7 @@ struct Keys {
     unsigned char input[INPUT_BYTES];
     size_t next, end;
     uint64_t taken;
+    bool light; /* the background, as the terminal told it */
 };
 
 Keys *keys_open(int fd)
@@ -105,11 +106,57 @@ static int32_t read_sequence(Keys *keys)
     return find_sequence(sequence);
 }
 
+/* "11;rgb:ffff/ffff/dddd", any number of digits: light, if green, red and blue as the eye weighs
+ * them are above the middle. */
+static bool read_background(const char *report, bool *light)
+{
+    static const double weights[3] = {0.299, 0.587, 0.114};
+    double brightness = 0;
+    if (strncmp(report, "11;rgb:", 7) != 0) return false;
+    const char *at = report + 7;
+    for (int i = 0; i < 3; i++) {
+        double value = 0, most = 0;
+        for (; strspn(at, "0123456789abcdefABCDEF") > 0; at++) {
+            int digit = *at <= '9' ? *at - '0' : (*at | 32) - 'a' + 10;
+            value = value * 16 + digit;
+            most = most * 16 + 15;
+        }
+        if (most == 0 || *at != (i < 2 ? '/' : '\0')) return false;
+        brightness += weights[i] * value / most;
+        at++;
+    }
+    *light = brightness > 0.5;
+    return true;
+}
+
+/* What a terminal answers, up to BEL or ESC \. */
+static int32_t read_report(Keys *keys)
+{
+    char report[SEQUENCE_BYTES_MAX + 1];
+    size_t bytes = 0;
+    int byte;
+    while ((byte = next_byte(keys, SEQUENCE_MS)) >= 0 && byte != '\a') {
+        if (byte == KEY_ESCAPE) {
+            next_byte(keys, SEQUENCE_MS);
+            break;
+        }
+        if (bytes < SEQUENCE_BYTES_MAX) report[bytes++] = (char)byte;
+    }
+    report[bytes] = '\0';
+    return read_background(report, &keys->light) ? KEY_BACKGROUND : KEY_NOTHING;
+}
+
+bool keys_background(const Keys *keys)
+{
+    return keys->light;
+}
+
 static int32_t read_escape(Keys *keys, int32_t *follow)
 {
     int byte = next_byte(keys, SEQUENCE_MS);
     if (byte < 0) return KEY_ESCAPE;
     if (byte == '[' || byte == 'O') return read_sequence(keys);
+    if (byte == ']') return read_report(keys);
     if (byte == '\r' || byte == '\n') return KEY_NEWLINE;
     *follow = byte;
     return KEY_ESCAPE;

@@ -28,7 +28,8 @@ enum Key {
     KEY_REDO,    /* not typed: vi's `.`, of libedit */
     KEY_PAGE_UP,
     KEY_PAGE_DOWN,
-    KEY_NOTHING, /* a sequence we do not know */
+    KEY_BACKGROUND, /* not typed: the terminal tells its background, see keys_background */
+    KEY_NOTHING,    /* a sequence we do not know */
     KEY_ESCAPE = 27
 };
 
@@ -47,6 +48,8 @@ bool keys_wait(Keys *keys);
 bool keys_read(Keys *keys, int32_t *key, int32_t *follow);
 /* The text of a paste behind KEY_PASTE: \n for line ends, control characters left out. */
 void keys_paste(Keys *keys, Buffer *out);
+/* Behind KEY_BACKGROUND: is it light? */
+bool keys_background(const Keys *keys);
 /* Bytes taken so far. */
 uint64_t keys_taken(const Keys *keys);
 #endif

@@ -15,10 +15,6 @@ enum {
     TEXT_COLUMNS_MAX = 32 /* of an item; a longer one pushes its kind to the right */
 };
 
-#define STYLE_SELECTED "7"
-#define STYLE_KIND     "2"
-#define STYLE_ABOUT    "2"
-
 void menu_refresh(Menu *menu, const Helper *helper, Str text, size_t cursor)
 {
     bool was_open = menu->open;
@@ -52,12 +48,12 @@ static void put(FrameRow *row, Str text, size_t columns, size_t width)
     }
 }
 
-static void put_styled(FrameRow *row, Str text, size_t columns, size_t width, const char *style,
-                       bool colour)
+static void put_styled(FrameRow *row, Str text, size_t columns, size_t width, const Theme *theme,
+                       ThemePart part)
 {
-    if (colour) buffer_printf(&row->bytes, "\033[%sm", style);
+    theme_begin(theme, part, &row->bytes);
     put(row, text, columns, width);
-    if (colour) buffer_text(&row->bytes, "\033[0m");
+    theme_end(theme, part, &row->bytes);
 }
 
 static size_t widest(const Menu *menu, size_t count)
@@ -70,17 +66,17 @@ static size_t widest(const Menu *menu, size_t count)
     return width < TEXT_COLUMNS_MAX ? width : TEXT_COLUMNS_MAX;
 }
 
-static void paint_about(const Menu *menu, Frame *frame, size_t columns, bool colour)
+static void paint_about(const Menu *menu, Frame *frame, size_t columns, const Theme *theme)
 {
     const contextql_suggestion *item = &menu->list.items[menu->selected];
     Buffer about = {0};
     buffer_printf(&about, "%zu/%zu", menu->selected + 1, menu->list.count);
     if (item->summary[0] != '\0') buffer_printf(&about, "  %s", item->summary);
-    put_styled(frame_add(frame), buffer_view(&about), columns, 0, STYLE_ABOUT, colour);
+    put_styled(frame_add(frame), buffer_view(&about), columns, 0, theme, THEME_STATUS);
     buffer_free(&about);
 }
 
-void menu_paint(Menu *menu, Frame *frame, size_t columns, size_t rows, bool colour)
+void menu_paint(Menu *menu, Frame *frame, size_t columns, size_t rows, const Theme *theme)
 {
     if (!menu->open || rows < 2) return;
     size_t count = menu->list.count;
@@ -95,10 +91,10 @@ void menu_paint(Menu *menu, Frame *frame, size_t columns, size_t rows, bool colo
         FrameRow *row = frame_add(frame);
         bool selected = i == menu->selected;
         put(row, selected ? STR("> ") : STR("  "), columns, 0);
-        put_styled(row, str_from(item->text), columns, width, selected ? STYLE_SELECTED : "",
-                   colour && selected);
+        put_styled(row, str_from(item->text), columns, width, selected ? theme : NULL,
+                   THEME_SELECTED);
         put(row, STR("   "), columns, 0);
-        put_styled(row, str_from(item->kind), columns, 0, STYLE_KIND, colour);
+        put_styled(row, str_from(item->kind), columns, 0, theme, THEME_STATUS);
     }
-    paint_about(menu, frame, columns, colour);
+    paint_about(menu, frame, columns, theme);
 }

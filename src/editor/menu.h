@@ -3,6 +3,7 @@
 #define SHELL_MENU_H
 #include "editor/helper.h"
 #include "editor/screen.h"
+#include "editor/theme.h"
 
 typedef struct Menu {
     bool open;
@@ -15,5 +16,5 @@ void menu_refresh(Menu *menu, const Helper *helper, Str text, size_t cursor);
 /* Round and round. */
 void menu_move(Menu *menu, bool down);
 /* Adds at most `rows` rows to the picture, the last of them about what is selected. */
-void menu_paint(Menu *menu, Frame *frame, size_t columns, size_t rows, bool colour);
+void menu_paint(Menu *menu, Frame *frame, size_t columns, size_t rows, const Theme *theme);
 #endif

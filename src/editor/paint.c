@@ -17,20 +17,18 @@ enum {
     TAB_COLUMNS = 8
 };
 
-static const char *const styles[] = {
-    [CONTEXTQL_TOKEN_NAME] = "",          [CONTEXTQL_TOKEN_KEYWORD] = "1;34",
-    [CONTEXTQL_TOKEN_STRING] = "32",      [CONTEXTQL_TOKEN_NUMBER] = "36",
-    [CONTEXTQL_TOKEN_PARAMETER] = "1;36", [CONTEXTQL_TOKEN_OPERATOR] = "",
-    [CONTEXTQL_TOKEN_BRACKET] = "",       [CONTEXTQL_TOKEN_COMMENT] = "2",
-    [CONTEXTQL_TOKEN_FUNCTION] = "33",    [CONTEXTQL_TOKEN_LABEL] = "35",
-    [CONTEXTQL_TOKEN_BAD] = "4;31"};
-#define STYLE_PROMPT  "1;32"
-#define STYLE_MARK    "2"
-#define STYLE_BRACKET "1;7"
-#define STYLE_STATUS  "2"
-#define STYLE_STRONG  "1"
-#define STYLE_GHOST   "2"
-#define STYLE_WRONG   "4;31"
+/* NAME, OPERATOR and BRACKET are drawn as the rest. */
+static const int token_parts[] = {[CONTEXTQL_TOKEN_NAME] = -1,
+                                  [CONTEXTQL_TOKEN_KEYWORD] = THEME_KEYWORD,
+                                  [CONTEXTQL_TOKEN_STRING] = THEME_STRING,
+                                  [CONTEXTQL_TOKEN_NUMBER] = THEME_NUMBER,
+                                  [CONTEXTQL_TOKEN_PARAMETER] = THEME_PARAMETER,
+                                  [CONTEXTQL_TOKEN_OPERATOR] = -1,
+                                  [CONTEXTQL_TOKEN_BRACKET] = -1,
+                                  [CONTEXTQL_TOKEN_COMMENT] = THEME_COMMENT,
+                                  [CONTEXTQL_TOKEN_FUNCTION] = THEME_FUNCTION,
+                                  [CONTEXTQL_TOKEN_LABEL] = THEME_LABEL,
+                                  [CONTEXTQL_TOKEN_BAD] = THEME_WRONG};
 
 typedef struct Painter {
     const Picture *picture;
@@ -45,9 +43,15 @@ typedef struct Painter {
 
 /* ---- styles ---- */
 
+static const char *style_of(const Painter *painter, int part)
+{
+    const Theme *theme = painter->picture->theme;
+    return theme == NULL || part < 0 ? "" : theme->styles[part];
+}
+
 static void set_style(Painter *painter, const char *style)
 {
-    if (!painter->picture->colour || strcmp(style, painter->style) == 0) return;
+    if (style == painter->style || strcmp(style, painter->style) == 0) return;
     Buffer *bytes = &painter->row->bytes;
     if (painter->style[0] != '\0') buffer_str(bytes, STR("\033[0m"));
     if (style[0] != '\0') {
@@ -59,28 +63,30 @@ static void set_style(Painter *painter, const char *style)
 }
 
 /* A text or comment that is still open while it is typed is not wrong yet. */
-static const char *style_of_token(Str text, const contextql_token *token)
+static int part_of_token(Str text, const contextql_token *token)
 {
     char first = text.data[token->offset];
     bool open_text = first == '\'' || first == '"';
     bool open_comment = first == '/' && token->length > 1;
-    if (token->kind == CONTEXTQL_TOKEN_BAD && open_text) return styles[CONTEXTQL_TOKEN_STRING];
-    if (token->kind == CONTEXTQL_TOKEN_BAD && open_comment) return styles[CONTEXTQL_TOKEN_COMMENT];
-    return styles[token->kind];
+    if (token->kind == CONTEXTQL_TOKEN_BAD && open_text) return THEME_STRING;
+    if (token->kind == CONTEXTQL_TOKEN_BAD && open_comment) return THEME_COMMENT;
+    return token_parts[token->kind];
 }
 
 static const char *style_at(Painter *painter, size_t at)
 {
     const Picture *picture = painter->picture;
-    if (at == painter->bracket[0] || at == painter->bracket[1]) return STYLE_BRACKET;
+    if (at == painter->bracket[0] || at == painter->bracket[1])
+        return style_of(painter, THEME_BRACKET);
     if (at >= picture->wrong_from && at - picture->wrong_from < picture->wrong_bytes)
-        return STYLE_WRONG;
+        return style_of(painter, THEME_WRONG);
     while (painter->token < painter->token_count &&
            painter->tokens[painter->token].offset + painter->tokens[painter->token].length <= at)
         painter->token++;
     if (painter->token == painter->token_count || painter->tokens[painter->token].offset > at)
         return "";
-    return style_of_token(painter->picture->text, &painter->tokens[painter->token]);
+    return style_of(painter,
+                    part_of_token(painter->picture->text, &painter->tokens[painter->token]));
 }
 
 /* ---- tokens and brackets ---- */
@@ -145,7 +151,7 @@ static void next_line(Painter *painter)
 {
     next_row(painter);
     put_blanks(painter, painter->indent - 2);
-    set_style(painter, STYLE_MARK);
+    set_style(painter, style_of(painter, THEME_MARK));
     put(painter, STR("\u2506"), 1);
     set_style(painter, "");
     put_blanks(painter, 1);
@@ -179,7 +185,7 @@ static void put_prompt(Painter *painter)
 {
     Str prompt = painter->picture->prompt;
     painter->row = frame_add(painter->frame);
-    set_style(painter, STYLE_PROMPT);
+    set_style(painter, style_of(painter, THEME_PROMPT));
     while (prompt.bytes > 0 && prompt.data[prompt.bytes - 1] == ' ')
         prompt.bytes--;
     put_clipped(painter, prompt);
@@ -285,7 +291,7 @@ static void put_ghost(Painter *painter)
     Str ghost = painter->picture->ghost;
     const char *end = memchr(ghost.data, '\n', ghost.bytes);
     if (end != NULL) ghost.bytes = (size_t)(end - ghost.data);
-    set_style(painter, STYLE_GHOST);
+    set_style(painter, style_of(painter, THEME_GHOST));
     put_clipped(painter, ghost);
     set_style(painter, "");
 }
@@ -297,11 +303,11 @@ static void put_status(Painter *painter)
     size_t from = picture->strong_from, to = from + picture->strong_bytes;
     if (to > status.bytes || from == to) from = to = status.bytes;
     next_row(painter);
-    set_style(painter, STYLE_STATUS);
+    set_style(painter, style_of(painter, THEME_STATUS));
     put_clipped(painter, (Str){status.data, from});
-    if (from < to) set_style(painter, STYLE_STRONG);
+    if (from < to) set_style(painter, style_of(painter, THEME_STRONG));
     put_clipped(painter, (Str){status.data + from, to - from});
-    if (to < status.bytes) set_style(painter, STYLE_STATUS);
+    if (to < status.bytes) set_style(painter, style_of(painter, THEME_STATUS));
     put_clipped(painter, (Str){status.data + to, status.bytes - to});
     set_style(painter, "");
 }
@@ -312,7 +318,7 @@ void paint(const Picture *picture, Frame *out)
     painter.columns = picture->columns < COLUMNS_MIN ? COLUMNS_MIN : picture->columns;
     painter.bracket[0] = painter.bracket[1] = SIZE_MAX;
     frame_clear(out);
-    if (picture->colour) {
+    if (picture->theme != NULL) {
         tokenize(&painter);
         match_brackets(&painter);
     }

@@ -2,6 +2,7 @@
 #ifndef SHELL_PAINT_H
 #define SHELL_PAINT_H
 #include "editor/screen.h"
+#include "editor/theme.h"
 
 typedef struct Picture {
     Str prompt;
@@ -13,7 +14,7 @@ typedef struct Picture {
     Str status;                       /* a row below; empty: none */
     size_t strong_from, strong_bytes; /* of the status, what matters most in it */
     size_t columns;
-    bool colour;
+    const Theme *theme; /* NULL: no colours */
 } Picture;
 
 /* Keywords, texts and so on in the colours of the language's own lexer; lines after the first are

@@ -60,7 +60,8 @@ Prompt *prompt_open(const PromptOptions *options)
     prompt->history = history_open(options->history);
     prompt->sync = getenv("CONTEXTQL_TEST_SYNC") != NULL;
     EditorOptions editor = {.prompt = str_from(prompt->first),
-                            .colour = options->colour,
+                            .adapt = options->adapt,
+                            .theme = options->theme,
                             .sync = prompt->sync,
                             .is_whole = options->is_whole,
                             .history = prompt->history,

@@ -6,6 +6,7 @@
 #define SHELL_PROMPT_H
 #include "base/str.h"
 #include "editor/helper.h"
+#include "editor/theme.h"
 
 typedef struct Prompt Prompt;
 
@@ -13,7 +14,8 @@ typedef struct PromptOptions {
     const char *database;
     bool (*is_whole)(Str text); /* does this text end here, or does a further line belong to it? */
     const Helper *helper;       /* borrowed for as long as the prompt is open */
-    bool colour;
+    Theme *adapt;        /* becomes light or dark as the terminal says; NULL: it is not asked */
+    const Theme *theme;  /* borrowed; NULL: no colours */
     bool no_programs;    /* --safe */
     const char *history; /* its file; NULL: none */
     const char *editrc;  /* the keys' file; where there is none, editline's own ~/.editrc is read */

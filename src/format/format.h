@@ -3,6 +3,7 @@
 #define SHELL_FORMAT_H
 #include "base/str.h"
 #include "contextql.h"
+#include "editor/theme.h"
 #include <stdio.h>
 
 typedef enum Format {
@@ -28,12 +29,12 @@ const char *format_name(Format format);
 typedef struct Output { /* where results go, and how they are written */
     FILE *file;
     Format format;
-    bool to_file;      /* not to standard output */
-    bool terminal;     /* standard output is one: tables may be cut to fit it */
-    bool null;         /* tsv without a header, rows ended by a NUL */
-    bool unbuffered;   /* each row at once */
-    bool colour;       /* of the terminal, if it goes there */
-    uint64_t rows_max; /* of a table on a terminal; 0: all */
+    bool to_file;       /* not to standard output */
+    bool terminal;      /* standard output is one: tables may be cut to fit it */
+    bool null;          /* tsv without a header, rows ended by a NUL */
+    bool unbuffered;    /* each row at once */
+    const Theme *theme; /* on a terminal; NULL: no colours */
+    uint64_t rows_max;  /* of a table on a terminal; 0: all */
     /* A person looks through a table taller than the screen, before as much as fits is printed; NULL:
      * nobody does. The first `header` lines stay in view. False: nothing was shown. */
     bool (*page)(void *state, Str text, size_t header);

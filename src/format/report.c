@@ -16,11 +16,6 @@
 #include "format/records.h"
 #include "format/report.h"
 
-#define STYLE_ERROR   "\033[1;31m"
-#define STYLE_WARNING "\033[1;33m"
-#define STYLE_HINT    "\033[1;36m"
-#define STYLE_OFF     "\033[0m"
-
 /* ---- places ---- */
 
 Place place_of(const char *name, Str text)
@@ -42,26 +37,38 @@ void place_advance(Place *place, const char *to)
 
 /* ---- for people ---- */
 
-static void put_style(const Report *report, const char *style)
+static void begin_style(const Report *report, ThemePart part)
 {
-    if (report->colour) fputs(style, report->file);
+    Buffer style = {0};
+    theme_begin(report->theme, part, &style);
+    if (style.bytes > 0) fputs(style.data, report->file);
+    buffer_free(&style);
+}
+
+static void end_style(const Report *report, ThemePart part)
+{
+    Buffer style = {0};
+    theme_end(report->theme, part, &style);
+    if (style.bytes > 0) fputs(style.data, report->file);
+    buffer_free(&style);
 }
 
 static void put_kind(const Report *report, const char *kind, int code)
 {
-    put_style(report, strcmp(kind, "error") == 0 ? STYLE_ERROR : STYLE_WARNING);
+    ThemePart part = strcmp(kind, "error") == 0 ? THEME_ERROR : THEME_WARNING;
+    begin_style(report, part);
     fputs(kind, report->file);
     if (code != 0) fprintf(report->file, "[CQL%04d]", code);
-    put_style(report, STYLE_OFF);
+    end_style(report, part);
     fputs(": ", report->file);
 }
 
 static void put_hint(const Report *report, const char *hint)
 {
     if (hint[0] == '\0') return;
-    put_style(report, STYLE_HINT);
+    begin_style(report, THEME_HINT);
     fputs("hint", report->file);
-    put_style(report, STYLE_OFF);
+    end_style(report, THEME_HINT);
     fprintf(report->file, ": %s\n", hint);
 }
 
@@ -77,11 +84,11 @@ static void put_mark(const Report *report, Str line, size_t offset, size_t lengt
         fprintf(file, "%*s", (int)(tab ? 0 : width), "");
         if (tab) fputc('\t', file);
     }
-    put_style(report, STYLE_ERROR);
+    begin_style(report, THEME_ERROR);
     fputc('^', file);
     for (size_t i = 1; i < marks; i++)
         fputc('~', file);
-    put_style(report, STYLE_OFF);
+    end_style(report, THEME_ERROR);
     fputc('\n', file);
 }
 

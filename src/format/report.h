@@ -4,12 +4,13 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "contextql.h"
+#include "editor/theme.h"
 #include <stdio.h>
 
 typedef struct Report {
     FILE *file;
-    bool json;   /* an object a line: {"error": {..}}, {"warning": {..}} */
-    bool colour; /* not with json */
+    bool json;          /* an object a line: {"error": {..}}, {"warning": {..}} */
+    const Theme *theme; /* NULL: no colours; not with json */
 } Report;
 
 /* Where a statement stands. */

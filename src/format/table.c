@@ -28,7 +28,8 @@ struct Table {
     size_t *widths;        /* of the rows that are shown */
     bool *numbers;         /* columns that hold numbers only: set to the right */
     size_t columns, shown; /* `shown`: how many of them fit */
-    bool box, colour, cut;
+    bool box, cut;
+    const Theme *theme;
     const Output *output;
 };
 
@@ -40,10 +41,6 @@ typedef struct Lines { /* what a table is drawn with */
 static const Lines plain_lines = {"", " | ", "", "-", "", "-+-", ""};
 static const Lines box_lines = {"\u2502 ", " \u2502 ", " \u2502", "\u2500", NULL, NULL, NULL};
 
-#define STYLE_NAME "\033[1m"
-#define STYLE_NULL "\033[2m"
-#define STYLE_OFF  "\033[0m"
-
 /* ---- taking rows in ---- */
 
 Table *table_open(const Output *output, size_t columns)
@@ -52,7 +49,7 @@ Table *table_open(const Output *output, size_t columns)
     table->output = output;
     table->columns = columns;
     table->cut = output->terminal && !output->to_file;
-    table->colour = output->colour && !output->to_file;
+    table->theme = output->to_file ? NULL : output->theme;
     table->widths = mem_calloc(columns, sizeof *table->widths);
     table->numbers = mem_calloc(columns, sizeof *table->numbers);
     for (size_t c = 0; c < columns; c++)
@@ -183,18 +180,17 @@ static void put_cell(const Table *table, size_t cell, bool last, Buffer *out)
     Str text = cell_text(table, cell);
     bool header = cell < table->columns, right = table->numbers[column] && !header;
     size_t width = table->widths[column], own = glyph_width(text);
-    const char *style = !table->colour       ? ""
-                        : header             ? STYLE_NAME
-                        : table->nulls[cell] ? STYLE_NULL
-                                             : "";
+    bool styled = header || table->nulls[cell];
+    ThemePart part = header ? THEME_NAME : THEME_NOTHING;
+    const Theme *theme = styled ? table->theme : NULL;
     size_t blanks = own < width ? width - own : 0;
     if (right) put_blanks(out, blanks);
-    buffer_text(out, style);
+    theme_begin(theme, part, out);
     if (own > width)
         put_cut(out, text, width);
     else
         buffer_str(out, text);
-    if (style[0] != '\0') buffer_text(out, STYLE_OFF);
+    theme_end(theme, part, out);
     if (!right && (!last || table->box)) put_blanks(out, blanks);
 }
 
@@ -267,15 +263,15 @@ static void put_table(Table *table, size_t shown, uint64_t rows, const char *how
 static bool show_page(Table *table, size_t kept, uint64_t rows)
 {
     Buffer text = {0};
-    bool colour = table->colour;
-    table->colour = false;
+    const Theme *theme = table->theme;
+    table->theme = NULL;
     table->shown = table->columns;
     measure(table, kept);
     put_table(table, kept, rows, "they were not kept", &text);
     while (kept == rows && text.bytes > 1 && text.data[text.bytes - 2] != '\n')
         text.bytes--; /* the pager counts the rows */
     if (kept == rows) text.bytes--;
-    table->colour = colour;
+    table->theme = theme;
     bool seen =
         table->output->page(table->output->page_state, buffer_view(&text), table->box ? 3 : 2);
     buffer_free(&text);

@@ -104,6 +104,17 @@ bool command_find(Str text, Str *line, size_t *end)
     return marked || meant_by(*line) != NULL;
 }
 
+size_t command_pipe(Str text, Str *command)
+{
+    size_t at = 0;
+    while (at < text.bytes && (text.data[at] == ' ' || text.data[at] == '\t'))
+        at++;
+    if (at == text.bytes || text.data[at] != '|') return 0;
+    size_t end = line_end(text, at);
+    *command = trimmed((Str){text.data + at + 1, end - at - 1});
+    return end + (end < text.bytes);
+}
+
 /* ---- the commands ---- */
 
 static void tell_command(FILE *output, const Command *command)

@@ -16,6 +16,9 @@ size_t command_skip(Str text);
 /* Does a command come next, behind blanks and comments? *line: its text from the `:` on, without
  * the line end; *end: the offset behind its line. */
 bool command_find(Str text, Str *line, size_t *end);
+/* Behind a statement: does its result go to a command of the system's shell, `| command`? Gives how
+ * many bytes that is, with the line's end; 0: no. */
+size_t command_pipe(Str text, Str *command);
 /* False: it failed, which was told. `name`, `number`: file and line, for messages; "" at the
  * prompt. */
 bool command_run(Shell *shell, Str line, const char *name, size_t number);

@@ -168,6 +168,25 @@ Error *run_pager(const Call *call)
     return NULL;
 }
 
+Error *run_theme(const Call *call)
+{
+    Shell *shell = call->shell;
+    Buffer all = {0};
+    if (call->rest.bytes == 0) return fprintf(shell->output.file, "%s\n", shell->theme.name), NULL;
+    char *name = command_path(call->rest);
+    bool found = theme_find(name, &shell->theme);
+    shell->theme_chosen = shell->theme_chosen || found;
+    mem_free(name);
+    if (found) return NULL;
+    for (size_t i = 0; theme_name(i) != NULL; i++)
+        buffer_printf(&all, "%s%s", i == 0 ? "" : ", ", theme_name(i));
+    Error *error =
+        error_hint(error_new(ERROR_NAME_UNKNOWN, "no such theme: %.*s", STR_ARG(call->rest)),
+                   "one of %s", all.data);
+    buffer_free(&all);
+    return error;
+}
+
 Error *run_timer(const Call *call)
 {
     bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));

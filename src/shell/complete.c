@@ -296,6 +296,10 @@ static bool refuses(void *state, Str text, size_t *offset, size_t *length)
             start += marked && rest.bytes == 1 ? 1 : end;
             continue;
         }
+        if (start > 0 && (end = command_pipe(rest, &command)) > 0) {
+            start += end;
+            continue;
+        }
         if (contextql_refuses(rest.data, rest.bytes, offset, length)) {
             *offset += start;
             return true;

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "commandline/literal.h"
+#include "editor/external.h"
 #include "editor/terminal.h"
 #include "shell/command.h"
 #include "shell/progress.h"
@@ -193,6 +194,7 @@ static bool is_written(const Shell *shell)
     errno = 0;
     bool flushed = fflush(shell->output.file) == 0;
     if (flushed && !ferror(shell->output.file)) return true;
+    if (shell->piped) return true; /* the command wanted no more */
     Buffer message = {0};
     buffer_printf(&message, "the output cannot be written%s%s", errno != 0 ? ": " : "",
                   errno != 0 ? strerror(errno) : "");
@@ -215,6 +217,10 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
     }
     run_bind(shell, statement);
     int code = run_with_progress(shell, statement, text);
+    if (shell->piped && code == FORMAT_NOT_WRITTEN) {
+        contextql_finalize(statement);
+        return true;
+    }
     if (!is_written(shell) || code == FORMAT_NOT_WRITTEN) {
         contextql_finalize(statement);
         return shell->status = EXIT_OUTPUT, false;
@@ -294,12 +300,54 @@ static size_t run_piece(void *state, Str text, bool last, Place *place, bool *go
     return end;
 }
 
+/* The statement that `text` begins with, its result to a command of the system's shell. */
+static bool run_into(Shell *shell, Str text, Str command, Place *place)
+{
+    Output before = shell->output;
+    ExternalPipe pipe = {.file = NULL};
+    bool good = false;
+    Error *error = shell->options->safe ? error_new(ERROR_READ_ONLY, "--safe allows no programs")
+                                        : external_open(&pipe, command);
+    if (error == NULL) {
+        shell->output.file = pipe.file;
+        shell->output.to_file = true;
+        shell->piped = true;
+        run_piece(shell, text, true, place, &good);
+        shell->piped = false;
+        shell->output = before;
+        error = external_close(&pipe);
+    }
+    if (error != NULL) {
+        report_command(&shell->report, place->name, place->line, error);
+        shell->status = EXIT_FAILED;
+        error_drop(error);
+        good = !must_stop(shell);
+    }
+    return good;
+}
+
+/* `statement; | command`. Gives how many bytes that was; 0: no such thing comes next. */
+static size_t run_piped(Shell *shell, Str text, Place *place, bool *good)
+{
+    size_t end;
+    Str command;
+    if (command_find(text, &command, &end) || !contextql_is_complete(text.data, text.bytes, &end))
+        return 0;
+    size_t bytes = command_pipe((Str){text.data + end, text.bytes - end}, &command);
+    if (bytes == 0) return 0;
+    *good = run_into(shell, (Str){text.data, end}, command, place);
+    if (place->text.data + place->offset < text.data + end + bytes)
+        place_advance(place, text.data + end + bytes);
+    return end + bytes;
+}
+
 bool run_text(Shell *shell, Str text, const char *name)
 {
     Place place = place_of(name, text);
     while (text.bytes > 0 && !shell->quit) {
         bool good;
-        size_t bytes = run_piece(shell, text, true, &place, &good);
+        size_t bytes = run_piped(shell, text, &place, &good);
+        if (bytes == 0) bytes = run_piece(shell, text, true, &place, &good);
         if (!good) return false;
         text.data += bytes;
         text.bytes -= bytes;
@@ -437,9 +485,11 @@ bool run_is_whole(Str text)
     size_t end;
     Str command;
     while (text.bytes > 0) {
-        if (!command_find(text, &command, &end) &&
-            !contextql_is_complete(text.data, text.bytes, &end))
+        bool is_command = command_find(text, &command, &end);
+        if (!is_command && !contextql_is_complete(text.data, text.bytes, &end))
             return is_blank(text);
+        Str rest = {text.data + end, text.bytes - end};
+        if (!is_command) end += command_pipe(rest, &command);
         text.data += end;
         text.bytes -= end;
     }

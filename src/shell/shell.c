@@ -93,10 +93,13 @@ static void run_prompt(Shell *shell)
     char *editrc = paths_of("XDG_CONFIG_HOME", ".config", "editrc");
     Completer *completer = complete_open(shell);
     Helper helper = complete_helper(completer);
+    bool adapts =
+        shell->output.theme != NULL && !shell->theme_chosen && getenv("COLORFGBG") == NULL;
     PromptOptions prompt_options = {.database = options->database,
                                     .is_whole = run_is_whole,
                                     .helper = &helper,
-                                    .colour = shell->output.colour,
+                                    .adapt = adapts ? &shell->theme : NULL,
+                                    .theme = shell->output.theme,
                                     .no_programs = options->safe,
                                     .history = history,
                                     .editrc = editrc};
@@ -199,7 +202,8 @@ static bool choose_output(Shell *shell)
     output->terminal = isatty(STDOUT_FILENO) && terminal_can_draw();
     output->rows_max = SHELL_ROWS_MAX;
     output->unbuffered = options->unbuffered || terminal;
-    output->colour = !options->batch && terminal_colour(STDOUT_FILENO, options->color);
+    output->theme =
+        !options->batch && terminal_colour(STDOUT_FILENO, options->color) ? &shell->theme : NULL;
     output->format = options->null ? FORMAT_TSV : terminal ? FORMAT_TABLE : FORMAT_CSV;
     if (options->format != NULL && !format_find(options->format, &output->format)) {
         Buffer message = {0};
@@ -254,10 +258,12 @@ int shell_run(const Options *options, const ScriptLanguage *language)
 {
     contextql_options how = {.read_only = options->read_only, .create = !options->read_only};
     Shell shell = {.options = options, .language = language};
-    shell.report =
-        (Report){.file = stderr,
-                 .json = options->errors != NULL && strcmp(options->errors, "json") == 0,
-                 .colour = !options->batch && terminal_colour(STDERR_FILENO, options->color)};
+    theme_choose(&shell.theme);
+    shell.report = (Report){
+        .file = stderr,
+        .json = options->errors != NULL && strcmp(options->errors, "json") == 0,
+        .theme = !options->batch && terminal_colour(STDERR_FILENO, options->color) ? &shell.theme
+                                                                                   : NULL};
     choose_clock(&shell);
     if (options->tool != NULL) return command_tool(&shell);
     if (options->jsonl) return run_jsonl(options, &how, language);

@@ -31,6 +31,8 @@ typedef struct Shell {
     ScriptHost *script; /* NULL: none was needed yet; ask shell_script */
     Output output;      /* of results: stdout, or the file of -o and :output */
     Report report;
+    Theme theme; /* of both */
+    bool theme_chosen;
     bool interactive;
     Prompt *prompt; /* while there is one */
     char *pager;    /* :pager, a command; NULL: our own */
@@ -38,6 +40,7 @@ typedef struct Shell {
     Last last;
     Buffer last_text;            /* the last statement at the prompt */
     const contextql_value *rows; /* $_rows, while a command shows what it has found */
+    bool piped;                  /* results go to a command of the system's shell */
     bool generated;              /* what runs was made by a command: it is not the last statement */
     bool timer;                  /* :timer on */
     char **params; /* of :param, NAME=VALUE; they go before those of the command line */

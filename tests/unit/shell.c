@@ -5,10 +5,11 @@
 #include "editor/history.c"
 #include "editor/keys.c"
 #include "editor/paint.c"
-#include "shell/progress.c"
 #include "editor/screen.c"
 #include "editor/terminal.c"
+#include "editor/theme.c"
 #include "format/word.c"
+#include "shell/progress.c"
 #include "test.h"
 
 static void glyphs(void)
@@ -168,6 +169,8 @@ static void history_files(void)
 
 static void pictures(void)
 {
+    Theme theme;
+    theme_find("dark", &theme);
     Frame frame = {0};
     Picture picture = {.prompt = STR("p> "),
                        .text = STR("RETURN\n\u65e5\u672c\u65e5\u672c"),
@@ -182,7 +185,7 @@ static void pictures(void)
     paint(&picture, &frame);
     EXPECT(frame.count == 4);
     picture = (Picture){
-        .prompt = STR("p> "), .text = STR("(')')"), .cursor = 5, .columns = 80, .colour = true};
+        .prompt = STR("p> "), .text = STR("(')')"), .cursor = 5, .columns = 80, .theme = &theme};
     paint(&picture, &frame);
     EXPECT(strstr(frame.rows[0].bytes.data, "\033[1;7m(") != NULL);
     frame_free(&frame);
