@@ -18,71 +18,13 @@
  */
 #include "config.h"
 
-#include "editor/editor.h"
+#include "editor/editor_internal.h"
 #include "editor/external.h"
-#include "editor/glyph.h"
-#include "editor/keys.h"
-#include "editor/menu.h"
 #include "editor/pager.h"
-#include "editor/paint.h"
-#include <assert.h>
-#include <histedit.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
-#include <wchar.h>
-
-enum {
-    UNDO_STEPS_MAX = 256,
-    UNDO_BYTES_MAX = 8 << 20, /* of all steps: every step keeps the whole text */
-    HELP_BYTES_MAX = 1 << 15, /* what there is to say of a longer text takes longer than a key */
-    PATTERN_BYTES_MAX = 200   /* of a search: a row of the widest screens */
-};
-
-typedef struct Step {
-    Buffer text;
-    size_t cursor;
-} Step;
-
-struct Editor {
-    EditorOptions options;
-    EditLine *line;
-    FILE *nowhere; /* where libedit draws */
-    Screen *screen;
-    Keys *keys;
-    Frame frame;
-    Buffer text; /* what libedit has, as UTF-8 */
-    size_t cursor;
-    Buffer submitted;
-    bool ended, accepted, asked_background;
-    bool fresh;   /* no key of this text was read yet */
-    Buffer begin; /* what the next text begins with */
-    /* history: where we are in it; the text that was there before, kept while walking */
-    size_t position;
-    Buffer draft;
-    bool walked, walked_before;
-    /* search */
-    bool searching, found;
-    int32_t search_key;
-    Buffer pattern;
-    /* undo: steps[count - 1] is the present text */
-    Step *steps;
-    size_t step_count, step_capacity, step_bytes;
-    /* what the helper says of the text, asked when no key waits */
-    Buffer asked; /* the text and cursor it was asked about */
-    size_t asked_cursor;
-    Buffer ghost; /* what may come behind the text */
-    Buffer about; /* the call that the cursor is in */
-    size_t about_from, about_bytes, wrong_from, wrong_bytes;
-    Menu menu;
-    int32_t menu_key;
-    /* vi */
-    bool vi, vi_command, probe_next, redone;
-};
-
-typedef unsigned char Action(EditLine *, wint_t);
 
 /* ---- signals ---- */
 
@@ -117,543 +59,20 @@ static void catch_signals(void (*resize)(int), void (*end)(int))
     sigaction(SIGHUP, &action, NULL);
 }
 
-/* ---- the text ---- */
-
-static Editor *editor_of(EditLine *line)
-{
-    Editor *editor = NULL;
-    el_wget(line, EL_CLIENTDATA, &editor);
-    return editor;
-}
-
-static void take_text(Editor *editor)
-{
-    const LineInfoW *info = el_wline(editor->line);
-    char bytes[4];
-    assert(info->buffer <= info->cursor && info->cursor <= info->lastchar);
-    buffer_clear(&editor->text);
-    editor->cursor = 0;
-    for (const wchar_t *at = info->buffer; at < info->lastchar; at++) {
-        if (at == info->cursor) editor->cursor = editor->text.bytes;
-        buffer_append(&editor->text, bytes, utf8_put(bytes, (uint32_t)*at));
-    }
-    if (info->cursor == info->lastchar) editor->cursor = editor->text.bytes;
-}
-
-static void insert(Editor *editor, Str text)
-{
-    wchar_t *wide = mem_alloc((text.bytes + 1) * sizeof *wide);
-    size_t count = 0;
-    for (size_t at = 0; at < text.bytes;) {
-        int32_t code = utf8_next(text, &at);
-        /* what looks like one of our key codes would act as one when a macro repeats it */
-        wide[count++] = code < 0 || (code >= 0x80 && code < 0xa0) ? 0xfffd : (wchar_t)code;
-    }
-    wide[count] = L'\0';
-    if (count > 0) el_winsertstr(editor->line, wide);
-    mem_free(wide);
-}
-
-/* el_wreplacestr refuses an empty text. */
-static void clear_text(Editor *editor)
-{
-    const LineInfoW *info = el_wline(editor->line);
-    int count = (int)(info->lastchar - info->buffer);
-    el_cursor(editor->line, (int)(info->lastchar - info->cursor));
-    if (count > 0) el_deletestr(editor->line, count);
-}
-
-/* The cursor goes to the end. */
-static void set_text(Editor *editor, Str text)
-{
-    clear_text(editor);
-    insert(editor, text);
-}
-
-static int points_between(const Editor *editor, size_t from, size_t to)
-{
-    return (int)utf8_count((Str){editor->text.data + from, to - from});
-}
-
-static void move_to(Editor *editor, size_t to)
-{
-    int distance = to < editor->cursor   ? -points_between(editor, to, editor->cursor)
-                   : to > editor->cursor ? points_between(editor, editor->cursor, to)
-                                         : 0;
-    if (distance != 0) el_cursor(editor->line, distance);
-}
-
-static Editor *begin_action(EditLine *line)
-{
-    Editor *editor = editor_of(line);
-    take_text(editor);
-    return editor;
-}
-
-/* ---- painting ---- */
-
-static Str status_of(Editor *editor, Buffer *out)
-{
-    if (!editor->searching) return buffer_view(&editor->about);
-    buffer_printf(out, "search: %.*s", STR_ARG(buffer_view(&editor->pattern)));
-    buffer_text(out, editor->found ? "" : "   (not found)");
-    buffer_text(out, "   Enter: take, Ctrl-R: older, Esc: leave");
-    return buffer_view(out);
-}
-
-static void make_frame(Editor *editor, bool last, Str tail)
-{
-    Buffer prompt = {0}, status = {0};
-    if (editor->vi && !last) buffer_text(&prompt, editor->vi_command ? "[N] " : "[I] ");
-    buffer_str(&prompt, editor->options.prompt);
-    Picture picture = {.prompt = buffer_view(&prompt),
-                       .text = buffer_view(&editor->text),
-                       .cursor = last ? SIZE_MAX : editor->cursor,
-                       .tail = tail,
-                       .columns = screen_columns(editor->screen),
-                       .theme = editor->options.theme};
-    if (!last) {
-        picture.status = status_of(editor, &status);
-        picture.ghost = buffer_view(&editor->ghost);
-        picture.wrong_from = editor->wrong_from, picture.wrong_bytes = editor->wrong_bytes;
-        picture.strong_from = editor->about_from, picture.strong_bytes = editor->about_bytes;
-    }
-    paint(&picture, &editor->frame);
-    if (!last && editor->menu.open)
-        menu_paint(&editor->menu, &editor->frame, picture.columns, screen_rows(editor->screen) / 2,
-                   picture.theme);
-    buffer_free(&prompt);
-    buffer_free(&status);
-}
-
-/* ---- what the helper says ---- */
-
-/* The newest statement that begins with the text: what is behind it. */
-static Str ghost_of_history(const Editor *editor)
-{
-    const Past *history = editor->options.history;
-    Str text = buffer_view(&editor->text);
-    for (size_t i = history_count(history); i-- > 0;) {
-        Str entry = history_at(history, i);
-        if (entry.bytes > text.bytes && memcmp(entry.data, text.data, text.bytes) == 0)
-            return (Str){entry.data + text.bytes, entry.bytes - text.bytes};
-    }
-    return STR("");
-}
-
-/* The first completion that goes on with the word as it is typed. */
-static Str ghost_of_helper(Editor *editor, Completions *list)
-{
-    const Helper *helper = editor->options.helper;
-    Str text = buffer_view(&editor->text);
-    helper->complete(helper->state, text, editor->cursor, list);
-    for (size_t i = 0; i < list->count; i++) {
-        Str item = str_from(list->items[i].text);
-        size_t typed = text.bytes - list->items[i].replace_from;
-        if (item.bytes == typed) break; /* the word is whole as it stands */
-        if (typed > 0 && item.bytes > typed &&
-            memcmp(item.data, text.data + list->items[i].replace_from, typed) == 0)
-            return (Str){item.data + typed, item.bytes - typed};
-    }
-    return STR("");
-}
-
-/* Without colours a ghost could not be told from what was typed. */
-static void find_ghost(Editor *editor)
-{
-    buffer_clear(&editor->ghost);
-    bool wanted = editor->options.theme != NULL && editor->text.bytes > 0 &&
-                  editor->text.bytes <= HELP_BYTES_MAX && editor->cursor == editor->text.bytes &&
-                  !editor->walked && !editor->searching && !editor->menu.open &&
-                  !editor->vi_command;
-    if (!wanted) return;
-    Str ghost = ghost_of_history(editor);
-    if (ghost.bytes == 0) {
-        Completions *list = mem_alloc(sizeof *list);
-        ghost = ghost_of_helper(editor, list);
-        buffer_str(&editor->ghost, ghost);
-        mem_free(list);
-        return;
-    }
-    buffer_str(&editor->ghost, ghost);
-}
-
-/* What was said of the text before does not hold any more; a ghost that was typed into goes on. */
-static void forget_help(Editor *editor)
-{
-    Str text = buffer_view(&editor->text), before = buffer_view(&editor->asked);
-    bool same = str_equal(text, before) && editor->cursor == editor->asked_cursor;
-    if (same) return;
-    size_t grown = text.bytes - before.bytes;
-    bool typed = text.bytes > before.bytes && before.bytes > 0 &&
-                 memcmp(text.data, before.data, before.bytes) == 0 &&
-                 editor->cursor == text.bytes && grown <= editor->ghost.bytes &&
-                 memcmp(text.data + before.bytes, editor->ghost.data, grown) == 0;
-    if (typed) {
-        memmove(editor->ghost.data, editor->ghost.data + grown, editor->ghost.bytes - grown + 1);
-        editor->ghost.bytes -= grown;
-    } else {
-        buffer_clear(&editor->ghost);
-    }
-    if (editor->wrong_from + editor->wrong_bytes > text.bytes) editor->wrong_bytes = 0;
-    if (editor->menu.open)
-        menu_refresh(&editor->menu, editor->options.helper, text, editor->cursor);
-}
-
-/* True: there is something else to show than before. */
-static bool ask_helper(Editor *editor)
-{
-    const Helper *helper = editor->options.helper;
-    Str text = buffer_view(&editor->text);
-    Buffer ghost = editor->ghost, about = editor->about;
-    size_t wrong_from = editor->wrong_from, wrong_bytes = editor->wrong_bytes,
-           about_from = editor->about_from;
-    bool wanted = text.bytes <= HELP_BYTES_MAX;
-    editor->ghost = editor->about = (Buffer){0};
-    editor->about_bytes = 0;
-    if (!wanted || !helper->refuses(helper->state, text, &editor->wrong_from, &editor->wrong_bytes))
-        editor->wrong_bytes = 0;
-    bool explained = wanted && !editor->menu.open &&
-                     helper->explain(helper->state, text, editor->cursor, &editor->about,
-                                     &editor->about_from, &editor->about_bytes);
-    if (!explained) buffer_clear(&editor->about);
-    find_ghost(editor);
-    buffer_clear(&editor->asked);
-    buffer_str(&editor->asked, text);
-    editor->asked_cursor = editor->cursor;
-    bool same = str_equal(buffer_view(&ghost), buffer_view(&editor->ghost)) &&
-                str_equal(buffer_view(&about), buffer_view(&editor->about)) &&
-                wrong_bytes == editor->wrong_bytes &&
-                (wrong_bytes == 0 || wrong_from == editor->wrong_from) &&
-                about_from == editor->about_from;
-    buffer_free(&ghost);
-    buffer_free(&about);
-    return !same;
-}
-
-/* Twice: what was typed is seen at once, what there is to say about it when no key waits. */
-static void show(Editor *editor)
-{
-    char mark[80] = "";
-    forget_help(editor);
-    make_frame(editor, false, STR(""));
-    screen_show(editor->screen, &editor->frame, STR(""));
-    if (keys_waiting(editor->keys)) return;
-    bool more = ask_helper(editor);
-    if (more) make_frame(editor, false, STR(""));
-    if (editor->options.sync)
-        snprintf(mark, sizeof mark, "\033]777;idle;%llu;%zux%zu\a",
-                 (unsigned long long)keys_taken(editor->keys), screen_columns(editor->screen),
-                 screen_rows(editor->screen));
-    if (more)
-        screen_show(editor->screen, &editor->frame, str_from(mark));
-    else
-        screen_send(editor->screen, str_from(mark));
-}
-
-static void leave_screen(Editor *editor, Str tail)
-{
-    make_frame(editor, true, tail);
-    screen_finish(editor->screen, &editor->frame);
-}
-
-/* ---- undo ---- */
-
-static void drop_step(Editor *editor, size_t i)
-{
-    editor->step_bytes -= editor->steps[i].text.bytes;
-    buffer_free(&editor->steps[i].text);
-    editor->step_count--;
-    memmove(editor->steps + i, editor->steps + i + 1,
-            (editor->step_count - i) * sizeof *editor->steps);
-}
-
-static void remember_step(Editor *editor)
-{
-    Step *last = editor->step_count == 0 ? NULL : &editor->steps[editor->step_count - 1];
-    if (last != NULL && str_equal(buffer_view(&last->text), buffer_view(&editor->text))) {
-        last->cursor = editor->cursor;
-        return;
-    }
-    Step step = {.cursor = editor->cursor};
-    buffer_str(&step.text, buffer_view(&editor->text));
-    mem_reserve(editor->steps, editor->step_capacity, editor->step_count + 1);
-    editor->steps[editor->step_count++] = step;
-    editor->step_bytes += step.text.bytes;
-    while (editor->step_count > UNDO_STEPS_MAX ||
-           (editor->step_count > 1 && editor->step_bytes > UNDO_BYTES_MAX))
-        drop_step(editor, 0);
-}
-
-static void forget_steps(Editor *editor)
-{
-    while (editor->step_count > 0)
-        drop_step(editor, editor->step_count - 1);
-}
-
-static unsigned char undo(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    if (editor->step_count < 2) return CC_ERROR;
-    drop_step(editor, editor->step_count - 1);
-    const Step *step = &editor->steps[editor->step_count - 1];
-    set_text(editor, buffer_view(&step->text));
-    take_text(editor);
-    move_to(editor, step->cursor);
-    return CC_REFRESH;
-}
-
-/* ---- motion by characters as people count them, and lines ---- */
-
-static unsigned char left(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    move_to(editor, glyph_before(buffer_view(&editor->text), editor->cursor));
-    return CC_CURSOR;
-}
-
-static size_t behind_glyph(const Editor *editor)
-{
-    size_t to = editor->cursor;
-    if (to < editor->text.bytes) glyph_next(buffer_view(&editor->text), &to);
-    return to;
-}
-
-/* At the end of the text the ghost is taken for typed. */
-static bool take_ghost(Editor *editor)
-{
-    bool taken = editor->cursor == editor->text.bytes && editor->ghost.bytes > 0;
-    if (taken) insert(editor, buffer_view(&editor->ghost));
-    return taken;
-}
-
-static unsigned char right(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    if (take_ghost(editor)) return CC_REFRESH;
-    move_to(editor, behind_glyph(editor));
-    return CC_CURSOR;
-}
-
-static unsigned char delete_left(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    if (editor->cursor == 0) return CC_ERROR;
-    size_t from = glyph_before(buffer_view(&editor->text), editor->cursor);
-    el_deletestr(line, points_between(editor, from, editor->cursor));
-    return CC_REFRESH;
-}
-
-static unsigned char delete_right(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    size_t to = behind_glyph(editor);
-    if (to == editor->cursor) return CC_ERROR;
-    move_to(editor, to);
-    el_deletestr(line, points_between(editor, editor->cursor, to));
-    return CC_REFRESH;
-}
-
-static size_t line_start(Str text, size_t at)
-{
-    while (at > 0 && text.data[at - 1] != '\n')
-        at--;
-    return at;
-}
-
-static size_t line_end(Str text, size_t at)
-{
-    while (at < text.bytes && text.data[at] != '\n')
-        at++;
-    return at;
-}
-
-static unsigned char home(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    move_to(editor, line_start(buffer_view(&editor->text), editor->cursor));
-    return CC_CURSOR;
-}
-
-static unsigned char end(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    if (take_ghost(editor)) return CC_REFRESH;
-    move_to(editor, line_end(buffer_view(&editor->text), editor->cursor));
-    return CC_CURSOR;
-}
-
-/* From the line at `from` to the same column of the line that begins at `to`. */
-static size_t same_column(Str text, size_t from, size_t cursor, size_t to)
-{
-    size_t wanted = glyph_width((Str){text.data + from, cursor - from}), width = 0;
-    size_t stop = line_end(text, to);
-    while (to < stop && width < wanted)
-        width += glyph_next(text, &to);
-    return to;
-}
-
-/* ---- history ---- */
-
-static void walk_to(Editor *editor, size_t position)
-{
-    const Past *history = editor->options.history;
-    if (editor->position == history_count(history)) {
-        buffer_clear(&editor->draft);
-        buffer_str(&editor->draft, buffer_view(&editor->text));
-    }
-    editor->position = position;
-    editor->walked = true;
-    set_text(editor, position == history_count(history) ? buffer_view(&editor->draft)
-                                                        : history_at(history, position));
-}
-
-static unsigned char older(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    if (editor->position == 0) return CC_ERROR;
-    walk_to(editor, editor->position - 1);
-    return CC_REFRESH;
-}
-
-static unsigned char newer(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    if (editor->position >= history_count(editor->options.history)) return CC_ERROR;
-    walk_to(editor, editor->position + 1);
-    return CC_REFRESH;
-}
-
-/* Within the text first; at its edge, and while walking, over whole statements. */
-static unsigned char up(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    Str text = buffer_view(&editor->text);
-    size_t start = line_start(text, editor->cursor);
-    if (start == 0 || editor->walked_before) return older(line, key);
-    move_to(editor, same_column(text, start, editor->cursor, line_start(text, start - 1)));
-    return CC_CURSOR;
-}
-
-static unsigned char down(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    Str text = buffer_view(&editor->text);
-    size_t stop = line_end(text, editor->cursor);
-    if (stop == text.bytes || editor->walked_before) return newer(line, key);
-    move_to(editor, same_column(text, line_start(text, editor->cursor), editor->cursor, stop + 1));
-    return CC_CURSOR;
-}
-
-/* ---- search ---- */
-
-static unsigned char start_search(EditLine *line, wint_t key)
-{
-    Editor *editor = begin_action(line);
-    (void)key;
-    walk_to(editor, editor->position); /* keeps the draft */
-    editor->position = history_count(editor->options.history);
-    buffer_clear(&editor->pattern);
-    editor->searching = editor->found = true;
-    return CC_REFRESH;
-}
-
-static void search_before(Editor *editor, size_t before)
-{
-    const Past *history = editor->options.history;
-    size_t at = history_find(history, buffer_view(&editor->pattern), before);
-    editor->found = at != SIZE_MAX;
-    if (!editor->found) return;
-    editor->position = at;
-    set_text(editor, history_at(history, at));
-}
-
-static void search_newer(Editor *editor)
-{
-    const Past *history = editor->options.history;
-    for (size_t i = editor->position + 1; i < history_count(history); i++)
-        if (history_find(history, buffer_view(&editor->pattern), i + 1) == i) {
-            search_before(editor, i + 1);
-            return;
-        }
-    editor->found = false;
-}
-
-static void leave_search(Editor *editor, bool take)
-{
-    editor->searching = false;
-    if (take) return;
-    editor->position = history_count(editor->options.history);
-    set_text(editor, buffer_view(&editor->draft));
-}
-
-static void shorten_pattern(Editor *editor)
-{
-    Buffer *pattern = &editor->pattern;
-    if (pattern->bytes == 0) return;
-    pattern->bytes = glyph_before(buffer_view(pattern), pattern->bytes);
-    pattern->data[pattern->bytes] = '\0';
-    search_before(editor, SIZE_MAX);
-}
-
-static void lengthen_pattern(Editor *editor, int32_t key)
-{
-    char bytes[4];
-    if (editor->pattern.bytes + sizeof bytes > PATTERN_BYTES_MAX) return;
-    buffer_append(&editor->pattern, bytes, utf8_put(bytes, (uint32_t)key));
-    bool none_yet = editor->position == history_count(editor->options.history);
-    search_before(editor, none_yet ? SIZE_MAX : editor->position + 1);
-}
-
-/* Every key while searching; one that means nothing here takes the text and then acts. */
-static unsigned char search(EditLine *line, wint_t unused)
-{
-    Editor *editor = begin_action(line);
-    int32_t key = editor->search_key;
-    (void)unused;
-    if (key == 'R' - '@' || key == KEY_UP)
-        search_before(editor, editor->position);
-    else if (key == 'S' - '@' || key == KEY_DOWN)
-        search_newer(editor);
-    else if (key == '\n' || key == '\r')
-        leave_search(editor, true);
-    else if (key == KEY_ESCAPE || key == 'G' - '@' || key == 'C' - '@')
-        leave_search(editor, false);
-    else if (key == 0x7f || key == '\b')
-        shorten_pattern(editor);
-    else if (key >= ' ' && (key < 0x80 || key >= 0xa0))
-        lengthen_pattern(editor, key);
-    else {
-        wchar_t again[2] = {(wchar_t)key, L'\0'};
-        leave_search(editor, true);
-        el_wpush(line, again);
-    }
-    return CC_REFRESH;
-}
-
 /* ---- menu ---- */
 
 static void take_item(Editor *editor, const contextql_suggestion *item)
 {
     Str text = str_from(item->text);
-    int typed = points_between(editor, item->replace_from, editor->cursor);
+    int typed = edit_points(editor, item->replace_from, editor->cursor);
     if (typed > 0) el_deletestr(editor->line, typed);
-    insert(editor, text);
+    edit_insert(editor, text);
     editor->menu.open = false;
 }
 
 static unsigned char complete(EditLine *line, wint_t key)
 {
-    Editor *editor = begin_action(line);
+    Editor *editor = edit_begin(line);
     (void)key;
     menu_refresh(&editor->menu, editor->options.helper, buffer_view(&editor->text), editor->cursor);
     if (editor->menu.open && editor->menu.list.count == 1)
@@ -678,7 +97,7 @@ static bool keeps_menu(int32_t key)
 
 static unsigned char choose(EditLine *line, wint_t unused)
 {
-    Editor *editor = begin_action(line);
+    Editor *editor = edit_begin(line);
     int32_t key = editor->menu_key;
     (void)unused;
     if (key == '\t' || key == KEY_DOWN || key == 'N' - '@')
@@ -703,9 +122,9 @@ static unsigned char new_line(EditLine *line, wint_t key)
 
 static unsigned char accept(EditLine *line, wint_t key)
 {
-    Editor *editor = begin_action(line);
+    Editor *editor = edit_begin(line);
     if (!editor->options.is_whole(buffer_view(&editor->text))) return new_line(line, key);
-    leave_screen(editor, STR(""));
+    show_last(editor, STR(""));
     buffer_str(&editor->submitted, buffer_view(&editor->text));
     editor->accepted = true;
     return CC_NEWLINE;
@@ -714,22 +133,22 @@ static unsigned char accept(EditLine *line, wint_t key)
 /* Up brings a dropped text back, in this session. */
 static unsigned char drop(EditLine *line, wint_t key)
 {
-    Editor *editor = begin_action(line);
+    Editor *editor = edit_begin(line);
     (void)key;
-    leave_screen(editor, STR("^C"));
+    show_last(editor, STR("^C"));
     history_add(editor->options.history, buffer_view(&editor->text));
     editor->position = history_count(editor->options.history);
-    forget_steps(editor);
-    clear_text(editor);
+    edit_forget_steps(editor);
+    edit_clear_text(editor);
     if (editor->vi_command) el_wpush(line, L"i"); /* a new text begins by inserting */
     return CC_REFRESH; /* else libedit goes on where the old text ended, row by row out of its picture */
 }
 
 static unsigned char delete_or_end(EditLine *line, wint_t key)
 {
-    Editor *editor = begin_action(line);
-    if (editor->text.bytes > 0) return delete_right(line, key);
-    leave_screen(editor, STR(""));
+    Editor *editor = edit_begin(line);
+    if (editor->text.bytes > 0) return edit_delete_right(line, key);
+    show_last(editor, STR(""));
     editor->ended = true;
     return CC_EOF;
 }
@@ -746,7 +165,7 @@ static void end_terminal(Editor *editor)
 
 static unsigned char clear_screen(EditLine *line, wint_t key)
 {
-    Editor *editor = begin_action(line);
+    Editor *editor = edit_begin(line);
     (void)key;
     screen_clear(editor->screen);
     return CC_REFRESH;
@@ -754,9 +173,9 @@ static unsigned char clear_screen(EditLine *line, wint_t key)
 
 static unsigned char suspend(EditLine *line, wint_t key)
 {
-    Editor *editor = begin_action(line);
+    Editor *editor = edit_begin(line);
     (void)key;
-    leave_screen(editor, STR(""));
+    show_last(editor, STR(""));
     end_terminal(editor);
     el_wset(line, EL_PREP_TERM, 0);
     raise(SIGTSTP); /* comes back when the person says fg */
@@ -782,7 +201,7 @@ static unsigned char redo(EditLine *line, wint_t key)
 /* The text goes through the person's own editor. */
 static unsigned char edit_outside(EditLine *line, wint_t key)
 {
-    Editor *editor = begin_action(line);
+    Editor *editor = edit_begin(line);
     Buffer text = {0};
     (void)key;
     if (editor->options.no_programs) return CC_ERROR;
@@ -793,7 +212,7 @@ static unsigned char edit_outside(EditLine *line, wint_t key)
     Error *error = external_edit(&text);
     el_wset(line, EL_PREP_TERM, 1);
     if (error != NULL) fprintf(stderr, "error: %s\n", error_message(error));
-    if (error == NULL) set_text(editor, buffer_view(&text));
+    if (error == NULL) edit_set_text(editor, buffer_view(&text));
     error_drop(error);
     buffer_free(&text);
     screen_resize(editor->screen);
@@ -803,11 +222,11 @@ static unsigned char edit_outside(EditLine *line, wint_t key)
 
 static unsigned char paste(EditLine *line, wint_t key)
 {
-    Editor *editor = begin_action(line);
+    Editor *editor = edit_begin(line);
     Buffer text = {0};
     (void)key;
     keys_paste(editor->keys, &text);
-    insert(editor, buffer_view(&text));
+    edit_insert(editor, buffer_view(&text));
     buffer_free(&text);
     return CC_REFRESH;
 }
@@ -882,7 +301,7 @@ static void widen_picture(Editor *editor)
     editor->fresh = false;
     el_wset(editor->line, EL_SETTC, L"li", L"50", NULL);
     el_wset(editor->line, EL_SETTC, L"co", L"1000", NULL);
-    insert(editor, buffer_view(&editor->begin));
+    edit_insert(editor, buffer_view(&editor->begin));
     buffer_clear(&editor->begin);
 }
 
@@ -902,9 +321,9 @@ static int read_key(EditLine *line, wchar_t *out)
     do {
         handle_resize(editor);
         if (keys_waiting(editor->keys)) break;
-        take_text(editor);
-        remember_step(editor);
-        show(editor);
+        edit_take_text(editor);
+        edit_remember_step(editor);
+        show_text(editor);
     } while (!keys_wait(editor->keys));
     if (!keys_read(editor->keys, &key, &follow)) return 0;
     editor->walked_before = editor->walked;
@@ -931,8 +350,6 @@ static int read_key(EditLine *line, wchar_t *out)
     return 1;
 }
 
-#define CONTROL(letter) ((letter) - '@')
-
 /* Our functions and their keys, in emacs and vi, and in vi's map for commands too if `commands`. */
 static const struct Binding {
     const wchar_t *name;
@@ -949,19 +366,19 @@ static const struct Binding {
     {L"cql-edit-outside", edit_outside, true, {0}},
     {L"cql-redo", redo, true, {0}},
     {L"cql-paste", paste, true, {KEY_PASTE}},
-    {L"cql-up", up, true, {KEY_UP}},
-    {L"cql-down", down, true, {KEY_DOWN}},
-    {L"cql-left", left, true, {KEY_LEFT}},
-    {L"cql-right", right, true, {KEY_RIGHT}},
-    {L"cql-home", home, true, {KEY_HOME}},
-    {L"cql-end", end, true, {KEY_END}},
-    {L"cql-delete-right", delete_right, true, {KEY_DELETE}},
-    {L"cql-delete-left", delete_left, false, {0x7f, L'\b'}},
-    {L"cql-older", older, true, {CONTROL('P')}},
-    {L"cql-newer", newer, true, {CONTROL('N')}},
-    {L"cql-start-search", start_search, true, {CONTROL('R')}},
-    {L"cql-search", search, true, {KEY_SEARCH}},
-    {L"cql-undo", undo, false, {CONTROL('_')}},
+    {L"cql-up", recall_up, true, {KEY_UP}},
+    {L"cql-down", recall_down, true, {KEY_DOWN}},
+    {L"cql-left", edit_left, true, {KEY_LEFT}},
+    {L"cql-right", edit_right, true, {KEY_RIGHT}},
+    {L"cql-home", edit_home, true, {KEY_HOME}},
+    {L"cql-end", edit_end, true, {KEY_END}},
+    {L"cql-delete-right", edit_delete_right, true, {KEY_DELETE}},
+    {L"cql-delete-left", edit_delete_left, false, {0x7f, L'\b'}},
+    {L"cql-older", recall_older, true, {CONTROL('P')}},
+    {L"cql-newer", recall_newer, true, {CONTROL('N')}},
+    {L"cql-start-search", recall_start_search, true, {CONTROL('R')}},
+    {L"cql-search", recall_search, true, {KEY_SEARCH}},
+    {L"cql-undo", edit_undo, false, {CONTROL('_')}},
     {L"cql-background", take_background, true, {KEY_BACKGROUND}},
     {L"cql-nothing", nothing, true, {KEY_NOTHING, KEY_BACKTAB, KEY_PAGE_UP, KEY_PAGE_DOWN}},
     {L"cql-complete", complete, false, {L'\t'}},
@@ -1070,7 +487,7 @@ void editor_close(Editor *editor)
     keys_close(editor->keys);
     screen_close(editor->screen);
     frame_free(&editor->frame);
-    forget_steps(editor);
+    edit_forget_steps(editor);
     mem_free(editor->steps);
     buffer_free(&editor->text);
     buffer_free(&editor->submitted);
@@ -1104,9 +521,9 @@ bool editor_read(Editor *editor, Buffer *out)
     editor->accepted = editor->ended = editor->vi_command = editor->walked = false;
     editor->position = history_count(editor->options.history);
     buffer_clear(&editor->submitted);
-    forget_steps(editor);
+    edit_forget_steps(editor);
     buffer_clear(&editor->text);
-    ask_helper(editor);
+    show_ask(editor);
     editor->fresh = true;
     begin_terminal(editor);
     ask_background(editor);
