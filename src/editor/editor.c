@@ -471,6 +471,7 @@ Editor *editor_open(const EditorOptions *options)
         mem_free(editor);
         return NULL;
     }
+    editor->picker_arena = arena_create();
     editor->screen = screen_open(STDOUT_FILENO);
     editor->keys = keys_open(STDIN_FILENO);
     set_up(editor);
@@ -497,6 +498,7 @@ void editor_close(Editor *editor)
     buffer_free(&editor->ghost);
     buffer_free(&editor->about);
     buffer_free(&editor->begin);
+    arena_destroy(editor->picker_arena);
     mem_free(editor);
 }
 

@@ -1,5 +1,7 @@
-/* editor_internal.h - the editor as its files see it: editor.c keys and their meaning, edit.c the text, recall.c the statements of before,
- * show.c what is seen. */
+/*
+ * editor_internal.h - the editor as its files see it: editor.c keys and their meaning, edit.c the
+ * text, recall.c the statements of before, show.c what is seen.
+ */
 #ifndef EDITOR_EDITOR_INTERNAL_H
 #define EDITOR_EDITOR_INTERNAL_H
 #include "editor/editor.h"
@@ -11,6 +13,7 @@
 #include <wchar.h>
 
 enum {
+    PICKS_MAX = 200, /* found statements that are listed: nobody walks through more */
     UNDO_STEPS_MAX = 256,
     UNDO_BYTES_MAX = 8 << 20, /* of all steps: every step keeps the whole text */
     HELP_BYTES_MAX = 1 << 15, /* what there is to say of a longer text takes longer than a key */
@@ -40,9 +43,12 @@ struct Editor {
     Buffer draft;
     bool walked, walked_before;
     /* search */
-    bool searching, found;
+    bool searching;
     int32_t search_key;
     Buffer pattern;
+    Menu picker;              /* what was found, newest first */
+    size_t picked[PICKS_MAX]; /* where in the history each of it is */
+    Arena *picker_arena;      /* of its texts */
     /* undo: steps[count - 1] is the present text */
     Step *steps;
     size_t step_count, step_capacity, step_bytes;

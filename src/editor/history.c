@@ -77,6 +77,12 @@ Str history_at(const Past *history, size_t i)
     return buffer_view(&history->entries[i].text);
 }
 
+void history_when(const Past *history, size_t i, int64_t *time_s, double *seconds)
+{
+    *time_s = history->entries[i].time_s;
+    *seconds = history->entries[i].seconds;
+}
+
 static bool holds(Str text, Str pattern)
 {
     for (size_t i = 0; i + pattern.bytes <= text.bytes; i++)

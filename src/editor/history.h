@@ -32,6 +32,8 @@ Error *history_save(Past *history, Str statement, int64_t time_s, double seconds
 void history_refresh(Past *history);
 size_t history_count(const Past *history);
 Str history_at(const Past *history, size_t i); /* 0: the oldest; lent until the next change */
+/* When it ran, in seconds since 1970 (0: it did not, or that is not known), and how long. */
+void history_when(const Past *history, size_t i, int64_t *time_s, double *seconds);
 /* The newest below `before` that holds `pattern`, ASCII letters of any case; SIZE_MAX: none. */
 size_t history_find(const Past *history, Str pattern, size_t before);
 #endif

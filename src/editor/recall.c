@@ -3,6 +3,7 @@
 
 #include "editor/editor_internal.h"
 #include "editor/glyph.h"
+#include <time.h>
 
 /* ---- history ---- */
 
@@ -62,41 +63,68 @@ unsigned char recall_down(EditLine *line, wint_t key)
 
 /* ---- search ---- */
 
+/* A statement as a row of the list, and a line about when it ran. */
+static contextql_suggestion pick_of(Editor *editor, size_t at)
+{
+    enum { SHOWN_BYTES_MAX = 400 };
+    const Past *history = editor->options.history;
+    Str text = history_at(history, at);
+    if (text.bytes > SHOWN_BYTES_MAX) text.bytes = SHOWN_BYTES_MAX;
+    int64_t time_s;
+    double seconds;
+    char when[64] = "";
+    history_when(history, at, &time_s, &seconds);
+    time_t time = (time_t)time_s;
+    struct tm local;
+    if (time_s > 0 && localtime_r(&time, &local) != NULL)
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M", &local);
+    const char *summary =
+        time_s > 0 ? arena_printf(editor->picker_arena, "%s, %.3f s", when, seconds) : "";
+    return (contextql_suggestion){.text = arena_copy(editor->picker_arena, text.data, text.bytes),
+                                  .kind = "",
+                                  .summary = summary};
+}
+
+/* The text is what is selected; nothing was found: what was typed before. */
+static void take_pick(Editor *editor)
+{
+    const Past *history = editor->options.history;
+    bool found = editor->picker.list.count > 0;
+    editor->position = found ? editor->picked[editor->picker.selected] : history_count(history);
+    edit_set_text(editor,
+                  found ? history_at(history, editor->position) : buffer_view(&editor->draft));
+}
+
+static void find_picks(Editor *editor)
+{
+    const Past *history = editor->options.history;
+    Menu *picker = &editor->picker;
+    picker->list.count = picker->selected = picker->top = 0;
+    arena_reset(editor->picker_arena);
+    size_t at = SIZE_MAX;
+    while (picker->list.count < PICKS_MAX &&
+           (at = history_find(history, buffer_view(&editor->pattern), at)) != SIZE_MAX) {
+        editor->picked[picker->list.count] = at;
+        picker->list.items[picker->list.count++] = pick_of(editor, at);
+    }
+    picker->open = picker->list.count > 0;
+    take_pick(editor);
+}
+
 unsigned char recall_start_search(EditLine *line, wint_t key)
 {
     Editor *editor = edit_begin(line);
     (void)key;
     walk_to(editor, editor->position); /* keeps the draft */
-    editor->position = history_count(editor->options.history);
     buffer_clear(&editor->pattern);
-    editor->searching = editor->found = true;
+    editor->searching = true;
+    find_picks(editor);
     return CC_REFRESH;
-}
-
-static void search_before(Editor *editor, size_t before)
-{
-    const Past *history = editor->options.history;
-    size_t at = history_find(history, buffer_view(&editor->pattern), before);
-    editor->found = at != SIZE_MAX;
-    if (!editor->found) return;
-    editor->position = at;
-    edit_set_text(editor, history_at(history, at));
-}
-
-static void search_newer(Editor *editor)
-{
-    const Past *history = editor->options.history;
-    for (size_t i = editor->position + 1; i < history_count(history); i++)
-        if (history_find(history, buffer_view(&editor->pattern), i + 1) == i) {
-            search_before(editor, i + 1);
-            return;
-        }
-    editor->found = false;
 }
 
 static void leave_search(Editor *editor, bool take)
 {
-    editor->searching = false;
+    editor->searching = editor->picker.open = false;
     if (take) return;
     editor->position = history_count(editor->options.history);
     edit_set_text(editor, buffer_view(&editor->draft));
@@ -108,7 +136,7 @@ static void shorten_pattern(Editor *editor)
     if (pattern->bytes == 0) return;
     pattern->bytes = glyph_before(buffer_view(pattern), pattern->bytes);
     pattern->data[pattern->bytes] = '\0';
-    search_before(editor, SIZE_MAX);
+    find_picks(editor);
 }
 
 static void lengthen_pattern(Editor *editor, int32_t key)
@@ -116,8 +144,14 @@ static void lengthen_pattern(Editor *editor, int32_t key)
     char bytes[4];
     if (editor->pattern.bytes + sizeof bytes > PATTERN_BYTES_MAX) return;
     buffer_append(&editor->pattern, bytes, utf8_put(bytes, (uint32_t)key));
-    bool none_yet = editor->position == history_count(editor->options.history);
-    search_before(editor, none_yet ? SIZE_MAX : editor->position + 1);
+    find_picks(editor);
+}
+
+static void move_pick(Editor *editor, bool older)
+{
+    if (!editor->picker.open) return;
+    menu_move(&editor->picker, older);
+    take_pick(editor);
 }
 
 /* Every key while searching; one that means nothing here takes the text and then acts. */
@@ -126,13 +160,13 @@ unsigned char recall_search(EditLine *line, wint_t unused)
     Editor *editor = edit_begin(line);
     int32_t key = editor->search_key;
     (void)unused;
-    if (key == 'R' - '@' || key == KEY_UP)
-        search_before(editor, editor->position);
-    else if (key == 'S' - '@' || key == KEY_DOWN)
-        search_newer(editor);
+    if (key == CONTROL('R') || key == KEY_DOWN || key == '\t' || key == CONTROL('P'))
+        move_pick(editor, true);
+    else if (key == CONTROL('S') || key == KEY_UP || key == KEY_BACKTAB || key == CONTROL('N'))
+        move_pick(editor, false);
     else if (key == '\n' || key == '\r')
         leave_search(editor, true);
-    else if (key == KEY_ESCAPE || key == 'G' - '@' || key == 'C' - '@')
+    else if (key == KEY_ESCAPE || key == CONTROL('G') || key == CONTROL('C'))
         leave_search(editor, false);
     else if (key == 0x7f || key == '\b')
         shorten_pattern(editor);

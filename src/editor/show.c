@@ -12,7 +12,7 @@ static Str status_of(Editor *editor, Buffer *out)
 {
     if (!editor->searching) return buffer_view(&editor->about);
     buffer_printf(out, "search: %.*s", STR_ARG(buffer_view(&editor->pattern)));
-    buffer_text(out, editor->found ? "" : "   (not found)");
+    buffer_text(out, editor->picker.open ? "" : "   (not found)");
     buffer_text(out, "   Enter: take, Ctrl-R: older, Esc: leave");
     return buffer_view(out);
 }
@@ -35,8 +35,9 @@ static void make_frame(Editor *editor, bool last, Str tail)
         picture.strong_from = editor->about_from, picture.strong_bytes = editor->about_bytes;
     }
     paint(&picture, &editor->frame);
-    if (!last && editor->menu.open)
-        menu_paint(&editor->menu, &editor->frame, picture.columns, screen_rows(editor->screen) / 2,
+    Menu *menu = editor->searching ? &editor->picker : &editor->menu;
+    if (!last && menu->open)
+        menu_paint(menu, &editor->frame, picture.columns, screen_rows(editor->screen) / 2,
                    picture.theme);
     buffer_free(&prompt);
     buffer_free(&status);
