@@ -90,3 +90,11 @@ tests_fuzz_directory_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_directory_LDFLAGS = -fsanitize=fuzzer
 fuzz-targets: $(FUZZ_TARGETS)
 endif
+
+# The disk that tests own, and what is done to it. Short forms here; `make check-faults` has the long ones.
+FAULT_TESTS = tests/faults/crash
+FAULT_SOURCES = tests/faults/disk.c tests/faults/disk.h tests/faults/ledger.c tests/faults/ledger.h
+CHECKED += $(FAULT_TESTS)
+tests_faults_crash_SOURCES = tests/faults/crash.c $(FAULT_SOURCES)
+tests_faults_crash_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_faults_crash_LDFLAGS = -Wl,--wrap=checksum_fits

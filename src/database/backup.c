@@ -222,13 +222,6 @@ static Error *copy_all(Backup *backup)
 
 /* ---- the folder it becomes ---- */
 
-static Error *sync_parent(const Io *io, const char *target)
-{
-    char parent[IO_PATH_BYTES_MAX];
-    TRY(io_join(parent, target, ".."));
-    return io_sync_directory(io, parent);
-}
-
 static Error *make_target(const Io *io, const char *directory, const char *target)
 {
     char catalog[IO_PATH_BYTES_MAX];
@@ -241,7 +234,7 @@ static Error *make_target(const Io *io, const char *directory, const char *targe
         return error_hint(error_new(ERROR_NAME_EXISTS, "%s is there already", target),
                           "name a directory that does not exist yet");
     TRY(io_make_directory(io, target));
-    return sync_parent(io, target);
+    return io_sync_parent(io, target);
 }
 
 /* Read back as a reader reads it: catalog, segments, every record of the log. */

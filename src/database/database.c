@@ -305,8 +305,9 @@ static Error *wait_durable(Database *database, uint64_t lsn)
     pthread_mutex_lock(&database->lock);
     while (error == NULL && database->durable_lsn < lsn) {
         if (database->failed)
-            error = error_new(ERROR_IO,
-                              "the log could not be written: the transaction is not committed");
+            error = error_hint(error_new(ERROR_IO, "the log could not be written: whether the "
+                                                   "transaction is committed is not known"),
+                               "open the database again: it is there as a whole, or not at all");
         else if (database->flushing)
             pthread_cond_wait(&database->flushed, &database->lock);
         else

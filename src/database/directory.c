@@ -359,8 +359,10 @@ Error *files_open(Database *database, const char *directory, const DatabaseOptio
     files->directory[strlen(files->directory) - 1] = '\0';
     TRY(options->read_only ? lock_watch(files->io, directory, &files->lock)
                            : lock_acquire(files->io, directory, &files->lock));
-    if (fresh && !options->read_only)
+    if (fresh && !options->read_only) {
+        TRY(io_sync_parent(files->io, directory)); /* before: with a catalog it is not fresh */
         TRY(catalog_create(files->io, directory, files_now(database)));
+    }
     files->opening = true;
     TRY(read_directory(database));
     files->opening = false;

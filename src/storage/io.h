@@ -146,6 +146,8 @@ MUST_CHECK static inline Error *io_sync_directory(const Io *io, const char *path
 {
     return io->sync_directory(io, path);
 }
+/* The folder that a folder is in: a new one lasts from then on. */
+Error *io_sync_parent(const Io *io, const char *path) MUST_CHECK;
 /* The names in a folder, without "." and "..", in no order; none there is ERROR_NO_FILE. */
 MUST_CHECK static inline Error *io_list(const Io *io, const char *path,
                                         void (*each)(void *user, const char *name), void *user)

@@ -313,6 +313,13 @@ Error *io_join(char out[IO_PATH_BYTES_MAX], const char *folder, const char *name
     return NULL;
 }
 
+Error *io_sync_parent(const Io *io, const char *path)
+{
+    char parent[IO_PATH_BYTES_MAX];
+    TRY(io_join(parent, path, ".."));
+    return io_sync_directory(io, parent);
+}
+
 Error *io_copy(IoFile *from, uint64_t bytes, IoFile *to)
 {
     enum { CHUNK_BYTES = 1 << 20 };

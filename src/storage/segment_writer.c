@@ -362,10 +362,8 @@ static Error *give_name(SegmentWriter *writer)
 {
     char folder[IO_PATH_BYTES_MAX], path[IO_PATH_BYTES_MAX];
     TRY(io_join(folder, writer->directory, writer->folder));
-    if (io_kind(writer->io, folder) == IO_NOTHING) {
-        TRY(io_make_directory(writer->io, folder));
-        TRY(io_sync_directory(writer->io, writer->directory));
-    }
+    TRY(io_make_directory(writer->io, folder));
+    TRY(io_sync_parent(writer->io, folder)); /* also one that a process made and was killed */
     TRY(io_join(path, writer->directory, writer->named.name));
     TRY(io_rename(writer->io, writer->temporary, path));
     writer->temporary[0] = '\0';

@@ -261,6 +261,7 @@ static Error *clean_up(Wal *wal)
     size_t count;
     assert(wal->file == NULL);
     TRY(io_make_directory(wal->io, wal->directory));
+    TRY(io_sync_parent(wal->io, wal->directory)); /* also one that a process made and was killed */
     TRY(wal_list(wal, &names, &count));
     Error *error = NULL;
     for (size_t i = count; i-- > 0 && error == NULL;) {

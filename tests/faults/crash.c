@@ -1,0 +1,196 @@
+/*
+ * crash.c - loss of power at every moment of a database's life.
+ *
+ * The history of a whole life (ledger.h: statements, loads, checkpoints, closing and opening) is cut
+ * behind every operation on the disk, and the disks that each cut may leave are opened, for reading
+ * and for writing. Each must be the database after the last acknowledged thing, or after the one
+ * that was under way, whole; and can be written to, closed and opened again. Some of them are
+ * recovered on a disk that keeps a history, too: that one is cut again, so recovery may be
+ * interrupted anywhere.
+ *
+ * Then the same with planted mistakes, each of which must be noticed: a test that sees nothing
+ * where something is wrong proves nothing.
+ *
+ * FAULTS_LONG=1: every variant of every cut; else some of them.
+ */
+#include "config.h"
+
+#include "ledger.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WHY_BYTES = 256, TOLD_MAX = 5 };
+
+typedef struct Enumeration {
+    const Ledger *ledger;
+    size_t images, violations, told;
+    bool quiet;   /* violations are expected */
+    size_t every; /* only one variant of so many, but for the first four */
+    size_t again; /* of so many images, one is recovered with a history; 0: none */
+} Enumeration;
+
+/* tests/local.mk has the linker send checksum_fits here. */
+static bool any_checksum_fits;
+bool __real_checksum_fits(uint32_t stored, uint32_t computed);
+bool __wrap_checksum_fits(uint32_t stored, uint32_t computed);
+bool __wrap_checksum_fits(uint32_t stored, uint32_t computed)
+{
+    return any_checksum_fits || __real_checksum_fits(stored, computed);
+}
+
+static void violated(Enumeration *all, const Crash *crash, size_t variant, const char *how,
+                     const char *why)
+{
+    all->violations++;
+    if (all->quiet || all->told++ >= TOLD_MAX) return;
+    printf("# behind operation %zu, variant %zu, after thing %llu: %s %s\n", crash_place(crash),
+           variant, (unsigned long long)crash_mark(crash), how, why);
+}
+
+static bool fits(const Enumeration *all, contextql *session, size_t least, size_t *there, char *why)
+{
+    *there = ledger_place(all->ledger, session, least, why);
+    bool good = *there == least || *there == least + 1;
+    if (!good && *there != SIZE_MAX) snprintf(why, WHY_BYTES, "it is after thing %zu", *there);
+    return good;
+}
+
+/* No database yet is right while nothing was acknowledged: for a reader there is none then. */
+static bool read_it(const Enumeration *all, Disk *disk, size_t least, char *why)
+{
+    size_t there;
+    contextql *session = ledger_open(disk, true, why);
+    if (session == NULL) return least == 0;
+    bool good = fits(all, session, least, &there, why);
+    contextql_close(session);
+    return good;
+}
+
+static bool write_it(const Enumeration *all, Disk *disk, size_t least, size_t *there, char *why)
+{
+    contextql *session = ledger_open(disk, false, why);
+    bool good =
+        session != NULL && fits(all, session, least, there, why) && ledger_can_write(session, why);
+    contextql_close(session);
+    if (!good) return false;
+    session = ledger_open(disk, false, why);
+    good = session != NULL && ledger_run(session, "MATCH (n:Extra) DELETE n", why);
+    size_t again = good ? ledger_place(all->ledger, session, *there, why) : SIZE_MAX;
+    if (good && again != *there) snprintf(why, WHY_BYTES, "written to, it is after %zu", again);
+    contextql_close(session);
+    return good && again == *there;
+}
+
+static void enumerate(Enumeration *all, const Disk *disk, size_t least);
+
+/* Recovers a disk with a history, and cuts that. The first thing is not acknowledged anew: what
+ * was there stays. */
+static void interrupt(Enumeration *all, const Crash *crash, size_t variant, size_t least)
+{
+    char why[WHY_BYTES];
+    Disk *disk = crash_disk(crash, variant);
+    disk_record(disk);
+    contextql *session = ledger_open(disk, false, why);
+    size_t there = session == NULL ? SIZE_MAX : ledger_place(all->ledger, session, least, why);
+    if (there != SIZE_MAX) {
+        disk_mark(disk, there);
+        ledger_go_on(all->ledger, disk, &session, there + 1);
+        contextql_close(session);
+        Enumeration inner = {all->ledger, .quiet = all->quiet, .every = all->every * 8};
+        enumerate(&inner, disk, least);
+        all->images += inner.images;
+        all->violations += inner.violations;
+    } else {
+        contextql_close(session);
+    }
+    disk_destroy(disk);
+}
+
+static void look_at(Enumeration *all, const Crash *crash, size_t variant, size_t least)
+{
+    char why[WHY_BYTES] = "";
+    size_t there = 0;
+    Disk *disk = crash_disk(crash, variant);
+    all->images++;
+    if (!read_it(all, disk, least, why))
+        violated(all, crash, variant, "reading:", why);
+    else if (!write_it(all, disk, least, &there, why))
+        violated(all, crash, variant, "writing:", why);
+    disk_destroy(disk);
+    if (all->again > 0 && all->images % all->again == 0) interrupt(all, crash, variant, least);
+}
+
+static void enumerate(Enumeration *all, const Disk *disk, size_t least)
+{
+    Crash *crash = crash_create(disk);
+    while (crash_next(crash)) {
+        if (crash_mark(crash) > least) least = crash_mark(crash);
+        size_t variants = crash_variants(crash);
+        for (size_t i = 0; i < variants; i++)
+            if (i < 4 || (i + crash_place(crash)) % all->every == 0) look_at(all, crash, i, least);
+    }
+    crash_destroy(crash);
+}
+
+static int test_count, failed;
+
+static void tell(bool good, const char *what)
+{
+    printf("%sok %d - %s\n", good ? "" : "not ", ++test_count, what);
+    failed += !good;
+    fflush(stdout);
+}
+
+static void life(Ledger *ledger, const char *name, size_t every, size_t again)
+{
+    char what[128];
+    Disk *disk = ledger_disk();
+    disk_record(disk);
+    Enumeration all = {ledger, .every = every, .again = again};
+    if (ledger_write(ledger, disk)) enumerate(&all, disk, 0);
+    printf("# %s: %zu operations, %zu disks, %zu of them wrong\n", name, disk_history_count(disk),
+           all.images, all.violations);
+    if (getenv("FAULTS_SHOW") != NULL)
+        for (size_t i = 0; i < disk_history_count(disk); i++) {
+            char text[256];
+            printf("# %zu: %s\n", i + 1, disk_history_text(disk, i, text));
+        }
+    snprintf(what, sizeof what, "%s: no acknowledged commit is lost, none is half there", name);
+    tell(all.violations == 0 && all.images > 1000, what);
+    disk_destroy(disk);
+}
+
+static void planted(Ledger *ledger, const char *name, DiskLie lie, bool checksums)
+{
+    char what[128];
+    Disk *disk = ledger_disk();
+    disk_record(disk);
+    disk_lie(disk, lie);
+    Enumeration all = {ledger, .every = 16, .quiet = true};
+    bool written = ledger_write(ledger, disk);
+    any_checksum_fits = !checksums;
+    if (written) enumerate(&all, disk, 0);
+    any_checksum_fits = false;
+    printf("# %s: %zu of %zu disks are wrong\n", name, all.violations, all.images);
+    snprintf(what, sizeof what, "planted and noticed: %s", name);
+    tell(written && all.violations > 0, what);
+    disk_destroy(disk);
+}
+
+int main(void)
+{
+    const char *mode = getenv("FAULTS_LONG");
+    bool thorough = mode != NULL && mode[0] == '1';
+    Ledger *ledger = ledger_create(LEDGER_SMALL), *load = ledger_create(LEDGER_BULK);
+    printf("1..6\n");
+    life(ledger, "statements and checkpoints", thorough ? 1 : 6, thorough ? 50 : 400);
+    life(load, "loads", thorough ? 2 : 24, thorough ? 200 : 0);
+    planted(ledger, "folders are not synced", DISK_NO_FOLDER_SYNC, true);
+    planted(ledger, "files are not synced before they are renamed", DISK_NO_SYNC_IN_TMP, true);
+    planted(ledger, "acknowledged before the log is synced", DISK_NO_SYNC_OF_LOG, true);
+    planted(ledger, "checksums are not looked at", DISK_HONEST, false);
+    ledger_destroy(ledger);
+    ledger_destroy(load);
+    return failed != 0;
+}

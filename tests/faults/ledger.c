@@ -1,0 +1,245 @@
+/* ledger.c - see ledger.h. */
+#include "config.h"
+
+#include "api/api_internal.h"
+#include "ledger.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WHY_BYTES = 256, BLOB_BYTES = 2500000, LOAD_ROWS = 13000, STATEMENTS_MAX = 4 };
+
+typedef struct Thing {
+    const char *statements[STATEMENTS_MAX]; /* several: between BEGIN and COMMIT */
+    bool closed_before;                     /* the database is closed and opened first */
+} Thing;
+
+struct Ledger {
+    const Thing *things;
+    size_t count;
+    uint64_t *looks; /* [0]: before the first */
+    char *rows;      /* the file that COPY reads; NULL: none */
+};
+
+static const Thing small[] = {
+    {{"CREATE INDEX people FOR (p:Person) ON (p.name)"}, false},
+    {{"CREATE (:Person {name: 'Ada', v: vector([1, 0, 2])})-[:KNOWS {since: 1}]->(:Person {name: "
+      "'Bob'})"},
+     false},
+    {{"MATCH (p:Person) SET p.seen = 1", "CREATE (:Doc {title: 'one', tags: ['a', 1, 2.5]})",
+      "MATCH (p:Person {name: 'Ada'}), (d:Doc) CREATE (p)-[:OWNS]->(d)"},
+     false},
+    {{"MATCH (p:Person {name: 'Bob'}) SET p.name = 'Robert', p:Old"}, false},
+    {{"MATCH (p:Person {name: 'Robert'}) SET p.blob = $blob"}, false},
+    {{"MATCH (d:Doc) SET d.at = datetime('2020-01-01T00:00:00[Europe/Berlin]'), d.blob = $blob"},
+     false},
+    {{"MATCH (p:Person) REMOVE p.blob",
+      "CREATE CONSTRAINT one FOR (d:Doc) REQUIRE d.title IS UNIQUE"},
+     false},
+    {{"CREATE (:Doc {title: 'two'})"}, true},
+    {{"MATCH (p:Old) DETACH DELETE p"}, false},
+    {{"UNWIND range(1, 300) AS i CREATE (:Many {i: i})"}, false},
+    {{"UNWIND range(1, 30000) AS i MATCH (d:Doc {title: 'two'}) SET d.n = i"}, false},
+    {{"CREATE (:Doc {title: 'three'})"}, true}, /* the log became a segment */
+    {{"MATCH (m:Many) WHERE m.i % 3 = 0 DELETE m"}, false},
+    {{"DROP INDEX people", "MATCH (d:Doc) SET d.n = 0"}, false},
+    {{"MATCH (a:Doc {title: 'three'}), (b:Doc {title: 'two'}) CREATE (a)-[:NEXT {x: 1.5}]->(b)"},
+     true},
+    {{"MATCH ()-[r:NEXT]->() DELETE r"}, false},
+};
+
+static const Thing bulk[] = {
+    {{"CREATE (:Doc {title: 'one'})"}, false},
+    {{"COPY :Row FROM $rows"}, false},
+    {{"MATCH (r:Row {id: 7}) SET r.x = -1"}, false},
+    {{"MATCH (r:Row) WHERE r.id < 5 DETACH DELETE r"}, false},
+    {{"CREATE (:Doc {title: 'two'})-[:OF]->(:Doc {title: 'three'})"}, true},
+    {{"MATCH (r:Row {id: 9000}) SET r.name = 'other', r:Late"}, false},
+};
+
+Ledger *ledger_create(LedgerWork work)
+{
+    Ledger *ledger = mem_calloc(1, sizeof *ledger);
+    ledger->things = work == LEDGER_SMALL ? small : bulk;
+    ledger->count =
+        work == LEDGER_SMALL ? sizeof small / sizeof *small : sizeof bulk / sizeof *bulk;
+    ledger->looks = mem_calloc(ledger->count + 1, sizeof *ledger->looks);
+    if (work == LEDGER_SMALL) return ledger;
+    char path[] = "rows-XXXXXX";
+    int descriptor = mkstemp(path);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
+    if (file == NULL) abort();
+    fprintf(file, "id,x,name\n");
+    for (int i = 0; i < LOAD_ROWS; i++)
+        fprintf(file, "%d,%d,row %d\n", i, i % 7, i);
+    fclose(file);
+    ledger->rows = mem_strdup(path);
+    return ledger;
+}
+
+void ledger_destroy(Ledger *ledger)
+{
+    if (ledger->rows != NULL) unlink(ledger->rows);
+    mem_free(ledger->rows);
+    mem_free(ledger->looks);
+    mem_free(ledger);
+}
+
+size_t ledger_count(const Ledger *ledger)
+{
+    return ledger->count;
+}
+
+Disk *ledger_disk(void)
+{
+    Disk *disk = disk_create();
+    Error *error = io_make_directory(disk_io(disk), "/top");
+    if (error != NULL) abort();
+    return disk;
+}
+
+/* ---- statements ---- */
+
+static void say(contextql *session, char *why)
+{
+    contextql_error_info info;
+    contextql_error(session, &info);
+    if (why != NULL) snprintf(why, WHY_BYTES, "%s", info.message);
+}
+
+contextql *ledger_open(Disk *disk, bool read_only, char *why)
+{
+    const contextql_options options = {.read_only = read_only, .create = !read_only};
+    contextql *session = NULL;
+    if (session_open(LEDGER_DATABASE, &options, disk_io(disk), &session) == CONTEXTQL_OK) {
+        contextql_set(session, "gpu", "off");
+        return session;
+    }
+    say(session, why);
+    contextql_close(session);
+    return NULL;
+}
+
+static void bind_all(contextql_statement *statement, const char *rows)
+{
+    static char blob[BLOB_BYTES];
+    if (blob[0] == 0)
+        for (size_t i = 0; i < sizeof blob; i++)
+            blob[i] = (char)('a' + i * i % 23);
+    contextql_bind_string(statement, "blob", blob, sizeof blob);
+    if (rows != NULL) contextql_bind_string(statement, "rows", rows, strlen(rows));
+}
+
+/* Runs a statement; its rows are printed into the hash. */
+static bool run(contextql *session, const char *text, const char *rows, uint64_t *hash, char *why)
+{
+    contextql_statement *statement = NULL;
+    int result = contextql_prepare(session, text, strlen(text), &statement, NULL);
+    if (result == CONTEXTQL_OK) bind_all(statement, rows);
+    while (result == CONTEXTQL_OK || result == CONTEXTQL_ROW) {
+        result = contextql_step(statement);
+        if (result != CONTEXTQL_ROW || hash == NULL) continue;
+        for (int i = 0; i < contextql_column_count(statement); i++) {
+            contextql_text value = contextql_value_json(contextql_column(statement, i));
+            *hash = hash_bytes(value.data, value.size, *hash);
+        }
+    }
+    if (result != CONTEXTQL_DONE) say(session, why);
+    contextql_finalize(statement);
+    return result == CONTEXTQL_DONE;
+}
+
+bool ledger_run(contextql *session, const char *text, char *why)
+{
+    return run(session, text, NULL, NULL, why);
+}
+
+/* ---- things ---- */
+
+static bool do_thing(const Ledger *ledger, contextql *session, const Thing *thing, char *why)
+{
+    bool several = thing->statements[1] != NULL;
+    if (several && !run(session, "BEGIN", NULL, NULL, why)) return false;
+    for (size_t i = 0; i < STATEMENTS_MAX && thing->statements[i] != NULL; i++)
+        if (!run(session, thing->statements[i], ledger->rows, NULL, why)) {
+            if (contextql_in_transaction(session)) run(session, "ROLLBACK", NULL, NULL, NULL);
+            return false;
+        }
+    return !several || run(session, "COMMIT", NULL, NULL, why);
+}
+
+static bool look(contextql *session, uint64_t *out, char *why)
+{
+    static const char *const questions[] = {
+        "MATCH (n) WHERE NOT n:Row RETURN n ORDER BY id(n)",
+        "MATCH (a)-[r]->(b) RETURN id(a), id(b), id(r), r ORDER BY id(r)",
+        "MATCH (b)<-[r]-(a) RETURN id(a), id(b) ORDER BY id(r)",
+        "MATCH (r:Row) RETURN count(r), sum(r.id), sum(r.x), min(r.name), max(r.name), sum(id(r))",
+        "MATCH (p:Person {name: 'Ada'}) RETURN p",
+        "MATCH (d:Doc {title: 'two'}) RETURN d.n",
+        "SHOW INDEXES",
+        "SHOW CONSTRAINTS"};
+    *out = 0;
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        *out = hash_bytes("|", 1, *out);
+        if (!run(session, questions[i], NULL, out, why)) return false;
+    }
+    return true;
+}
+
+bool ledger_write(Ledger *ledger, Disk *disk)
+{
+    char why[WHY_BYTES] = "";
+    contextql *session = ledger_open(disk, false, why);
+    bool good = session != NULL && look(session, &ledger->looks[0], why);
+    for (size_t i = 0; i < ledger->count && good; i++) {
+        if (ledger->things[i].closed_before) {
+            contextql_close(session);
+            session = ledger_open(disk, false, why);
+            if (session == NULL) break;
+        }
+        good = do_thing(ledger, session, &ledger->things[i], why);
+        if (good) disk_mark(disk, i + 1);
+        good = good && look(session, &ledger->looks[i + 1], why) &&
+               ledger->looks[i + 1] != ledger->looks[i];
+        if (!good) printf("# thing %zu: %s\n", i + 1, why);
+    }
+    contextql_close(session);
+    return good && session != NULL;
+}
+
+size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first)
+{
+    size_t done = first - 1;
+    for (; done < ledger->count; done++) {
+        if (ledger->things[done].closed_before && done >= first) {
+            contextql_close(*session);
+            *session = ledger_open(disk, false, NULL);
+        }
+        if (*session == NULL || !do_thing(ledger, *session, &ledger->things[done], NULL)) break;
+        disk_mark(disk, done + 1);
+    }
+    return done;
+}
+
+size_t ledger_place(const Ledger *ledger, contextql *session, size_t least, char *why)
+{
+    uint64_t seen;
+    if (!look(session, &seen, why)) return SIZE_MAX;
+    for (size_t i = least; i <= ledger->count; i++)
+        if (ledger->looks[i] == seen) return i;
+    for (size_t i = 0; i < least && i <= ledger->count; i++)
+        if (ledger->looks[i] == seen) return i;
+    snprintf(why, WHY_BYTES, "it looks as after no thing");
+    return SIZE_MAX;
+}
+
+bool ledger_can_write(contextql *session, char *why)
+{
+    uint64_t before = 0, after = 0;
+    static const char question[] = "MATCH (n:Extra) RETURN n";
+    return run(session, question, NULL, &before, why) &&
+           run(session, "CREATE (:Extra {n: 'more'})", NULL, NULL, why) &&
+           run(session, question, NULL, &after, why) && before != after;
+}

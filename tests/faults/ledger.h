@@ -1,0 +1,45 @@
+/*
+ * ledger.h - what a database must hold: numbered things that are done to it, and what it looks like
+ * after each.
+ *
+ * A thing is one transaction; after it was acknowledged for the first time, on a disk without
+ * faults, all of the database is read and hashed. From then on the hash alone says after which
+ * thing a database is, and that nothing is half there. Two things in a row never leave the same.
+ */
+#ifndef TESTS_FAULTS_LEDGER_H
+#define TESTS_FAULTS_LEDGER_H
+#include "contextql.h"
+#include "disk.h"
+
+#define LEDGER_DATABASE "/top/d"
+
+typedef enum LedgerWork {
+    LEDGER_SMALL, /* statements, transactions, values larger than a record, a checkpoint */
+    LEDGER_BULK   /* a load that is committed as a segment, and what follows */
+} LedgerWork;
+
+typedef struct Ledger Ledger;
+Ledger *ledger_create(LedgerWork work);
+void ledger_destroy(Ledger *ledger);
+size_t ledger_count(const Ledger *ledger); /* of things; they are 1 to count */
+/* A disk with the folder the database is to be made in. */
+Disk *ledger_disk(void);
+
+/* Does all things on a disk without faults and notes what the database looks like after each.
+ * False: one failed. */
+bool ledger_write(Ledger *ledger, Disk *disk);
+/* Does things from `first` on until one fails, with the closing and opening between them; marks
+ * the disk with each that was acknowledged. Gives the last that was acknowledged. The session is
+ * left open. */
+size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first);
+
+/* NULL: it does not open; *why (256 bytes) says what was said. */
+contextql *ledger_open(Disk *disk, bool read_only, char *why);
+/* After which thing a database is that was opened; SIZE_MAX: after none. Of several that look
+ * the same, one from `least` on. *why: what is wrong. */
+size_t ledger_place(const Ledger *ledger, contextql *session, size_t least, char *why);
+/* One more thing, that does not belong to the ledger: can be written, and is seen. */
+bool ledger_can_write(contextql *session, char *why);
+
+bool ledger_run(contextql *session, const char *text, char *why);
+#endif
