@@ -7,7 +7,8 @@
  * acknowledged number in a ledger outside the database with write(2). What a database holds after
  * the first n things follows from n alone. The parent kills the child at a random moment (seeded),
  * opens the database, for reading only or for writing, and asks: is n the number of the ledger or
- * the one that was under way, and is everything as it must be after n things?
+ * the one that was under way, and is everything as it must be after n things? FAULTS_LONG=1: for
+ * more rounds.
  */
 #include "config.h"
 
@@ -22,7 +23,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 120, CYCLE = 10, LOAD_EVERY = 50, CLOSE_EVERY = 23, LOAD_ROWS = 20000 };
+enum {
+    ROUNDS = 200,
+    ROUNDS_LONG = 3000,
+    CYCLE = 10,
+    LOAD_EVERY = 50,
+    CLOSE_EVERY = 23,
+    LOAD_ROWS = 20000
+};
 enum { MAKE_INDEX = 3, DROP_INDEX = 6, DELETE_PAIR = 7, MARK_PAIR = 8 }; /* places in a cycle */
 
 static char folder[] = "kill9-XXXXXX", database[64], ledger[64], rows[64];
@@ -253,8 +261,10 @@ int main(void)
     unsigned seed = 20240917;
     int64_t last = -1;
     int round = 0;
+    const char *mode = getenv("FAULTS_LONG");
+    int rounds = mode != NULL && mode[0] == '1' ? ROUNDS_LONG : ROUNDS;
     bool good = prepared();
-    for (; round < ROUNDS && good; round++) {
+    for (; round < rounds && good; round++) {
         seed = seed * 1103515245u + 12345u;
         good = kill_and_look(round, 5000000 + (long)(seed >> 16) % 100000 * 1000, &last);
     }

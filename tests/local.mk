@@ -91,10 +91,19 @@ tests_fuzz_directory_LDFLAGS = -fsanitize=fuzzer
 fuzz-targets: $(FUZZ_TARGETS)
 endif
 
-# The disk that tests own, and what is done to it. Short forms here; `make check-faults` has the long ones.
-FAULT_TESTS = tests/faults/crash
+# The disk that tests own, and what is done to it: short forms in check, the long ones on demand.
+FAULT_TESTS = tests/faults/crash tests/faults/bits tests/faults/failing
 FAULT_SOURCES = tests/faults/disk.c tests/faults/disk.h tests/faults/ledger.c tests/faults/ledger.h
+EXTRA_DIST += tests/faults/README.md
 CHECKED += $(FAULT_TESTS)
 tests_faults_crash_SOURCES = tests/faults/crash.c $(FAULT_SOURCES)
 tests_faults_crash_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_faults_crash_LDFLAGS = -Wl,--wrap=checksum_fits
+tests_faults_bits_SOURCES = tests/faults/bits.c $(FAULT_SOURCES)
+tests_faults_bits_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_faults_bits_LDFLAGS = -Wl,--wrap=checksum_fits
+tests_faults_failing_SOURCES = tests/faults/failing.c $(FAULT_SOURCES)
+tests_faults_failing_LDADD = src/libengine.la $(ENGINE_LIBS)
+check-faults:
+	FAULTS_LONG=1 $(MAKE) $(AM_MAKEFLAGS) check TESTS="$(FAULT_TESTS) tests/kill9"
+.PHONY: check-faults

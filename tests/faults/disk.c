@@ -60,6 +60,7 @@ typedef struct Lock {
     const IoFile *handle;
     int file;
     uint64_t byte;
+    bool shared;
 } Lock;
 
 struct Disk {
@@ -202,7 +203,7 @@ static Entry *find(const Disk *disk, const char *path)
 static void parent_of(const char *path, char out[IO_PATH_BYTES_MAX])
 {
     size_t bytes = (size_t)(strrchr(path, '/') - path);
-    memcpy(out, path, bytes);
+    memmove(out, path, bytes);
     strcpy(out + bytes, bytes == 0 ? "/" : "");
 }
 
@@ -528,34 +529,46 @@ static void disk_unmap(const Io *io, void *memory, size_t bytes)
     if (!shared) mem_free(memory);
 }
 
-static bool is_locked(const Disk *disk, const IoFile *file, uint64_t byte)
+/* By another handle, so that one who wants it (shared or not) must wait. */
+static bool is_locked(const Disk *disk, const IoFile *file, uint64_t byte, bool shared)
 {
     for (size_t i = 0; i < disk->lock_count; i++)
         if (disk->locks[i].file == ((const Handle *)(const void *)file)->file &&
-            disk->locks[i].byte == byte && disk->locks[i].handle != file)
+            disk->locks[i].byte == byte && disk->locks[i].handle != file &&
+            !(shared && disk->locks[i].shared))
             return true;
     return false;
 }
 
-static bool disk_lock(IoFile *base, uint64_t byte)
+static bool lock_it(IoFile *base, uint64_t byte, bool shared)
 {
     Handle *handle = handle_of(base);
     Disk *disk = handle->disk;
     pthread_mutex_lock(&disk->lock);
-    bool free = !is_locked(disk, base, byte);
+    bool free = !is_locked(disk, base, byte, shared);
     if (free) {
         mem_reserve(disk->locks, disk->lock_capacity, disk->lock_count + 1);
-        disk->locks[disk->lock_count++] = (Lock){base, handle->file, byte};
+        disk->locks[disk->lock_count++] = (Lock){base, handle->file, byte, shared};
     }
     pthread_mutex_unlock(&disk->lock);
     return free;
+}
+
+static bool disk_lock(IoFile *base, uint64_t byte)
+{
+    return lock_it(base, byte, false);
+}
+
+static bool disk_lock_shared(IoFile *base, uint64_t byte)
+{
+    return lock_it(base, byte, true);
 }
 
 static bool disk_is_locked(IoFile *base, uint64_t byte)
 {
     Handle *handle = handle_of(base);
     pthread_mutex_lock(&handle->disk->lock);
-    bool locked = is_locked(handle->disk, base, byte);
+    bool locked = is_locked(handle->disk, base, byte, false);
     pthread_mutex_unlock(&handle->disk->lock);
     return locked;
 }
@@ -605,9 +618,16 @@ static Error *disk_make_folder(const Io *io, const char *path)
     return error;
 }
 
-static Error *disk_sync_folder(const Io *io, const char *path)
+static Error *disk_sync_folder(const Io *io, const char *given)
 {
     Disk *disk = disk_of(io);
+    char path[IO_PATH_BYTES_MAX];
+    size_t bytes = strlen(given);
+    strcpy(path, given);
+    if (bytes > 3 && strcmp(path + bytes - 3, "/..") == 0) {
+        path[bytes - 3] = '\0';
+        parent_of(path, path);
+    }
     pthread_mutex_lock(&disk->lock);
     Error *error = meet(disk, DISK_SYNC_FOLDER, path);
     if (error == NULL && find(disk, path) == NULL) error = refused(ENOENT, path, "synced");
@@ -672,6 +692,7 @@ static Disk *disk_new(void)
                     .map = disk_map,
                     .unmap = disk_unmap,
                     .lock = disk_lock,
+                    .lock_shared = disk_lock_shared,
                     .is_locked = disk_is_locked,
                     .rename = disk_rename,
                     .unlink = disk_unlink,
@@ -918,16 +939,19 @@ static uint64_t random_next(uint64_t *state) /* splitmix64 */
     return z ^ z >> 31;
 }
 
-/* A beginning, an end, or any sectors. The length is that of the whole. */
+/* A beginning, an end, any sectors, or all but one. The length is that of the whole. */
 static void apply_torn(Disk *disk, const Op *op, uint64_t *random)
 {
     File *file = file_at(disk, op->file);
     uint64_t first = op->offset / SECTOR_BYTES,
              last = (op->offset + op->bytes - 1) / SECTOR_BYTES + 1, sectors = last - first;
-    uint64_t how = random_next(random) % 3, cut = random_next(random) % (sectors + 1);
+    uint64_t how = random_next(random) % 4, cut = random_next(random) % (sectors + 1);
     if (op->offset + op->bytes > file->bytes) file_resize(file, op->offset + op->bytes);
     for (uint64_t i = 0; i < sectors; i++) {
-        bool there = how == 0 ? i < cut : how == 1 ? i >= cut : (random_next(random) & 1) != 0;
+        bool there = how == 0   ? i < cut
+                     : how == 1 ? i >= cut
+                     : how == 2 ? (random_next(random) & 1) != 0
+                                : i != cut;
         uint64_t from = (first + i) * SECTOR_BYTES, until = from + SECTOR_BYTES;
         if (from < op->offset) from = op->offset;
         if (until > op->offset + op->bytes) until = op->offset + op->bytes;
@@ -960,9 +984,9 @@ static bool is_lost(Folders *folders, const Op *op, bool lose)
     return lose;
 }
 
-/* Variants 0 to 3: all or nothing of the data, all or nothing of the names. Then three for each
- * operation: it alone is lost; it alone is there; it is torn, the rest is there. */
-enum { WHOLE_VARIANTS = 4, VARIANTS_EACH = 3, RANDOM_VARIANTS = 4, EACH_MAX = 24 };
+/* Variants 0 to 3: all or nothing of the data, all or nothing of the names. Then four for each
+ * operation: it alone is lost; it alone is there; it is torn, the rest is there, twice. */
+enum { WHOLE_VARIANTS = 4, VARIANTS_EACH = 4, RANDOM_VARIANTS = 4, EACH_MAX = 24 };
 
 size_t crash_variants(const Crash *crash)
 {

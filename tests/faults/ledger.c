@@ -8,18 +8,28 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WHY_BYTES = 256, BLOB_BYTES = 2500000, LOAD_ROWS = 13000, STATEMENTS_MAX = 4 };
+enum {
+    WHY_BYTES = 256,
+    BLOB_BYTES = 2200000, /* more than a record, and than a file of the log */
+    SOME_BYTES = 300000,  /* more than leaving lets stand in the log */
+    LOAD_ROWS = 13000,
+    STATEMENTS_MAX = 4
+};
 
 typedef struct Thing {
     const char *statements[STATEMENTS_MAX]; /* several: between BEGIN and COMMIT */
     bool closed_before;                     /* the database is closed and opened first */
 } Thing;
 
+typedef struct Look { /* hashes of what statements say */
+    uint64_t content, definitions;
+} Look;
+
 struct Ledger {
     const Thing *things;
     size_t count;
-    uint64_t *looks; /* [0]: before the first */
-    char *rows;      /* the file that COPY reads; NULL: none */
+    Look *looks; /* [0]: before the first */
+    char *rows;  /* the file that COPY reads; NULL: none */
 };
 
 static const Thing small[] = {
@@ -31,22 +41,39 @@ static const Thing small[] = {
       "MATCH (p:Person {name: 'Ada'}), (d:Doc) CREATE (p)-[:OWNS]->(d)"},
      false},
     {{"MATCH (p:Person {name: 'Bob'}) SET p.name = 'Robert', p:Old"}, false},
-    {{"MATCH (p:Person {name: 'Robert'}) SET p.blob = $blob"}, false},
-    {{"MATCH (d:Doc) SET d.at = datetime('2020-01-01T00:00:00[Europe/Berlin]'), d.blob = $blob"},
+    {{"MATCH (p:Person {name: 'Robert'}) SET p.blob = 1", "CREATE (:Blob {n: 1, blob: $blob})"},
      false},
-    {{"MATCH (p:Person) REMOVE p.blob",
+    {{"MATCH (d:Doc) SET d.at = datetime('2020-01-01T00:00:00[Europe/Berlin]'), d.blob = 1",
+      "CREATE (:Blob {n: 2, blob: $blob})"},
+     false},
+    {{"MATCH (b:Blob {n: 1}) REMOVE b.blob",
       "CREATE CONSTRAINT one FOR (d:Doc) REQUIRE d.title IS UNIQUE"},
      false},
     {{"CREATE (:Doc {title: 'two'})"}, true},
     {{"MATCH (p:Old) DETACH DELETE p"}, false},
-    {{"UNWIND range(1, 300) AS i CREATE (:Many {i: i})"}, false},
-    {{"UNWIND range(1, 30000) AS i MATCH (d:Doc {title: 'two'}) SET d.n = i"}, false},
+    {{"UNWIND range(1, 60) AS i CREATE (:Many {i: i})"}, false},
+    {{"MATCH (b:Blob {n: 2}) SET b.blob = $blob, b.n = 3"}, false},
     {{"CREATE (:Doc {title: 'three'})"}, true}, /* the log became a segment */
     {{"MATCH (m:Many) WHERE m.i % 3 = 0 DELETE m"}, false},
     {{"DROP INDEX people", "MATCH (d:Doc) SET d.n = 0"}, false},
     {{"MATCH (a:Doc {title: 'three'}), (b:Doc {title: 'two'}) CREATE (a)-[:NEXT {x: 1.5}]->(b)"},
      true},
     {{"MATCH ()-[r:NEXT]->() DELETE r"}, false},
+};
+
+static const Thing tiny[] = {
+    {{"CREATE INDEX people FOR (p:Person) ON (p.name)"}, false},
+    {{"CREATE (:Person {name: 'Ada', v: vector([1, 0, 2])})-[:KNOWS {since: 1}]->(:Person {name: "
+      "'Bob'})"},
+     false},
+    {{"CREATE (:Doc {title: 'two', tags: ['a', 1, 2.5], n: 3})",
+      "MATCH (p:Person {name: 'Ada'}), (d:Doc) CREATE (p)-[:OWNS]->(d)"},
+     false},
+    {{"MATCH (p:Person {name: 'Bob'}) SET p.some = $some"}, false},
+    {{"MATCH (p:Person {name: 'Bob'}) REMOVE p.some"}, false},
+    {{"MATCH (d:Doc) SET d.at = datetime('2020-01-01T00:00:00[Europe/Berlin]')"},
+     true}, /* a segment */
+    {{"MATCH (p:Person {name: 'Bob'}) SET p.name = 'Robert', p:Old"}, false},
 };
 
 static const Thing bulk[] = {
@@ -61,13 +88,14 @@ static const Thing bulk[] = {
 Ledger *ledger_create(LedgerWork work)
 {
     Ledger *ledger = mem_calloc(1, sizeof *ledger);
-    ledger->things = work == LEDGER_SMALL ? small : bulk;
-    ledger->count =
-        work == LEDGER_SMALL ? sizeof small / sizeof *small : sizeof bulk / sizeof *bulk;
+    ledger->things = work == LEDGER_TINY ? tiny : work == LEDGER_SMALL ? small : bulk;
+    ledger->count = work == LEDGER_TINY    ? sizeof tiny / sizeof *tiny
+                    : work == LEDGER_SMALL ? sizeof small / sizeof *small
+                                           : sizeof bulk / sizeof *bulk;
     ledger->looks = mem_calloc(ledger->count + 1, sizeof *ledger->looks);
-    if (work == LEDGER_SMALL) return ledger;
-    char path[] = "rows-XXXXXX";
-    int descriptor = mkstemp(path);
+    if (work != LEDGER_BULK) return ledger;
+    char path[] = "rows-XXXXXX.csv";
+    int descriptor = mkstemps(path, 4);
     FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
     if (file == NULL) abort();
     fprintf(file, "id,x,name\n");
@@ -128,6 +156,7 @@ static void bind_all(contextql_statement *statement, const char *rows)
         for (size_t i = 0; i < sizeof blob; i++)
             blob[i] = (char)('a' + i * i % 23);
     contextql_bind_string(statement, "blob", blob, sizeof blob);
+    contextql_bind_string(statement, "some", blob, SOME_BYTES);
     if (rows != NULL) contextql_bind_string(statement, "rows", rows, strlen(rows));
 }
 
@@ -169,23 +198,28 @@ static bool do_thing(const Ledger *ledger, contextql *session, const Thing *thin
     return !several || run(session, "COMMIT", NULL, NULL, why);
 }
 
-static bool look(contextql *session, uint64_t *out, char *why)
+static bool look(contextql *session, Look *out, char *why)
 {
     static const char *const questions[] = {
-        "MATCH (n) WHERE NOT n:Row RETURN n ORDER BY id(n)",
+        "MATCH (n) WHERE NOT n:Row AND NOT n:Blob RETURN n ORDER BY id(n)",
         "MATCH (a)-[r]->(b) RETURN id(a), id(b), id(r), r ORDER BY id(r)",
         "MATCH (b)<-[r]-(a) RETURN id(a), id(b) ORDER BY id(r)",
         "MATCH (r:Row) RETURN count(r), sum(r.id), sum(r.x), min(r.name), max(r.name), sum(id(r))",
+        "MATCH (b:Blob) RETURN b.n, b.blob = $blob ORDER BY b.n",
         "MATCH (p:Person {name: 'Ada'}) RETURN p",
-        "MATCH (d:Doc {title: 'two'}) RETURN d.n",
-        "SHOW INDEXES",
-        "SHOW CONSTRAINTS"};
-    *out = 0;
+        "MATCH (d:Doc {title: 'two'}) RETURN d.n"};
+    *out = (Look){0, 0};
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
-        *out = hash_bytes("|", 1, *out);
-        if (!run(session, questions[i], NULL, out, why)) return false;
+        out->content = hash_bytes("|", 1, out->content);
+        if (!run(session, questions[i], NULL, &out->content, why)) return false;
     }
-    return true;
+    return run(session, "SHOW INDEXES", NULL, &out->definitions, why) &&
+           run(session, "SHOW CONSTRAINTS", NULL, &out->definitions, why);
+}
+
+static bool same(Look a, Look b)
+{
+    return a.content == b.content && a.definitions == b.definitions;
 }
 
 bool ledger_write(Ledger *ledger, Disk *disk)
@@ -202,11 +236,26 @@ bool ledger_write(Ledger *ledger, Disk *disk)
         good = do_thing(ledger, session, &ledger->things[i], why);
         if (good) disk_mark(disk, i + 1);
         good = good && look(session, &ledger->looks[i + 1], why) &&
-               ledger->looks[i + 1] != ledger->looks[i];
+               !same(ledger->looks[i + 1], ledger->looks[i]);
         if (!good) printf("# thing %zu: %s\n", i + 1, why);
     }
     contextql_close(session);
     return good && session != NULL;
+}
+
+bool ledger_do(const Ledger *ledger, contextql *session, size_t thing, char *why)
+{
+    return do_thing(ledger, session, &ledger->things[thing - 1], why);
+}
+
+bool ledger_closes_before(const Ledger *ledger, size_t thing)
+{
+    return ledger->things[thing - 1].closed_before;
+}
+
+uint64_t ledger_discarded(contextql *session)
+{
+    return database_counters(session->database).discarded_bytes;
 }
 
 size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first)
@@ -225,14 +274,20 @@ size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_
 
 size_t ledger_place(const Ledger *ledger, contextql *session, size_t least, char *why)
 {
-    uint64_t seen;
+    Look seen;
     if (!look(session, &seen, why)) return SIZE_MAX;
     for (size_t i = least; i <= ledger->count; i++)
-        if (ledger->looks[i] == seen) return i;
+        if (same(ledger->looks[i], seen)) return i;
     for (size_t i = 0; i < least && i <= ledger->count; i++)
-        if (ledger->looks[i] == seen) return i;
+        if (same(ledger->looks[i], seen)) return i;
     snprintf(why, WHY_BYTES, "it looks as after no thing");
     return SIZE_MAX;
+}
+
+bool ledger_shows(const Ledger *ledger, contextql *session, size_t thing, char *why)
+{
+    Look seen;
+    return look(session, &seen, why) && seen.content == ledger->looks[thing].content;
 }
 
 bool ledger_can_write(contextql *session, char *why)

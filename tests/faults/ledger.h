@@ -14,6 +14,7 @@
 #define LEDGER_DATABASE "/top/d"
 
 typedef enum LedgerWork {
+    LEDGER_TINY,  /* a checkpoint and a log, in files of a few pages */
     LEDGER_SMALL, /* statements, transactions, values larger than a record, a checkpoint */
     LEDGER_BULK   /* a load that is committed as a segment, and what follows */
 } LedgerWork;
@@ -32,14 +33,24 @@ bool ledger_write(Ledger *ledger, Disk *disk);
  * the disk with each that was acknowledged. Gives the last that was acknowledged. The session is
  * left open. */
 size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first);
+/* One thing, in an open database. *why (256 bytes; NULL is welcome): what was said. */
+bool ledger_do(const Ledger *ledger, contextql *session, size_t thing, char *why);
+/* Is the database closed and opened before this thing? */
+bool ledger_closes_before(const Ledger *ledger, size_t thing);
 
 /* NULL: it does not open; *why (256 bytes) says what was said. */
 contextql *ledger_open(Disk *disk, bool read_only, char *why);
 /* After which thing a database is that was opened; SIZE_MAX: after none. Of several that look
  * the same, one from `least` on. *why: what is wrong. */
 size_t ledger_place(const Ledger *ledger, contextql *session, size_t least, char *why);
+/* Are nodes, relationships and properties those after this thing? Indexes and constraints are not
+ * asked for: their definitions have no versions, a session sees them before they are committed. */
+bool ledger_shows(const Ledger *ledger, contextql *session, size_t thing, char *why);
 /* One more thing, that does not belong to the ledger: can be written, and is seen. */
 bool ledger_can_write(contextql *session, char *why);
+
+/* What opening found behind the last commit and did not take for one. */
+uint64_t ledger_discarded(contextql *session);
 
 bool ledger_run(contextql *session, const char *text, char *why);
 #endif
