@@ -16,5 +16,14 @@
 --     for row in db:query("SHOW LABELS") do print(row.label, row.nodes) end
 -- end)
 
--- A prompt of your own.
--- contextql.prompt(function() return os.date("%H:%M ") .. "cql> " end)
+-- A prompt of your own, with zsh's escapes; at the right the time, and how long the last text took.
+-- contextql.prompt("%F{cyan}%d%f%x> ")
+-- contextql.rprompt("%t %ss")
+
+-- A key: Ctrl-T wraps the text in a count.
+-- contextql.key("Ctrl-T", function(before, after) return before .. "count(", ")" .. after end)
+
+-- Colours, completions, and what is called when a statement is through.
+-- contextql.theme("light"); contextql.theme{keyword = "1;35"}
+-- contextql.completer(function(word, before) return {"my_function("} end)
+-- contextql.on("result", function(e) if e.seconds > 1 then print("slow: " .. e.statement) end end)

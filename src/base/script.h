@@ -9,6 +9,13 @@
 #include "base/error.h"
 #include "base/str.h"
 
+typedef struct ScriptEvent {
+    const char *name; /* "statement" before one runs, "result" behind it, "error" */
+    Str statement, message;
+    uint64_t rows;
+    double seconds;
+} ScriptEvent;
+
 typedef struct ScriptHost {
     void *state;
     /* The session that scripts see as `db` (a contextql *, which base does not know). NULL: none
@@ -23,15 +30,21 @@ typedef struct ScriptHost {
     /* Is `source` a whole chunk, or would more lines make it one? */
     bool (*is_complete)(void *state, Str source);
     void (*interrupt)(void *state); /* from a signal handler: stops what runs */
-    /* The prompt for the next text; false: the shell's own, and *error may tell why. */
-    bool (*prompt)(void *state, Buffer *out, Error **error);
-    bool (*key)(void *state, const char *key, Buffer *line, size_t *cursor); /* false: not bound */
-    void (*complete)(void *state, const char *kind, Str prefix, void (*offer)(void *sink, Str text),
-                     void *sink);
+    /* The prompt for the next text, or what stands at the right of its row; false: the shell's own,
+     * and *error may tell why. */
+    bool (*prompt)(void *state, bool right, Buffer *out, Error **error);
+    /* A key, "Ctrl-T" or "Alt-x": may change the text before and behind the cursor. False: it is not
+     * bound. Without `before` it only tells whether it is. */
+    bool (*key)(void *state, const char *key, Buffer *before, Buffer *after, Error **error);
+    /* What else may take the place of `word`, the end of `before`. */
+    void (*complete)(void *state, Str word, Str before,
+                     void (*offer)(void *sink, Str text, Str summary), void *sink);
+    /* The colours a script wants: a theme's name with an empty part first, then styles of parts. */
+    void (*theme)(void *state, void (*set)(void *sink, Str part, Str style), void *sink);
     /* A command of the shell; false: there is none of that name. */
     bool (*command)(void *state, Str name, Str arguments, Error **error);
     void (*commands)(void *state, void (*offer)(void *sink, Str name, Str help), void *sink);
-    void (*event)(void *state, const char *name, Str detail); /* "statement", "result", "error" */
+    void (*event)(void *state, const ScriptEvent *event, Error **error);
 } ScriptHost;
 
 /* How a host is made: only when something is to be run, for it costs a millisecond. */

@@ -241,6 +241,30 @@ static unsigned char take_background(EditLine *line, wint_t key)
     return CC_REFRESH;
 }
 
+/* A key of the person's own. */
+static unsigned char script(EditLine *line, wint_t key)
+{
+    Editor *editor = edit_begin(line);
+    Buffer before = {0}, after = {0};
+    Str text = buffer_view(&editor->text);
+    (void)key;
+    buffer_append(&before, text.data, editor->cursor);
+    buffer_append(&after, text.data + editor->cursor, text.bytes - editor->cursor);
+    screen_erase(editor->screen); /* it may write something */
+    editor->options.key(editor->options.key_state, editor->script_key, &before, &after);
+    fflush(stdout);
+    size_t cursor = before.bytes;
+    buffer_str(&before, buffer_view(&after));
+    if (!str_equal(text, buffer_view(&before)) || cursor != editor->cursor) {
+        edit_set_text(editor, buffer_view(&before));
+        edit_take_text(editor);
+        edit_move_to(editor, cursor < editor->text.bytes ? cursor : editor->text.bytes);
+    }
+    buffer_free(&before);
+    buffer_free(&after);
+    return CC_REFRESH;
+}
+
 static unsigned char nothing(EditLine *line, wint_t key)
 {
     (void)line, (void)key;
@@ -305,6 +329,18 @@ static void widen_picture(Editor *editor)
     buffer_clear(&editor->begin);
 }
 
+/* Is it a key of the person's own? Then it is named in editor->script_key. */
+static bool is_script_key(Editor *editor, int32_t key, int32_t follow)
+{
+    char *name = editor->script_key;
+    bool control = follow == 0 && key > 0 && key <= CONTROL('Z'),
+         alt = key == KEY_ESCAPE && follow > ' ' && follow < 0x7f;
+    if (editor->options.key == NULL || (!control && !alt)) return false;
+    snprintf(name, sizeof editor->script_key, control ? "Ctrl-%c" : "Alt-%c",
+             control ? (char)(key + '@') : (char)follow);
+    return editor->options.key(editor->options.key_state, name, NULL, NULL);
+}
+
 /* libedit's reader of characters: paints, waits, decodes. 1: a key; 0: no more. */
 static int read_key(EditLine *line, wchar_t *out)
 {
@@ -339,6 +375,10 @@ static int read_key(EditLine *line, wchar_t *out)
         return 1;
     }
     if (editor->menu.open && (follow != 0 || !keeps_menu(key))) editor->menu.open = false;
+    if (is_script_key(editor, key, follow)) {
+        *out = KEY_SCRIPT;
+        return 1;
+    }
     if (follow != 0) {
         wchar_t next[2] = {(wchar_t)follow, L'\0'};
         el_wpush(line, next);
@@ -379,6 +419,7 @@ static const struct Binding {
     {L"cql-start-search", recall_start_search, true, {CONTROL('R')}},
     {L"cql-search", recall_search, true, {KEY_SEARCH}},
     {L"cql-undo", edit_undo, false, {CONTROL('_')}},
+    {L"cql-script", script, true, {KEY_SCRIPT}},
     {L"cql-background", take_background, true, {KEY_BACKGROUND}},
     {L"cql-nothing", nothing, true, {KEY_NOTHING, KEY_BACKTAB, KEY_PAGE_UP, KEY_PAGE_DOWN}},
     {L"cql-complete", complete, false, {L'\t'}},
@@ -502,9 +543,10 @@ void editor_close(Editor *editor)
     mem_free(editor);
 }
 
-void editor_name(Editor *editor, Str prompt)
+void editor_name(Editor *editor, Str prompt, Str right)
 {
     editor->options.prompt = prompt;
+    editor->options.right = right;
 }
 
 /* Its answer comes as a key, whenever it comes. */

@@ -11,21 +11,25 @@
 #include "editor/theme.h"
 
 typedef struct EditorOptions {
-    Str prompt;         /* "papers> " */
+    Str prompt, right;  /* "papers> "; styles as a terminal has them may be in them */
     Theme *adapt;       /* becomes light or dark as the terminal says; NULL: it is not asked */
     const Theme *theme; /* borrowed; NULL: no colours */
     bool sync;          /* marks for test programs, see repl-tests/README.md */
     bool (*is_whole)(Str text); /* may Enter submit this text? else it begins a new line */
     Past *history;              /* borrowed */
     const Helper *helper;       /* borrowed */
-    bool no_programs;           /* --safe: $EDITOR is not run */
-    const char *editrc;         /* read by editor_open; where it is not there, ~/.editrc is */
+    /* Keys of the person's own; NULL: none. */
+    bool (*key)(void *state, const char *key, Buffer *before, Buffer *after);
+    void *key_state;
+    bool no_programs;   /* --safe: $EDITOR is not run */
+    const char *editrc; /* read by editor_open; where it is not there, ~/.editrc is */
 } EditorOptions;
 
 typedef struct Editor Editor;
 Editor *editor_open(const EditorOptions *options); /* NULL: this terminal cannot be edited on */
 void editor_close(Editor *editor);                 /* NULL is welcome */
-void editor_name(Editor *editor, Str prompt);      /* borrowed until the next */
+/* The prompt, and what stands at the right of its row; borrowed until the next. */
+void editor_name(Editor *editor, Str prompt, Str right);
 /* Appends the statement that was submitted; false: the person has ended the session. Ctrl-C drops
  * the text and starts anew. */
 bool editor_read(Editor *editor, Buffer *out);

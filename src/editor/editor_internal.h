@@ -60,6 +60,7 @@ struct Editor {
     size_t about_from, about_bytes, wrong_from, wrong_bytes;
     Menu menu;
     int32_t menu_key;
+    char script_key[8]; /* a key of the person's own: "Ctrl-T" */
     /* vi */
     bool vi, vi_command, probe_next, redone;
 };

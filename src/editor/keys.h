@@ -29,6 +29,7 @@ enum Key {
     KEY_PAGE_UP,
     KEY_PAGE_DOWN,
     KEY_BACKGROUND, /* not typed: the terminal tells its background, see keys_background */
+    KEY_SCRIPT,     /* not typed: a key of the person's own */
     KEY_NOTHING,    /* a sequence we do not know */
     KEY_ESCAPE = 27
 };

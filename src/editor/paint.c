@@ -181,15 +181,69 @@ static void put_clipped(Painter *painter, Str text)
     }
 }
 
+/* A text with styles in it, as sequences of a terminal: "\033[31m"; the one that ends them brings
+ * back that of `part`. */
+static void put_styled(Painter *painter, Str text, ThemePart part)
+{
+    const char *own = style_of(painter, part);
+    set_style(painter, own);
+    while (text.bytes > 0) {
+        size_t plain = 0, end;
+        while (plain < text.bytes && text.data[plain] != '\033')
+            plain++;
+        put_clipped(painter, (Str){text.data, plain});
+        for (end = plain; end < text.bytes && text.data[end] != 'm';)
+            end++;
+        end += end < text.bytes;
+        if (painter->picture->theme != NULL && end > plain) {
+            buffer_append(&painter->row->bytes, text.data + plain, end - plain);
+            bool off = end - plain <= 4 && memchr(text.data + plain, '0', end - plain) != NULL;
+            painter->style = off ? "" : "?"; /* no theme's; it must be ended */
+            if (off) set_style(painter, own);
+        }
+        text = (Str){text.data + end, text.bytes - end};
+    }
+    set_style(painter, "");
+}
+
+/* How wide a text with styles in it is. */
+static size_t styled_width(Str text)
+{
+    size_t width = 0;
+    while (text.bytes > 0) {
+        size_t plain = 0, end;
+        while (plain < text.bytes && text.data[plain] != '\033')
+            plain++;
+        width += glyph_width((Str){text.data, plain});
+        for (end = plain; end < text.bytes && text.data[end] != 'm';)
+            end++;
+        end += end < text.bytes;
+        text = (Str){text.data + end, text.bytes - end};
+    }
+    return width;
+}
+
+/* At the end of the first row, if a blank is left before it. */
+static void put_right(Painter *painter)
+{
+    Str right = painter->picture->right;
+    size_t width = styled_width(right);
+    FrameRow *row = painter->row;
+    painter->row = &painter->frame->rows[0];
+    if (width > 0 && painter->row->width + width + 2 < painter->columns) {
+        put_blanks(painter, painter->columns - 1 - width - painter->row->width);
+        put_styled(painter, right, THEME_STATUS);
+    }
+    painter->row = row;
+}
+
 static void put_prompt(Painter *painter)
 {
     Str prompt = painter->picture->prompt;
     painter->row = frame_add(painter->frame);
-    set_style(painter, style_of(painter, THEME_PROMPT));
     while (prompt.bytes > 0 && prompt.data[prompt.bytes - 1] == ' ')
         prompt.bytes--;
-    put_clipped(painter, prompt);
-    set_style(painter, "");
+    put_styled(painter, prompt, THEME_PROMPT);
     put_blanks(painter, 1);
     size_t width = painter->row->width;
     painter->indent = width < 2 || width > painter->columns / 2 ? 2 : width;
@@ -327,5 +381,6 @@ void paint(const Picture *picture, Frame *out)
     put_clipped(&painter, picture->tail);
     if (picture->ghost.bytes > 0) put_ghost(&painter);
     if (picture->status.bytes > 0) put_status(&painter);
+    if (picture->right.bytes > 0) put_right(&painter);
     mem_free(painter.tokens);
 }

@@ -5,7 +5,8 @@
 #include "editor/theme.h"
 
 typedef struct Picture {
-    Str prompt;
+    Str prompt,
+        right;     /* `right`: at the end of the first row, if it has room; styles may be in both */
     Str text;      /* UTF-8, lines parted by \n */
     size_t cursor; /* offset in text; SIZE_MAX: behind everything, and no brackets are matched */
     Str tail;      /* set behind the text, as typed by nobody: "^C" */

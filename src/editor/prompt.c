@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 enum {
-    NAME_BYTES_MAX = 30, /* of the database in the prompt: half a line is for the statement */
-    PROMPT_BYTES_MAX = 200
+    NAME_BYTES_MAX = 30,   /* of the database in the prompt: half a line is for the statement */
+    PROMPT_BYTES_MAX = 400 /* with its styles */
 };
 
 struct Prompt {
-    char first[PROMPT_BYTES_MAX + 1], more[PROMPT_BYTES_MAX + 1];
+    char first[PROMPT_BYTES_MAX + 1], more[PROMPT_BYTES_MAX + 1], right[PROMPT_BYTES_MAX + 1];
     bool (*is_whole)(Str text);
     Past *history;
     Editor *editor; /* NULL: plain lines */
@@ -40,16 +40,45 @@ static void name_prompts(Prompt *prompt, const char *database)
     snprintf(prompt->more, sizeof prompt->more, "%*s| ", (int)utf8_count(shown), "");
 }
 
-void prompt_name(Prompt *prompt, Str text)
+/* One line of it; with `plain` without styles. */
+static void keep_prompt(char out[PROMPT_BYTES_MAX + 1], Str text, bool plain)
 {
     const char *end = memchr(text.data, '\n', text.bytes);
+    Buffer kept = {0};
     if (end != NULL) text.bytes = (size_t)(end - text.data);
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (plain && text.data[i] == '\033')
+            while (i + 1 < text.bytes && text.data[i] != 'm')
+                i++;
+        else
+            buffer_char(&kept, text.data[i]);
+    }
+    text = buffer_view(&kept);
     while (text.bytes > PROMPT_BYTES_MAX)
         text.bytes = utf8_offset(text, utf8_count(text) - 1);
-    snprintf(prompt->first, sizeof prompt->first, "%.*s", STR_ARG(text));
-    size_t width = utf8_count(text);
+    snprintf(out, PROMPT_BYTES_MAX + 1, "%.*s", STR_ARG(text));
+    buffer_free(&kept);
+}
+
+void prompt_name(Prompt *prompt, Str text, Str right)
+{
+    bool plain = prompt->editor == NULL;
+    keep_prompt(prompt->first, text, plain);
+    keep_prompt(prompt->right, right, plain);
+    size_t width = utf8_count(str_from(prompt->first));
     snprintf(prompt->more, sizeof prompt->more, "%*s| ", width < 2 ? 0 : (int)width - 2, "");
-    if (prompt->editor != NULL) editor_name(prompt->editor, str_from(prompt->first));
+    if (!plain) editor_name(prompt->editor, str_from(prompt->first), str_from(prompt->right));
+}
+
+size_t prompt_past_count(const Prompt *prompt)
+{
+    return history_count(prompt->history);
+}
+
+Str prompt_past(const Prompt *prompt, size_t i, int64_t *time_s, double *seconds)
+{
+    history_when(prompt->history, i, time_s, seconds);
+    return history_at(prompt->history, i);
 }
 
 Prompt *prompt_open(const PromptOptions *options)
@@ -66,6 +95,8 @@ Prompt *prompt_open(const PromptOptions *options)
                             .is_whole = options->is_whole,
                             .history = prompt->history,
                             .helper = options->helper,
+                            .key = options->key,
+                            .key_state = options->key_state,
                             .no_programs = options->no_programs,
                             .editrc = options->editrc};
     if (terminal_can_draw()) prompt->editor = editor_open(&editor);

@@ -29,6 +29,7 @@ static void make_frame(Editor *editor, bool last, Str tail)
                        .columns = screen_columns(editor->screen),
                        .theme = editor->options.theme};
     if (!last) {
+        picture.right = editor->options.right;
         picture.status = status_of(editor, &status);
         picture.ghost = buffer_view(&editor->ghost);
         picture.wrong_from = editor->wrong_from, picture.wrong_bytes = editor->wrong_bytes;

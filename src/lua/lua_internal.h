@@ -2,6 +2,7 @@
 #ifndef LUA_LUA_INTERNAL_H
 #define LUA_LUA_INTERNAL_H
 #include "base/error.h"
+#include "base/script.h"
 #include "base/str.h"
 #include "contextql.h"
 #include <lauxlib.h>
@@ -54,10 +55,15 @@ void lua_open_library(lua_State *L); /* adds json and files to the module on top
 /* Runs what is written in Lua. The module `contextql` is loaded by then. */
 void lua_open_library_chunks(lua_State *L);
 
-void lua_open_hooks(lua_State *L); /* adds command, prompt */
+void lua_open_hooks(lua_State *L); /* adds command, prompt, key and so on */
 /* What the shell asks; see ScriptHost in base/script.h. */
 bool lua_hooks_command(lua_State *L, Str name, Str arguments, Error **error);
 void lua_hooks_commands(lua_State *L, void (*offer)(void *sink, Str name, Str help), void *sink);
-bool lua_hooks_prompt(lua_State *L, Buffer *out, Error **error);
+bool lua_hooks_prompt(lua_State *L, bool right, Buffer *out, Error **error);
+bool lua_hooks_key(lua_State *L, const char *key, Buffer *before, Buffer *after, Error **error);
+void lua_hooks_complete(lua_State *L, Str word, Str before,
+                        void (*offer)(void *sink, Str text, Str summary), void *sink);
+void lua_hooks_theme(lua_State *L, void (*set)(void *sink, Str part, Str style), void *sink);
+void lua_hooks_event(lua_State *L, const ScriptEvent *event, Error **error);
 void lua_open_register(lua_State *L); /* adds func, procedure, rank, yield */
 #endif

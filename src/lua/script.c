@@ -217,9 +217,30 @@ static void commands(void *state, void (*offer)(void *sink, Str name, Str help),
     lua_hooks_commands(((Box *)state)->lua.L, offer, sink);
 }
 
-static bool prompt(void *state, Buffer *out, Error **error)
+static bool prompt(void *state, bool right, Buffer *out, Error **error)
 {
-    return lua_hooks_prompt(((Box *)state)->lua.L, out, error);
+    return lua_hooks_prompt(((Box *)state)->lua.L, right, out, error);
+}
+
+static bool press(void *state, const char *key, Buffer *before, Buffer *after, Error **error)
+{
+    return lua_hooks_key(((Box *)state)->lua.L, key, before, after, error);
+}
+
+static void complete(void *state, Str word, Str before,
+                     void (*offer)(void *sink, Str text, Str summary), void *sink)
+{
+    lua_hooks_complete(((Box *)state)->lua.L, word, before, offer, sink);
+}
+
+static void theme(void *state, void (*set)(void *sink, Str part, Str style), void *sink)
+{
+    lua_hooks_theme(((Box *)state)->lua.L, set, sink);
+}
+
+static void tell_event(void *state, const ScriptEvent *event, Error **error)
+{
+    lua_hooks_event(((Box *)state)->lua.L, event, error);
 }
 
 ScriptHost *lua_host_create(bool safe)
@@ -247,7 +268,11 @@ ScriptHost *lua_host_create(bool safe)
                              .interrupt = interrupt,
                              .command = command,
                              .commands = commands,
-                             .prompt = prompt};
+                             .prompt = prompt,
+                             .key = press,
+                             .complete = complete,
+                             .theme = theme,
+                             .event = tell_event};
     return &box->host;
 }
 

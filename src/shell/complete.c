@@ -267,6 +267,34 @@ static void complete_statement(Completer *completer, const Piece *piece, size_t 
         out->items[i].replace_from += piece->start;
 }
 
+/* ---- what scripts offer (contextql.completer) ---- */
+
+typedef struct Offer {
+    Completer *completer;
+    Str word;
+    size_t from;
+} Offer;
+
+static void take_offer(void *sink, Str text, Str summary)
+{
+    const Offer *to = sink;
+    Arena *arena = to->completer->arena;
+    offer(to->completer, to->word, arena_copy(arena, text.data, text.bytes), "script",
+          arena_copy(arena, summary.data, summary.bytes), to->from);
+}
+
+/* The word ends at the cursor and begins behind the last blank, bracket or comma. */
+static void offer_scripts(Completer *completer, Str text, size_t cursor)
+{
+    const ScriptHost *script = completer->shell->script;
+    Offer to = {.completer = completer, .from = cursor};
+    if (script == NULL || script->complete == NULL) return;
+    while (to.from > 0 && strchr(" \t\n()[]{},", text.data[to.from - 1]) == NULL)
+        to.from--;
+    to.word = (Str){text.data + to.from, cursor - to.from};
+    script->complete(script->state, to.word, (Str){text.data, cursor}, take_offer, &to);
+}
+
 static void complete(void *state, Str text, size_t cursor, Completions *out)
 {
     Completer *completer = state;
@@ -282,6 +310,7 @@ static void complete(void *state, Str text, size_t cursor, Completions *out)
         complete_statement(completer, &piece, cursor);
     else if (mark && line_at < cursor)
         complete_command(completer, (Str){line.data, cursor - line_at}, cursor);
+    offer_scripts(completer, text, cursor);
 }
 
 static bool refuses(void *state, Str text, size_t *offset, size_t *length)

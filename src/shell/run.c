@@ -96,6 +96,12 @@ void run_tell_error(Shell *shell, const Place *place)
     contextql_error(shell->session, &info);
     if (shell->interactive && interrupted) fputc('\n', stderr); /* the terminal has echoed ^C */
     report_statement(&shell->report, "error", &info, place);
+    Str rest = {place->text.data + place->offset, place->text.bytes - place->offset};
+    size_t end = rest.bytes;
+    if (rest.bytes > 0) contextql_is_complete(rest.data, rest.bytes, &end);
+    ScriptEvent event = {
+        .name = "error", .statement = {rest.data, end}, .message = str_from(info.message)};
+    shell_event(shell, &event);
     shell->status = info.code == CONTEXTQL_TIMEOUT     ? EXIT_TIMEOUT
                     : info.code == CONTEXTQL_CANCELLED ? EXIT_INTERRUPTED
                                                        : EXIT_FAILED;
@@ -203,6 +209,17 @@ static bool is_written(const Shell *shell)
     return false;
 }
 
+static void tell_result(Shell *shell, contextql_statement *statement, Str text)
+{
+    contextql_stats stats;
+    contextql_statement_stats(statement, &stats);
+    ScriptEvent event = {.name = "result",
+                         .statement = text,
+                         .rows = stats.rows,
+                         .seconds = (double)stats.elapsed_ns / 1e9};
+    shell_event(shell, &event);
+}
+
 /* `text`: a statement that begins at `place`. */
 static bool run_statement(Shell *shell, Str text, const Place *place)
 {
@@ -216,6 +233,8 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
         buffer_str(&shell->last_text, text);
     }
     run_bind(shell, statement);
+    ScriptEvent event = {.name = "statement", .statement = text};
+    shell_event(shell, &event);
     int code = run_with_progress(shell, statement, text);
     if (shell->piped && code == FORMAT_NOT_WRITTEN) {
         contextql_finalize(statement);
@@ -230,6 +249,7 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
     if (!good && records) shell->status = EXIT_FAILED;
     if (good && !records) show_warnings(shell, statement, place);
     if (good) show_done(shell, statement, text);
+    if (good) tell_result(shell, statement, text);
     if (shell->timer || shell->options->verbose) show_time(statement);
     contextql_finalize(statement);
     return good;

@@ -51,17 +51,105 @@ static void read_rc(Shell *shell)
 
 /* ---- the prompt ---- */
 
-/* By contextql.prompt, if a script has said how. */
-static void name_prompt(const Shell *shell, Prompt *prompt)
+static void tell_failure(const Shell *shell, Error *error)
+{
+    if (error != NULL) report_program(&shell->report, error_message(error), "");
+    error_drop(error);
+}
+
+void shell_event(Shell *shell, const ScriptEvent *event)
+{
+    const ScriptHost *script = shell->script;
+    Error *error = NULL;
+    if (script == NULL || script->event == NULL) return;
+    script->event(script->state, event, &error);
+    tell_failure(shell, error);
+}
+
+/* False: no script has said how; `out` stays empty. */
+static bool ask_prompt(const Shell *shell, bool right, Buffer *out)
 {
     const ScriptHost *script = shell->script;
     Buffer text = {0};
     Error *error = NULL;
-    if (script == NULL || script->prompt == NULL) return;
-    if (script->prompt(script->state, &text, &error)) prompt_name(prompt, buffer_view(&text));
-    if (error != NULL) report_program(&shell->report, error_message(error), "");
-    error_drop(error);
+    bool good = script->prompt(script->state, right, &text, &error);
+    if (good) expand_prompt(shell, buffer_view(&text), out);
+    tell_failure(shell, error);
     buffer_free(&text);
+    return good;
+}
+
+/* By contextql.prompt and contextql.rprompt, if a script has said how. */
+static void name_prompt(const Shell *shell, Prompt *prompt)
+{
+    Buffer text = {0}, right = {0};
+    if (shell->script == NULL || shell->script->prompt == NULL) return;
+    bool named = ask_prompt(shell, false, &text), sided = ask_prompt(shell, true, &right);
+    if (!named && sided) expand_prompt(shell, STR("%d> "), &text);
+    if (named || sided) prompt_name(prompt, buffer_view(&text), buffer_view(&right));
+    buffer_free(&text);
+    buffer_free(&right);
+}
+
+/* contextql.theme */
+static void take_style(void *sink, Str part, Str style)
+{
+    Shell *shell = sink;
+    Buffer name = {0};
+    buffer_str(&name, style);
+    bool good = part.bytes == 0 ? theme_find(name.data == NULL ? "" : name.data, &shell->theme)
+                                : theme_set(&shell->theme, part, style);
+    shell->theme_chosen = true;
+    buffer_clear(&name);
+    buffer_printf(&name,
+                  part.bytes == 0 ? "no such theme: %.*s%.*s"
+                                  : "no part %.*s of a theme, or no style: %.*s",
+                  STR_ARG(part), STR_ARG(style));
+    if (!good) report_program(&shell->report, name.data, "contextql-lua(7) lists parts and styles");
+    buffer_free(&name);
+}
+
+static void take_theme(Shell *shell)
+{
+    const ScriptHost *script = shell->script;
+    if (script != NULL && script->theme != NULL) script->theme(script->state, take_style, shell);
+}
+
+/* contextql.key */
+static bool press_key(void *state, const char *key, Buffer *before, Buffer *after)
+{
+    const Shell *shell = state;
+    const ScriptHost *script = shell->script;
+    Error *error = NULL;
+    if (script == NULL || script->key == NULL) return false;
+    bool bound = script->key(script->state, key, before, after, &error);
+    tell_failure(shell, error);
+    return bound;
+}
+
+/* ---- shell.history() ---- */
+
+static void return_history(contextql_call *call, int count, const contextql_value **arguments,
+                           void *user)
+{
+    const Shell *shell = user;
+    (void)count, (void)arguments;
+    for (size_t i = shell->prompt == NULL ? 0 : prompt_past_count(shell->prompt); i-- > 0;) {
+        int64_t time_s;
+        double seconds;
+        Str text = prompt_past(shell->prompt, i, &time_s, &seconds);
+        contextql_temporal when = {
+            .kind = CONTEXTQL_DATETIME, .days = time_s / 86400, .seconds = time_s % 86400};
+        contextql_value *columns[] = {
+            time_s > 0 ? contextql_value_new_temporal(&when) : contextql_value_new_null(),
+            contextql_value_new_float(seconds), contextql_value_new_string(text.data, text.bytes)};
+        bool good =
+            columns[2] != NULL &&
+            contextql_yield_row(call, (const contextql_value *const *)columns) == CONTEXTQL_OK;
+        for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
+            contextql_value_free(columns[c]);
+        if (!good) return;
+    }
 }
 
 /* A result taller than the screen. */
@@ -85,6 +173,14 @@ static void choose_pager(Shell *shell)
     shell->pager = strcpy(mem_alloc(strlen(pager) + 1), pager);
 }
 
+/* True: nothing in it failed. */
+static bool run_prompted(Shell *shell, Str text)
+{
+    shell->status = EXIT_GOOD;
+    run_text(shell, text, "");
+    return shell->status == EXIT_GOOD;
+}
+
 static void run_prompt(Shell *shell)
 {
     const Options *options = shell->options;
@@ -103,7 +199,12 @@ static void run_prompt(Shell *shell)
                                     .no_programs = options->safe,
                                     .history = history,
                                     .editrc = editrc};
+    prompt_options.key = press_key;
+    prompt_options.key_state = shell;
     Prompt *prompt = prompt_open(&prompt_options);
+    contextql_create_procedure(
+        shell->session, "shell.history() :: (time :: ANY, seconds :: FLOAT, statement :: STRING)",
+        return_history, shell, NULL);
     const Clock *clock = shell->clock;
     Buffer text = {0};
     if (!options->quiet)
@@ -119,8 +220,9 @@ static void run_prompt(Shell *shell)
         prompt_running(prompt);
         int64_t wall_ns = clock->wall_ns(clock->state),
                 begin_ns = clock->monotonic_ns(clock->state);
-        run_text(shell, buffer_view(&text), "");
+        shell->failed = !run_prompted(shell, buffer_view(&text));
         int64_t elapsed_ns = clock->monotonic_ns(clock->state) - begin_ns;
+        shell->seconds = (double)elapsed_ns / 1e9;
         prompt_save(prompt, buffer_view(&text), wall_ns / 1000000000, (double)elapsed_ns / 1e9);
         buffer_clear(&text);
         name_prompt(shell, prompt);
@@ -245,6 +347,7 @@ static void run_session(Shell *shell)
     bool at_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->batch;
     bool prompt = on && at_terminal;
     if (prompt) read_rc(shell);
+    take_theme(shell);
     shell->interactive = prompt && options->input_count == 0;
     bool good = run_inputs(shell);
     shell->interactive = prompt;

@@ -38,6 +38,8 @@ typedef struct Shell {
     char *pager;    /* :pager, a command; NULL: our own */
     bool no_pager;  /* --no-pager, :pager off */
     Last last;
+    bool failed;                 /* the last text at the prompt, */
+    double seconds;              /* and how long it took */
     Buffer last_text;            /* the last statement at the prompt */
     const contextql_value *rows; /* $_rows, while a command shows what it has found */
     bool piped;                  /* results go to a command of the system's shell */
@@ -88,6 +90,10 @@ bool run_is_whole(Str text);
 void last_begin(Shell *shell, const contextql_statement *statement);
 void last_row(Shell *shell, const contextql_statement *statement);
 void last_clear(Last *last);
+/* A prompt as a person writes it, `%d> `, with what it stands for (man contextql-lua). */
+void expand_prompt(const Shell *shell, Str text, Buffer *out);
+/* Tells the scripts of an event; what fails in them is told. */
+void shell_event(Shell *shell, const ScriptEvent *event);
 /* The scripting language, made at the first question; NULL: there is none. */
 ScriptHost *shell_script(Shell *shell);
 #endif
