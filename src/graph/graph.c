@@ -43,6 +43,7 @@ static void index_free(Graph *graph, void *item)
 {
     Index *index = item;
     graph_free(graph, atomic_load(&index->table));
+    mem_free(index->levels);
     mem_free((void *)index->definition.name.data);
     mem_free(index);
 }

@@ -234,6 +234,7 @@ typedef struct Index {
     GraphIndex definition;
     HashTable *_Atomic table; /* NULL: no entries in it */
     size_t used;
+    struct HashLevel *levels; /* hash_table.c's, of the writer; NULL: none */
     struct { /* nodes node, node + 1, .. have the integers key, key + 1, ..: `count` entries more */
         uint64_t node;
         int64_t key;
@@ -250,6 +251,22 @@ void index_insert(Graph *graph, Index *index, Value value, uint64_t row);
 void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
                        uint32_t count);
 void index_reserve(Graph *graph, Index *index, uint64_t more);
+
+/* ---- the table of an index (hash_table.c) ---- */
+typedef struct HashWalk {
+    const Graph *graph;
+    const HashTable *table;
+    uint32_t hash, level, same;
+    size_t at, looks;
+} HashWalk;
+/* The entries of the slot's hash, some perhaps twice. */
+HashWalk hash_walk(const Graph *graph, const HashTable *table, uint64_t slot);
+bool hash_next(HashWalk *walk, uint64_t *slot);
+void hash_put(const Graph *graph, Index *index, uint64_t slot); /* there is room (index_reserve) */
+const void *hash_home(const HashTable *table, uint64_t slot); /* where a walk begins, to fetch it */
+/* All of them, in memory of the caller's; false: the table has no end. */
+bool hash_entries(const Graph *graph, const HashTable *table, uint64_t **out, uint64_t *count);
+
 /* Sets the bits of those of `nodes` nodes that a search for their value comes by, and counts the
  * table's entries; false: an entry lies where none can, or the table has no end. */
 bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,

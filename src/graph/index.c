@@ -1,10 +1,9 @@
 /*
  * index.c - from a property's value to the nodes that may have it.
  *
- * A hash table of 64-bit slots: the upper half of the value's hash and the node's row. Entries are
- * only ever added; every candidate is checked against what the view shows, so the table needs no
- * versions: a node that lost the value, its label or its life is simply no hit. Readers probe
- * beside the writer; growing makes a new table and retires the old one.
+ * A hash table (hash_table.c) has the nodes that had a value at any time. Every candidate is checked
+ * against what the view shows, so the table needs no versions: a node that lost the value, its label or
+ * its life is simply no hit.
  *
  * Keys often count up as the nodes do: 0, 1, 2, .. of a file's rows, or what an application hands out.
  * So the first entries of an index are kept as a run, which says where it begins and how long it is, as
@@ -16,55 +15,8 @@
 #include "graph/graph_internal.h"
 #include <stdlib.h>
 
-enum {
-    TABLE_FIRST_SLOTS = 1024,
-    /* Slots are fetched so many keys ahead: a table is larger than the caches near the processor. */
-    AHEAD = 16
-};
-#define SLOT_EMPTY UINT64_MAX
-
-static HashTable *table_new(size_t size)
-{
-    HashTable *table = mem_alloc(sizeof *table + size * sizeof table->slots[0]);
-    table->mask = size - 1;
-    memset((void *)table->slots, 0xff, size * sizeof table->slots[0]);
-    return table;
-}
-
-static size_t home(const HashTable *table, uint64_t slot)
-{
-    return (slot >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & table->mask;
-}
-
-/* A slot of a table that lies in the segment is checked before it is believed; SLOT_EMPTY ends a
- * walk over damage. */
-static uint64_t table_get(const Graph *graph, const HashTable *table, size_t at)
-{
-    const void *slot = (const void *)&table->slots[at];
-    if (graph->segment != NULL && segment_holds(graph->segment, slot) &&
-        !segment_touch(graph->segment, slot, sizeof table->slots[at]))
-        return SLOT_EMPTY;
-    return atomic_load_explicit(&table->slots[at], memory_order_acquire);
-}
-
-static void table_put(const Graph *graph, HashTable *table, uint64_t slot)
-{
-    size_t at = home(table, slot);
-    while (table_get(graph, table, at) != SLOT_EMPTY)
-        at = (at + 1) & table->mask;
-    atomic_store_explicit(&table->slots[at], slot, memory_order_release);
-}
-
-static void table_grown(Graph *graph, Index *index, HashTable *table, size_t size)
-{
-    HashTable *larger = table_new(size);
-    for (size_t i = 0; table != NULL && i <= table->mask; i++) {
-        uint64_t slot = table_get(graph, table, i);
-        if (slot != SLOT_EMPTY) table_put(graph, larger, slot);
-    }
-    atomic_store_explicit(&index->table, larger, memory_order_release);
-    graph_retire(graph, table);
-}
+/* Slots are fetched so many keys ahead: a table is larger than the caches near the processor. */
+enum { AHEAD = 16 };
 
 static uint64_t slot_of(Value value, uint64_t row)
 {
@@ -130,9 +82,7 @@ void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
 {
     if (run_take(graph, index, value, row)) return;
     index_reserve(graph, index, 1);
-    table_put(graph, atomic_load_explicit(&index->table, memory_order_relaxed),
-              slot_of(value, row));
-    index->used++;
+    hash_put(graph, index, slot_of(value, row));
 }
 
 void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
@@ -146,22 +96,11 @@ void index_insert_many(Graph *graph, Index *index, const Value *values, const ui
     index_reserve(graph, index, count);
     HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
     for (uint32_t i = 0; count > 0 && i < count + AHEAD; i++) {
-        if (i >= AHEAD && i - AHEAD < count) table_put(graph, table, slots[i % AHEAD]);
+        if (i >= AHEAD && i - AHEAD < count) hash_put(graph, index, slots[i % AHEAD]);
         if (i >= count) continue;
         slots[i % AHEAD] = slot_of(values[i], rows[i]);
-        __builtin_prefetch((const void *)&table->slots[home(table, slots[i % AHEAD])], 1);
+        __builtin_prefetch(hash_home(table, slots[i % AHEAD]), 1);
     }
-    index->used += count;
-}
-
-void index_reserve(Graph *graph, Index *index, uint64_t more)
-{
-    if (more == 0) return; /* of a segment: its table is still to be laid */
-    HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
-    size_t slots = table == NULL ? 0 : table->mask + 1, size = slots;
-    while (size < TABLE_FIRST_SLOTS || (index->used + more) * 2 >= size)
-        size = size < TABLE_FIRST_SLOTS ? TABLE_FIRST_SLOTS : size * 2;
-    if (size > slots) table_grown(graph, index, table, size);
 }
 
 static int by_id(const void *a, const void *b)
@@ -170,12 +109,14 @@ static int by_id(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void append_once(Neighbors *out, size_t from, uint64_t node)
+/* Ascending, each once. */
+static size_t sort_ids(uint64_t *ids, size_t count)
 {
-    for (size_t i = from; i < out->count; i++)
-        if (out->nodes[i] == node) return;
-    mem_reserve(out->nodes, out->node_capacity, out->count + 1);
-    out->nodes[out->count++] = node;
+    size_t kept = 0;
+    if (count > 1) qsort(ids, count, sizeof *ids, by_id);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || ids[i] != ids[i - 1]) ids[kept++] = ids[i];
+    return kept;
 }
 
 static bool is_hit(const GraphView *view, const GraphIndex *definition, uint64_t node, Value value)
@@ -192,13 +133,8 @@ static bool is_current(const GraphView *view, const Index *index, uint64_t slot)
     return value.kind != VALUE_NULL && slot_of(value, slot & UINT32_MAX) == slot;
 }
 
-bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,
-                     uint64_t *entries)
+static void run_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes)
 {
-    const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
-    size_t empty = 0, size = table == NULL ? 0 : table->mask + 1;
-    bool sound = true;
-    *entries = 0;
     for (uint64_t i = 0; i < atomic_load(&index->run.count); i++) {
         uint64_t node = index->run.node + i;
         if (node >= nodes) break; /* taken back */
@@ -207,22 +143,51 @@ bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, 
             value.as.integer == (int64_t)((uint64_t)index->run.key + i))
             bits[node / 64] |= UINT64_C(1) << node % 64;
     }
-    while (empty < size && table_get(view->graph, table, empty) != SLOT_EMPTY)
-        empty++;
-    if (empty == size) return table == NULL;     /* a search for what is not there would not end */
-    for (size_t i = 1, run = 0; i < size; i++) { /* run: entries since the last empty slot */
-        size_t at = (empty + i) & table->mask;
-        uint64_t slot = table_get(view->graph, table, at), node = slot & UINT32_MAX;
-        if (slot == SLOT_EMPTY) {
-            run = 0;
-            continue;
-        }
-        bool reached = ((at - home(table, slot)) & table->mask) <= run++;
-        ++*entries;
-        sound = sound && reached && node < nodes;
-        if (reached && node < nodes && is_current(view, index, slot))
-            bits[node / 64] |= UINT64_C(1) << node % 64;
+}
+
+/* Entries of one hash, ascending: does a search come by each of them? */
+static bool group_reachable(const GraphView *view, const HashTable *table, const uint64_t *entries,
+                            size_t count, Neighbors *found)
+{
+    HashWalk walk = hash_walk(view->graph, table, entries[0]);
+    uint64_t slot;
+    found->count = 0;
+    while (hash_next(&walk, &slot)) {
+        mem_reserve(found->nodes, found->node_capacity, found->count + 1);
+        found->nodes[found->count++] = slot;
     }
+    found->count = sort_ids(found->nodes, found->count);
+    for (size_t i = 0, at = 0; i < count; i++) {
+        while (at < found->count && found->nodes[at] < entries[i])
+            at++;
+        if (at == found->count || found->nodes[at] != entries[i]) return false;
+    }
+    return true;
+}
+
+bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,
+                     uint64_t *entries)
+{
+    const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
+    Neighbors found = {0};
+    uint64_t *all = NULL, count = 0;
+    run_reachable(view, index, bits, nodes);
+    bool sound = table == NULL || hash_entries(view->graph, table, &all, &count);
+    if (count > 1) qsort(all, count, sizeof *all, by_id);
+    for (size_t i = 0, end; sound && i < count; i = end) {
+        for (end = i + 1; end < count && all[end] >> 32 == all[i] >> 32; end++)
+            ;
+        sound = group_reachable(view, table, &all[i], end - i, &found);
+        for (size_t at = i; sound && at < end; at++) {
+            uint64_t node = all[at] & UINT32_MAX;
+            sound = node < nodes;
+            if (sound && is_current(view, index, all[at]))
+                bits[node / 64] |= UINT64_C(1) << node % 64;
+        }
+    }
+    *entries = count;
+    neighbors_free(&found);
+    mem_free(all);
     return sound;
 }
 
@@ -231,21 +196,20 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
     const Index *index = (const Index *)(const void *)definition; /* its first member */
     const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
     size_t from = out->count;
-    uint64_t near;
+    uint64_t node, slot;
     if (value.kind == VALUE_NULL) return;
-    if (run_find(index, value, &near) && is_hit(view, definition, near, value))
-        append_once(out, from, near);
-    if (table == NULL) return;
-    uint64_t wanted = slot_of(value, 0) >> 32;
-    size_t at = home(table, slot_of(value, 0));
-    for (size_t looks = 0; looks <= table->mask; looks++, at = (at + 1) & table->mask) {
-        uint64_t slot = table_get(view->graph, table, at);
-        if (slot == SLOT_EMPTY) break;
-        uint64_t node = slot & UINT32_MAX;
-        if (slot >> 32 == wanted && is_hit(view, definition, node, value))
-            append_once(out, from, node);
+    if (run_find(index, value, &node) && is_hit(view, definition, node, value)) {
+        mem_reserve(out->nodes, out->node_capacity, out->count + 1);
+        out->nodes[out->count++] = node;
     }
-    if (out->count > from) qsort(out->nodes + from, out->count - from, sizeof *out->nodes, by_id);
+    if (table == NULL) return;
+    for (HashWalk walk = hash_walk(view->graph, table, slot_of(value, 0));
+         hash_next(&walk, &slot);) {
+        if (!is_hit(view, definition, slot & UINT32_MAX, value)) continue;
+        mem_reserve(out->nodes, out->node_capacity, out->count + 1);
+        out->nodes[out->count++] = slot & UINT32_MAX;
+    }
+    out->count = from + sort_ids(out->nodes + from, out->count - from);
 }
 
 /* One index asked many times: what a hit is, with the way to the two columns it is read from. */
@@ -278,13 +242,10 @@ static uint64_t first_match(Probe *probe, const Index *index, const HashTable *t
 {
     uint64_t found = GRAPH_NO_NODE, near;
     if (run_find(index, key, &near) && probe_hit(probe, near, key)) found = near;
-    size_t at = home(table, slot);
-    for (size_t looks = 0; looks <= table->mask; looks++, at = (at + 1) & table->mask) {
-        uint64_t candidate = table_get(probe->view->graph, table, at);
-        if (candidate == SLOT_EMPTY) break;
-        if (candidate >> 32 != slot >> 32 || (candidate & UINT32_MAX) >= found) continue;
-        if (probe_hit(probe, candidate & UINT32_MAX, key)) found = candidate & UINT32_MAX;
-    }
+    uint64_t candidate;
+    for (HashWalk walk = hash_walk(probe->view->graph, table, slot); hash_next(&walk, &candidate);)
+        if ((candidate & UINT32_MAX) < found && probe_hit(probe, candidate & UINT32_MAX, key))
+            found = candidate & UINT32_MAX;
     return found;
 }
 
@@ -309,7 +270,7 @@ void graph_seek_first(const GraphView *view, const GraphIndex *definition, const
         out[i] = table == NULL || key.kind == VALUE_NULL ? GRAPH_NO_NODE : LATER;
         if (out[i] != LATER) continue;
         slots[i % AHEAD] = slot_of(key, 0);
-        __builtin_prefetch((const void *)&table->slots[home(table, slots[i % AHEAD])]);
+        __builtin_prefetch(hash_home(table, slots[i % AHEAD]));
     }
 }
 

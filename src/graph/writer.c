@@ -56,6 +56,7 @@ static void retire_dropped(GraphWriter *writer)
         if (writer->changes[i].kind != CHANGE_DROP_INDEX) continue;
         Index *index = writer->changes[i].index;
         graph_retire(writer->graph, atomic_load(&index->table));
+        mem_free(index->levels);
         graph_retire(writer->graph, (void *)index->definition.name.data);
         graph_retire(writer->graph, index);
     }
@@ -559,6 +560,7 @@ static void undo(GraphWriter *writer, const Change *change)
     case CHANGE_CREATE_INDEX:
         directory_set(graph, &graph->indexes, change->id, NULL);
         graph_retire(graph, atomic_load(&change->index->table));
+        mem_free(change->index->levels);
         graph_retire(graph, (void *)change->index->definition.name.data);
         graph_retire(graph, change->index);
         break;

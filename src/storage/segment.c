@@ -23,6 +23,7 @@ struct Segment {
     uint64_t piece_count, data_end; /* pieces lie between header and here */
     const char *pieces;             /* in the mapping */
     _Atomic uint64_t *checked;      /* bit i: piece i agreed with its checksum */
+    _Atomic uint64_t *bad;          /* bit i: it did not, and need not be asked again */
     atomic_bool damaged;
 };
 
@@ -133,6 +134,7 @@ static Error *read_all(Segment *segment, const uint8_t *uuid)
     if (!checksum_fits(trailer.pieces_crc, crc32c(0, segment->pieces, 4 * segment->piece_count)))
         return bad(&segment->named, "its checksums");
     segment->checked = mem_calloc(segment->piece_count / 64 + 1, sizeof *segment->checked);
+    segment->bad = mem_calloc(segment->piece_count / 64 + 1, sizeof *segment->bad);
     return read_table(segment, &trailer);
 }
 
@@ -176,6 +178,7 @@ void segment_close(Segment *segment)
     io_unmap(segment->io, segment->memory, segment->named.bytes);
     mem_free(segment->sections);
     mem_free((void *)segment->checked);
+    mem_free((void *)segment->bad);
     mem_free(segment);
 }
 
@@ -214,13 +217,18 @@ static bool piece_good(Segment *segment, uint64_t piece)
     uint64_t bit = UINT64_C(1) << piece % 64;
     if (atomic_load_explicit(&segment->checked[piece / 64], memory_order_acquire) & bit)
         return true;
+    if (atomic_load_explicit(&segment->bad[piece / 64], memory_order_relaxed) & bit) return false;
     uint64_t begin = SEGMENT_HEADER_BYTES + piece * SEGMENT_PIECE_BYTES;
     uint64_t left = segment->data_end - begin;
     size_t bytes = left < SEGMENT_PIECE_BYTES ? left : SEGMENT_PIECE_BYTES;
     Reader stored = reader_of(segment->pieces + 4 * piece, 4);
     /* A piece that another thread has found good, and changed since, is good. */
-    if (!checksum_fits(get_u32(&stored), crc32c(0, segment->memory + begin, bytes)))
-        return atomic_load_explicit(&segment->checked[piece / 64], memory_order_acquire) & bit;
+    if (!checksum_fits(get_u32(&stored), crc32c(0, segment->memory + begin, bytes))) {
+        if (atomic_load_explicit(&segment->checked[piece / 64], memory_order_acquire) & bit)
+            return true;
+        atomic_fetch_or_explicit(&segment->bad[piece / 64], bit, memory_order_relaxed);
+        return false;
+    }
     atomic_fetch_or_explicit(&segment->checked[piece / 64], bit, memory_order_release);
     return true;
 }
