@@ -12,7 +12,8 @@
  */
 #include "config.h"
 
-#include "planner/planner_internal.h"
+#include "planner/estimate.h"
+#include "planner/order.h"
 
 typedef struct PatternNode {
     Str name; /* empty: anonymous */
@@ -346,16 +347,9 @@ typedef struct Start { /* how a node may be found without a relationship */
     size_t filter; /* the one that the start answers */
 } Start;
 
-static double label_rows(Binder *binder, const PatternNode *node)
+static EstimateLabels labels_of(const PatternNode *node)
 {
-    double rows = (double)graph_node_count(binder->view);
-    for (uint32_t i = 0; i < node->label_count; i++) {
-        double own = node->labels[i].id == GRAPH_NAME_UNKNOWN
-                         ? 0
-                         : (double)graph_label_count(binder->view, node->labels[i].id);
-        if (own < rows) rows = own;
-    }
-    return rows;
+    return (EstimateLabels){node->labels, node->label_count};
 }
 
 static bool is_property_of(const Expr *expr, uint32_t slot)
@@ -389,7 +383,12 @@ static void consider(Binder *binder, const Pattern *pattern, const PatternNode *
 
 static Start best_start(Binder *binder, const Pattern *pattern, const PatternNode *node)
 {
-    Start best = {PLAN_NODE_SCAN, label_rows(binder, node) + 2, 0, NULL, {{"", 0}, 0}, 0};
+    Start best = {PLAN_NODE_SCAN,
+                  estimate_nodes(binder->view, labels_of(node)) + 2,
+                  0,
+                  NULL,
+                  {{"", 0}, 0},
+                  0};
     for (size_t i = 0; i < pattern->filter_count; i++) {
         const Expr *filter = pattern->filters[i].expr;
         if (pattern->filters[i].done || filter->kind != EXPR_EQUAL) continue;
@@ -559,11 +558,144 @@ static PatternNode *next_start(Binder *binder, const Pattern *pattern)
     return best;
 }
 
+/* ---- the order by what it costs ---- */
+
+static EstimateHop hop_over(const PatternRelationship *relationship, int end)
+{
+    return (EstimateHop){relationship->types, (uint32_t)relationship->ast->types.count,
+                         direction_of(relationship->ast, end == 1)};
+}
+
+/* Which part of the nodes the conditions leave that look at this one alone. */
+static double kept_of(Binder *binder, const Pattern *pattern, const PatternNode *node)
+{
+    double keep = 1;
+    for (size_t i = 0; i < pattern->filter_count; i++) {
+        const Filter *filter = &pattern->filters[i];
+        if (filter->done || !expr_uses_slot(filter->expr, node->slot)) continue;
+        bool alone = true;
+        for (size_t n = 0; n < pattern->node_count; n++)
+            alone = alone && (&pattern->nodes[n] == node ||
+                              !expr_uses_slot(filter->expr, pattern->nodes[n].slot));
+        if (alone)
+            keep *= estimate_condition(binder->view, filter->expr, node->slot, labels_of(node));
+    }
+    return keep;
+}
+
+static OrderNode order_node(Binder *binder, const Pattern *pattern, const PatternNode *node)
+{
+    OrderNode out = {.bound = node->bound, .keep = 1, .rows = 1};
+    if (node->bound) return out;
+    Start start = best_start(binder, pattern, node);
+    double nodes = estimate_nodes(binder->view, labels_of(node));
+    out.keep = kept_of(binder, pattern, node);
+    out.cost = start.cost;
+    out.rows = start.kind == PLAN_NODE_SCAN ? nodes * out.keep : 1;
+    if (start.kind == PLAN_NODE_SEEK)
+        out.cost = out.rows = estimate_equal(binder->view, start.property, labels_of(node));
+    return out;
+}
+
+/* As many as trails of so many hops have, three at most: beyond, a number says nothing. */
+static double trail_fan(const AstRelationship *ast, double fan)
+{
+    enum { HOPS_SEEN = 3 };
+    int64_t least = ast->has_min ? ast->min : 1, most = ast->has_max ? ast->max : HOPS_SEEN;
+    double sum = least == 0, step = 1;
+    if (!ast->variable_length) return fan;
+    for (int64_t i = 1; i <= most && i <= HOPS_SEEN; i++) {
+        step *= fan;
+        if (i >= least || i == HOPS_SEEN) sum += step;
+    }
+    return sum;
+}
+
+static void order_relationship(Binder *binder, const Pattern *pattern, uint32_t count,
+                               PatternRelationship *const *of, uint32_t r, OrderRelationship *out)
+{
+    enum { MANY = 10000 }; /* relationships: below, a mistake costs less than a look at them */
+    const PatternRelationship *relationship = of[r];
+    out->ends[0] = relationship->from, out->ends[1] = relationship->to;
+    for (int end = 0; end < 2; end++) {
+        const PatternNode *near = &pattern->nodes[out->ends[end]],
+                          *far = &pattern->nodes[out->ends[1 - end]];
+        EstimateHop hop = hop_over(relationship, end);
+        double share = estimate_share(binder->view, &hop, labels_of(far)),
+               nodes = estimate_nodes(binder->view, labels_of(far));
+        double all = estimate_relationships(binder->view, &hop);
+        out->fan[end] =
+            trail_fan(relationship->ast, estimate_fan(binder->view, &hop, labels_of(near))) * share;
+        out->link[end] = nodes < 1 ? 0 : out->fan[end] / nodes;
+        for (uint32_t other = 0; other < count; other++) {
+            bool from = of[other]->from == out->ends[end], to = of[other]->to == out->ends[end];
+            out->via[end][other] = -1;
+            if (other == r || from == to || all < MANY) continue;
+            EstimateHop before = hop_over(of[other], from);
+            out->via[end][other] =
+                trail_fan(relationship->ast, estimate_fan_via(binder->view, &before, &hop)) * share;
+        }
+    }
+}
+
+/* Relationships left to plan of which the order is free. */
+static uint32_t free_relationships(Pattern *pattern, PatternRelationship **out)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < pattern->relationship_count; i++) {
+        PatternRelationship *relationship = &pattern->relationships[i];
+        if (relationship->done || relationship->shortest != AST_ANY_PATH) continue;
+        if (count == ORDER_RELATIONSHIPS_MAX) return UINT32_MAX;
+        out[count++] = relationship;
+    }
+    return count;
+}
+
+static Error *plan_ordered(Binder *binder, Pattern *pattern, size_t offset, size_t length)
+{
+    enum { NODES_MAX = ORDER_RELATIONSHIPS_MAX * 2 };
+    PatternRelationship *free[ORDER_RELATIONSHIPS_MAX];
+    OrderRelationship relationships[ORDER_RELATIONSHIPS_MAX];
+    OrderStep steps[ORDER_RELATIONSHIPS_MAX];
+    uint32_t count = free_relationships(pattern, free);
+    if (binder->environment->plain || count < 2 || count > ORDER_RELATIONSHIPS_MAX ||
+        pattern->node_count > NODES_MAX)
+        return NULL;
+    OrderNode *nodes = arena_array(binder->arena, OrderNode, pattern->node_count);
+    for (size_t n = 0; n < pattern->node_count; n++)
+        nodes[n] = order_node(binder, pattern, &pattern->nodes[n]);
+    for (uint32_t r = 0; r < count; r++)
+        order_relationship(binder, pattern, count, free, r, &relationships[r]);
+    uint32_t found = order_find(binder->arena, nodes, (uint32_t)pattern->node_count, relationships,
+                                count, steps);
+    for (uint32_t i = 0; i < found; i++) {
+        PatternRelationship *next = free[steps[i].relationship];
+        if (steps[i].node != ORDER_NONE)
+            plan_start(binder, pattern, &pattern->nodes[steps[i].node], offset, length);
+        TRY(plan_relationship(binder, pattern, next));
+    }
+    return NULL;
+}
+
+/* A relationship that is there already, or lies between two nodes that are, is never worth waiting
+ * for: it makes no rows more. */
+static PatternRelationship *closed_relationship(const Pattern *pattern)
+{
+    PatternRelationship *next = next_relationship(pattern);
+    if (next == NULL) return NULL;
+    bool ends = pattern->nodes[next->from].bound && pattern->nodes[next->to].bound;
+    return ends || next->bound ? next : NULL;
+}
+
 static Error *plan_steps(Binder *binder, Pattern *pattern, size_t offset, size_t length)
 {
+    PatternRelationship *relationship;
     place_filters(binder, pattern);
+    while ((relationship = closed_relationship(pattern)) != NULL)
+        TRY(plan_relationship(binder, pattern, relationship));
+    TRY(plan_ordered(binder, pattern, offset, length));
     for (;;) {
-        PatternRelationship *relationship = next_relationship(pattern);
+        relationship = next_relationship(pattern);
         if (relationship != NULL) {
             TRY(plan_relationship(binder, pattern, relationship));
             continue;

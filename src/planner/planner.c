@@ -37,6 +37,7 @@ static Error *plan_statement_query(Binder *binder, const AstStatement *statement
     if (!plan->writes && !binder->environment->plain) plan_rewrite(binder);
     plan->explain = statement->explain || statement->profile;
     plan->profile = statement->profile;
+    if (plan->explain) plan_estimate(binder);
     if (plan->explain) explain_columns(binder);
     return NULL;
 }

@@ -146,6 +146,9 @@ bool clause_writes(const AstClause *clause);
 /* ---- rewrite.c ---- */
 void plan_rewrite(Binder *binder); /* the plan of a query that does not write, made to do less */
 
+/* ---- estimate.c ---- */
+void plan_estimate(Binder *binder); /* estimated_rows of every operator, for EXPLAIN and PROFILE */
+
 /* ---- command.c ---- */
 Error *plan_command(Binder *binder, const AstStatement *statement);
 #endif

@@ -18,7 +18,7 @@
  */
 #include "config.h"
 
-#include "planner/planner_internal.h"
+#include "planner/estimate.h"
 
 typedef struct Rewriter {
     Binder *binder;
@@ -479,30 +479,6 @@ static void degree_chain(Rewriter *rewriter, PlanNode **root)
 
 /* ---- COUNT, and two hops from the middle ---- */
 
-static double rows_of(const Rewriter *rewriter, const NameRef *labels, uint32_t count)
-{
-    const GraphView *view = rewriter->binder->view;
-    double rows = (double)graph_node_count(view);
-    for (uint32_t i = 0; i < count; i++) {
-        double own =
-            labels[i].id == GRAPH_NAME_UNKNOWN ? 0 : (double)graph_label_count(view, labels[i].id);
-        if (own < rows) rows = own;
-    }
-    return rows;
-}
-
-static double relationships_of(const Rewriter *rewriter, const NameRef *types, uint32_t count)
-{
-    const GraphView *view = rewriter->binder->view;
-    uint32_t all = graph_name_count(view->graph, NAME_TYPE);
-    double sum = 0;
-    for (uint32_t i = 0; i < (count == 0 ? all : count); i++) {
-        uint32_t type = count == 0 ? i : types[i].id;
-        if (type != GRAPH_NAME_UNKNOWN) sum += (double)graph_relationship_count(view, type);
-    }
-    return sum;
-}
-
 /* `degree` counts ways on from where `hop` ends, which began at `scan`, of whom nobody else wants to
  * know: both are counted from the middle. */
 static bool from_the_middle(Rewriter *rewriter, PlanNode *scan, PlanNode *hop, PlanNode *degree)
@@ -513,9 +489,11 @@ static bool from_the_middle(Rewriter *rewriter, PlanNode *scan, PlanNode *hop, P
         return false;
     bool pair = degree->arms[0].apart_count == 1;
     if (rewriter->uses[outer] != 1 + (uint32_t)pair) return false;
-    if (rows_of(rewriter, hop->labels, hop->label_count) >
-        rows_of(rewriter, scan->labels, scan->label_count) +
-            relationships_of(rewriter, hop->types, hop->type_count))
+    const GraphView *view = rewriter->binder->view;
+    EstimateHop over = {hop->types, hop->type_count, hop->direction};
+    if (estimate_nodes(view, (EstimateLabels){hop->labels, hop->label_count}) >
+        estimate_nodes(view, (EstimateLabels){scan->labels, scan->label_count}) +
+            estimate_relationships(view, &over))
         return false;
     PlanArm on = degree->arms[0], back = arm_of(hop);
     if (pair && !take_pair(rewriter, &on, outer)) return false;
