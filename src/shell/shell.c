@@ -181,6 +181,20 @@ static bool run_prompted(Shell *shell, Str text)
     return shell->status == EXIT_GOOD;
 }
 
+/* Who has no history yet is told a little more. */
+static void greet(const char *history)
+{
+    if (history == NULL || access(history, F_OK) == 0) {
+        printf("ContextQL %s. A statement ends with `;`; :help lists the commands.\n",
+               contextql_version());
+        return;
+    }
+    printf("Welcome to ContextQL %s: a graph, vectors, and one language for both.\n"
+           "A statement ends with `;`. Tab completes, :help lists the commands, :keys the keys.\n"
+           ":tutorial is a first session on data of its own; Ctrl-D ends.\n",
+           contextql_version());
+}
+
 static void run_prompt(Shell *shell)
 {
     const Options *options = shell->options;
@@ -207,9 +221,7 @@ static void run_prompt(Shell *shell)
         return_history, shell, NULL);
     const Clock *clock = shell->clock;
     Buffer text = {0};
-    if (!options->quiet)
-        printf("ContextQL %s. A statement ends with `;`; :help lists the commands.\n",
-               contextql_version());
+    if (!options->quiet) greet(history);
     shell->prompt = prompt;
     shell->output.page = page_result;
     shell->output.page_state = shell;
@@ -222,6 +234,8 @@ static void run_prompt(Shell *shell)
                 begin_ns = clock->monotonic_ns(clock->state);
         shell->failed = !run_prompted(shell, buffer_view(&text));
         int64_t elapsed_ns = clock->monotonic_ns(clock->state) - begin_ns;
+        if (!shell->failed && !shell->tutorial_fresh && !shell->quit) tutorial_next(shell);
+        shell->tutorial_fresh = false;
         shell->seconds = (double)elapsed_ns / 1e9;
         prompt_save(prompt, buffer_view(&text), wall_ns / 1000000000, (double)elapsed_ns / 1e9);
         buffer_clear(&text);
@@ -340,12 +354,22 @@ static bool run_inputs(Shell *shell)
     return good;
 }
 
+static bool at_prompt(const Options *options)
+{
+    bool on = options->input_count == 0 || options->interactive;
+    return on && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->batch;
+}
+
+/* Is it a directory that is not there yet? */
+static bool is_missing(const Options *options)
+{
+    return strcmp(options->database, ":memory:") != 0 && access(options->database, F_OK) != 0;
+}
+
 static void run_session(Shell *shell)
 {
     const Options *options = shell->options;
-    bool on = options->input_count == 0 || options->interactive;
-    bool at_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !options->batch;
-    bool prompt = on && at_terminal;
+    bool on = options->input_count == 0 || options->interactive, prompt = at_prompt(options);
     if (prompt) read_rc(shell);
     take_theme(shell);
     shell->interactive = prompt && options->input_count == 0;
@@ -372,13 +396,17 @@ int shell_run(const Options *options, const ScriptLanguage *language)
     if (options->jsonl) return run_jsonl(options, &how, language);
     glyph_start();
     if (!choose_output(&shell)) return shell.status;
+    bool made = is_missing(options);
     if (contextql_open(options->database, &how, &shell.session) != CONTEXTQL_OK)
         return fail_open(&shell, EXIT_DATABASE);
     if (configure(shell.session, (void *)options) != CONTEXTQL_OK)
         return fail_open(&shell, EXIT_USAGE);
+    if (made && !options->quiet && (options->verbose || at_prompt(options)))
+        fprintf(stderr, "contextql: a new database is made: %s\n", options->database);
     choose_pager(&shell);
     run_catch_interrupts();
     run_session(&shell);
+    tutorial_end(&shell);
     if (shell.script != NULL) shell.script->attach(shell.script->state, NULL);
     last_clear(&shell.last);
     Error *error = command_close_output(&shell);

@@ -38,6 +38,9 @@ typedef struct Shell {
     char *pager;    /* :pager, a command; NULL: our own */
     bool no_pager;  /* --no-pager, :pager off */
     Last last;
+    contextql *before_tutorial;  /* the person's session while :tutorial has one of its own */
+    size_t tutorial_step;        /* the next */
+    bool tutorial_fresh;         /* it has begun with the present text */
     bool failed;                 /* the last text at the prompt, */
     double seconds;              /* and how long it took */
     Buffer last_text;            /* the last statement at the prompt */
@@ -94,6 +97,9 @@ void last_clear(Last *last);
 void expand_prompt(const Shell *shell, Str text, Buffer *out);
 /* Tells the scripts of an event; what fails in them is told. */
 void shell_event(Shell *shell, const ScriptEvent *event);
+/* :tutorial (tutorial.c): after a text that went well the next step; nothing where none is on. */
+void tutorial_next(Shell *shell);
+void tutorial_end(Shell *shell);
 /* The scripting language, made at the first question; NULL: there is none. */
 ScriptHost *shell_script(Shell *shell);
 #endif
