@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum {
+    SCORE_COLUMNS = 8,         /* of the bar behind a score */
     CELL_COLUMNS_MIN = 8,      /* a column is not made narrower to fit, rather left out */
     PAGE_ROWS_MAX = 100000,    /* kept for a person to look through: nobody reads more */
     PAGE_BYTES_MAX = 64 << 20, /* of their text */
@@ -26,6 +27,8 @@ struct Table {
     bool *nulls; /* a cell a bool, as many as `ends` */
     size_t null_capacity;
     size_t *widths;        /* of the rows that are shown */
+    bool *scores;          /* columns of scores: a bar stands behind each number */
+    double *best;          /* of each of them the highest */
     bool *numbers;         /* columns that hold numbers only: set to the right */
     size_t columns, shown; /* `shown`: how many of them fit */
     bool box, cut;
@@ -52,6 +55,8 @@ Table *table_open(const Output *output, size_t columns)
     table->theme = output->to_file ? NULL : output->theme;
     table->widths = mem_calloc(columns, sizeof *table->widths);
     table->numbers = mem_calloc(columns, sizeof *table->numbers);
+    table->scores = mem_calloc(columns, sizeof *table->scores);
+    table->best = mem_calloc(columns, sizeof *table->best);
     for (size_t c = 0; c < columns; c++)
         table->numbers[c] = true;
     return table;
@@ -80,12 +85,24 @@ void table_end_cell(Table *table, bool null, bool number)
     table->ends[table->end_count++] = table->text.bytes;
 }
 
+/* "score", "rank_score" */
+static bool is_score(Str name)
+{
+    Str end = STR("score");
+    if (name.bytes < end.bytes) return false;
+    name.data += name.bytes - end.bytes;
+    name.bytes = end.bytes;
+    return str_equal_ignore_case(name, end);
+}
+
 void table_begin(Result *result)
 {
     Table *table = table_open(result->output, result->columns);
     result->state = table;
     for (size_t c = 0; c < table->columns; c++) {
-        buffer_text(&table->text, contextql_column_name(result->statement, (int)c));
+        const char *name = contextql_column_name(result->statement, (int)c);
+        buffer_text(&table->text, name);
+        table->scores[c] = table->cut && is_score(str_from(name));
         table_end_cell(table, false, true);
     }
 }
@@ -115,14 +132,31 @@ static Str cell_text(const Table *table, size_t cell)
     return (Str){table->text.data == NULL ? "" : table->text.data + from, table->ends[cell] - from};
 }
 
+/* Bars want numbers, and one above zero. */
+static void measure_scores(Table *table, size_t rows)
+{
+    for (size_t c = 0; c < table->columns; c++) {
+        double number;
+        table->best[c] = 0;
+        for (size_t row = 1; row <= rows && table->scores[c] && table->numbers[c]; row++)
+            if (float_parse(cell_text(table, row * table->columns + c), &number) &&
+                number > table->best[c])
+                table->best[c] = number;
+        table->scores[c] = table->scores[c] && table->best[c] > 0;
+    }
+}
+
 /* Every column as wide as its widest cell in the names and the first `rows` rows. */
 static void measure(Table *table, size_t rows)
 {
     memset(table->widths, 0, table->columns * sizeof *table->widths);
+    measure_scores(table, rows);
     for (size_t i = 0; i < (rows + 1) * table->columns; i++) {
         size_t width = glyph_width(cell_text(table, i));
         if (width > table->widths[i % table->columns]) table->widths[i % table->columns] = width;
     }
+    for (size_t c = 0; c < table->columns; c++)
+        table->widths[c] += table->scores[c] ? SCORE_COLUMNS + 1 : 0;
 }
 
 static size_t width_with(const Table *table, size_t widest)
@@ -136,7 +170,12 @@ static size_t width_with(const Table *table, size_t widest)
 /* Makes the widest columns narrower, all to the same width, as little as will do. */
 static void fit(Table *table, size_t columns)
 {
+    for (size_t c = 0; c < table->columns; c++) { /* bars are the first to go */
+        table->widths[c] -= table->scores[c] ? SCORE_COLUMNS + 1 : 0;
+        table->scores[c] = false;
+    }
     table->shown = table->columns;
+    if (width_with(table, SIZE_MAX) <= columns) return;
     while (table->shown > 1 && width_with(table, CELL_COLUMNS_MIN) > columns)
         table->shown--;
     size_t low = 1, high = columns; /* `low` fits, or nothing does */
@@ -174,12 +213,26 @@ static void put_cut(Buffer *out, Str text, size_t width)
     put_blanks(out, width - used - 1);
 }
 
+static void put_score(const Table *table, size_t column, Str text, Buffer *out)
+{
+    double number;
+    Buffer bar = {0};
+    if (float_parse(text, &number))
+        value_text_bar(&bar, number / table->best[column], SCORE_COLUMNS);
+    size_t used = utf8_count(buffer_view(&bar));
+    buffer_char(out, ' ');
+    buffer_str(out, buffer_view(&bar));
+    put_blanks(out, SCORE_COLUMNS - used);
+    buffer_free(&bar);
+}
+
 static void put_cell(const Table *table, size_t cell, bool last, Buffer *out)
 {
     size_t column = cell % table->columns;
     Str text = cell_text(table, cell);
     bool header = cell < table->columns, right = table->numbers[column] && !header;
     size_t width = table->widths[column], own = glyph_width(text);
+    if (table->scores[column]) width -= SCORE_COLUMNS + 1;
     bool styled = header || table->nulls[cell];
     ThemePart part = header ? THEME_NAME : THEME_NOTHING;
     const Theme *theme = styled ? table->theme : NULL;
@@ -191,7 +244,12 @@ static void put_cell(const Table *table, size_t cell, bool last, Buffer *out)
     else
         buffer_str(out, text);
     theme_end(theme, part, out);
-    if (!right && (!last || table->box)) put_blanks(out, blanks);
+    bool padded = !right && (!last || table->box || table->scores[column]);
+    if (padded) put_blanks(out, blanks);
+    if (table->scores[column] && header && (!last || table->box))
+        put_blanks(out, SCORE_COLUMNS + 1);
+    else if (table->scores[column] && !header)
+        put_score(table, column, text, out);
 }
 
 static void put_rule(const Table *table, const char *left, const char *between, const char *right,
@@ -308,6 +366,8 @@ void table_close(Table *table)
     mem_free(table->nulls);
     mem_free(table->widths);
     mem_free(table->numbers);
+    mem_free(table->scores);
+    mem_free(table->best);
     mem_free(table);
 }
 
