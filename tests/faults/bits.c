@@ -141,7 +141,7 @@ static Disk *killed(const Ledger *ledger)
 {
     Disk *disk = ledger_disk();
     contextql *session = ledger_open(disk, false, NULL);
-    size_t done = ledger_go_on(ledger, disk, &session, 1);
+    size_t done = ledger_go_on(ledger, disk, &session, 1, SIZE_MAX / 2);
     Disk *copy = disk_copy(disk);
     contextql_close(session);
     disk_destroy(disk);

@@ -25,6 +25,7 @@ enum { WHY_BYTES = 256, TOLD_MAX = 5 };
 typedef struct Enumeration {
     const Ledger *ledger;
     size_t images, violations, told;
+    bool torn_only;
     bool quiet;   /* violations are expected */
     size_t every; /* only one variant of so many, but for the first four */
     size_t again; /* of so many images, one is recovered with a history; 0: none */
@@ -70,8 +71,8 @@ static bool read_it(const Enumeration *all, Disk *disk, size_t least, char *why)
 static bool write_it(const Enumeration *all, Disk *disk, size_t least, size_t *there, char *why)
 {
     contextql *session = ledger_open(disk, false, why);
-    bool good =
-        session != NULL && fits(all, session, least, there, why) && ledger_can_write(session, why);
+    bool good = session != NULL && fits(all, session, least, there, why) &&
+                ledger_keeps(all->ledger, session, least, why) && ledger_can_write(session, why);
     contextql_close(session);
     if (!good) return false;
     session = ledger_open(disk, false, why);
@@ -95,7 +96,7 @@ static void interrupt(Enumeration *all, const Crash *crash, size_t variant, size
     size_t there = session == NULL ? SIZE_MAX : ledger_place(all->ledger, session, least, why);
     if (there != SIZE_MAX) {
         disk_mark(disk, there);
-        ledger_go_on(all->ledger, disk, &session, there + 1);
+        ledger_go_on(all->ledger, disk, &session, there + 1, 2);
         contextql_close(session);
         Enumeration inner = {all->ledger, .quiet = all->quiet, .every = all->every * 8};
         enumerate(&inner, disk, least);
@@ -121,6 +122,12 @@ static void look_at(Enumeration *all, const Crash *crash, size_t variant, size_t
     if (all->again > 0 && all->images % all->again == 0) interrupt(all, crash, variant, least);
 }
 
+static bool is_looked_at(const Enumeration *all, const Crash *crash, size_t variant)
+{
+    if (all->torn_only) return crash_tears(crash, variant);
+    return variant < 4 || (variant + crash_place(crash)) % all->every == 0;
+}
+
 static void enumerate(Enumeration *all, const Disk *disk, size_t least)
 {
     Crash *crash = crash_create(disk);
@@ -128,7 +135,7 @@ static void enumerate(Enumeration *all, const Disk *disk, size_t least)
         if (crash_mark(crash) > least) least = crash_mark(crash);
         size_t variants = crash_variants(crash);
         for (size_t i = 0; i < variants; i++)
-            if (i < 4 || (i + crash_place(crash)) % all->every == 0) look_at(all, crash, i, least);
+            if (is_looked_at(all, crash, i)) look_at(all, crash, i, least);
     }
     crash_destroy(crash);
 }
@@ -167,7 +174,7 @@ static void planted(Ledger *ledger, const char *name, DiskLie lie, bool checksum
     Disk *disk = ledger_disk();
     disk_record(disk);
     disk_lie(disk, lie);
-    Enumeration all = {ledger, .every = every, .quiet = true};
+    Enumeration all = {ledger, .every = every, .torn_only = !checksums, .quiet = true};
     bool written = ledger_write(ledger, disk);
     any_checksum_fits = !checksums;
     if (written) enumerate(&all, disk, 0);
@@ -182,15 +189,18 @@ int main(void)
 {
     const char *mode = getenv("FAULTS_LONG");
     bool thorough = mode != NULL && mode[0] == '1';
-    Ledger *ledger = ledger_create(LEDGER_SMALL), *load = ledger_create(LEDGER_BULK);
-    printf("1..6\n");
+    Ledger *ledger = ledger_create(LEDGER_SMALL), *load = ledger_create(LEDGER_BULK),
+           *kept = ledger_create(LEDGER_KEPT);
+    printf("1..7\n");
     life(ledger, "statements and checkpoints", thorough ? 1 : 6, thorough ? 50 : 400);
     life(load, "loads", thorough ? 2 : 24, thorough ? 200 : 0);
+    life(kept, "snapshots and history", thorough ? 1 : 30, thorough ? 50 : 500);
     planted(ledger, "folders are not synced", DISK_NO_FOLDER_SYNC, true, 40);
     planted(ledger, "files are not synced before they are renamed", DISK_NO_SYNC_IN_TMP, true, 40);
     planted(ledger, "acknowledged before the log is synced", DISK_NO_SYNC_OF_LOG, true, 40);
     planted(ledger, "checksums are not looked at", DISK_HONEST, false, 1);
     ledger_destroy(ledger);
     ledger_destroy(load);
+    ledger_destroy(kept);
     return failed != 0;
 }

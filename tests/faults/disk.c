@@ -995,6 +995,16 @@ size_t crash_variants(const Crash *crash)
     return WHOLE_VARIANTS + VARIANTS_EACH * (count < EACH_MAX ? count : EACH_MAX) + RANDOM_VARIANTS;
 }
 
+bool crash_tears(const Crash *crash, size_t variant)
+{
+    size_t count = crash->pending_count, each = count < EACH_MAX ? count : EACH_MAX;
+    if (variant < WHOLE_VARIANTS || count == 0) return false;
+    variant -= WHOLE_VARIANTS;
+    if (variant >= VARIANTS_EACH * each) return true;
+    return variant % VARIANTS_EACH >= 2 &&
+           crash->pending[count - 1 - variant / VARIANTS_EACH]->kind == OP_WRITE;
+}
+
 static Fate fate_of(const Crash *crash, size_t variant, size_t i, uint64_t *random)
 {
     const Op *op = crash->pending[i];

@@ -83,6 +83,7 @@ bool crash_next(Crash *crash);             /* behind one more operation; false: 
 size_t crash_place(const Crash *crash);    /* how many operations were done */
 uint64_t crash_mark(const Crash *crash);   /* the last mark before; 0: none */
 size_t crash_variants(const Crash *crash); /* worth making here: grows with what is not synced */
+bool crash_tears(const Crash *crash, size_t variant); /* is a write torn in it? */
 /* One of them. The same number gives the same disk; those beyond crash_variants are random ones. */
 Disk *crash_disk(const Crash *crash, size_t variant);
 #endif

@@ -110,6 +110,7 @@ static void live(Life *life)
             contextql_close(life->session);
             if (!open_it(life)) return;
         }
+        ledger_snap(life->all->ledger, life->session, thing);
         if (!attempt(life, thing)) break;
         life->done = thing;
         disk_mark(life->disk, thing);
@@ -128,6 +129,8 @@ static void check_disk(Life *life, Disk *disk, const char *what)
     size_t there = ledger_place(life->all->ledger, session, life->done, why);
     if (there != life->done && there != life->tried) {
         if (there != SIZE_MAX) snprintf(why, sizeof why, "it is after thing %zu", there);
+        wrong(life, what, why);
+    } else if (!ledger_keeps(life->all->ledger, session, 0, why)) {
         wrong(life, what, why);
     } else if (!ledger_can_write(session, why)) {
         wrong(life, what, why);
@@ -290,11 +293,11 @@ int main(void)
     const char *mode = getenv("FAULTS_LONG");
     bool thorough = mode != NULL && mode[0] == '1';
     Ledger *tiny = ledger_create(LEDGER_TINY), *small = ledger_create(LEDGER_SMALL),
-           *bulk = ledger_create(LEDGER_BULK);
-    Disk *disks[3] = {ledger_disk(), ledger_disk(), ledger_disk()};
-    printf("1..%d\n", 3 * WAYS + 2);
+           *bulk = ledger_create(LEDGER_BULK), *kept = ledger_create(LEDGER_KEPT);
+    Disk *disks[4] = {ledger_disk(), ledger_disk(), ledger_disk(), ledger_disk()};
+    printf("1..%d\n", 4 * WAYS + 2);
     tell(ledger_write(tiny, disks[0]) && ledger_write(small, disks[1]) &&
-             ledger_write(bulk, disks[2]),
+             ledger_write(bulk, disks[2]) && ledger_write(kept, disks[3]),
          "without faults");
     for (int i = 0; i < WAYS; i++)
         fail_each(tiny, "a small database", &ways[i], 1);
@@ -302,11 +305,14 @@ int main(void)
         fail_each(small, "large values", &ways[i], thorough ? 1 : 5);
     for (int i = 0; i < WAYS; i++)
         fail_each(bulk, "loads", &ways[i], thorough ? 1 : 13);
+    for (int i = 0; i < WAYS; i++)
+        fail_each(kept, "snapshots and history", &ways[i], thorough ? 1 : 3);
     fill_all(small);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         disk_destroy(disks[i]);
     ledger_destroy(tiny);
     ledger_destroy(small);
     ledger_destroy(bulk);
+    ledger_destroy(kept);
     return failed != 0;
 }

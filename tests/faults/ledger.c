@@ -18,11 +18,17 @@ enum {
 
 typedef struct Thing {
     const char *statements[STATEMENTS_MAX]; /* several: between BEGIN and COMMIT */
-    bool closed_before;                     /* the database is closed and opened first */
+    enum {
+        GO_ON,
+        CLOSED,
+        SNAPPED,
+        PASSING
+    } before; /* closed and opened; a snapshot, PASSING: one
+                                                        that goes when the next of its kind comes */
 } Thing;
 
 typedef struct Look { /* hashes of what statements say */
-    uint64_t content, definitions;
+    uint64_t content, definitions, nodes;
 } Look;
 
 struct Ledger {
@@ -33,65 +39,79 @@ struct Ledger {
 };
 
 static const Thing small[] = {
-    {{"CREATE INDEX people FOR (p:Person) ON (p.name)"}, false},
+    {{"CREATE INDEX people FOR (p:Person) ON (p.name)"}, GO_ON},
     {{"CREATE (:Person {name: 'Ada', v: vector([1, 0, 2])})-[:KNOWS {since: 1}]->(:Person {name: "
       "'Bob'})"},
-     false},
+     GO_ON},
     {{"MATCH (p:Person) SET p.seen = 1", "CREATE (:Doc {title: 'one', tags: ['a', 1, 2.5]})",
       "MATCH (p:Person {name: 'Ada'}), (d:Doc) CREATE (p)-[:OWNS]->(d)"},
-     false},
-    {{"MATCH (p:Person {name: 'Bob'}) SET p.name = 'Robert', p:Old"}, false},
+     GO_ON},
+    {{"MATCH (p:Person {name: 'Bob'}) SET p.name = 'Robert', p:Old"}, GO_ON},
     {{"MATCH (p:Person {name: 'Robert'}) SET p.blob = 1", "CREATE (:Blob {n: 1, blob: $blob})"},
-     false},
+     GO_ON},
     {{"MATCH (d:Doc) SET d.at = datetime('2020-01-01T00:00:00[Europe/Berlin]'), d.blob = 1",
       "CREATE (:Blob {n: 2, blob: $blob})"},
-     false},
+     GO_ON},
     {{"MATCH (b:Blob {n: 1}) REMOVE b.blob",
       "CREATE CONSTRAINT one FOR (d:Doc) REQUIRE d.title IS UNIQUE"},
-     false},
-    {{"CREATE (:Doc {title: 'two'})"}, true},
-    {{"MATCH (p:Old) DETACH DELETE p"}, false},
-    {{"UNWIND range(1, 60) AS i CREATE (:Many {i: i})"}, false},
-    {{"MATCH (b:Blob {n: 2}) SET b.blob = $blob, b.n = 3"}, false},
-    {{"CREATE (:Doc {title: 'three'})"}, true}, /* the log became a segment */
-    {{"MATCH (m:Many) WHERE m.i % 3 = 0 DELETE m"}, false},
-    {{"DROP INDEX people", "MATCH (d:Doc) SET d.n = 0"}, false},
+     GO_ON},
+    {{"CREATE (:Doc {title: 'two'})"}, CLOSED},
+    {{"MATCH (p:Old) DETACH DELETE p"}, GO_ON},
+    {{"UNWIND range(1, 60) AS i CREATE (:Many {i: i})"}, GO_ON},
+    {{"MATCH (b:Blob {n: 2}) SET b.blob = $blob, b.n = 3"}, GO_ON},
+    {{"CREATE (:Doc {title: 'three'})"}, CLOSED}, /* the log became a segment */
+    {{"MATCH (m:Many) WHERE m.i % 3 = 0 DELETE m"}, GO_ON},
+    {{"DROP INDEX people", "MATCH (d:Doc) SET d.n = 0"}, GO_ON},
     {{"MATCH (a:Doc {title: 'three'}), (b:Doc {title: 'two'}) CREATE (a)-[:NEXT {x: 1.5}]->(b)"},
-     true},
-    {{"MATCH ()-[r:NEXT]->() DELETE r"}, false},
+     CLOSED},
+    {{"MATCH ()-[r:NEXT]->() DELETE r"}, GO_ON},
 };
 
 static const Thing tiny[] = {
-    {{"CREATE INDEX people FOR (p:Person) ON (p.name)"}, false},
+    {{"CREATE INDEX people FOR (p:Person) ON (p.name)"}, GO_ON},
     {{"CREATE (:Person {name: 'Ada', v: vector([1, 0, 2])})-[:KNOWS {since: 1}]->(:Person {name: "
       "'Bob'})"},
-     false},
+     GO_ON},
     {{"CREATE (:Doc {title: 'two', tags: ['a', 1, 2.5], n: 3})",
       "MATCH (p:Person {name: 'Ada'}), (d:Doc) CREATE (p)-[:OWNS]->(d)"},
-     false},
-    {{"MATCH (p:Person {name: 'Bob'}) SET p.some = $some"}, false},
-    {{"MATCH (p:Person {name: 'Bob'}) REMOVE p.some"}, false},
+     GO_ON},
+    {{"MATCH (p:Person {name: 'Bob'}) SET p.some = $some"}, GO_ON},
+    {{"MATCH (p:Person {name: 'Bob'}) REMOVE p.some"}, GO_ON},
     {{"MATCH (d:Doc) SET d.at = datetime('2020-01-01T00:00:00[Europe/Berlin]')"},
-     true}, /* a segment */
-    {{"MATCH (p:Person {name: 'Bob'}) SET p.name = 'Robert', p:Old"}, false},
+     CLOSED}, /* a segment */
+    {{"MATCH (p:Person {name: 'Bob'}) SET p.name = 'Robert', p:Old"}, GO_ON},
+};
+
+static const Thing kept[] = {
+    {{"CREATE (:Doc {title: 'two', n: 3})"}, GO_ON},
+    {{"CREATE (:Doc {title: 'three'})-[:NEXT]->(:Doc {title: 'four'})"}, SNAPPED},
+    {{"MATCH (d:Doc {title: 'three'}) DETACH DELETE d"}, GO_ON},
+    {{"UNWIND range(1, 10) AS i CREATE (:Many {i: i})"}, PASSING},
+    {{"MATCH (d:Doc {title: 'two'}) SET d.n = 4"}, CLOSED},
+    {{"MATCH (m:Many) WHERE m.i > 8 DELETE m"}, PASSING},
+    {{"MATCH (m:Many) SET m.x = [m.i, 'x']"}, SNAPPED},
+    {{"CREATE (:Person {name: 'Ada'})"}, CLOSED},
+    {{"MATCH (m:Many) WHERE m.i < 3 DELETE m"}, PASSING},
 };
 
 static const Thing bulk[] = {
-    {{"CREATE (:Doc {title: 'one'})"}, false},
-    {{"COPY :Row FROM $rows"}, false},
-    {{"MATCH (r:Row {id: 7}) SET r.x = -1"}, false},
-    {{"MATCH (r:Row) WHERE r.id < 5 DETACH DELETE r"}, false},
-    {{"CREATE (:Doc {title: 'two'})-[:OF]->(:Doc {title: 'three'})"}, true},
-    {{"MATCH (r:Row {id: 9000}) SET r.name = 'other', r:Late"}, false},
+    {{"CREATE (:Doc {title: 'one'})"}, GO_ON},
+    {{"COPY :Row FROM $rows"}, GO_ON},
+    {{"MATCH (r:Row {id: 7}) SET r.x = -1"}, GO_ON},
+    {{"MATCH (r:Row) WHERE r.id < 5 DETACH DELETE r"}, GO_ON},
+    {{"CREATE (:Doc {title: 'two'})-[:OF]->(:Doc {title: 'three'})"}, CLOSED},
+    {{"MATCH (r:Row {id: 9000}) SET r.name = 'other', r:Late"}, GO_ON},
 };
 
 Ledger *ledger_create(LedgerWork work)
 {
     Ledger *ledger = mem_calloc(1, sizeof *ledger);
-    ledger->things = work == LEDGER_TINY ? tiny : work == LEDGER_SMALL ? small : bulk;
-    ledger->count = work == LEDGER_TINY    ? sizeof tiny / sizeof *tiny
-                    : work == LEDGER_SMALL ? sizeof small / sizeof *small
-                                           : sizeof bulk / sizeof *bulk;
+    switch (work) {
+    case LEDGER_TINY: ledger->things = tiny, ledger->count = sizeof tiny / sizeof *tiny; break;
+    case LEDGER_SMALL: ledger->things = small, ledger->count = sizeof small / sizeof *small; break;
+    case LEDGER_BULK: ledger->things = bulk, ledger->count = sizeof bulk / sizeof *bulk; break;
+    case LEDGER_KEPT: ledger->things = kept, ledger->count = sizeof kept / sizeof *kept; break;
+    }
     ledger->looks = mem_calloc(ledger->count + 1, sizeof *ledger->looks);
     if (work != LEDGER_BULK) return ledger;
     char path[] = "rows-XXXXXX.csv";
@@ -184,6 +204,66 @@ bool ledger_run(contextql *session, const char *text, char *why)
     return run(session, text, NULL, NULL, why);
 }
 
+/* ---- snapshots ---- */
+
+void ledger_snap(const Ledger *ledger, contextql *session, size_t thing)
+{
+    char name[32];
+    SnapshotInfo info;
+    int before = (int)ledger->things[thing - 1].before;
+    if (before != SNAPPED && before != PASSING) return;
+    static const Retention retention = {.keep = 1, .history_keep_ns = INT64_C(3600000000000)};
+    snprintf(name, sizeof name, "t%zu", thing);
+    Error *error = database_retain(session->database, retention);
+    if (error == NULL)
+        error = database_create_snapshot(session->database,
+                                         before == SNAPPED ? str_from(name) : STR(""), &info);
+    error_drop(error); /* things go on; what is listed afterwards must be there */
+}
+
+static bool shows(const Ledger *ledger, contextql *session, const SnapshotInfo *info, char *why)
+{
+    Past *past;
+    Error *error = database_at_snapshot(session->database, info->name, info->id, &past);
+    if (error != NULL) {
+        snprintf(why, WHY_BYTES, "snapshot %llu: %s", (unsigned long long)info->id,
+                 error_message(error));
+        error_drop(error);
+        return false;
+    }
+    GraphView view = past_view(past);
+    uint64_t nodes = graph_node_count(&view);
+    size_t thing = info->name.bytes > 1 ? (size_t)atoi(info->name.data + 1) : 0;
+    bool good = thing == 0 || (thing <= ledger->count && ledger->looks[thing - 1].nodes == nodes);
+    past_release(session->database, past);
+    if (!good)
+        snprintf(why, WHY_BYTES, "snapshot t%zu has %llu nodes", thing, (unsigned long long)nodes);
+    return good;
+}
+
+bool ledger_keeps(const Ledger *ledger, contextql *session, size_t least, char *why)
+{
+    Arena *arena = arena_create();
+    SnapshotInfo *infos = NULL;
+    size_t count = 0, wanted = 0, named = 0;
+    Error *error = database_snapshots(session->database, arena, &infos, &count);
+    bool good = error == NULL;
+    if (!good) snprintf(why, WHY_BYTES, "%s", error_message(error));
+    error_drop(error);
+    for (size_t i = 0; i < least; i++)
+        wanted += ledger->things[i].before == SNAPPED;
+    for (size_t i = 0; i < count && good; i++) {
+        named += infos[i].name.bytes > 0;
+        good = shows(ledger, session, &infos[i], why);
+    }
+    if (good && named < wanted) {
+        snprintf(why, WHY_BYTES, "%zu of %zu snapshots are there", named, wanted);
+        good = false;
+    }
+    arena_destroy(arena);
+    return good;
+}
+
 /* ---- things ---- */
 
 static bool do_thing(const Ledger *ledger, contextql *session, const Thing *thing, char *why)
@@ -208,7 +288,17 @@ static bool look(contextql *session, Look *out, char *why)
         "MATCH (b:Blob) RETURN b.n, b.blob = $blob ORDER BY b.n",
         "MATCH (p:Person {name: 'Ada'}) RETURN p",
         "MATCH (d:Doc {title: 'two'}) RETURN d.n"};
-    *out = (Look){0, 0};
+    *out = (Look){0};
+    Transaction *transaction;
+    Error *error = transaction_begin(session->database, &transaction);
+    if (error != NULL) {
+        if (why != NULL) snprintf(why, WHY_BYTES, "%s", error_message(error));
+        error_drop(error);
+        return false;
+    }
+    GraphView view = transaction_view(transaction);
+    out->nodes = graph_node_count(&view);
+    transaction_rollback(transaction);
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         out->content = hash_bytes("|", 1, out->content);
         if (!run(session, questions[i], NULL, &out->content, why)) return false;
@@ -228,11 +318,12 @@ bool ledger_write(Ledger *ledger, Disk *disk)
     contextql *session = ledger_open(disk, false, why);
     bool good = session != NULL && look(session, &ledger->looks[0], why);
     for (size_t i = 0; i < ledger->count && good; i++) {
-        if (ledger->things[i].closed_before) {
+        if (ledger->things[i].before == CLOSED) {
             contextql_close(session);
             session = ledger_open(disk, false, why);
             if (session == NULL) break;
         }
+        ledger_snap(ledger, session, i + 1);
         good = do_thing(ledger, session, &ledger->things[i], why);
         if (good) disk_mark(disk, i + 1);
         good = good && look(session, &ledger->looks[i + 1], why) &&
@@ -250,7 +341,7 @@ bool ledger_do(const Ledger *ledger, contextql *session, size_t thing, char *why
 
 bool ledger_closes_before(const Ledger *ledger, size_t thing)
 {
-    return ledger->things[thing - 1].closed_before;
+    return ledger->things[thing - 1].before == CLOSED;
 }
 
 uint64_t ledger_discarded(contextql *session)
@@ -258,14 +349,16 @@ uint64_t ledger_discarded(contextql *session)
     return database_counters(session->database).discarded_bytes;
 }
 
-size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first)
+size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first,
+                    size_t count)
 {
     size_t done = first - 1;
-    for (; done < ledger->count; done++) {
-        if (ledger->things[done].closed_before && done >= first) {
+    for (; done < ledger->count && done + 1 < first + count; done++) {
+        if (ledger->things[done].before == CLOSED && done >= first) {
             contextql_close(*session);
             *session = ledger_open(disk, false, NULL);
         }
+        if (*session != NULL) ledger_snap(ledger, *session, done + 1);
         if (*session == NULL || !do_thing(ledger, *session, &ledger->things[done], NULL)) break;
         disk_mark(disk, done + 1);
     }

@@ -16,7 +16,8 @@
 typedef enum LedgerWork {
     LEDGER_TINY,  /* a checkpoint and a log, in files of a few pages */
     LEDGER_SMALL, /* statements, transactions, values larger than a record, a checkpoint */
-    LEDGER_BULK   /* a load that is committed as a segment, and what follows */
+    LEDGER_BULK,  /* a load that is committed as a segment, and what follows */
+    LEDGER_KEPT   /* snapshots, with a name and without, retention and history */
 } LedgerWork;
 
 typedef struct Ledger Ledger;
@@ -29,10 +30,16 @@ Disk *ledger_disk(void);
 /* Does all things on a disk without faults and notes what the database looks like after each.
  * False: one failed. */
 bool ledger_write(Ledger *ledger, Disk *disk);
-/* Does things from `first` on until one fails, with the closing and opening between them; marks
+/* Makes the snapshot that belongs before this thing, if one does. It may fail. */
+void ledger_snap(const Ledger *ledger, contextql *session, size_t thing);
+/* Are the snapshots there that must be there, when things up to `least` were acknowledged on a disk
+ * without faults (0: not asked), and does each show what was there then? */
+bool ledger_keeps(const Ledger *ledger, contextql *session, size_t least, char *why);
+/* Does things from `first` on, at most `count`, until one fails, with the closing and opening between them; marks
  * the disk with each that was acknowledged. Gives the last that was acknowledged. The session is
  * left open. */
-size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first);
+size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first,
+                    size_t count);
 /* One thing, in an open database. *why (256 bytes; NULL is welcome): what was said. */
 bool ledger_do(const Ledger *ledger, contextql *session, size_t thing, char *why);
 /* Is the database closed and opened before this thing? */
