@@ -11,6 +11,7 @@
 #include "editor/paint.c"
 #include "editor/screen.c"
 #include "editor/terminal.c"
+#include "editor/theme.c"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

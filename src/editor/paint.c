@@ -51,7 +51,8 @@ static const char *style_of(const Painter *painter, int part)
 
 static void set_style(Painter *painter, const char *style)
 {
-    if (style == painter->style || strcmp(style, painter->style) == 0) return;
+    if (style == painter->style) return;
+    if (style[0] == painter->style[0] && strcmp(style, painter->style) == 0) return;
     Buffer *bytes = &painter->row->bytes;
     if (painter->style[0] != '\0') buffer_str(bytes, STR("\033[0m"));
     if (style[0] != '\0') {

@@ -545,35 +545,40 @@ bool parser_is_blank(Str text)
     return token.kind == 0;
 }
 
-static TokenClass class_of(Token token, Token before, Token after)
+/* `before`, `after`: the kinds of its neighbors. */
+static TokenClass class_of(const Token *token, int before, int after)
 {
-    if (token.kind == TOKEN_BAD) return TOKEN_CLASS_BAD;
-    if (token.kind == TOKEN_COMMENT) return TOKEN_CLASS_COMMENT;
-    if (token.kind == TOKEN_STRING) return TOKEN_CLASS_STRING;
-    if (token.kind == TOKEN_INTEGER || token.kind == TOKEN_FLOAT) return TOKEN_CLASS_NUMBER;
-    if (token.kind == TOKEN_DOLLAR || (before.kind == TOKEN_DOLLAR && lexer_is_word(&token)))
+    int kind = token->kind;
+    if (kind == TOKEN_BAD) return TOKEN_CLASS_BAD;
+    if (kind == TOKEN_COMMENT) return TOKEN_CLASS_COMMENT;
+    if (kind == TOKEN_STRING) return TOKEN_CLASS_STRING;
+    if (kind == TOKEN_INTEGER || kind == TOKEN_FLOAT) return TOKEN_CLASS_NUMBER;
+    if (kind == TOKEN_DOLLAR || (before == TOKEN_DOLLAR && lexer_is_word(token)))
         return TOKEN_CLASS_PARAMETER;
-    if (opens(token.kind) || closes(token.kind)) return TOKEN_CLASS_BRACKET;
-    if (!lexer_is_word(&token)) return TOKEN_CLASS_OPERATOR;
-    if (before.kind == TOKEN_COLON) return TOKEN_CLASS_LABEL;
-    if (before.kind == TOKEN_DOT && after.kind == TOKEN_LPAREN) return TOKEN_CLASS_FUNCTION;
-    if (before.kind == TOKEN_DOT || after.kind == TOKEN_DOT) return TOKEN_CLASS_NAME;
-    if (is_plain_name(&token))
-        return after.kind == TOKEN_LPAREN ? TOKEN_CLASS_FUNCTION : TOKEN_CLASS_NAME;
+    if (opens(kind) || closes(kind)) return TOKEN_CLASS_BRACKET;
+    if (!lexer_is_word(token)) return TOKEN_CLASS_OPERATOR;
+    if (before == TOKEN_COLON) return TOKEN_CLASS_LABEL;
+    if (before == TOKEN_DOT && after == TOKEN_LPAREN) return TOKEN_CLASS_FUNCTION;
+    if (before == TOKEN_DOT || after == TOKEN_DOT) return TOKEN_CLASS_NAME;
+    if (is_plain_name(token))
+        return after == TOKEN_LPAREN ? TOKEN_CLASS_FUNCTION : TOKEN_CLASS_NAME;
     return TOKEN_CLASS_KEYWORD;
 }
 
+/* Two tokens take turns: copying one that was just made would wait for its parts to be written. */
 size_t parser_tokens(Str text, TokenSpan *out, size_t max)
 {
+    Token pair[2];
     size_t at = 0, count = 0;
-    Token before = {0}, token = lexer_next(text, &at, true);
-    while (token.kind != 0) {
-        Token after = lexer_next(text, &at, true);
+    int before = 0;
+    pair[0] = lexer_next(text, &at, true);
+    for (; pair[count % 2].kind != 0; count++) {
+        const Token *token = &pair[count % 2], *after = &pair[(count + 1) % 2];
+        pair[(count + 1) % 2] = lexer_next(text, &at, true);
         if (count < max)
-            out[count] = (TokenSpan){token.offset, token.length, class_of(token, before, after)};
-        count++;
-        before = token;
-        token = after;
+            out[count] =
+                (TokenSpan){token->offset, token->length, class_of(token, before, after->kind)};
+        before = token->kind;
     }
     return count;
 }
