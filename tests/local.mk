@@ -92,7 +92,7 @@ fuzz-targets: $(FUZZ_TARGETS)
 endif
 
 # The disk that tests own, and what is done to it: short forms in check, the long ones on demand.
-FAULT_TESTS = tests/faults/crash tests/faults/bits tests/faults/failing tests/faults/memory
+FAULT_TESTS = tests/faults/crash tests/faults/bits tests/faults/failing tests/faults/memory tests/faults/strays
 FAULT_SOURCES = tests/faults/disk.c tests/faults/disk.h tests/faults/ledger.c tests/faults/ledger.h
 EXTRA_DIST += tests/faults/README.md
 CHECKED += $(FAULT_TESTS)
@@ -107,6 +107,8 @@ tests_faults_failing_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_faults_memory_SOURCES = tests/faults/memory.c
 tests_faults_memory_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_faults_memory_LDFLAGS = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=posix_memalign
+tests_faults_strays_SOURCES = tests/faults/strays.c $(FAULT_SOURCES)
+tests_faults_strays_LDADD = src/libengine.la $(ENGINE_LIBS)
 check-faults:
 	FAULTS_LONG=1 $(MAKE) $(AM_MAKEFLAGS) check TESTS="$(FAULT_TESTS) tests/kill9"
 .PHONY: check-faults

@@ -110,12 +110,12 @@ static bool is_expected(const Strays *strays, const char *name)
 static void look_at(void *user, const char *name)
 {
     const Strays *strays = user;
+    char relative[IO_PATH_BYTES_MAX];
     if (is_expected(strays, name)) return;
+    snprintf(relative, sizeof relative, "%s/%s", strays->folder, name);
     tell_line(strays->check->to, TELL_FACT, strays->folder[0] == '\0' ? "." : strays->folder, "",
               "%s is not part of the database%s", name,
-              strays->folder[0] == '\0' || strcmp(strays->folder, "wal") == 0
-                  ? ""
-                  : ": the next who opens it for writing removes it");
+              files_may_remove(relative) ? ": the next who opens it for writing removes it" : "");
 }
 
 static void check_strays(Check *check, const FilesView *view)

@@ -112,6 +112,8 @@ bool files_names(const Files *files, const char *name); /* does anything need th
 int64_t files_now(const Database *database);            /* by the wall clock */
 /* Is it cheaper to write all of the graph than what the transaction did? */
 bool files_wants_segment(const Database *database, const GraphWriter *writer);
+/* Has it the name of a file that is made there? Anything else is somebody's, and stays. */
+bool files_may_remove(const char *relative);
 /* Begins to write the segment that the transaction will end with, if it wants one: what it changes
  * afterwards is written again (graph_save_ahead). */
 void files_write_ahead(Database *database, const GraphWriter *writer);

@@ -206,6 +206,17 @@ static bool is_read(const Files *files, const char *relative)
            lock_is_pinned(files->lock, id);
 }
 
+bool files_may_remove(const char *relative)
+{
+    static const char *const patterns[] = {"graph/%20[0-9].ctx%1[s]%c", "tmp/%20[0-9].ctx%1[s]%c",
+                                           "metadata/snapshot-%20[0-9].jso%1[n]%c"};
+    char number[24], last[2], more;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (sscanf(relative, patterns[i], number, last, &more) == 2) return true;
+    return strncmp(relative, "tmp/catalog.db", 14) == 0 ||
+           strcmp(relative, "tmp/snapshot.json") == 0;
+}
+
 static void remove_leftover(void *user, const char *name)
 {
     Leftovers *leftovers = user;
@@ -213,10 +224,12 @@ static void remove_leftover(void *user, const char *name)
     char relative[IO_PATH_BYTES_MAX], path[IO_PATH_BYTES_MAX];
     if (leftovers->error != NULL) return;
     leftovers->error = io_join(relative, leftovers->folder, name);
-    if (leftovers->error != NULL || files_names(files, relative) || is_read(files, relative))
+    if (leftovers->error != NULL || !files_may_remove(relative) || files_names(files, relative) ||
+        is_read(files, relative))
         return;
     leftovers->error = io_join(path, files->directory, relative);
-    if (leftovers->error == NULL) leftovers->error = io_unlink(files->io, path);
+    if (leftovers->error == NULL && io_kind(files->io, path) == IO_FILE)
+        leftovers->error = io_unlink(files->io, path);
 }
 
 /* What a crash left half-made, and files that nobody needs any more. */
