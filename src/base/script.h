@@ -45,6 +45,9 @@ typedef struct ScriptHost {
     bool (*command)(void *state, Str name, Str arguments, Error **error);
     void (*commands)(void *state, void (*offer)(void *sink, Str name, Str help), void *sink);
     void (*event)(void *state, const ScriptEvent *event, Error **error);
+    /* The last result at the prompt, a list (a contextql_value *, which base does not know), lent
+     * until the next call; NULL: there is none. */
+    void (*result)(void *state, const void *rows);
 } ScriptHost;
 
 /* How a host is made: only when something is to be run, for it costs a millisecond. */

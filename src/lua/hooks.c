@@ -1,6 +1,6 @@
 /*
- * hooks.c - what scripts add to the shell: contextql.command, prompt, rprompt, key, completer, theme
- * and on.
+ * hooks.c - what scripts add to the shell: contextql.command, prompt, rprompt, key, completer, theme,
+ * on, and last.
  *
  * All are kept in the registry and called by the shell through the plug ScriptHost.
  */
@@ -103,6 +103,17 @@ static int module_on(lua_State *L)
     return append_function(L, 2);
 }
 
+/* contextql.last(): the rows of the last result at the prompt, or nil. */
+static int module_last(lua_State *L)
+{
+    const LuaHost *host = lua_host_of(L);
+    if (host->last == NULL)
+        lua_pushnil(L);
+    else
+        lua_push_value(L, host->last);
+    return 1;
+}
+
 /* contextql.theme("light"), contextql.theme{keyword = "1;35"} */
 static int module_theme(lua_State *L)
 {
@@ -126,10 +137,10 @@ static int module_theme(lua_State *L)
 
 void lua_open_hooks(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"command", module_command},     {"prompt", module_prompt},
-                                         {"rprompt", module_rprompt},     {"key", module_key},
-                                         {"completer", module_completer}, {"on", module_on},
-                                         {"theme", module_theme},         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"command", module_command}, {"prompt", module_prompt},       {"rprompt", module_rprompt},
+        {"key", module_key},         {"completer", module_completer}, {"on", module_on},
+        {"theme", module_theme},     {"last", module_last},           {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }
 

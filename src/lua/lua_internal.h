@@ -16,8 +16,9 @@ typedef struct LuaHost { /* one Lua state; its registry holds what C must find a
     contextql *session;   /* `db` */
     contextql_call *call; /* the procedure that runs: contextql.yield gives its rows */
     int yield_count;
-    StatementBox *statements; /* the open ones */
-    bool safe;                /* scripts get no files, no programs, no other database */
+    StatementBox *statements;    /* the open ones */
+    const contextql_value *last; /* result of the shell; NULL: none */
+    bool safe;                   /* scripts get no files, no programs, no other database */
 } LuaHost;
 
 LuaHost *lua_host_of(lua_State *L);

@@ -243,6 +243,11 @@ static void tell_event(void *state, const ScriptEvent *event, Error **error)
     lua_hooks_event(((Box *)state)->lua.L, event, error);
 }
 
+static void keep_result(void *state, const void *rows)
+{
+    ((Box *)state)->lua.last = rows;
+}
+
 ScriptHost *lua_host_create(bool safe)
 {
     Box *box = mem_calloc(1, sizeof *box);
@@ -272,7 +277,8 @@ ScriptHost *lua_host_create(bool safe)
                              .key = press,
                              .complete = complete,
                              .theme = theme,
-                             .event = tell_event};
+                             .event = tell_event,
+                             .result = keep_result};
     return &box->host;
 }
 

@@ -14,13 +14,22 @@ enum {
     LAST_BYTES_MAX = 32 << 20 /* of their text: vectors and long texts */
 };
 
-void last_clear(Last *last)
+/* Scripts see what is kept now: it is called whenever that becomes another. */
+static void give(const Shell *shell)
 {
+    const ScriptHost *script = shell->script;
+    if (script != NULL && script->result != NULL) script->result(script->state, shell->last.rows);
+}
+
+void last_clear(Shell *shell)
+{
+    Last *last = &shell->last;
     contextql_value_free(last->rows);
     for (size_t c = 0; c < last->column_count; c++)
         mem_free(last->columns[c]);
     mem_free(last->columns);
     *last = (Last){0};
+    give(shell);
 }
 
 static char *copy_text(const char *text)
@@ -34,12 +43,13 @@ void last_begin(Shell *shell, const contextql_statement *statement)
     Last *last = &shell->last;
     int columns = contextql_column_count(statement);
     if (columns == 0) return; /* what gives no rows leaves the result before it */
-    last_clear(last);
+    last_clear(shell);
     last->rows = contextql_value_new_list();
     last->column_count = (size_t)columns;
     last->columns = mem_calloc(last->column_count, sizeof *last->columns);
     for (int c = 0; c < columns; c++)
         last->columns[c] = copy_text(contextql_column_name(statement, c));
+    give(shell);
 }
 
 /* About how much memory a value takes; what only looks large costs nothing here. */

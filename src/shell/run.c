@@ -264,7 +264,7 @@ bool run_kept(Shell *shell, Str text)
     if (code == CONTEXTQL_OK) {
         run_bind(shell, statement);
         run_stoppable(shell->session);
-        last_clear(&shell->last);
+        last_clear(shell);
         for (bool first = true; (code = contextql_step(statement)) == CONTEXTQL_ROW; first = false)
             keep_row(shell, statement, first);
         run_stoppable(NULL);

@@ -25,7 +25,10 @@ ScriptHost *shell_script(Shell *shell)
 {
     if (shell->script != NULL || shell->language == NULL) return shell->script;
     shell->script = shell->language->create(shell->options->safe);
-    if (shell->script != NULL) shell->script->attach(shell->script->state, shell->session);
+    if (shell->script == NULL) return NULL;
+    shell->script->attach(shell->script->state, shell->session);
+    if (shell->script->result != NULL)
+        shell->script->result(shell->script->state, shell->last.rows);
     return shell->script;
 }
 
@@ -408,7 +411,7 @@ int shell_run(const Options *options, const ScriptLanguage *language)
     run_session(&shell);
     tutorial_end(&shell);
     if (shell.script != NULL) shell.script->attach(shell.script->state, NULL);
-    last_clear(&shell.last);
+    last_clear(&shell);
     Error *error = command_close_output(&shell);
     if (error != NULL) report_program(&shell.report, error_message(error), "");
     error_drop(error);

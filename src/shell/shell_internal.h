@@ -92,7 +92,7 @@ bool run_is_whole(Str text);
 /* A row of a result is kept (last.c); before the first of one, last_clear. */
 void last_begin(Shell *shell, const contextql_statement *statement);
 void last_row(Shell *shell, const contextql_statement *statement);
-void last_clear(Last *last);
+void last_clear(Shell *shell);
 /* A prompt as a person writes it, `%d> `, with what it stands for (man contextql-lua). */
 void expand_prompt(const Shell *shell, Str text, Buffer *out);
 /* Tells the scripts of an event; what fails in them is told. */

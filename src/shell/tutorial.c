@@ -55,7 +55,7 @@ static Error *open_scratch(Shell *shell)
 void tutorial_end(Shell *shell)
 {
     if (shell->before_tutorial == NULL) return;
-    last_clear(&shell->last); /* its values are those of the scratch database */
+    last_clear(shell); /* its values are those of the scratch database */
     contextql_close(shell->session);
     shell->session = shell->before_tutorial;
     shell->before_tutorial = NULL;
