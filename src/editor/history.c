@@ -351,6 +351,7 @@ Error *history_save(Past *history, Str statement, int64_t time_s, double seconds
     Str text = trimmed(statement);
     if (history->path == NULL || text.bytes == 0 || text.bytes > HISTORY_STATEMENT_BYTES_MAX)
         return NULL;
+    if (text.data[0] == ' ') return NULL; /* a secret, as in other shells: for this session only */
     make_folders(history->path);
     print_entry(&entry, text, time_s, seconds);
     Error *error = append(history, buffer_view(&entry));

@@ -25,7 +25,8 @@ Past *history_open(const char *path);
 void history_close(Past *history); /* NULL is welcome */
 /* For this session only. Blanks at the end are cut off; an empty text is not kept. */
 void history_add(Past *history, Str statement);
-/* Appends to the file (mode 0600, folders 0700 are made), and takes in what other sessions
+/* A text that begins with a blank is not written: it may be a secret.
+ * Appends to the file (mode 0600, folders 0700 are made), and takes in what other sessions
  * appended. After an error nothing more is written. */
 Error *history_save(Past *history, Str statement, int64_t time_s, double seconds) MUST_CHECK;
 /* Takes in what other sessions have appended. */
