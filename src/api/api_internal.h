@@ -82,6 +82,19 @@ void session_environment(contextql *session, PlanEnvironment *out);
 Error *session_call(void *session, Str procedure, const Value *args, uint32_t count,
                     Error *(*emit)(void *sink, const Value *row), void *sink);
 
+/* The graphs that a run of a statement looks at, beside its transaction's. */
+typedef struct Moments {
+    uint32_t count;
+    Past *pasts[PLAN_MOMENTS_MAX]; /* NULL: the present */
+    GraphView views[PLAN_MOMENTS_MAX];
+} Moments;
+/* Finds those of the plan and puts them into `environment`, which has all else already; `moments`
+ * is zero, and is closed also after an error. */
+Error *moments_open(Moments *moments, Database *database, const Plan *plan,
+                    ExecutionEnvironment *environment, Arena *arena) MUST_CHECK;
+Error *moments_damage(const Moments *moments) MUST_CHECK;
+void moments_close(Moments *moments, Database *database);
+
 contextql_value *value_lend(const ValueHome *home, Value value); /* dies with home->arena */
 /* A plain Value of what a program hands in: deep copy into `arena`. */
 Value value_take(Arena *arena, const contextql_value *value);

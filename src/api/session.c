@@ -245,6 +245,50 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
     return false;
 }
 
+/* "30m", "12h", "7d": a bare number is seconds. */
+static bool parse_duration(const char *text, int64_t *out_ns)
+{
+    static const struct {
+        char unit;
+        double seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    size_t bytes = strlen(text);
+    double scale = 1, number;
+    for (size_t i = 0; bytes > 0 && i < sizeof units / sizeof *units; i++)
+        if (text[bytes - 1] == units[i].unit) {
+            scale = units[i].seconds;
+            bytes--;
+            break;
+        }
+    if (!float_parse((Str){text, bytes}, &number) || !(number >= 0) || number * scale > 9e9)
+        return false;
+    *out_ns = (int64_t)(number * scale * 1e9);
+    return true;
+}
+
+/* These are the database's, kept in it. *known: it is one of them. */
+static Error *set_retention(contextql *session, const char *name, const char *value, bool *known)
+{
+    if (session->database == NULL) return *known = false, NULL;
+    Retention retention = database_retention(session->database);
+    int64_t number = 0;
+    bool good = true;
+    *known = true;
+    if (strcmp(name, "keep") == 0) {
+        good = integer_parse(str_from(value), &number) && number >= 0;
+        retention.keep = (uint64_t)number;
+    } else if (strcmp(name, "keep_for") == 0) {
+        good = parse_duration(value, &retention.keep_for_ns);
+    } else if (strcmp(name, "history_keep") == 0) {
+        good = parse_duration(value, &retention.history_keep_ns);
+    } else {
+        *known = false;
+        return NULL;
+    }
+    if (!good) return error_new(ERROR_MISUSE, "%s cannot be set to %s", name, value);
+    return database_retain(session->database, retention);
+}
+
 bool contextql_setting_at(size_t i, contextql_setting *out)
 {
     static const contextql_setting settings[] = {
@@ -260,11 +304,28 @@ bool contextql_setting_at(size_t i, contextql_setting *out)
 int contextql_set(contextql *session, const char *setting, const char *value)
 {
     bool known;
+    Error *refused = set_retention(session, setting, value, &known);
+    if (known) return session_fail(session, refused, CONTEXTQL_RUNTIME);
     if (set_one(&session->settings, setting, value, &known)) return CONTEXTQL_OK;
     Error *error = known ? error_new(ERROR_MISUSE, "%s cannot be set to %s", setting, value)
                          : error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", setting),
                                       "the shell's :settings lists them");
     return session_fail(session, error, CONTEXTQL_RUNTIME);
+}
+
+static const char *get_retention(contextql *session, const char *setting)
+{
+    Retention retention = {0};
+    if (session->database != NULL) retention = database_retention(session->database);
+    double seconds = strcmp(setting, "keep_for") == 0 ? (double)retention.keep_for_ns / 1e9
+                                                      : (double)retention.history_keep_ns / 1e9;
+    if (strcmp(setting, "keep") == 0)
+        snprintf(session->shown, sizeof session->shown, "%llu", (unsigned long long)retention.keep);
+    else if (strcmp(setting, "keep_for") == 0 || strcmp(setting, "history_keep") == 0)
+        snprintf(session->shown, sizeof session->shown, "%.9g", seconds);
+    else
+        return NULL;
+    return session->shown;
 }
 
 const char *contextql_get(contextql *session, const char *setting)
@@ -287,6 +348,6 @@ const char *contextql_get(contextql *session, const char *setting)
         snprintf(session->shown, sizeof session->shown, "%llu",
                  (unsigned long long)s->memory_bytes_max);
     else
-        return NULL;
+        return get_retention(session, setting);
     return session->shown;
 }

@@ -66,6 +66,7 @@ struct contextql_statement {
     size_t warning_count, warning_capacity;
     Interrupt interrupt;
     ExecutionEnvironment environment;
+    Moments moments;
 };
 
 /* ---- prepare ---- */
@@ -299,6 +300,7 @@ static void prepare_environment(contextql_statement *statement)
         .gpu_device = session->settings.gpu_device,
         .gpu_memory = session->settings.gpu_memory,
         .device = database_device(session->database),
+        .database = session->database,
         .memory_bytes_max = session->settings.memory_bytes_max,
     };
 }
@@ -332,6 +334,7 @@ static Error *leave_transaction(contextql_statement *statement, bool good)
     Transaction *transaction = statement->transaction;
     bool own = transaction != NULL && transaction != statement->session->transaction;
     statement->transaction = NULL;
+    moments_close(&statement->moments, statement->session->database);
     if (transaction == NULL) return NULL;
     if (own && good) return transaction_commit(transaction);
     if (own)
@@ -367,6 +370,8 @@ static Error *run_command(contextql_statement *statement)
     case STATEMENT_QUERY:
     case STATEMENT_CREATE_INDEX:
     case STATEMENT_DROP_INDEX:
+    case STATEMENT_CREATE_SNAPSHOT:
+    case STATEMENT_DROP_SNAPSHOT:
     case STATEMENT_COPY_NODES:
     case STATEMENT_COPY_RELATIONSHIPS:
     case STATEMENT_COPY_TO:
@@ -413,13 +418,19 @@ static void explain(contextql_statement *statement)
     statement->table_width = width;
 }
 
+static Error *check_damage(const contextql_statement *statement)
+{
+    TRY(transaction_damage(statement->transaction));
+    return moments_damage(&statement->moments);
+}
+
 static Error *drain(contextql_statement *statement)
 {
     const Batch *batch;
     do
         TRY(execution_next(statement->execution, &batch));
     while (batch != NULL);
-    return transaction_damage(statement->transaction);
+    return check_damage(statement);
 }
 
 /* Of the run before, if that can be run again, else a new one. */
@@ -464,9 +475,39 @@ static Error *start_query(contextql_statement *statement)
     return NULL;
 }
 
+static void show_settings(contextql_statement *statement)
+{
+    contextql_setting setting;
+    size_t count = 0;
+    while (contextql_setting_at(count, &setting))
+        count++;
+    Value *cells = arena_array(statement->run_arena, Value, count * 4);
+    for (size_t i = 0; contextql_setting_at(i, &setting); i++) {
+        const char *value = contextql_get(statement->session, setting.name);
+        const char *texts[] = {setting.name, value == NULL ? "" : value, setting.values,
+                               setting.meaning};
+        for (size_t c = 0; c < 4; c++)
+            cells[i * 4 + c] = value_string(str_copy(statement->run_arena, str_from(texts[c])));
+    }
+    statement->table = cells;
+    statement->table_rows = count;
+    statement->table_width = 4;
+}
+
 static Error *start_command(contextql_statement *statement)
 {
     CommandTable table = {0};
+    const Plan *plan = statement->plan;
+    bool apart =
+        plan->statement == STATEMENT_CREATE_SNAPSHOT || plan->statement == STATEMENT_DROP_SNAPSHOT;
+    if (apart && statement->session->transaction != NULL)
+        return error_hint(error_new(ERROR_TRANSACTION_STATE,
+                                    "a snapshot is of what is committed: not inside a transaction"),
+                          "COMMIT or ROLLBACK it first");
+    if (plan->statement == STATEMENT_SHOW && str_equal(plan->name, STR("SETTINGS"))) {
+        show_settings(statement);
+        return NULL;
+    }
     TRY(command_execute(statement->run_arena, statement->plan, &statement->environment, &table));
     statement->table = table.values;
     statement->table_rows = table.row_count;
@@ -492,6 +533,10 @@ static Error *start(contextql_statement *statement)
     GraphWriter *writer = statement->environment.writer;
     prepare_environment(statement);
     statement->environment.writer = writer;
+    bool only_explained = statement->plan->explain && !statement->plan->profile;
+    if (!only_explained)
+        TRY(moments_open(&statement->moments, session->database, statement->plan,
+                         &statement->environment, statement->run_arena));
     if (statement->plan->statement == STATEMENT_QUERY) return start_query(statement);
     return start_command(statement);
 }
@@ -516,7 +561,7 @@ static Error *advance(contextql_statement *statement, bool *more)
     while (statement->batch == NULL || statement->next == statement->batch->selected_count) {
         statement->next = 0;
         TRY(execution_next(statement->execution, &statement->batch));
-        TRY(transaction_damage(statement->transaction));
+        TRY(check_damage(statement));
         if (statement->batch == NULL) return *more = false, NULL;
     }
     statement->position = batch_position(statement->batch, statement->next++);

@@ -30,6 +30,8 @@ typedef enum Place {
     PLACE_PROPERTY, /* behind a dot */
     PLACE_KEY,      /* in the map of a pattern */
     PLACE_INDEX,
+    PLACE_SNAPSHOT,      /* as a name */
+    PLACE_SNAPSHOT_TEXT, /* ... as a text */
     PLACE_STRATEGY,
     PLACE_PROCEDURE,
     PLACE_SHOW
@@ -192,6 +194,8 @@ static Place place_of(const Ask *ask)
     if (is_before(ask, 1, "INDEX") &&
         (is_before(ask, 2, "DROP") || is_before(ask, 2, "VECTOR") || is_before(ask, 2, "TEXT")))
         return PLACE_INDEX;
+    if (is_before(ask, 1, "SNAPSHOT") && is_before(ask, 2, "DROP")) return PLACE_SNAPSHOT;
+    if (is_before(ask, 1, "SNAPSHOT") && is_before(ask, 2, "AT")) return PLACE_SNAPSHOT_TEXT;
     if (is_before(ask, 1, "CALL")) return PLACE_PROCEDURE;
     if (is_before(ask, 1, "AS") || is_before(ask, 1, "$")) return PLACE_NOWHERE; /* a new name */
     return PLACE_TOKEN;
@@ -412,14 +416,36 @@ static void offer_indexes(Ask *ask)
     }
 }
 
+/* The newest first. One without a name is known by its number. */
+static void offer_snapshots(Ask *ask, bool as_text)
+{
+    SnapshotInfo *infos;
+    size_t count;
+    Error *error = database_snapshots(ask->session->database, ask->arena, &infos, &count);
+    if (error != NULL) count = 0;
+    error_drop(error); /* who completes is not told of errors */
+    for (size_t i = count; i-- > 0;) {
+        Str name = infos[i].name,
+            number = str_from(arena_printf(ask->arena, "%llu", (unsigned long long)infos[i].id));
+        const char *text = as_text ? arena_printf(ask->arena, "'%.*s'", STR_ARG(name))
+                                   : written(ask->arena, name.bytes == 0 ? number : name);
+        if (name.bytes == 0 && as_text) text = number.data;
+        offer(ask, name.bytes == 0 ? number : name, text, "snapshot", "", GROUP_OWN, 0);
+    }
+}
+
 static void offer_shows(Ask *ask)
 {
     static const char *const shows[][2] = {{"INDEXES", "the indexes"},
+                                           {"CONSTRAINTS", "the constraints"},
                                            {"LABELS", "labels and their nodes"},
                                            {"TYPES", "relationship types and their relationships"},
                                            {"PROPERTIES", "names of properties"},
                                            {"FUNCTIONS", "functions"},
-                                           {"STRATEGIES", "what RANK BY takes"}};
+                                           {"STRATEGIES", "what RANK BY takes"},
+                                           {"SNAPSHOTS", "what the graph was when it was kept"},
+                                           {"SETTINGS", "settings and their values"},
+                                           {"HARDWARE", "what calculates"}};
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
         offer(ask, str_from(shows[i][0]), shows[i][0], "keyword", shows[i][1], GROUP_KEYWORD, 0);
 }
@@ -551,6 +577,11 @@ static void offer_place(Ask *ask, Place place)
         break;
     case PLACE_KEY: offer_properties(ask, place); break;
     case PLACE_INDEX: offer_indexes(ask); break;
+    case PLACE_SNAPSHOT: offer_snapshots(ask, false); break;
+    case PLACE_SNAPSHOT_TEXT:
+        offer_snapshots(ask, true);
+        offer_expected(ask);
+        break;
     case PLACE_STRATEGY: offer_strategies(ask); break;
     case PLACE_PROCEDURE: offer_procedures(ask); break;
     case PLACE_SHOW: offer_shows(ask); break;

@@ -246,7 +246,7 @@ bool contextql_value_temporal(const contextql_value *value, contextql_temporal *
 uint64_t contextql_value_id(const contextql_value *value)
 {
     bool entity = value->value.kind == VALUE_NODE || value->value.kind == VALUE_RELATIONSHIP;
-    return entity ? value->value.as.id : 0;
+    return entity ? entity_id(value->value.as.id) : 0;
 }
 
 static void ends_of(const contextql_value *value, uint64_t *start, uint64_t *end)
@@ -261,14 +261,14 @@ uint64_t contextql_value_start_id(const contextql_value *value)
 {
     uint64_t start, end;
     ends_of(value, &start, &end);
-    return start;
+    return entity_id(start);
 }
 
 uint64_t contextql_value_end_id(const contextql_value *value)
 {
     uint64_t start, end;
     ends_of(value, &start, &end);
-    return end;
+    return entity_id(end);
 }
 
 contextql_text contextql_value_relationship_type(const contextql_value *value)

@@ -283,7 +283,12 @@ static Error *run_command(Arena *arena, const Plan *plan, const ExecutionEnviron
     case STATEMENT_COPY_NODES:
     case STATEMENT_COPY_RELATIONSHIPS: return copy_from(arena, plan, environment, out);
     case STATEMENT_COPY_TO: return copy_to(arena, plan, environment, out);
-    case STATEMENT_SHOW: return show(arena, plan, environment, out), NULL;
+    case STATEMENT_CREATE_SNAPSHOT: return create_snapshot(arena, plan, environment, out);
+    case STATEMENT_DROP_SNAPSHOT: return drop_snapshot(plan, environment);
+    case STATEMENT_SHOW:
+        if (str_equal(plan->name, STR("SNAPSHOTS")))
+            return show_snapshots(arena, plan, environment, out);
+        return show(arena, plan, environment, out), NULL;
     case STATEMENT_QUERY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:

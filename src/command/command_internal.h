@@ -7,4 +7,9 @@ Error *copy_from(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
                  CommandTable *out) MUST_CHECK;
 Error *copy_to(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
                CommandTable *out) MUST_CHECK;
+Error *create_snapshot(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                       CommandTable *out) MUST_CHECK;
+Error *drop_snapshot(const Plan *plan, const ExecutionEnvironment *environment) MUST_CHECK;
+Error *show_snapshots(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
+                      CommandTable *out) MUST_CHECK;
 #endif

@@ -107,7 +107,7 @@ static void note_place(Database *database, Checkpoint *out)
 
 static Error *begin(Database *database, Checkpoint *out)
 {
-    TRY(token_take(database));
+    TRY(token_take(database, true));
     Error *error = flush_appended(database);
     if (error == NULL) error = rotate(database, &out->start);
     if (error == NULL) note_place(database, out);
@@ -208,7 +208,7 @@ static void push_left(Arena *arena, const Catalog *old, const Checkpoint *made, 
     if (old->file_count > 0) files[0] = old->files[0];
     if (made->logged_count > 0) memcpy(files + 1, made->logged, made->logged_count * sizeof *files);
     push_state(arena, next,
-               &(CatalogState){.id = ++next->checkpoint,
+               &(CatalogState){.id = next->checkpoint,
                                .kind = CATALOG_HISTORY,
                                .made_ns = now_ns,
                                .commit_ns = old->commit_ns,
@@ -542,7 +542,7 @@ static Error *check_new_name(const Catalog *catalog, Str name)
     if (find_named(catalog, name) != NULL)
         return error_hint(
             error_new(ERROR_NAME_EXISTS, "there is a snapshot %.*s already", STR_ARG(name)),
-            "choose another name, or DROP SNAPSHOT %.*s first", STR_ARG(name));
+            "choose another name, or give that one up: DROP SNAPSHOT %.*s", STR_ARG(name));
     if (catalog->state_count + 2 > CATALOG_STATES_MAX)
         return error_hint(error_new(ERROR_LIMIT, "there are %d snapshots, and no more are kept",
                                     CATALOG_STATES_MAX),
@@ -564,7 +564,8 @@ static Error *finish_snapshot(Database *database, Checkpoint *made, Str name, Sn
     Files *files = database->files;
     Arena *arena = arena_create();
     Catalog next = compose(arena, &files->catalog, made, made->made_ns);
-    CatalogState state = {.id = ++next.checkpoint,
+    bool left = next.state_count > 0 && next.states[next.state_count - 1].id == next.checkpoint;
+    CatalogState state = {.id = left ? ++next.checkpoint : next.checkpoint,
                           .kind = CATALOG_SNAPSHOT,
                           .name = name,
                           .made_ns = made->made_ns,

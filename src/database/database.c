@@ -126,17 +126,20 @@ struct VectorDevice *database_device(Database *database)
 
 /* ---- the writer token ---- */
 
-Error *token_take(Database *database)
+Error *token_take(Database *database, bool first)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += BUSY_TIMEOUT_MS / 1000;
     pthread_mutex_lock(&database->lock);
     int waited = 0;
-    while (database->writing && waited != ETIMEDOUT)
+    if (first) database->reserved = true;
+    while ((database->writing || (database->reserved && !first)) && waited != ETIMEDOUT)
         waited = pthread_cond_timedwait(&database->freed, &database->lock, &until);
-    bool taken = !database->writing;
+    if (first) database->reserved = false;
+    bool taken = !database->writing && !database->reserved;
     if (taken) database->writing = true;
+    if (first && !taken) pthread_cond_broadcast(&database->freed); /* who waited for it goes on */
     pthread_mutex_unlock(&database->lock);
     if (taken) return NULL;
     return error_hint(error_new(ERROR_LOCKED, "another transaction has been writing for over %d s",
@@ -144,11 +147,20 @@ Error *token_take(Database *database)
                       "end it, or try again");
 }
 
+/* With the lock. One who waits is enough, unless it is not to be the next. */
+static void token_free(Database *database)
+{
+    database->writing = false;
+    if (database->reserved)
+        pthread_cond_broadcast(&database->freed);
+    else
+        pthread_cond_signal(&database->freed);
+}
+
 void token_give(Database *database)
 {
     pthread_mutex_lock(&database->lock);
-    database->writing = false;
-    pthread_cond_signal(&database->freed);
+    token_free(database);
     pthread_mutex_unlock(&database->lock);
 }
 
@@ -216,7 +228,7 @@ Error *transaction_writer(Transaction *transaction, GraphWriter **out)
         return error_hint(
             error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written"),
             "close and open the database again");
-    TRY(token_take(database));
+    TRY(token_take(database, false));
     uint64_t published = graph_version(database->held->graph),
              newest =
                  database->appended_version > published ? database->appended_version : published;
@@ -267,8 +279,7 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
         database->appended_version = graph_writer_finish(writer);
         database->commit_ns = now_ns;
         database->counters.commits++;
-        database->writing = false;
-        pthread_cond_signal(&database->freed);
+        token_free(database);
     }
     pthread_mutex_unlock(&database->lock);
     buffer_free(&payload);

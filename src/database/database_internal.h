@@ -28,9 +28,10 @@ struct Database {
     pthread_mutex_t lock; /* of everything below; not held over a sync, nor while the graph is read
                              or written (but by a reader that follows another process's log) */
     pthread_cond_t freed, flushed;
-    bool writing; /* somebody has the writer token */
-    Files *files; /* NULL in memory */
-    Wal *wal;     /* NULL in memory */
+    bool writing;  /* somebody has the writer token */
+    bool reserved; /* somebody is to have it next */
+    Files *files;  /* NULL in memory */
+    Wal *wal;      /* NULL in memory */
     LoggedNames names;
     bool flushing;
     uint64_t appended_version; /* of the newest transaction in the log's memory */
@@ -47,7 +48,8 @@ Held *held_new(Graph *graph);
 void held_free(Database *database, Held *held); /* nobody looks at it any more; NULL is welcome */
 
 /* ---- the writer token, and what was appended so far on the disk; without the lock ---- */
-Error *token_take(Database *database) MUST_CHECK; /* ERROR_LOCKED after the busy timeout */
+/* ERROR_LOCKED after the busy timeout. `first`: before all who wait for it (one at a time does). */
+Error *token_take(Database *database, bool first) MUST_CHECK;
 void token_give(Database *database);
 Error *flush_appended(Database *database) MUST_CHECK; /* with the token: then all of it is */
 

@@ -42,6 +42,8 @@ static void (*const openers[])(Operator *) = {[PLAN_UNIT] = open_unit,
                                               [PLAN_CALL] = open_call,
                                               [PLAN_SCORE] = open_score,
                                               [PLAN_RANK] = open_score,
+                                              [PLAN_ENTER] = open_enter,
+                                              [PLAN_LEAVE] = open_leave,
                                               [PLAN_PRODUCE] = open_produce};
 
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out)
@@ -200,10 +202,10 @@ bool entity_at(const Batch *batch, uint32_t slot, uint32_t position, ValueKind k
     const Column *column = &batch->columns[slot];
     ColumnType typed = kind == VALUE_NODE ? COLUMN_NODE : COLUMN_RELATIONSHIP;
     if (column->type == typed && !column->constant && column->valid == NULL)
-        return *id = column->ids[position], true;
+        return *id = entity_id(column->ids[position]), true;
     Value value = column_value(column, position);
     if (value.kind != kind) return false;
-    *id = value.as.id;
+    *id = entity_id(value.as.id);
     return true;
 }
 
@@ -269,6 +271,7 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
     execution->plan = plan;
     execution->environment = *environment;
     execution->view = environment->view;
+    execution->moment = 0;
     execution->run = 1;
     execution->shuffle = environment->shuffle;
     execution->all = arena_array(arena, Operator *, plan->node_count + 1);
@@ -351,6 +354,7 @@ bool execution_renew(Execution *execution, const ExecutionEnvironment *environme
     if (!execution_is_small(execution)) return false;
     execution->environment = *environment;
     execution->view = environment->view;
+    execution->moment = 0;
     execution->run++;
     execution->stats = (ExecutionStats){0};
     execution->deleted = false;

@@ -21,6 +21,9 @@ typedef struct ExecutionStats {
 typedef struct ExecutionEnvironment { /* all borrowed; what the session provides */
     GraphView view;
     struct GraphWriter *writer; /* NULL: the plan does not write */
+    /* The graph at the plan's moments: as many; the first, which is `view` again, is not looked at.
+     * NULL: the plan has one only. */
+    const GraphView *moments;
     const Value *parameters;
     int64_t now_ns, transaction_ns; /* when the statement began, and its transaction */
     const Clock *clock;
@@ -42,6 +45,7 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
     const char *gpu_device;      /* part of a name, or a number; "": the fittest */
     uint64_t gpu_memory;         /* bytes for rows; 0: the device decides */
     struct VectorDevice *device; /* the database's; NULL: none */
+    struct Database *database;   /* for commands beside queries */
     uint64_t memory_bytes_max;
 } ExecutionEnvironment;
 

@@ -26,7 +26,8 @@ struct Execution {
     Arena *arena;
     const Plan *plan;
     ExecutionEnvironment environment;
-    GraphView view;
+    GraphView view;  /* at the moment at hand: */
+    uint32_t moment; /* of the plan's */
     EntityReader reader;
     uint64_t run; /* 1, and more whenever it is used again: what was made of another view is void */
     uint64_t shuffle; /* state of the generator */
@@ -62,6 +63,7 @@ Batch *batch_extend(Operator *operator, const Batch * in, const uint16_t *positi
  * another one where the setting asks for it. */
 void operator_shuffle(Operator *operator, uint64_t * ids, uint64_t *beside, size_t count);
 uint32_t operator_cap(Operator *operator); /* and raises it for the next time */
+/* Without what it says of its moment: patterns find entities by their ids, whenever they are. */
 bool entity_at(const Batch *batch, uint32_t slot, uint32_t position, ValueKind kind, uint64_t *id);
 uint32_t name_resolve(const Execution *execution, NameKind kind, NameRef ref);
 /* All ids that `types` stand for (none: every type). In `arena`. */
@@ -100,6 +102,13 @@ void open_distinct(Operator *), open_sort(Operator *), open_aggregate(Operator *
 void open_apply(Operator *), open_create(Operator *), open_merge(Operator *), open_set(Operator *),
     open_delete(Operator *);
 void open_load(Operator *), open_score(Operator *);
+void open_enter(Operator *), open_leave(Operator *);
+
+/* ---- past.c: several moments in one statement ---- */
+/* The graph as it was when the entity was read. */
+const GraphView *view_of(const Execution *execution, uint64_t entity);
+/* Only what is may be changed. */
+Error *check_present(Value entity) MUST_CHECK;
 
 void argument_set(Operator *argument, const Batch *batch); /* what the Argument gives next */
 void entity_reader_init(EntityReader *reader, Execution *execution);

@@ -44,6 +44,9 @@ typedef struct Leg {
     const uint64_t *ids;
     const uint16_t *positions;
     bool ascending; /* the ids */
+    /* The rows at hand are of one moment: what its graph is, and what an id says of it. */
+    const GraphView *view;
+    uint64_t moment;
     uint64_t own_ids[BATCH_ROWS_MAX];
     uint16_t own_positions[BATCH_ROWS_MAX], every_position[BATCH_ROWS_MAX];
 } Leg;

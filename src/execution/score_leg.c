@@ -48,6 +48,7 @@ Leg *leg_new(Operator *operator, const PlanScoreLeg * plan, const VectorKernel *
     leg->operator= operator;
     leg->plan = plan;
     leg->kernel = kernel;
+    leg->view = &operator->execution->view;
     leg->key = name_resolve(operator->execution, NAME_KEY, plan->key);
     leg->slots =
         arena_array(operator->state_arena, uint32_t, operator->execution->plan->slot_count + 1);
@@ -199,8 +200,7 @@ bool leg_score_value(Leg *leg, uint64_t id, float *score)
     const LegQuery *query = &leg->query;
     Column column;
     arena_reset(leg->arena); /* the query has been copied out of it */
-    graph_properties(&leg->operator->execution->view, VALUE_NODE, leg->key, &id, 1, leg->arena,
-                     &column);
+    graph_properties(leg->view, VALUE_NODE, leg->key, &id, 1, leg->arena, &column);
     Value value = column_value(&column, 0);
     if (value.kind != VALUE_VECTOR && value.kind != VALUE_LIST) return false;
     if (value.aux != query->dimensions) {
@@ -222,7 +222,7 @@ static void score_values(Leg *leg, uint32_t from, uint32_t to, float floor, Scor
         float score;
         if (!leg_score_value(leg, leg->ids[i], &score) || score < floor) continue;
         out->positions[out->count] = leg->positions[i];
-        out->ids[out->count] = leg->ids[i];
+        out->ids[out->count] = leg->ids[i] | leg->moment;
         out->scores[out->count++] = score;
     }
 }
@@ -233,7 +233,7 @@ static void give(const Leg *leg, const VectorPick *found, const uint16_t *rows, 
     for (size_t i = 0; i < found->count; i++) {
         uint32_t row = from + (rows == NULL ? found->at[i] : rows[found->at[i]]);
         out->positions[out->count] = leg->positions[row];
-        out->ids[out->count] = leg->ids[row];
+        out->ids[out->count] = leg->ids[row] | leg->moment;
         out->scores[out->count++] = found->scores[i];
     }
 }
@@ -314,7 +314,7 @@ static void note_dimensions(Leg *leg, const GraphVectors *block, uint32_t from, 
 static void score_block(Leg *leg, uint32_t from, uint32_t to, bool consecutive, float floor,
                         Scored *out)
 {
-    const GraphView *view = &leg->operator->execution->view;
+    const GraphView *view = leg->view;
     GraphVectors block;
     uint32_t before = out->count;
     uint64_t number = leg->ids[from] / GRAPH_BLOCK_ROWS;
@@ -395,11 +395,53 @@ static uint32_t take_ids(Leg *leg, const Batch *batch)
     leg->positions = leg->own_positions;
     for (uint32_t i = 0; i < batch->selected_count; i++) {
         uint32_t position = batch_position(batch, i);
-        if (!entity_at(batch, leg->plan->slot, position, VALUE_NODE, &leg->own_ids[count]))
-            continue;
+        Value node = column_value(column, position);
+        if (node.kind != VALUE_NODE) continue;
+        leg->own_ids[count] = node.as.id;
         leg->own_positions[count++] = (uint16_t)position;
     }
     return count;
+}
+
+/* Rows [from, to) of the ones at hand. */
+static Error *score_part(Leg *leg, const Batch *batch, uint32_t from, uint32_t to, float floor,
+                         Scored *out)
+{
+    if (leg_constant(leg)) {
+        if (!leg->ready) TRY(leg_query(leg, batch, leg->positions[from]));
+        score_run(leg, from, to, floor, out);
+        return NULL;
+    }
+    for (uint32_t i = from; i < to;) {
+        uint32_t end = same_query_until(leg, batch, i, to);
+        TRY(leg_query(leg, batch, leg->positions[i]));
+        score_run(leg, i, end, floor, out);
+        i = end;
+    }
+    return NULL;
+}
+
+/* The ids say of which moment they are: a stretch of one is scored in its graph. */
+static Error *score_moments(Leg *leg, const Batch *batch, uint32_t count, float floor, Scored *out)
+{
+    const Execution *execution = leg->operator->execution;
+    const uint64_t *said = leg->ids;
+    uint64_t plain[BATCH_ROWS_MAX];
+    for (uint32_t i = 0; i < count; i++)
+        plain[i] = entity_id(said[i]);
+    Error *error = NULL;
+    for (uint32_t i = 0, end; i < count && error == NULL; i = end) {
+        for (end = i + 1; end < count && entity_moment(said[end]) == entity_moment(said[i]);)
+            end++;
+        leg->view = view_of(execution, said[i]);
+        leg->moment = said[i] - plain[i];
+        leg->ids = plain;
+        error = score_part(leg, batch, i, end, floor, out);
+    }
+    leg->view = &execution->view;
+    leg->moment = 0;
+    leg->ids = said;
+    return error;
 }
 
 Error *leg_score(Leg *leg, const Batch *batch, float floor, Scored *out)
@@ -407,18 +449,9 @@ Error *leg_score(Leg *leg, const Batch *batch, float floor, Scored *out)
     uint32_t count = take_ids(leg, batch);
     out->count = 0;
     if (count == 0) return NULL;
-    if (leg_constant(leg)) {
-        if (!leg->ready) TRY(leg_query(leg, batch, leg->positions[0]));
-        score_run(leg, 0, count, floor, out);
-        return NULL;
-    }
-    for (uint32_t i = 0; i < count;) {
-        uint32_t end = same_query_until(leg, batch, i, count);
-        TRY(leg_query(leg, batch, leg->positions[i]));
-        score_run(leg, i, end, floor, out);
-        i = end;
-    }
-    return NULL;
+    if (leg->operator->execution->environment.moments != NULL)
+        return score_moments(leg, batch, count, floor, out);
+    return score_part(leg, batch, 0, count, floor, out);
 }
 
 Error *leg_check(const Leg *leg)

@@ -158,6 +158,7 @@ static Error *end_of(Operator *self, const Batch *batch, uint32_t position, uint
         return error_new(
             ERROR_ARGUMENT_TYPE, "a relationship wants a node at each end, not %s",
             value_kind_name((ValueKind)column_value(&batch->columns[slot], position).kind));
+    TRY(check_present(column_value(&batch->columns[slot], position)));
     if (!graph_node_visible(&self->execution->view, *id))
         return error_new(ERROR_DELETED_ENTITY, "the node was deleted in this statement");
     return NULL;
@@ -371,6 +372,7 @@ static Error *set_item(Operator *self, const Batch *batch, uint32_t position,
         return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s cannot be changed",
                                   value_kind_name((ValueKind)entity.kind)),
                         item->target->offset, item->target->length);
+    TRY(error_at(check_present(entity), item->target->offset, item->target->length));
     const GraphView *view = &self->execution->view;
     bool visible = entity.kind == VALUE_NODE ? graph_node_visible(view, entity.as.id)
                                              : graph_relationship_visible(view, entity.as.id);
@@ -532,12 +534,15 @@ static void doom(Doomed *doomed, ValueKind kind, uint64_t id)
 static Error *doom_value(Doomed *doomed, Value value, const Expr *expr)
 {
     if (value.kind == VALUE_NULL) return NULL;
+    TRY(error_at(check_present(value), expr->offset, expr->length));
     if (value.kind == VALUE_NODE || value.kind == VALUE_RELATIONSHIP)
         return doom(doomed, (ValueKind)value.kind, value.as.id), NULL;
     if (value.kind != VALUE_PATH)
         return error_at(error_new(ERROR_ARGUMENT_TYPE, "%s cannot be deleted",
                                   value_kind_name((ValueKind)value.kind)),
                         expr->offset, expr->length);
+    for (uint32_t i = 0; i < value.aux; i++)
+        TRY(error_at(check_present(value_node(value.as.path[i])), expr->offset, expr->length));
     for (uint32_t i = 0; i < value.aux; i++)
         doom(doomed, i % 2 == 0 ? VALUE_NODE : VALUE_RELATIONSHIP, value.as.path[i]);
     return NULL;

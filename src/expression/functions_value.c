@@ -150,15 +150,15 @@ CALL(id)
 {
     UNUSED;
     if (!is_entity(args[0])) return function_wrong(function, args[0]);
-    return *out = value_integer((int64_t)args[0].as.id), NULL;
+    return *out = value_integer((int64_t)entity_id(args[0].as.id)), NULL;
 }
 
 CALL(element_id)
 {
     UNUSED;
     if (!is_entity(args[0])) return function_wrong(function, args[0]);
-    *out = value_string(
-        str_from(arena_printf(context->arena, "%llu", (unsigned long long)args[0].as.id)));
+    *out = value_string(str_from(
+        arena_printf(context->arena, "%llu", (unsigned long long)entity_id(args[0].as.id))));
     return NULL;
 }
 

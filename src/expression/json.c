@@ -102,7 +102,7 @@ static void put_node(const Writer *writer, Value node)
         error_drop(
             writer->reader->labels(writer->reader->state, node.as.id, writer->arena, &labels));
     buffer_text(writer->out, "{\"$node\": {\"id\": ");
-    put_integer(writer->out, node.as.id);
+    put_integer(writer->out, entity_id(node.as.id));
     buffer_text(writer->out, ", \"labels\": ");
     put_list(writer, labels);
     buffer_text(writer->out, ", \"properties\": ");
@@ -119,12 +119,11 @@ static void put_relationship(const Writer *writer, Value relationship)
         error_drop(writer->reader->type(state, relationship.as.id, &type));
         error_drop(writer->reader->ends(state, relationship.as.id, &start, &end));
     }
-    buffer_printf(writer->out,
-                  "{\"$rel\": {\"id\": %llu, \"type\": ", (unsigned long long)relationship.as.id);
+    buffer_printf(writer->out, "{\"$rel\": {\"id\": %llu, \"type\": ",
+                  (unsigned long long)entity_id(relationship.as.id));
     json_put_string(writer->out, type);
-    buffer_printf(writer->out,
-                  ", \"start\": %llu, \"end\": %llu, \"properties\": ", (unsigned long long)start,
-                  (unsigned long long)end);
+    buffer_printf(writer->out, ", \"start\": %llu, \"end\": %llu, \"properties\": ",
+                  (unsigned long long)entity_id(start), (unsigned long long)entity_id(end));
     put_properties(writer, relationship);
     buffer_text(writer->out, "}}");
 }

@@ -187,6 +187,7 @@ Error *graph_append_relationships(GraphWriter *writer, uint32_t type, const Grap
     assert(relationships != NULL && rows->count <= GRAPH_BLOCK_ROWS);
     if (relationships->saving) writer_wait_saved(graph);
     uint64_t number = atomic_load(&relationships->table.rows.count);
+    TRY(writer_check_type(type));
     if (number + rows->count > UINT32_MAX)
         return error_new(ERROR_LIMIT, "a type has at most %u relationships", UINT32_MAX);
     *first = relationship_id(type, number);

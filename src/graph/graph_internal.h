@@ -335,6 +335,7 @@ typedef struct Change { /* what was done, and what takes it back */
     Index *index;
 } Change;
 Change *writer_note(GraphWriter *writer, Change change);
+Error *writer_check_type(uint32_t type) MUST_CHECK;
 void writer_mark_label(Graph *graph, uint32_t label, uint64_t node, uint64_t bits);
 bool writer_made(const GraphWriter *writer, ValueKind kind, uint64_t id); /* itself, just now */
 void bulk_undo(GraphWriter *writer, const Change *change);

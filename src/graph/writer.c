@@ -324,10 +324,19 @@ Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t l
     return NULL;
 }
 
+/* A relationship's id has no room for more types. */
+Error *writer_check_type(uint32_t type)
+{
+    if (type < RELATIONSHIP_TYPES_MAX) return NULL;
+    return error_new(ERROR_LIMIT, "there are at most %d relationship types",
+                     RELATIONSHIP_TYPES_MAX);
+}
+
 Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t from, uint64_t to,
                                  uint64_t *out)
 {
     Graph *graph = writer->graph;
+    TRY(writer_check_type(type));
     RelationshipType *relationships = graph_type(graph, type);
     assert(relationships != NULL && from < GRAPH_NODES_MAX && to < GRAPH_NODES_MAX);
     if (relationships->saving) writer_wait_saved(graph);

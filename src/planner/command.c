@@ -111,6 +111,8 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
                  {"PROPERTIES", {"property"}, 1},
                  {"FUNCTIONS", {"name", "signature", "meaning", "example"}, 4},
                  {"STRATEGIES", {"name", "meaning"}, 2},
+                 {"SNAPSHOTS", {"snapshot", "name", "made", "last_commit", "bytes"}, 5},
+                 {"SETTINGS", {"name", "value", "values", "meaning"}, 4},
                  {"HARDWARE", {"what", "value"}, 2}};
     Plan *plan = binder->plan;
     size_t best = 3;
@@ -128,7 +130,17 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
                            "nothing to show: %.*s", STR_ARG(statement->name.text));
     if (nearest != NULL) return error_hint(error, "did you mean SHOW %s?", nearest);
     return error_hint(error, "SHOW INDEXES, CONSTRAINTS, LABELS, TYPES, PROPERTIES, FUNCTIONS, "
-                             "STRATEGIES or HARDWARE");
+                             "STRATEGIES, SNAPSHOTS, SETTINGS or HARDWARE");
+}
+
+/* Neither takes the writer token as a statement does: it is no part of a transaction. */
+static void plan_snapshot(Binder *binder, const AstStatement *statement)
+{
+    static const char *const names[] = {"snapshot", "name"};
+    bool create = statement->kind == COMMAND_CREATE_SNAPSHOT;
+    binder->plan->statement = create ? STATEMENT_CREATE_SNAPSHOT : STATEMENT_DROP_SNAPSHOT;
+    binder->plan->name = statement->name.text;
+    if (create) columns(binder, names, 2);
 }
 
 Error *plan_command(Binder *binder, const AstStatement *statement)
@@ -147,8 +159,7 @@ Error *plan_command(Binder *binder, const AstStatement *statement)
     case COMMAND_CREATE_CONSTRAINT:
     case COMMAND_DROP_CONSTRAINT: return plan_constraint(binder, statement);
     case COMMAND_CREATE_SNAPSHOT:
-    case COMMAND_DROP_SNAPSHOT:
-        return not_executed("a snapshot", statement->offset, statement->length);
+    case COMMAND_DROP_SNAPSHOT: return plan_snapshot(binder, statement), NULL;
     case COMMAND_CREATE_TOPIC:
     case COMMAND_DROP_TOPIC: return not_executed("a topic", statement->offset, statement->length);
     case COMMAND_QUERY: break;

@@ -53,6 +53,8 @@ static const char *const kind_names[] = {[PLAN_UNIT] = "Unit",
                                          [PLAN_CALL] = "Call",
                                          [PLAN_SCORE] = "VectorTopK",
                                          [PLAN_RANK] = "Rank",
+                                         [PLAN_ENTER] = "Enter",
+                                         [PLAN_LEAVE] = "At",
                                          [PLAN_PRODUCE] = "Produce"};
 
 static void slot_name(const Explain *explain, uint32_t slot)
@@ -137,6 +139,14 @@ static void score_shape(const Explain *explain, const PlanNode *node)
     expr_print(explain->out, node->limit, explain->plan->slot_names);
 }
 
+static void moment_shape(const Explain *explain, uint32_t moment, const char *before)
+{
+    const PlanMoment *at = &explain->plan->moments[moment];
+    if (at->expr == NULL) return buffer_text(explain->out, "the present");
+    buffer_printf(explain->out, "%s%s ", before, at->timestamp ? "timestamp" : "snapshot");
+    expr_print(explain->out, at->expr, explain->plan->slot_names);
+}
+
 static void details(const Explain *explain, const PlanNode *node)
 {
     static const char *const applies[] = {"optional", "rows", "exists", "count", "collect", "each"};
@@ -176,6 +186,12 @@ static void details(const Explain *explain, const PlanNode *node)
     case PLAN_APPLY: buffer_text(explain->out, applies[node->apply]); break;
     case PLAN_SCORE:
     case PLAN_RANK: score_shape(explain, node); break;
+    case PLAN_ENTER: items_shape(explain, node->items, node->item_count); break;
+    case PLAN_LEAVE: moment_shape(explain, node->moment, ""); break;
+    case PLAN_PRODUCE:
+        if (explain->plan->moments[0].expr != NULL) moment_shape(explain, 0, "at ");
+        if (explain->plan->moments[0].expr == NULL) explain->out->bytes--;
+        break;
     case PLAN_CALL: buffer_str(explain->out, node->procedure); break;
     default: explain->out->bytes--; break; /* nothing to add */
     }

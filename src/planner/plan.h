@@ -65,6 +65,9 @@ typedef enum PlanKind {
     PLAN_CALL,   /* a procedure, for each input row */
     PLAN_SCORE,  /* VECTOR .. SIMILAR TO */
     PLAN_RANK,   /* RANK BY */
+    PLAN_ENTER,  /* outer rows come into a MATCH at another moment: items[i].slot becomes what
+                    items[i].expr, a slot, was then, or null */
+    PLAN_LEAVE,  /* ... and rows leave it: below, the graph is that of `moment` */
     PLAN_PRODUCE /* root of a statement that gives rows: `slots` in the order of the columns */
 } PlanKind;
 
@@ -221,7 +224,8 @@ struct PlanNode {
 
     PlanNode *inner; /* APPLY, MERGE (the match), FOREACH (the updates): ends in ARGUMENT */
     PlanApplyKind apply;
-    uint32_t row_slot; /* hidden: number of the outer row in its batch */
+    uint32_t moment, outer_moment; /* ENTER, LEAVE: of the plan's, inside and outside */
+    uint32_t row_slot;             /* hidden: number of the outer row in its batch */
     uint32_t out_slot, collect_slot;
 
     PlanCreateNode *create_nodes; /* CREATE, MERGE */
@@ -266,6 +270,8 @@ typedef enum PlanStatement {
     STATEMENT_QUERY,
     STATEMENT_CREATE_INDEX,
     STATEMENT_DROP_INDEX,
+    STATEMENT_CREATE_SNAPSHOT,
+    STATEMENT_DROP_SNAPSHOT,
     STATEMENT_COPY_NODES,
     STATEMENT_COPY_RELATIONSHIPS,
     STATEMENT_COPY_TO,
@@ -284,6 +290,13 @@ typedef struct PlanIndex {                  /* CREATE INDEX, DROP INDEX */
     Expr *options;
 } PlanIndex;
 
+typedef struct PlanMoment { /* AT SNAPSHOT, AT TIMESTAMP */
+    Expr *expr;             /* which, or when; NULL: the present */
+    bool timestamp;
+    size_t offset, length;
+} PlanMoment;
+enum { PLAN_MOMENTS_MAX = ENTITY_MOMENTS_MAX };
+
 typedef struct PlanWarning {
     ErrorCode code;
     const char *message, *hint;
@@ -296,8 +309,10 @@ typedef struct Plan {
     int64_t parse_ns; /* how long parsing took */
     bool writes;      /* takes the writer token */
     bool gives_rows;
-    PlanNode *root;           /* QUERY, COPY_TO */
-    PlanSubquery *subqueries; /* by index of EXPR_SUBQUERY */
+    PlanNode *root;                       /* QUERY, COPY_TO */
+    PlanMoment moments[PLAN_MOMENTS_MAX]; /* the first is the whole statement's */
+    uint32_t moment_count;                /* at least one */
+    PlanSubquery *subqueries;             /* by index of EXPR_SUBQUERY */
     uint32_t subquery_count;
     uint32_t node_count;
     uint32_t slot_count;
@@ -311,7 +326,7 @@ typedef struct Plan {
     PlanWarning *warnings;
     uint32_t warning_count;
     PlanIndex index;
-    Str name;               /* SHOW what; COPY: label or type */
+    Str name; /* SHOW what; COPY: label or type; CREATE, DROP SNAPSHOT: which, may be empty */
     Expr *source, *options; /* COPY: file; USING */
     Str *copied;            /* COPY_TO: names of the columns written, root->slot_count of them */
 } Plan;

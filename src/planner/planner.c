@@ -24,9 +24,13 @@ static Error *plan_statement_query(Binder *binder, const AstStatement *statement
     Plan *plan = binder->plan;
     QueryResult result = {0};
     if (statement->time != AST_NOW)
-        return not_executed("time travel", statement->offset, statement->length);
+        TRY(plan_moment(binder, statement->time, statement->at, &plan->moments[0]));
     plan_node(binder, PLAN_UNIT, statement->offset, 0);
     TRY(plan_query(binder, statement->query, &result));
+    if (plan->writes && statement->time != AST_NOW)
+        return error_hint(fail_at(ERROR_READ_ONLY, statement->at->offset, statement->at->length,
+                                  "a statement at another moment cannot write"),
+                          "put AT behind the MATCH that shall look back");
     plan->gives_rows = result.gives_rows;
     plan->columns = result.columns;
     plan->column_count = result.gives_rows ? result.count : 0;
@@ -34,7 +38,8 @@ static Error *plan_statement_query(Binder *binder, const AstStatement *statement
     produce->slots = result.slots;
     produce->slot_count = plan->column_count;
     plan->root = produce;
-    if (!plan->writes && !binder->environment->plain) plan_rewrite(binder);
+    bool several = plan->moment_count > 1; /* slots are filled and read behind its back */
+    if (!plan->writes && !several && !binder->environment->plain) plan_rewrite(binder);
     plan->explain = statement->explain || statement->profile;
     plan->profile = statement->profile;
     if (plan->explain) plan_estimate(binder);
@@ -63,6 +68,7 @@ Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
     int64_t begin_ns = now_ns(environment);
     TRY(parser_parse(arena, text, &statement));
     Plan *plan = arena_new(arena, Plan);
+    plan->moment_count = 1;
     plan->parse_ns = now_ns(environment) - begin_ns;
     Binder binder = {
         .arena = arena, .text = text, .view = view, .environment = environment, .plan = plan};

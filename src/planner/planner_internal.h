@@ -60,6 +60,7 @@ typedef struct Binder {
     MadeName *made;      /* by clauses before: known to those behind */
     bool writing;        /* inside something that writes: nothing to warn about */
     size_t parameter_capacity, warning_capacity;
+    uint32_t moment;    /* of the plan's: the one at hand */
     uint32_t depth;     /* of sub-queries */
     uint32_t part_slot; /* slots below belong to other parts of a UNION */
 } Binder;
@@ -97,6 +98,8 @@ Expr *expr_binary(Binder *binder, ExprKind kind, Expr *a, Expr *b);
 /* ---- match.c ---- */
 Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where, bool merge);
 Error *plan_match(Binder *binder, const AstClause *clause);
+/* One more moment of the plan. */
+Error *plan_moment(Binder *binder, AstTime time, const AstExpr *at, PlanMoment *out);
 /* Is there a slot for two more? Asked before every push_local. */
 Error *room_for_locals(const Binder *binder, size_t offset, size_t length) MUST_CHECK;
 uint32_t push_local(Binder *binder, Str name, uint8_t type);

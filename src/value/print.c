@@ -67,7 +67,8 @@ static void print_map(Buffer *out, Value map)
 static void print_path(Buffer *out, Value path)
 {
     for (uint32_t i = 0; i < path.aux; i++)
-        buffer_printf(out, i % 2 == 0 ? "(%llu)" : "-[%llu]-", (unsigned long long)path.as.path[i]);
+        buffer_printf(out, i % 2 == 0 ? "(%llu)" : "-[%llu]-",
+                      (unsigned long long)entity_id(path.as.path[i]));
 }
 
 void value_print(Buffer *out, Value value, bool quote)
@@ -91,8 +92,12 @@ void value_print(Buffer *out, Value value, bool quote)
     case VALUE_LIST:
     case VALUE_VECTOR: print_list(out, value); break;
     case VALUE_MAP: print_map(out, value); break;
-    case VALUE_NODE: buffer_printf(out, "(%llu)", (unsigned long long)value.as.id); break;
-    case VALUE_RELATIONSHIP: buffer_printf(out, "[%llu]", (unsigned long long)value.as.id); break;
+    case VALUE_NODE:
+        buffer_printf(out, "(%llu)", (unsigned long long)entity_id(value.as.id));
+        break;
+    case VALUE_RELATIONSHIP:
+        buffer_printf(out, "[%llu]", (unsigned long long)entity_id(value.as.id));
+        break;
     case VALUE_PATH: print_path(out, value); break;
     case VALUE_DATE:
     case VALUE_LOCAL_TIME:

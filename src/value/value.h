@@ -84,14 +84,28 @@ typedef struct ValueEntry {
 
 _Static_assert(sizeof(Value) == 16, "a value is two words");
 
-enum { RELATIONSHIP_TYPE_SHIFT = 40 }; /* 2^24 types of 2^40 relationships each */
+/* Inside a statement that looks at several moments, the id of a node or relationship that was read
+ * at another moment than the present one says in its upper 4 bits at which: its number and 1. To
+ * everybody who compares values it is another value than the same entity as it is now. */
+enum { ENTITY_MOMENT_SHIFT = 60, ENTITY_MOMENTS_MAX = 15 };
+static inline uint32_t entity_moment(uint64_t id)
+{
+    return (uint32_t)(id >> ENTITY_MOMENT_SHIFT);
+}
+static inline uint64_t entity_id(uint64_t id) /* without it */
+{
+    return id & ((UINT64_C(1) << ENTITY_MOMENT_SHIFT) - 1);
+}
+
+/* 2^20 types of 2^40 relationships each */
+enum { RELATIONSHIP_TYPE_SHIFT = 40, RELATIONSHIP_TYPES_MAX = 1 << 20 };
 static inline uint64_t relationship_id(uint32_t type, uint64_t number)
 {
     return (uint64_t)type << RELATIONSHIP_TYPE_SHIFT | number;
 }
 static inline uint32_t relationship_type(uint64_t id)
 {
-    return (uint32_t)(id >> RELATIONSHIP_TYPE_SHIFT);
+    return (uint32_t)(entity_id(id) >> RELATIONSHIP_TYPE_SHIFT);
 }
 static inline uint64_t relationship_number(uint64_t id)
 {

@@ -308,8 +308,27 @@ static void guessed_keys(void)
     graph_destroy(graph);
 }
 
+/* An id has 20 bits for the type, since what a statement of several moments puts above them. */
+static void too_many_types(void)
+{
+    Graph *graph = graph_create();
+    GraphWriter *writer = graph_writer_begin(graph);
+    uint64_t node = 0, relationship;
+    expect_no_error(graph_create_node(writer, NULL, 0, &node));
+    Error *error =
+        graph_create_relationship(writer, RELATIONSHIP_TYPES_MAX, node, node, &relationship);
+    EXPECT(error != NULL && error_code(error) == ERROR_LIMIT);
+    error_drop(error);
+    uint64_t id = relationship_id(RELATIONSHIP_TYPES_MAX - 1, 7);
+    EXPECT(relationship_type(id) == RELATIONSHIP_TYPES_MAX - 1 && entity_moment(id) == 0);
+    EXPECT(relationship_number(id) == 7 && entity_id(id) == id);
+    graph_writer_abort(writer);
+    graph_destroy(graph);
+}
+
 int main(void)
 {
+    too_many_types();
     guessed_keys();
     held_view();
     rollback();

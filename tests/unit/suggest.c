@@ -6,6 +6,7 @@
 #include "contextql.h"
 #include "test.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 static contextql *session;
 
@@ -127,6 +128,27 @@ static void test_calls(void)
     expect_call("RETURN (", "", "");
 }
 
+/* Snapshots are of a directory. */
+static void test_snapshots(void)
+{
+    contextql *memory = session;
+    char folder[] = "/tmp/contextql-suggest.XXXXXX", command[64];
+    contextql_options options = {.create = true};
+    ok(mkdtemp(folder) != NULL && contextql_open(folder, &options, &session) == CONTEXTQL_OK,
+       "a directory");
+    run("CREATE SNAPSHOT before");
+    run("CREATE SNAPSHOT");
+    run("CREATE SNAPSHOT `odd one`");
+    expect("DROP SNAPSHOT |", 3, "`odd one`/snapshot `2`/snapshot before/snapshot");
+    expect("AT SNAPSHOT be|", 1, "'before'/snapshot");
+    expect("MATCH AT SNAPSHOT |", 3, "'odd one'/snapshot 2/snapshot 'before'/snapshot");
+    expect("SHOW SN|", 1, "SNAPSHOTS/keyword");
+    contextql_close(session);
+    session = memory;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ok(system(command) == 0, "and away with it");
+}
+
 int main(void)
 {
     ok(contextql_open(":memory:", NULL, &session) == CONTEXTQL_OK, "a scratch database");
@@ -136,6 +158,7 @@ int main(void)
     test_places();
     test_refuses();
     test_calls();
+    test_snapshots();
     contextql_close(session);
     return DONE();
 }
