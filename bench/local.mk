@@ -1,6 +1,6 @@
 # Programs that measure; `make bench` builds and runs them. One line a program in BENCHES.
 BENCHES = bench/vector_scan bench/topk bench/parse bench/prepare bench/wordnet
-BENCHES += bench/shell bench/graph
+BENCHES += bench/shell bench/graph bench/commit
 EXTRA_PROGRAMS += $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench_vector_scan_SOURCES = bench/vector_scan.c
@@ -15,6 +15,8 @@ bench_wordnet_SOURCES = bench/wordnet.c
 bench_wordnet_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_shell_SOURCES = bench/shell.c
 bench_shell_LDADD = src/libengine.la $(ENGINE_LIBS)
+bench_commit_SOURCES = bench/commit.c
+bench_commit_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_graph_SOURCES = bench/graph.c
 bench_graph_LDADD = src/libengine.la $(ENGINE_LIBS)
 # GRAPH: a folder with nodes.csv and edges.csv, or an archive of one (bench/graph.c says which columns).
@@ -23,6 +25,7 @@ bench-graph: bench/graph
 .PHONY: bench-graph
 bench: $(BENCHES) src/contextql
 	bench/shell
+	bench/commit
 	bench/vector_scan
 	bench/topk
 	$(srcdir)/tests/corpus --texts | bench/parse
