@@ -3,6 +3,7 @@
 #define GRAPH_GRAPH_INTERNAL_H
 #include "base/map.h"
 #include "graph/graph.h"
+#include "graph/pack.h"
 #include "storage/segment.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -91,13 +92,23 @@ typedef struct ColumnBlock {
         double *floats;
         Str *strings;
         float *vectors;
-        const uint32_t *offsets; /* text of a segment: row i is text[offsets[i], offsets[i + 1]) */
     };
     float *factors;        /* vectors: 1 / |row|, 0 for none */
     OldValue *_Atomic old; /* newest first */
-    const char *text;      /* NULL: strings is meant, not offsets */
     bool mapped; /* lies in the segment: never changed, a copy takes its place at the first write */
+    /* Of a segment: integers, decimals (divided by `power`), words by number, or where texts begin;
+     * then `data` is not theirs. */
+    Packed packed,
+        offsets; /* offsets: of texts, or of words: text i is text[offset i, offset i + 1) */
+    double power;
+    const char *text; /* NULL: strings is meant, not offsets */
 } ColumnBlock;
+/* Of a row that is present, by the block's type. */
+static inline int64_t block_integer(const ColumnBlock *block, uint32_t i)
+{
+    return block->packed.bits != NULL ? packed_get(&block->packed, i)
+                                      : __atomic_load_n(&block->integers[i], __ATOMIC_RELAXED);
+}
 typedef struct PropertyColumn {
     Directory blocks;
     Arena *heap; /* text and elements; only grows */
@@ -119,7 +130,7 @@ static inline bool column_plain_integer(const PropertyColumn *column, uint64_t r
     uint32_t i = row % GRAPH_BLOCK_ROWS;
     if (block == NULL || block->type != COLUMN_INTEGER) return false;
     bool there = __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
-    *out = __atomic_load_n(&block->integers[i], __ATOMIC_RELAXED);
+    *out = block_integer(block, i);
     atomic_thread_fence(memory_order_acquire); /* the chain is looked at after the value: table.c */
     return there && atomic_load_explicit(&block->old, memory_order_relaxed) == NULL;
 }

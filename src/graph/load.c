@@ -90,11 +90,48 @@ typedef struct ColumnBase {
     atomic_bool *ready;
 } ColumnBase;
 
-static bool offsets_fit(const uint32_t *offsets, const StoredBlock *stored)
+static bool offsets_fit(const Packed *offsets, uint64_t count, uint64_t bytes)
+{
+    int64_t before = 0;
+    for (uint32_t i = 0; i <= count; i++) {
+        int64_t at = packed_get(offsets, i);
+        if (at < before) return false;
+        before = at;
+    }
+    return (uint64_t)before <= bytes;
+}
+
+static bool words_fit(const Packed *numbers, const StoredBlock *stored)
 {
     for (uint32_t i = 0; i < stored->rows; i++)
-        if (offsets[i] > offsets[i + 1]) return false;
-    return offsets[stored->rows] <= stored->text_bytes;
+        if (stored->present[i / 64] >> i % 64 & 1 &&
+            (uint64_t)packed_get(numbers, i) >= stored->stride)
+            return false;
+    return true;
+}
+
+/* Numbers that say how long something is are small enough to be multiplied. */
+static bool shape_fits(const StoredBlock *stored)
+{
+    uint32_t width = stored->dimensions;
+    switch ((StoredType)stored->type) {
+    case STORED_VECTOR:
+        return stored->stride >= stored->dimensions && stored->stride - stored->dimensions < 16 &&
+               stored->stride % 16 == 0;
+    case STORED_PACKED:
+    case STORED_TEXTS: return width <= PACK_WIDTH_MAX;
+    case STORED_DECIMAL: return width <= PACK_WIDTH_MAX && stored->stride <= PACK_EXPONENT_MAX;
+    case STORED_WORDS:
+        return (width & 0xff) <= PACK_WIDTH_MAX && width >> 8 <= PACK_WIDTH_MAX &&
+               stored->stride <= GRAPH_BLOCK_ROWS;
+    case STORED_NOTHING:
+    case STORED_ANY:
+    case STORED_BOOLEAN:
+    case STORED_INTEGER:
+    case STORED_FLOAT:
+    case STORED_STRING: return true;
+    }
+    return false;
 }
 
 /* The block's own bytes: description, elements and text are sound and inside their sections. */
@@ -102,12 +139,8 @@ static bool stored_fits(const ColumnBase *base, const StoredBlock *stored)
 {
     Segment *segment = base->graph->segment;
     if (!segment_touch(segment, stored, sizeof *stored)) return false;
-    if (stored->type > STORED_VECTOR || stored->rows > GRAPH_BLOCK_ROWS) return false;
+    if (!shape_fits(stored) || stored->rows > GRAPH_BLOCK_ROWS) return false;
     if (stored->type == STORED_NOTHING) return true;
-    if (stored->type == STORED_VECTOR &&
-        (stored->stride < stored->dimensions || stored->stride - stored->dimensions >= 16 ||
-         stored->stride % 16 != 0))
-        return false;
     for (uint32_t i = stored->rows; i < GRAPH_BLOCK_ROWS; i++)
         if (stored->present[i / 64] >> i % 64 & 1) return false;
     uint64_t bytes = stored_data_bytes(stored);
@@ -117,22 +150,49 @@ static bool stored_fits(const ColumnBase *base, const StoredBlock *stored)
                   stored->text_bytes <= base->text->bytes - stored->text_at;
     if (!inside) return false;
     const char *data = segment_data(segment, base->data), *text = segment_data(segment, base->text);
-    if (!segment_touch(segment, data + stored->data_at, bytes) ||
-        !segment_touch(segment, text + stored->text_at, stored->text_bytes))
-        return false;
-    bool texts = stored->type == STORED_STRING || stored->type == STORED_ANY;
-    return !texts || offsets_fit((const uint32_t *)(data + stored->data_at), stored);
+    return segment_touch(segment, data + stored->data_at, bytes) &&
+           segment_touch(segment, text + stored->text_at, stored->text_bytes);
+}
+
+/* How the block's elements are packed; false: they point out of their texts or words. */
+static bool unpack(const StoredBlock *stored, ColumnBlock *block, const char *data)
+{
+    uint32_t width = stored->dimensions & 0xff;
+    uint64_t texts = stored->rows;
+    switch ((StoredType)stored->type) {
+    case STORED_DECIMAL:
+        block->power = pack_power(stored->stride);
+        block->packed = packed_at(data, width);
+        return true;
+    case STORED_PACKED: block->packed = packed_at(data, width); return true;
+    case STORED_TEXTS: block->offsets = packed_at(data, width); break;
+    case STORED_WORDS:
+        block->packed = packed_at(data, width);
+        block->offsets =
+            packed_at(data + packed_bytes(stored->rows, width), stored->dimensions >> 8);
+        texts = stored->stride;
+        if (!words_fit(&block->packed, stored)) return false;
+        break;
+    case STORED_STRING: /* as many bits as a u32 has */
+    case STORED_ANY: block->offsets = (Packed){0, 0, 32, data}; break;
+    case STORED_NOTHING:
+    case STORED_BOOLEAN:
+    case STORED_INTEGER:
+    case STORED_FLOAT:
+    case STORED_VECTOR: return true;
+    }
+    return offsets_fit(&block->offsets, texts, stored->text_bytes);
 }
 
 /* Values of mixed kinds are made from their bytes; what they are made of stays in the segment. */
 static bool decode_values(ColumnBase *base, const StoredBlock *stored, ColumnBlock *block)
 {
     const char *text = block->text;
-    const uint32_t *offsets = block->offsets;
     Value *values = arena_alloc(base->graph->base_arena, GRAPH_BLOCK_ROWS * sizeof *values);
     for (uint32_t i = 0; i < stored->rows; i++) {
         if (!(stored->present[i / 64] >> i % 64 & 1)) continue;
-        Reader reader = reader_of(text + offsets[i], offsets[i + 1] - offsets[i]);
+        int64_t from = packed_get(&block->offsets, i), to = packed_get(&block->offsets, i + 1);
+        Reader reader = reader_of(text + from, (size_t)(to - from));
         values[i] = value_decode(&reader, base->graph->base_arena);
         if (reader.failed || reader_left(&reader) > 0) return false;
     }
@@ -147,18 +207,23 @@ static bool make_block(ColumnBase *base, const StoredBlock *stored, ColumnBlock 
         [STORED_NOTHING] = COLUMN_UNSET,   [STORED_ANY] = COLUMN_ANY,
         [STORED_BOOLEAN] = COLUMN_BOOLEAN, [STORED_INTEGER] = COLUMN_INTEGER,
         [STORED_FLOAT] = COLUMN_FLOAT,     [STORED_STRING] = COLUMN_STRING,
-        [STORED_VECTOR] = COLUMN_VECTOR};
+        [STORED_VECTOR] = COLUMN_VECTOR,   [STORED_PACKED] = COLUMN_INTEGER,
+        [STORED_DECIMAL] = COLUMN_FLOAT,   [STORED_TEXTS] = COLUMN_STRING,
+        [STORED_WORDS] = COLUMN_STRING};
     if (!stored_fits(base, stored)) return false;
     block->type = types[stored->type];
     block->mapped = true;
     if (stored->type == STORED_NOTHING) return true;
-    block->dimensions = stored->dimensions;
-    block->stride = stored->stride;
+    if (stored->type == STORED_VECTOR) {
+        block->dimensions = stored->dimensions;
+        block->stride = stored->stride;
+    }
     memcpy(block->present, stored->present, sizeof block->present);
     block->data = (char *)segment_data(base->graph->segment, base->data) + stored->data_at;
     block->text = (char *)segment_data(base->graph->segment, base->text) + stored->text_at;
     if (stored->type == STORED_VECTOR)
         block->factors = block->vectors + (size_t)stored->rows * stored->stride;
+    if (!unpack(stored, block, block->data)) return false;
     return stored->type == STORED_ANY ? decode_values(base, stored, block) : true;
 }
 

@@ -36,8 +36,10 @@ typedef struct Part {    /* saved ahead: a column of the nodes, or all of a type
 struct GraphSave {
     GraphView view;
     SegmentWriter *segment;
-    Buffer scratch; /* one block's mixed values at a time */
-    Extent nodes;   /* as they were when the thread began */
+    Buffer scratch; /* one block's mixed values, or packed elements, at a time */
+    Buffer words;   /* of the blocks of one column that have them, until its text is written */
+    size_t words_at;
+    Extent nodes; /* as they were when the thread began */
     Part *parts;
     size_t part_count, part_capacity;
     pthread_t thread;
@@ -154,22 +156,124 @@ static Error *text_offsets(Save *save, const ColumnBlock *block, const StoredBlo
     return NULL;
 }
 
+/* Integers, and doubles that are decimals, in as few bits as they need; what has no such form is left as
+ * it is. */
+static void pack_numbers(Save *save, const ColumnBlock *block, StoredBlock *stored)
+{
+    int64_t integers[GRAPH_BLOCK_ROWS];
+    double numbers[GRAPH_BLOCK_ROWS];
+    bool floats = stored->type == STORED_FLOAT;
+    uint32_t exponent = 0;
+    for (uint32_t i = 0; i < stored->rows; i++) {
+        if (!is_set(stored, i)) continue;
+        if (floats)
+            numbers[i] = column_block_value(block, i).as.number;
+        else
+            integers[i] = block_integer(block, i);
+    }
+    buffer_clear(&save->scratch);
+    if (floats && !pack_decimals(numbers, stored->rows, stored->present, integers, &exponent))
+        return;
+    uint32_t width = pack(integers, stored->rows, stored->present, &save->scratch);
+    if (width == PACK_NOT) return;
+    stored->type = floats ? STORED_DECIMAL : STORED_PACKED;
+    stored->dimensions = width;
+    stored->stride = exponent;
+}
+
+enum { WORDS_MAX = 256, WORD_SLOTS = 1024 };
+
+typedef struct Words { /* the different texts of a block, in the order in which they first come */
+    Str texts[WORDS_MAX];
+    uint32_t count;
+    uint64_t bytes;
+    uint16_t slots[WORD_SLOTS]; /* 1 + number; 0: empty */
+} Words;
+
+/* The word's number; WORDS_MAX: there are too many. */
+static uint32_t word_number(Words *words, Str text)
+{
+    if (text.bytes == 0) text = STR("");
+    size_t at = hash_bytes(text.data, text.bytes, 0) % WORD_SLOTS;
+    for (; words->slots[at] != 0; at = (at + 1) % WORD_SLOTS)
+        if (str_equal(words->texts[words->slots[at] - 1], text)) return words->slots[at] - 1;
+    if (words->count == WORDS_MAX) return WORDS_MAX;
+    words->texts[words->count] = text;
+    words->bytes += text.bytes;
+    words->slots[at] = (uint16_t)++words->count;
+    return words->count - 1;
+}
+
+/* Few texts in many rows are kept once; false: they are not few. */
+static bool pack_words(Save *save, const ColumnBlock *block, StoredBlock *stored,
+                       uint64_t text_bytes)
+{
+    int64_t numbers[GRAPH_BLOCK_ROWS], offsets[WORDS_MAX + 1] = {0};
+    Words words = {.count = 0};
+    for (uint32_t i = 0; i < stored->rows; i++) {
+        if (!is_set(stored, i)) continue;
+        numbers[i] = word_number(&words, column_block_text(block, i));
+        if (numbers[i] == WORDS_MAX) return false;
+    }
+    if (words.bytes + stored->rows > text_bytes) return false; /* a byte a row: no more than that */
+    for (uint32_t i = 0; i < words.count; i++)
+        offsets[i + 1] = offsets[i] + (int64_t)words.texts[i].bytes;
+    uint32_t width = pack(numbers, stored->rows, stored->present, &save->scratch);
+    uint32_t offset_width = pack(offsets, words.count + 1, NULL, &save->scratch);
+    for (uint32_t i = 0; i < words.count; i++)
+        buffer_str(&save->words, words.texts[i]);
+    stored->type = STORED_WORDS;
+    stored->stride = words.count;
+    stored->dimensions = width | offset_width << 8;
+    stored->text_bytes = words.bytes;
+    return true;
+}
+
+static Error *pack_texts(Save *save, const ColumnBlock *block, StoredBlock *stored)
+{
+    uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
+    int64_t wide[GRAPH_BLOCK_ROWS + 1];
+    TRY(text_offsets(save, block, stored, offsets));
+    if (pack_words(save, block, stored, offsets[stored->rows])) return NULL;
+    for (uint32_t i = 0; i <= stored->rows; i++)
+        wide[i] = offsets[i];
+    stored->type = STORED_TEXTS;
+    stored->text_bytes = offsets[stored->rows];
+    stored->dimensions = pack(wide, stored->rows + 1, NULL, &save->scratch);
+    return NULL;
+}
+
+static Error *put_vectors(Save *save, const ColumnBlock *block, const StoredBlock *stored)
+{
+    uint64_t factor_bytes = stored->rows * sizeof(float);
+    TRY(segment_put(save->segment, block->vectors, stored_data_bytes(stored) - factor_bytes));
+    return segment_put(save->segment, block->factors, factor_bytes);
+}
+
 static Error *put_data(Save *save, const ColumnBlock *block, StoredBlock *stored)
 {
     uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
-    uint64_t bytes = stored_data_bytes(stored);
     if (stored->type == STORED_NOTHING) return NULL;
     TRY(segment_pad(save->segment, STORED_ALIGN));
     stored->data_at = segment_put_bytes(save->segment);
-    if (stored->type == STORED_STRING || stored->type == STORED_ANY) {
+    switch ((StoredType)stored->type) {
+    case STORED_VECTOR: return put_vectors(save, block, stored);
+    case STORED_ANY:
         TRY(text_offsets(save, block, stored, offsets));
         stored->text_bytes = offsets[stored->rows];
-        return segment_put(save->segment, offsets, bytes);
+        return segment_put(save->segment, offsets, stored_data_bytes(stored));
+    case STORED_STRING:
+        TRY(pack_texts(save, block, stored));
+        return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
+    case STORED_INTEGER:
+    case STORED_FLOAT:
+        pack_numbers(save, block, stored);
+        if (stored->type != STORED_INTEGER && stored->type != STORED_FLOAT)
+            return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
+        break;
+    default: break;
     }
-    if (stored->type != STORED_VECTOR) return segment_put(save->segment, block->data, bytes);
-    uint64_t factor_bytes = stored->rows * sizeof(float);
-    TRY(segment_put(save->segment, block->vectors, bytes - factor_bytes));
-    return segment_put(save->segment, block->factors, factor_bytes);
+    return segment_put(save->segment, block->data, stored_data_bytes(stored));
 }
 
 static Error *put_text(Save *save, const ColumnBlock *block, StoredBlock *stored)
@@ -180,7 +284,12 @@ static Error *put_text(Save *save, const ColumnBlock *block, StoredBlock *stored
         TRY(text_offsets(save, block, stored, offsets));
         return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
     }
-    for (uint32_t i = 0; stored->type == STORED_STRING && i < stored->rows; i++) {
+    if (stored->type == STORED_WORDS) {
+        const char *words = save->words.data + save->words_at;
+        save->words_at += stored->text_bytes;
+        return segment_put(save->segment, words, stored->text_bytes);
+    }
+    for (uint32_t i = 0; stored->type == STORED_TEXTS && i < stored->rows; i++) {
         if (!is_set(stored, i)) continue;
         Str text = column_block_text(block, i);
         TRY(segment_put(save->segment, text.data == NULL ? "" : text.data, text.bytes));
@@ -199,6 +308,8 @@ static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent
     }
     if (!any) return NULL;
     SegmentSection section = {.table = table, .key = key, .count = count};
+    buffer_clear(&save->words);
+    save->words_at = 0;
     section.kind = STORED_DATA;
     TRY(begin(save, section));
     for (uint64_t i = 0; i < count; i++)
@@ -574,6 +685,7 @@ void graph_save_free(GraphSave *save)
     graph_save_wait(save);
     error_drop(save->failed);
     buffer_free(&save->scratch);
+    buffer_free(&save->words);
     mem_free(save->parts);
     mem_free(save);
 }

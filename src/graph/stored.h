@@ -50,11 +50,18 @@ typedef enum StoredType { /* numbers of the format, never to change */
                           STORED_INTEGER = 3,
                           STORED_FLOAT = 4,
                           STORED_STRING = 5,
-                          STORED_VECTOR = 6
+                          STORED_VECTOR = 6,
+                          STORED_PACKED = 7,
+                          STORED_DECIMAL = 8,
+                          STORED_TEXTS = 9,
+                          STORED_WORDS = 10
 } StoredType;
 
 /* Elements of rows 0 to `rows` of a block: u8, i64, f64; f32 of `stride` a row and then f32 factors
- * for vectors; u32 offsets of rows + 1 for strings and mixed values, which count from text_at. */
+ * for vectors; u32 offsets of rows + 1 for strings and mixed values, which count from text_at. Packed
+ * (pack.h), with a width of `dimensions`: integers; of doubles 10 ^ stride times each; of texts the
+ * offsets of rows + 1; of words, few that stand in many rows, which of `stride` it is, and behind that
+ * the offsets of stride + 1, with a width of dimensions >> 8. */
 typedef struct StoredBlock {
     uint64_t present[GRAPH_BLOCK_ROWS / 64];
     uint64_t data_at, text_at, text_bytes;
@@ -74,6 +81,12 @@ static inline uint64_t stored_data_bytes(const StoredBlock *block)
     case STORED_VECTOR: return rows * (block->stride + 1ull) * sizeof(float);
     case STORED_STRING:
     case STORED_ANY: return (rows + 1) * sizeof(uint32_t);
+    case STORED_PACKED:
+    case STORED_DECIMAL: return packed_bytes(rows, block->dimensions);
+    case STORED_TEXTS: return packed_bytes(rows + 1, block->dimensions);
+    case STORED_WORDS:
+        return packed_bytes(rows, block->dimensions & 0xff) +
+               packed_bytes(block->stride + 1ull, block->dimensions >> 8);
     }
     return UINT64_MAX;
 }

@@ -236,17 +236,21 @@ static bool is_present(const ColumnBlock *block, uint32_t i)
 
 Str column_block_text(const ColumnBlock *block, uint32_t i)
 {
-    if (block->text != NULL)
-        return (Str){block->text + block->offsets[i], block->offsets[i + 1] - block->offsets[i]};
+    if (block->text != NULL) {
+        if (block->packed.bits != NULL) i = (uint32_t)packed_get(&block->packed, i);
+        int64_t from = packed_get(&block->offsets, i), to = packed_get(&block->offsets, i + 1);
+        return (Str){block->text + from, (size_t)(to - from)};
+    }
     Str text;
     load_words(&text, &block->strings[i], sizeof text);
     return text;
 }
 
-static double load_float(const double *from)
+static double block_float(const ColumnBlock *block, uint32_t i)
 {
     double number;
-    load_words(&number, from, sizeof number);
+    if (block->packed.bits != NULL) return (double)packed_get(&block->packed, i) / block->power;
+    load_words(&number, &block->floats[i], sizeof number);
     return number;
 }
 
@@ -264,9 +268,8 @@ Value column_block_value(const ColumnBlock *block, uint32_t i)
     case COLUMN_ANY: return load_any(&block->values[i]);
     case COLUMN_BOOLEAN:
         return value_boolean(__atomic_load_n(&block->booleans[i], __ATOMIC_RELAXED) != 0);
-    case COLUMN_INTEGER:
-        return value_integer(__atomic_load_n(&block->integers[i], __ATOMIC_RELAXED));
-    case COLUMN_FLOAT: return value_float(load_float(&block->floats[i]));
+    case COLUMN_INTEGER: return value_integer(block_integer(block, i));
+    case COLUMN_FLOAT: return value_float(block_float(block, i));
     case COLUMN_STRING: return value_string(column_block_text(block, i));
     case COLUMN_VECTOR:
         return value_vector(block->vectors + (size_t)i * block->stride, block->dimensions);
@@ -351,9 +354,8 @@ static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, u
     switch (first->type) {
     case COLUMN_BOOLEAN:
         READ_PLAIN(booleans, __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED));
-    case COLUMN_INTEGER:
-        READ_PLAIN(integers, __atomic_load_n(&block->integers[at], __ATOMIC_RELAXED));
-    case COLUMN_FLOAT: READ_PLAIN(floats, load_float(&block->floats[at]));
+    case COLUMN_INTEGER: READ_PLAIN(integers, block_integer(block, at));
+    case COLUMN_FLOAT: READ_PLAIN(floats, block_float(block, at));
     default: READ_PLAIN(strings, column_block_text(block, at));
     }
     return i;
@@ -502,6 +504,10 @@ static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row
         if (!is_present(mapped, i)) continue;
         if (block->type == COLUMN_STRING)
             block->strings[i] = column_block_text(mapped, i);
+        else if (block->type == COLUMN_INTEGER)
+            block->integers[i] = block_integer(mapped, i);
+        else if (block->type == COLUMN_FLOAT)
+            block->floats[i] = block_float(mapped, i);
         else
             memcpy((char *)block->data + i * bytes, (const char *)mapped->data + i * bytes, bytes);
         if (block->type == COLUMN_VECTOR) block->factors[i] = mapped->factors[i];
