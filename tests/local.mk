@@ -1,7 +1,7 @@
 # A unit test is one file tests/unit/NAME.c that prints TAP.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CONTEXTQL=$(abs_builddir)/src/contextql; SRCDIR=$(abs_srcdir); WERROR_CFLAGS=$(WERROR_CFLAGS); export CONTEXTQL SRCDIR WERROR_CFLAGS;
-CHECKED = tests/functions tests/unit/expressions tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/groups tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/isolation tests/unit/prepared tests/unit/shell tests/kill9
+CHECKED = tests/functions tests/unit/expressions tests/unit/base tests/unit/temporal tests/unit/parser tests/unit/graph tests/unit/pack tests/unit/groups tests/unit/vector tests/unit/gpu tests/unit/database tests/unit/segments tests/unit/isolation tests/unit/prepared tests/unit/shell tests/kill9
 tests_unit_base_SOURCES = tests/unit/base.c tests/unit/test.h
 tests_unit_base_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_expressions_SOURCES = tests/unit/expressions.c tests/unit/test.h
@@ -14,6 +14,8 @@ tests_unit_parser_SOURCES = tests/unit/parser.c tests/unit/test.h
 tests_unit_parser_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_graph_SOURCES = tests/unit/graph.c tests/unit/test.h
 tests_unit_graph_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_unit_pack_SOURCES = tests/unit/pack.c tests/unit/test.h
+tests_unit_pack_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_unit_groups_SOURCES = tests/unit/groups.c tests/unit/test.h
 tests_unit_groups_LDADD = src/libengine.la $(ENGINE_LIBS)
 CHECKED += tests/unit/ranking

@@ -1,0 +1,101 @@
+/* Packed arrays hold what went in: lines, gaps, extremes, decimals; random ones against plain arrays. */
+#include "config.h"
+
+#include "graph/pack.h"
+#include "test.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { COUNT_MAX = 2048 };
+
+static uint64_t state = 7;
+
+static uint64_t draw(uint64_t below)
+{
+    uint64_t x = state += UINT64_C(0x9e3779b97f4a7c15);
+    x ^= x >> 30, x *= UINT64_C(0xbf58476d1ce4e5b9);
+    x ^= x >> 27, x *= UINT64_C(0x94d049bb133111eb);
+    return below == 0 ? x ^ x >> 31 : (x ^ x >> 31) % below;
+}
+
+/* The width they took; -1: something else came out. */
+static int around(const int64_t *values, uint32_t count, const uint64_t *present)
+{
+    Buffer out = {0};
+    uint32_t width = pack(values, count, present, &out);
+    int result = (int)width;
+    if (width == PACK_NOT) {
+        if (out.bytes > 0) result = -1;
+    } else {
+        Packed packed = packed_at(out.data, width);
+        if (out.bytes != packed_bytes(count, width)) result = -1;
+        for (uint32_t i = 0; i < count; i++)
+            if ((present == NULL || (present[i / 64] >> i % 64 & 1)) &&
+                packed_get(&packed, i) != values[i])
+                result = -1;
+    }
+    buffer_free(&out);
+    return result;
+}
+
+static void test_widths(void)
+{
+    int64_t values[COUNT_MAX];
+    for (int i = 0; i < COUNT_MAX; i++)
+        values[i] = 1000 + 3 * i;
+    EXPECT(around(values, COUNT_MAX, NULL) == 0);
+    EXPECT(around(values, 1, NULL) == 0);
+    values[5] += 1;
+    EXPECT(around(values, COUNT_MAX, NULL) == 1);
+    for (int i = 0; i < COUNT_MAX; i++)
+        values[i] = i % 2 == 0 ? -64 : 63;
+    EXPECT(around(values, COUNT_MAX, NULL) == 7);
+    values[0] = INT64_MIN;
+    EXPECT(around(values, COUNT_MAX, NULL) == PACK_NOT);
+    values[0] = INT64_C(1) << 59, values[1] = 0; /* steep: the line alone would not fit */
+    EXPECT(around(values, 2, NULL) == 0);
+    uint64_t none[COUNT_MAX / 64] = {0}, late[COUNT_MAX / 64] = {0};
+    EXPECT(around(values, COUNT_MAX, none) == PACK_NOT);
+    late[COUNT_MAX / 64 - 1] = UINT64_C(3) << 62;
+    values[COUNT_MAX - 2] = 0, values[COUNT_MAX - 1] = INT64_C(1) << 59;
+    EXPECT(around(values, COUNT_MAX, late) == 0);
+}
+
+static void test_random(void)
+{
+    int64_t values[COUNT_MAX];
+    uint64_t present[COUNT_MAX / 64];
+    int good = 1;
+    for (int round = 0; round < 3000; round++) {
+        uint32_t count = 1 + (uint32_t)draw(COUNT_MAX), bits = (uint32_t)draw(64);
+        int64_t slope = (int64_t)draw(0) >> (20 + draw(43));
+        for (uint32_t i = 0; i < count; i++)
+            values[i] = (int64_t)((uint64_t)slope * i + (draw(0) >> bits));
+        for (uint32_t i = 0; i < COUNT_MAX / 64; i++)
+            present[i] = draw(0) | (round % 2 == 0 ? UINT64_MAX : 0);
+        good = good && around(values, count, present) >= 0;
+    }
+    EXPECT(good);
+}
+
+static void test_decimals(void)
+{
+    double values[] = {12.5, -0.25, 3, 99.9999};
+    int64_t scaled[4];
+    uint32_t exponent;
+    EXPECT(pack_decimals(values, 4, NULL, scaled, &exponent) && exponent == 4 &&
+           scaled[0] == 125000 && scaled[3] == 999999);
+    EXPECT(pack_decimals(values + 2, 1, NULL, scaled, &exponent) && exponent == 0 &&
+           scaled[0] == 3);
+    static const double none[] = {-0.0, NAN, INFINITY, 1.0 / 3, 1e300, 5e-324};
+    for (int i = 0; i < 6; i++)
+        EXPECT(!pack_decimals(&none[i], 1, NULL, scaled, &exponent));
+}
+
+int main(void)
+{
+    test_widths();
+    test_random();
+    test_decimals();
+    return DONE();
+}
