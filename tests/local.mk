@@ -68,7 +68,7 @@ TESTS = $(CHECKED) tests/embed tests/corpus tests/levels tests/conformance tests
 # without clang, it is skipped. `make fuzz-targets` alone builds them; wants --enable-fuzzing with clang.
 dist_check_SCRIPTS += tests/fuzz/run
 TESTS += tests/fuzz/run
-FUZZ_TARGETS = tests/fuzz/statement tests/fuzz/file tests/fuzz/directory tests/fuzz/temporal
+FUZZ_TARGETS = tests/fuzz/statement tests/fuzz/file tests/fuzz/directory tests/fuzz/temporal tests/fuzz/log
 EXTRA_DIST += tests/fuzz
 
 # Random keys at the prompt; with --enable-asan it finds most.
@@ -90,6 +90,9 @@ tests_fuzz_temporal_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_directory_SOURCES = tests/fuzz/directory.c
 tests_fuzz_directory_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_directory_LDFLAGS = -fsanitize=fuzzer
+tests_fuzz_log_SOURCES = tests/fuzz/log.c tests/faults/disk.c tests/faults/disk.h
+tests_fuzz_log_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_fuzz_log_LDFLAGS = -fsanitize=fuzzer
 fuzz-targets: $(FUZZ_TARGETS)
 endif
 

@@ -159,10 +159,11 @@ static void *alloc_slow(Arena *arena, size_t bytes)
 void *arena_alloc(Arena *arena, size_t bytes)
 {
     bytes = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    if ((size_t)(arena->end - arena->at) < bytes) return alloc_slow(arena, bytes);
+    if ((size_t)(arena->end - arena->at) < bytes || arena->at == NULL)
+        return alloc_slow(arena, bytes);
     void *memory = arena->at;
     arena->at += bytes;
-    return memory == NULL ? alloc_slow(arena, bytes) : memory;
+    return memory;
 }
 
 void *arena_calloc(Arena *arena, size_t count, size_t bytes)

@@ -209,7 +209,7 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
         mem_reserve(out->nodes, out->node_capacity, out->count + 1);
         out->nodes[out->count++] = slot & UINT32_MAX;
     }
-    out->count = from + sort_ids(out->nodes + from, out->count - from);
+    if (out->count > from) out->count = from + sort_ids(out->nodes + from, out->count - from);
 }
 
 /* One index asked many times: what a hit is, with the way to the two columns it is read from. */

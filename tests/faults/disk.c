@@ -777,6 +777,7 @@ uint64_t disk_file_bytes(const Disk *disk, size_t i)
 
 void disk_file_read(const Disk *disk, size_t i, uint64_t offset, void *into, size_t bytes)
 {
+    if (disk->entries[i].file == FOLDER) return; /* it has no bytes */
     file_read(&disk->files[disk->entries[i].file], offset, into, bytes);
 }
 
