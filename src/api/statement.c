@@ -596,8 +596,12 @@ static Error *why_stopped(const contextql_statement *statement, Error *error)
         return error;
     error_drop(error);
     double seconds = (double)statement->session->settings.timeout_ns / 1e9;
-    return error_new(ERROR_TIMEOUT, "the statement took longer than its time limit of %g s",
-                     seconds);
+    const char *where =
+        statement->execution == NULL ? NULL : execution_stopped_in(statement->execution);
+    return error_hint(error_new(ERROR_TIMEOUT,
+                                "the statement took longer than its time limit of %g s%s%s",
+                                seconds, where == NULL ? "" : ", in ", where == NULL ? "" : where),
+                      "raise timeout, or ask for less: fewer hops, a condition, LIMIT");
 }
 
 /* What must hold when a statement has ended. (What must hold of a transaction, its commit asks.) */
@@ -611,6 +615,7 @@ static int finish(contextql_statement *statement, Error *error)
 {
     if (error == NULL) error = check_end(statement);
     if (error == NULL) note_stats(statement);
+    if (error != NULL) error = why_stopped(statement, error); /* asks the execution */
     park_execution(statement);
     Error *left = leave_transaction(statement, error == NULL);
     if (error == NULL)
@@ -618,7 +623,6 @@ static int finish(contextql_statement *statement, Error *error)
     else
         error_drop(left);
     statement->state = error == NULL ? STATEMENT_DONE : STATEMENT_FAILED;
-    if (error != NULL) error = why_stopped(statement, error);
     atomic_store(&statement->session->interrupted, false); /* it was for this run */
     if (error == NULL) return CONTEXTQL_DONE;
     return session_fail(statement->session, error, CONTEXTQL_RUNTIME);

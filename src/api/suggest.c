@@ -11,6 +11,7 @@
  */
 #include "config.h"
 
+#include "algorithm/algorithm.h"
 #include "api/api_internal.h"
 #include "base/match.h"
 #include "parser/ast.h"
@@ -399,6 +400,10 @@ static void offer_procedures(Ask *ask)
         offer(ask, name, arena_printf(ask->arena, "%.*s(", STR_ARG(name)), "procedure", "",
               GROUP_OWN, 0);
     }
+    AlgorithmShape shape;
+    for (size_t i = 0; algorithm_shape(i, &shape); i++)
+        offer(ask, shape.name, arena_printf(ask->arena, "%.*s({", STR_ARG(shape.name)), "procedure",
+              shape.summary, GROUP_OWN, 0);
 }
 
 static void offer_indexes(Ask *ask)

@@ -76,7 +76,8 @@ Error *operator_check_memory(const Operator *operator, size_t more)
     size_t held = arena_bytes(operator->arena) + arena_bytes(operator->state_arena) + more;
     if (environment->memory_bytes_max == 0 || held <= environment->memory_bytes_max) return NULL;
     return error_hint(error_new(ERROR_LIMIT,
-                                "the statement needs more memory than its limit of %llu bytes",
+                                "%s needs more memory than the statement's limit of %llu bytes",
+                                plan_kind_name(operator->plan->kind),
                                 (unsigned long long)environment->memory_bytes_max),
                       "raise memory_limit, or ask for fewer rows at once");
 }
@@ -98,13 +99,16 @@ Error *operator_next(Operator *operator, Batch ** out)
 {
     Execution *execution = operator->execution;
     uint32_t id = operator->plan->id;
-    TRY(check_limits(operator));
+    Error *limit = check_limits(operator);
+    if (limit != NULL && execution->stopped == NULL) execution->stopped = operator->plan;
+    TRY(limit);
     int64_t start = execution->plan->profile ? now_ns() : 0;
     Error *error = operator->next(operator, out);
     if (error == NULL && *out != NULL) execution->rows[id] += batch_rows(*out);
     if (execution->plan->profile) execution->elapsed_ns[id] += now_ns() - start;
     /* An expression told its own place; what is left is the clause's. Stopping has none. */
     bool stopped = error != NULL && error_code(error) == ERROR_CANCELLED;
+    if (stopped && execution->stopped == NULL) execution->stopped = operator->plan;
     return stopped ? error : error_at(error, operator->plan->offset, operator->plan->length);
 }
 
@@ -240,6 +244,7 @@ Error *drain_input(Operator *operator, RowBuffer * rows)
         TRY(operator_next(operator->input, &batch));
         if (batch == NULL) return NULL;
         rows_append(rows, batch);
+        TRY(operator_check_memory(operator, 0));
     }
 }
 
@@ -358,11 +363,17 @@ bool execution_renew(Execution *execution, const ExecutionEnvironment *environme
     execution->run++;
     execution->stats = (ExecutionStats){0};
     execution->deleted = false;
+    execution->stopped = NULL;
     memset(execution->notes, 0, nodes * sizeof *execution->notes);
     memset(execution->rows, 0, nodes * sizeof *execution->rows);
     memset(execution->elapsed_ns, 0, nodes * sizeof *execution->elapsed_ns);
     operator_reset(execution->root);
     return true;
+}
+
+const char *execution_stopped_in(const Execution *execution)
+{
+    return execution->stopped == NULL ? NULL : plan_kind_name(execution->stopped->kind);
 }
 
 const ExecutionStats *execution_stats(const Execution *execution)

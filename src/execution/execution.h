@@ -56,6 +56,8 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
 /* The next batch of result rows (columns by plan->root->slots), NULL at the end. A plan without
  * rows is run to its end. */
 Error *execution_next(Execution *execution, const Batch **out) MUST_CHECK;
+/* In which operator a statement was stopped (ERROR_CANCELLED), as EXPLAIN names it; NULL: in none. */
+const char *execution_stopped_in(const Execution *execution);
 const ExecutionStats *execution_stats(const Execution *execution);
 const uint64_t *execution_profile(const Execution *execution,
                                   const int64_t **elapsed_ns); /* rows by node id */

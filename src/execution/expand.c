@@ -377,9 +377,7 @@ static Error *trails_of_row(Operator *self, Trail *trail, uint32_t position, uin
     while (trail->inside && *count < cap) {
         uint64_t node;
         bool found;
-        const Interrupt *interrupt = self->execution->environment.interrupt;
-        if (interrupt != NULL && interrupt->stop(interrupt->state))
-            return error_new(ERROR_CANCELLED, "the statement was cancelled");
+        TRY(operator_interrupted(self));
         TRY(next_trail(self, trail, position, &node, &found));
         if (!found) {
             trail->inside = false;

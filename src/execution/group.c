@@ -39,6 +39,7 @@ static Error *next_distinct(Operator *self, Batch **out)
         batch->selection = kept;
         batch->selected_count = count;
         batch->multiplicity = NULL;
+        TRY(operator_check_memory(self, groups_bytes(distinct->groups)));
         if (count > 0) return NULL;
     }
 }
@@ -154,6 +155,8 @@ static Error *take_all(Operator *self)
         TRY(operator_next(self->input, &batch));
         if (batch == NULL) break;
         TRY(take_batch(self, batch));
+        TRY(operator_check_memory(self, groups_bytes(aggregate->groups) +
+                                            aggregate->state_capacity * sizeof(AggregateState *)));
     }
     if (self->plan->item_count == 0) {
         uint32_t none;

@@ -38,8 +38,9 @@ struct Execution {
     ExecutionStats stats;
     uint64_t *rows; /* PROFILE, by node id */
     int64_t *elapsed_ns;
-    bool deleted;       /* something was deleted: entities must be checked before they are read */
-    const char **notes; /* by node id */
+    bool deleted; /* something was deleted: entities must be checked before they are read */
+    const PlanNode *stopped; /* the operator that found that it must stop; NULL: none */
+    const char **notes;      /* by node id */
 };
 
 /* Is what the operator holds, and `more` bytes beside its arenas, within the statement's limit? */

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "algorithm/algorithm.h"
 #include "execution/operator_internal.h"
 
 /* ---- Unit and Argument ---- */
@@ -93,7 +94,10 @@ typedef struct Extend {
     Arena *input_arena; /* values of the input's batch */
     uint32_t *labels;
     uint32_t label_count;
-    RowBuffer rows; /* procedures: what the row at hand gave */
+    Arena *given_arena; /* procedures: what the row at hand gave, and how far it was passed on */
+    Value *given;
+    size_t given_count, given_capacity, given_at;
+    uint16_t called; /* that row */
 } Extend;
 
 static Error *next_input(Operator *self, bool *more)
@@ -142,7 +146,7 @@ static void reset_extend(Operator *self)
     extend->in = NULL;
     extend->at = 0;
     extend->inside = false;
-    extend->rows.row_count = 0;
+    extend->given_count = extend->given_at = 0;
 }
 
 static void close_extend(Operator *self)
@@ -150,6 +154,8 @@ static void close_extend(Operator *self)
     Extend *extend = self->state;
     neighbors_free(&extend->found);
     arena_destroy(extend->input_arena);
+    arena_destroy(extend->given_arena);
+    mem_free(extend->given);
 }
 
 static Extend *extend_new(Operator *self, const Expr *expr)
@@ -346,71 +352,84 @@ void open_unwind(Operator *self)
 
 /* ---- procedures ---- */
 
-typedef struct Called { /* rows a procedure gave for one input row */
-    Arena *arena;
-    Value *values;
-    size_t count, capacity, width;
-} Called;
-
 static Error *take_row(void *sink, const Value *row)
 {
-    Called *called = sink;
-    mem_reserve(called->values, called->capacity, (called->count + 1) * (called->width + 1));
-    for (size_t i = 0; i < called->width; i++)
-        called->values[called->count * called->width + i] = value_copy(called->arena, row[i]);
-    called->count++;
-    return NULL;
+    Operator *self = sink;
+    Extend *extend = self->state;
+    size_t width = self->plan->item_count;
+    mem_reserve(extend->given, extend->given_capacity, (extend->given_count + 1) * (width + 1));
+    for (size_t i = 0; i < width; i++)
+        extend->given[extend->given_count * width + i] = value_copy(extend->given_arena, row[i]);
+    extend->given_count++;
+    return extend->given_count % BATCH_ROWS_MAX > 0
+               ? NULL
+               : operator_check_memory(self, arena_bytes(extend->given_arena) +
+                                                 extend->given_capacity * sizeof *extend->given);
 }
 
-static Error *call_row(Operator *self, const Batch *in, uint32_t position, Called *called)
+static Error *run_algorithm(Operator *self, Value options)
+{
+    const ExecutionEnvironment *environment = &self->execution->environment;
+    const Interrupt *interrupt = environment->interrupt;
+    AlgorithmContext context = {.view = &self->execution->view,
+                                .stop = interrupt == NULL ? NULL : interrupt->stop,
+                                .stop_state = interrupt == NULL ? NULL : interrupt->state,
+                                .progress = environment->progress,
+                                .progress_state = environment->session,
+                                .memory_bytes_max = environment->memory_bytes_max};
+    return algorithm_run(self->plan->algorithm, &context, options, take_row, self);
+}
+
+static Error *call_row(Operator *self, const Batch *in, uint32_t position)
 {
     Value args[FUNCTION_ARGS_MAX];
     Extend *extend = self->state;
     const ExecutionEnvironment *environment = &self->execution->environment;
-    operator_context(self, called->arena, &extend->context);
+    if (extend->given_arena == NULL) extend->given_arena = arena_create();
+    arena_reset(extend->given_arena);
+    extend->given_count = extend->given_at = 0;
+    operator_context(self, extend->given_arena, &extend->context);
     for (uint32_t i = 0; i < self->plan->expr_count; i++)
         TRY(expr_evaluate(self->plan->exprs[i], &extend->context, in, position, &args[i]));
-    if (environment->call == NULL)
-        return error_new(ERROR_PROCEDURE_NOT_FOUND, "no procedures here");
-    return environment->call(environment->session, self->plan->procedure, args,
-                             self->plan->expr_count, take_row, called);
+    if (self->plan->algorithm != NULL) {
+        TRY(run_algorithm(self, args[0]));
+    } else {
+        if (environment->call == NULL)
+            return error_new(ERROR_PROCEDURE_NOT_FOUND, "no procedures here");
+        TRY(environment->call(environment->session, self->plan->procedure, args,
+                              self->plan->expr_count, take_row, self));
+    }
+    if (self->plan->item_count == 0) extend->given_count = 1; /* the row passes */
+    return NULL;
 }
 
-/* A procedure runs once an input row; one without columns passes the row on. Its rows come a batch
- * an input row. */
+/* A procedure runs once an input row; one without columns passes the row on. */
 static Error *next_call(Operator *self, Batch **out)
 {
     Extend *extend = self->state;
+    size_t width = self->plan->item_count;
     bool more;
     *out = NULL;
-    for (;;) {
+    while (extend->given_at == extend->given_count) {
         TRY(next_input(self, &more));
         if (!more) return NULL;
-        arena_reset(self->arena);
-        uint32_t position = batch_position(extend->in, extend->at++);
-        Called called = {.arena = self->arena, .width = self->plan->item_count};
-        Error *error = call_row(self, extend->in, position, &called);
-        size_t rows = called.width == 0 ? 1 : called.count;
-        if (error == NULL && rows > BATCH_ROWS_MAX)
-            error =
-                error_new(ERROR_LIMIT, "a procedure gives at most %d rows a call", BATCH_ROWS_MAX);
-        if (error != NULL || rows == 0) {
-            mem_free(called.values);
-            TRY(error);
-            continue;
-        }
-        make_room(self, (uint32_t)rows);
-        for (size_t i = 0; i < rows; i++)
-            extend->positions[i] = (uint16_t)position;
-        *out = batch_extend(self, extend->in, extend->positions, (uint32_t)rows);
-        for (uint32_t c = 0; c < self->plan->slot_count; c++) {
-            Column *column = batch_column(self->arena, *out, self->plan->slots[c], COLUMN_ANY);
-            for (size_t i = 0; i < rows; i++)
-                column->values[i] = called.values[i * called.width + self->plan->branch_slots[c]];
-        }
-        mem_free(called.values);
-        return NULL;
+        extend->called = (uint16_t)batch_position(extend->in, extend->at++);
+        TRY(call_row(self, extend->in, extend->called));
     }
+    arena_reset(self->arena);
+    size_t left = extend->given_count - extend->given_at;
+    uint32_t rows = make_room(self, left < BATCH_ROWS_MAX ? (uint32_t)left : BATCH_ROWS_MAX);
+    for (uint32_t i = 0; i < rows; i++)
+        extend->positions[i] = extend->called;
+    *out = batch_extend(self, extend->in, extend->positions, rows);
+    for (uint32_t c = 0; c < self->plan->slot_count; c++) {
+        Column *column = batch_column(self->arena, *out, self->plan->slots[c], COLUMN_ANY);
+        for (uint32_t i = 0; i < rows; i++)
+            column->values[i] =
+                extend->given[(extend->given_at + i) * width + self->plan->branch_slots[c]];
+    }
+    extend->given_at += rows;
+    return NULL;
 }
 
 void open_call(Operator *self)

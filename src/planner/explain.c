@@ -57,6 +57,11 @@ static const char *const kind_names[] = {[PLAN_UNIT] = "Unit",
                                          [PLAN_LEAVE] = "At",
                                          [PLAN_PRODUCE] = "Produce"};
 
+const char *plan_kind_name(PlanKind kind)
+{
+    return kind_names[kind];
+}
+
 static void slot_name(const Explain *explain, uint32_t slot)
 {
     const char *name = slot == SLOT_NONE ? NULL : explain->plan->slot_names[slot];

@@ -244,8 +244,9 @@ struct PlanNode {
     uint32_t expr_count;
     bool detach;
 
-    Str procedure; /* CALL */
-    Str *yields;   /* names of result columns taken, into `slots` */
+    Str procedure;                     /* CALL */
+    const struct Algorithm *algorithm; /* CALL: of the engine's own; NULL: a program's */
+    Str *yields;                       /* names of result columns taken, into `slots` */
 
     /* SCORE, RANK */
     Str strategy; /* RANK; SCORE uses `metric` */
@@ -330,6 +331,8 @@ typedef struct Plan {
     Expr *source, *options; /* COPY: file; USING */
     Str *copied;            /* COPY_TO: names of the columns written, root->slot_count of them */
 } Plan;
+
+const char *plan_kind_name(PlanKind kind); /* "Expand", as EXPLAIN says it */
 
 /* Binds and plans `text` (one statement) in `arena`. `names` looks up labels, types, keys and
  * indexes of the present version; procedures and registered functions come from `environment`.

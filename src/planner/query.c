@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include "algorithm/algorithm.h"
 #include "planner/planner_internal.h"
 
 bool clause_writes(const AstClause *clause)
@@ -116,19 +117,47 @@ static Error *take_yield(Binder *binder, const PlanProcedure *procedure, Str col
                        STR_ARG(name.text));
     uint8_t type = procedure->yield_types[i];
     plan->yields[plan->slot_count] = procedure->yield_names[i];
-    plan->slots[plan->slot_count++] = scope_add(binder, name.text, VARIABLE_VALUE,
-                                                type == PROCEDURE_NUMBER ? EXPR_TYPE_ANY : type)
-                                          ->slot;
+    VariableKind kind = type == VALUE_NODE ? VARIABLE_NODE : VARIABLE_VALUE;
+    plan->slots[plan->slot_count++] =
+        scope_add(binder, name.text, kind, type == PROCEDURE_NUMBER ? EXPR_TYPE_ANY : type)->slot;
     return NULL;
+}
+
+/* A graph algorithm in the shape of a procedure. */
+static const PlanProcedure *shape_of(Binder *binder, const Algorithm *algorithm)
+{
+    static const Str argument = {"options", sizeof "options" - 1};
+    static const uint8_t argument_type = VALUE_MAP;
+    AlgorithmShape shape;
+    algorithm_shape_of(algorithm, &shape);
+    PlanProcedure *procedure = arena_new(binder->arena, PlanProcedure);
+    Str *yields = arena_array(binder->arena, Str, 2);
+    uint8_t *types = arena_array(binder->arena, uint8_t, 2);
+    yields[0] = STR("node"), yields[1] = shape.column;
+    types[0] = VALUE_NODE, types[1] = shape.column_type;
+    *procedure = (PlanProcedure){shape.name, 1, 2, &argument, yields, &argument_type, types};
+    return procedure;
+}
+
+/* A program's own procedure goes before an algorithm of that name. NULL: there is neither. */
+static const PlanProcedure *find_procedure(Binder *binder, Str name, const Algorithm **algorithm)
+{
+    const PlanEnvironment *environment = binder->environment;
+    const PlanProcedure *procedure = NULL;
+    *algorithm = NULL;
+    if (environment->procedure != NULL &&
+        environment->procedure(environment->state, name, &procedure))
+        return procedure;
+    *algorithm = algorithm_find(name);
+    return *algorithm == NULL ? NULL : shape_of(binder, *algorithm);
 }
 
 static Error *plan_call(Binder *binder, const AstClause *clause, bool alone, QueryResult *result)
 {
-    const PlanEnvironment *environment = binder->environment;
-    const PlanProcedure *procedure = NULL;
+    const Algorithm *algorithm;
     Str name = dotted(binder, &clause->names);
-    if (environment->procedure == NULL ||
-        !environment->procedure(environment->state, name, &procedure))
+    const PlanProcedure *procedure = find_procedure(binder, name, &algorithm);
+    if (procedure == NULL)
         return fail_at(ERROR_PROCEDURE_NOT_FOUND, clause->names.items[0].offset, name.bytes,
                        "no such procedure: %.*s", STR_ARG(name));
     if (clause->yield_star && !alone)
@@ -140,6 +169,7 @@ static Error *plan_call(Binder *binder, const AstClause *clause, bool alone, Que
     plan->exprs = shape.exprs;
     plan->expr_count = shape.expr_count;
     plan->procedure = procedure->name;
+    plan->algorithm = algorithm;
     uint32_t room = procedure->yield_count + (uint32_t)clause->yields.count + 1;
     plan->yields = arena_array(binder->arena, Str, room);
     plan->slots = arena_array(binder->arena, uint32_t, room);

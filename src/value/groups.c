@@ -236,6 +236,20 @@ void groups_destroy(Groups *groups)
     mem_free(groups);
 }
 
+size_t groups_bytes(const Groups *groups)
+{
+    size_t bytes = arena_bytes(groups->arena) + (groups->table.mask + 1) * sizeof(uint64_t) +
+                   groups->code_capacity * sizeof *groups->codes +
+                   groups->hash_capacity * sizeof *groups->hashes;
+    for (uint32_t k = 0; k < groups->key_count; k++) {
+        const Coder *coder = &groups->coders[k];
+        bytes += (coder->table.mask + 1) * sizeof(uint64_t) +
+                 coder->value_capacity * sizeof *coder->values +
+                 coder->hash_capacity * sizeof *coder->hashes;
+    }
+    return bytes;
+}
+
 size_t groups_count(const Groups *groups)
 {
     return groups->key_count == 1 ? groups->coders[0].count : groups->count;
