@@ -4,9 +4,10 @@
  * The floor is what a program for just this question would do: CSR arrays and byte columns, one
  * thread, no transaction, no language. Every row's answer is the same number in all three, or the
  * bench fails. ContextQL and SQLite are asked in turn, prepared, through their C interfaces;
- * medians are printed. Rows that SQLite needs minutes for are not asked of it.
+ * medians are printed. Rows that SQLite needs minutes for are not asked of it. With --peers the rows
+ * are asked of others, too (bench/graph-peers), and their answers held against ours.
  *
- *     bench/graph FOLDER    nodes.csv: id,name,age,city,score,created; edges.csv: src,dst,w
+ *     bench/graph FOLDER [--peers]    nodes.csv: id,name,age,city,score,created; edges.csv: src,dst,w
  */
 #include "config.h"
 
@@ -289,54 +290,60 @@ typedef struct Row {
     int count; /* of keys asked in one round */
     int64_t (*floor)(const int64_t *key);
     const char *ours,
-        *sql; /* the answer is the last column of the first row; sql NULL: not asked */
+        *sql;         /* the answer is the last column of the first row; sql NULL: not asked */
+    const char *kuzu; /* where its Cypher is another one; "": not asked */
 } Row;
 
 static const Row rows[] = {
     {"point", ONE_KEY, 1000, floor_point, "MATCH (a:N {id: $a}) RETURN a.name, a.age",
-     "SELECT name, age FROM n WHERE id = ?1"},
+     "SELECT name, age FROM n WHERE id = ?1", NULL},
     {"hop 1", ONE_KEY, 200, floor_hop1, "MATCH (:N {id: $a})-[:E]->(b:N) RETURN count(*)",
-     "SELECT count(*) FROM e WHERE src = ?1"},
+     "SELECT count(*) FROM e WHERE src = ?1", NULL},
     {"hop 1, sum of a property", ONE_KEY, 200, floor_hop1_sum,
      "MATCH (:N {id: $a})-[:E]->(b:N) RETURN coalesce(sum(b.age), 0)",
-     "SELECT coalesce(sum(n.age), 0) FROM e JOIN n ON n.id = e.dst WHERE e.src = ?1"},
+     "SELECT coalesce(sum(n.age), 0) FROM e JOIN n ON n.id = e.dst WHERE e.src = ?1", NULL},
     {"hop 2, paths", ONE_KEY, 200, floor_hop2,
      "MATCH (:N {id: $a})-[:E]->(:N)-[:E]->(b:N) RETURN count(*)",
-     "SELECT count(*) FROM e a JOIN e b ON b.src = a.dst WHERE a.src = ?1"},
+     "SELECT count(*) FROM e a JOIN e b ON b.src = a.dst WHERE a.src = ?1", NULL},
     {"hop 2, distinct", ONE_KEY, 200, floor_hop2_distinct,
      "MATCH (:N {id: $a})-[:E]->(:N)-[:E]->(b:N) RETURN count(DISTINCT b)",
-     "SELECT count(DISTINCT b.dst) FROM e a JOIN e b ON b.src = a.dst WHERE a.src = ?1"},
+     "SELECT count(DISTINCT b.dst) FROM e a JOIN e b ON b.src = a.dst WHERE a.src = ?1",
+     "MATCH (:N {id: $a})-[:E]->(:N)-[:E]->(b:N) RETURN count(DISTINCT b.id)"},
     {"shortest path of a pair", TWO_KEYS, 20, floor_pair,
      "MATCH (a:N {id: $a}), (b:N {id: $b}) OPTIONAL MATCH p = shortestPath((a)-[:E*..30]->(b))"
      " RETURN coalesce(length(p), -1)",
-     NULL},
+     NULL,
+     "MATCH (a:N {id: $a}), (b:N {id: $b}) OPTIONAL MATCH p = (a)-[:E* SHORTEST 1..30]->(b)"
+     " RETURN coalesce(length(p), -1)"},
     {"reached in 30 hops", ONE_KEY, 2, floor_reach,
      "MATCH (:N {id: $a})-[:E*..30]->(b:N) RETURN count(DISTINCT b)",
      "WITH RECURSIVE r(id, d) AS (SELECT dst, 1 FROM e WHERE src = ?1 UNION SELECT e.dst, d + 1"
-     " FROM r JOIN e ON e.src = r.id WHERE d < 30) SELECT count(DISTINCT id) FROM r"},
+     " FROM r JOIN e ON e.src = r.id WHERE d < 30) SELECT count(DISTINCT id) FROM r",
+     ""},
     {"group by city", ALONE, 1, floor_group,
      "MATCH (a:N) RETURN a.city AS c, avg(a.score), count(*) AS n ORDER BY n DESC LIMIT 10",
-     "SELECT city, avg(score), count(*) n FROM n GROUP BY city ORDER BY n DESC LIMIT 10"},
+     "SELECT city, avg(score), count(*) n FROM n GROUP BY city ORDER BY n DESC LIMIT 10", NULL},
     {"filter and top 10", ALONE, 1, floor_top,
      "MATCH (a:N) WHERE a.age > 60 RETURN a.score AS s, a.id AS i ORDER BY s DESC, i LIMIT 10",
-     "SELECT score s, id i FROM n WHERE age > 60 ORDER BY s DESC, i LIMIT 10"},
+     "SELECT score s, id i FROM n WHERE age > 60 ORDER BY s DESC, i LIMIT 10", NULL},
     {"contains", ALONE, 1, NULL, "MATCH (a:N) WHERE a.name CONTAINS '999' RETURN count(*)",
-     "SELECT count(*) FROM n WHERE instr(name, '999') > 0"},
+     "SELECT count(*) FROM n WHERE instr(name, '999') > 0", NULL},
     {"degree, top 10", ALONE, 1, floor_degree,
      "MATCH (a:N)-[:E]->(b:N) RETURN count(*) AS n, a.id AS i ORDER BY n DESC, i LIMIT 10",
-     "SELECT count(*) n, src i FROM e GROUP BY src ORDER BY n DESC, i LIMIT 10"},
+     "SELECT count(*) n, src i FROM e GROUP BY src ORDER BY n DESC, i LIMIT 10", NULL},
     {"pattern, filters, group", ALONE, 1, floor_pattern,
      "MATCH (a:N)-[e:E]->(b:N) WHERE a.city = 'city007' AND b.age > 60 AND e.w < 50"
      " RETURN b.city AS c, count(*) AS n ORDER BY n DESC, c LIMIT 10",
      "SELECT b.city c, count(*) n FROM n a JOIN e ON e.src = a.id JOIN n b ON b.id = e.dst"
      " WHERE a.city = 'city007' AND b.age > 60 AND e.w < 50 GROUP BY b.city ORDER BY n DESC, c"
-     " LIMIT 10"},
+     " LIMIT 10",
+     NULL},
     {"count of edges", ALONE, 1, floor_edge_count, "MATCH (:N)-[:E]->(:N) RETURN count(*)",
-     "SELECT count(*) FROM e"},
+     "SELECT count(*) FROM e", NULL},
     {"count of 2-paths", ALONE, 1, floor_paths, "MATCH (:N)-[:E]->(:N)-[:E]->(:N) RETURN count(*)",
-     "SELECT count(*) FROM e a JOIN e b ON b.src = a.dst"},
+     "SELECT count(*) FROM e a JOIN e b ON b.src = a.dst", NULL},
     {"triangles", ALONE, 1, floor_triangles,
-     "MATCH (a:N)-[:E]->(b:N)-[:E]->(c:N), (a)-[:E]->(c) RETURN count(*)", NULL},
+     "MATCH (a:N)-[:E]->(b:N)-[:E]->(c:N), (a)-[:E]->(c) RETURN count(*)", NULL, NULL},
 };
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
@@ -392,7 +399,7 @@ static void run_ours(const Row *row, contextql_statement *statement, int round, 
 
 static double our_load(const char *folder, const char *database)
 {
-    char text[TEXT_BYTES];
+    char text[2 * TEXT_BYTES];
     double from = now_us();
     check(contextql_open(database, &(contextql_options){.create = true}, &session));
     snprintf(text, sizeof text, "COPY :N FROM '%s/nodes.csv' USING {key: 'id'}", folder);
@@ -485,6 +492,17 @@ static void print_time(double us)
         printf(" %10.3f us", us);
 }
 
+static FILE *for_peers; /* NULL: nobody asked for them */
+
+/* As bench/graph-peers reads it. */
+static void tell_peers(const Row *row, double us, int64_t answer)
+{
+    if (for_peers == NULL) return;
+    fprintf(for_peers, "%s\t%d\t%d\t%f\t%lld\t%s\t%s\n", row->name, (int)row->keys, row->count, us,
+            (long long)answer, row->kuzu != NULL ? row->kuzu : row->ours,
+            row->sql != NULL ? row->sql : "");
+}
+
 static void measure(const Row *row)
 {
     Outcome hand = {{0}, 0}, ours = {{0}, 0}, theirs = {{0}, 0};
@@ -502,6 +520,7 @@ static void measure(const Row *row)
             (long long)theirs.sum);
     double floor_us = median(hand.times, ROUNDS), our_us = median(ours.times, ROUNDS),
            their_us = median(theirs.times, ROUNDS);
+    tell_peers(row, our_us, ours.sum);
     printf("%-26s", row->name);
     print_time(our_us);
     if (row->floor != NULL) {
@@ -529,6 +548,20 @@ static void make_keys(void)
         state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         keys[i] = (int64_t)((state >> 33) % node_count);
     }
+}
+
+static void ask_peers(const char *folder, const char *scratch)
+{
+    char command[4 * TEXT_BYTES];
+    const char *sources = getenv("SRCDIR");
+    fputs("keys\n", for_peers);
+    for (size_t i = 0; i < 2 * KEYS_MAX; i++)
+        fprintf(for_peers, "%lld\n", (long long)keys[i]);
+    fclose(for_peers);
+    fflush(stdout);
+    snprintf(command, sizeof command, "'%s/bench/graph-peers' '%s' '%s/rows' '%s'",
+             sources != NULL ? sources : ".", folder, scratch, scratch);
+    if (system(command) != 0) die("a peer failed, or gave another answer");
 }
 
 /* `given`: the folder, or an archive of one, which is unpacked. NULL: it is not there. */
@@ -577,10 +610,14 @@ int main(int argc, char **argv)
         puts("bench/graph: skipped: no data. Give a folder with nodes.csv and edges.csv, or an"
              " archive of one: make bench-graph GRAPH=..");
     } else {
+        char rows_file[TEXT_BYTES];
+        snprintf(rows_file, sizeof rows_file, "%s/rows", scratch);
+        if (argc > 2 && strcmp(argv[2], "--peers") == 0) for_peers = fopen(rows_file, "w");
         load_all(folder, scratch);
         make_keys();
         for (size_t i = 0; i < ROW_COUNT; i++)
             measure(&rows[i]);
+        if (for_peers != NULL) ask_peers(folder, scratch);
         contextql_close(session);
         sqlite3_close(lite);
     }

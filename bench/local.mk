@@ -19,9 +19,10 @@ bench_commit_SOURCES = bench/commit.c
 bench_commit_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_graph_SOURCES = bench/graph.c
 bench_graph_LDADD = src/libengine.la $(ENGINE_LIBS)
-# GRAPH: a folder with nodes.csv and edges.csv, or an archive of one (bench/graph.c says which columns).
+# GRAPH: a folder with nodes.csv and edges.csv, or an archive of one (bench/graph.c says which columns). PEERS=--peers asks Kuzu and
+# DuckDB, too, where npm has them.
 bench-graph: bench/graph
-	bench/graph "$(GRAPH)"
+	SRCDIR=$(abs_srcdir) bench/graph "$(GRAPH)" $(PEERS)
 .PHONY: bench-graph
 bench: $(BENCHES) src/contextql
 	bench/shell
@@ -34,4 +35,4 @@ bench: $(BENCHES) src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/conformance
-EXTRA_DIST += bench/prompt bench/csv bench/conformance bench/measure.h
+EXTRA_DIST += bench/graph-peers bench/prompt bench/csv bench/conformance bench/measure.h

@@ -24,6 +24,7 @@ typedef struct Adjacent {
     bool *plain;
     GraphLabelSet set; /* known when `lists` are */
     uint64_t asked;
+    uint64_t tested; /* labels of ends, since `lists` are there */
     Neighbors found;
     uint32_t *copied; /* `found` as a span */
     size_t copied_capacity;
@@ -41,7 +42,8 @@ void adjacent_prepare(Adjacent *adjacent);
 /* The node's neighbors, whatever their labels; they live until the next call. */
 uint32_t adjacent_spans(Adjacent *adjacent, uint64_t node, const Span **out);
 bool adjacent_labels_fit(Adjacent *adjacent, uint64_t node);
-/* Do all nodes have the labels the arm wants? Known after adjacent_prepare, else false. */
+/* Do all nodes have the labels the arm wants, or all it may lead to? Known after adjacent_prepare,
+ * else false. */
 static inline bool adjacent_any_label(const Adjacent *adjacent)
 {
     return adjacent->plan.label_count == 0 || (adjacent->lists != NULL && adjacent->set.all);

@@ -44,7 +44,7 @@ static void adjacent_make(Adjacent *adjacent)
                           graph_direction(adjacent->plan.direction));
     adjacent->spans = arena_array(adjacent->arena, Span, 2ul * adjacent->type_count + 1);
     adjacent->lists = NULL;
-    adjacent->asked = 0;
+    adjacent->asked = adjacent->tested = 0;
     adjacent->made = execution->run;
 }
 
@@ -127,6 +127,34 @@ bool adjacent_labels_fit(Adjacent *adjacent, uint64_t node)
     return true;
 }
 
+/* Types often lead to one label only. Once as many ends were tested as there are, all of them are, and
+ * if they have the labels no test is made any more. */
+static void test_all(Adjacent *adjacent)
+{
+    uint64_t all = 0;
+    adjacent->tested = UINT64_MAX / 2;
+    for (uint32_t i = 0; i < 2 * adjacent->type_count; i++) {
+        const GraphLists *lists = &adjacent->lists[i];
+        bool in = i % 2 == 1;
+        if (adjacent->plan.direction == (in ? PLAN_OUT : PLAN_IN)) continue;
+        if (!adjacent->plain[i] || lists->delta != NULL) return;
+        for (uint32_t e = 0; e < lists->entry_count; e++)
+            if (!graph_label_set_has(&adjacent->set, lists->targets[e])) return;
+        all += lists->entry_count;
+    }
+    adjacent->set.all = all > 0;
+}
+
+static void count_tests(Adjacent *adjacent, uint64_t more)
+{
+    uint64_t all = 0;
+    adjacent->tested += more;
+    if (adjacent->lists == NULL || adjacent->tested >= UINT64_MAX / 2) return;
+    for (uint32_t i = 0; i < 2 * adjacent->type_count; i++)
+        all += adjacent->lists[i].entry_count;
+    if (adjacent->tested > all) test_all(adjacent);
+}
+
 uint64_t adjacent_count(Adjacent *adjacent, uint64_t node)
 {
     const Span *spans;
@@ -145,6 +173,7 @@ uint64_t adjacent_count(Adjacent *adjacent, uint64_t node)
             if (loop ? span->loopless : loops) continue;
             sum += any || loops || adjacent_labels_fit(adjacent, span->targets[i]);
         }
+        if (!any) count_tests(adjacent, span->count);
     }
     return sum;
 }

@@ -20,7 +20,8 @@ typedef struct Sorted { /* neighbors with the labels wanted, ascending */
 typedef struct Meet {
     Batch *in;
     uint32_t at;
-    Adjacent scan, mark; /* LINK: only mark */
+    Adjacent scan, mark;    /* LINK: the arm from its other end, and from its own */
+    const Adjacent *marker; /* over which arm the marks were made */
     uint8_t *marks;
     size_t mark_bytes;
     uint64_t marked; /* whose neighbors are; UINT64_MAX: nobody's */
@@ -58,22 +59,23 @@ static void room_for_marks(Operator *self, Meet *meet)
     meet->mark_bytes = bytes;
 }
 
-static void mark_all(Operator *self, Meet *meet, uint64_t node)
+static void mark_all(Operator *self, Meet *meet, Adjacent *arm, uint64_t node)
 {
     const Span *spans;
-    if (meet->marked == node) return;
+    if (meet->marked == node && meet->marker == arm) return;
     unmark(meet);
+    meet->marker = arm;
     room_for_marks(self, meet);
     meet->marked = node;
-    bool any = adjacent_any_label(&meet->mark);
-    uint32_t count = adjacent_spans(&meet->mark, node, &spans);
+    bool any = adjacent_any_label(arm);
+    uint32_t count = adjacent_spans(arm, node, &spans);
     for (uint32_t s = 0; s < count; s++) {
         mem_reserve(meet->touched.nodes, meet->touched.capacity,
                     meet->touched.count + spans[s].count);
         for (uint32_t i = 0; i < spans[s].count; i++) {
             uint32_t target = spans[s].targets[i];
             if (spans[s].loopless && target == node) continue;
-            if (!any && !adjacent_labels_fit(&meet->mark, target)) continue;
+            if (!any && !adjacent_labels_fit(arm, target)) continue;
             if (meet->marks[target] == 0) meet->touched.nodes[meet->touched.count++] = target;
             if (meet->marks[target] == UINT8_MAX)
                 meet->saturated = true;
@@ -207,7 +209,7 @@ static uint64_t meet_row(Operator *self, Meet *meet, const Batch *in, uint32_t p
     ends.twins = self->plan->twins && ends.scan == ends.mark;
     ends.scan_used = adjacent_used(&meet->scan, in, position, ends.scan);
     ends.mark_used = adjacent_used(&meet->mark, in, position, ends.mark);
-    mark_all(self, meet, ends.mark);
+    mark_all(self, meet, &meet->mark, ends.mark);
     if (meet->touched.count == 0) return 0;
     if (ends.twins || ends.scan_used > 0 || meet->saturated) return merge(self, meet, &ends);
     if (ends.mark_used == 0) return scan_marks(self, meet, &ends);
@@ -225,23 +227,36 @@ static uint64_t meet_row(Operator *self, Meet *meet, const Batch *in, uint32_t p
 
 /* ---- counting meetings ---- */
 
-static uint64_t link_row(Operator *self, Meet *meet, const Batch *in, uint32_t position)
+/* How often the node in the slot is another one than in the row before. */
+static uint32_t changes(const Batch *batch, uint32_t slot)
+{
+    uint64_t last = UINT64_MAX, node;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        if (!entity_at(batch, slot, batch_position(batch, i), VALUE_NODE, &node)) continue;
+        count += node != last;
+        last = node;
+    }
+    return count;
+}
+
+static uint64_t link_row(Operator *self, Meet *meet, Adjacent *arm, uint32_t to_slot,
+                         const Batch *in, uint32_t position)
 {
     enum { SCANNED_MAX = 32 };
     uint64_t from, to, sum = 0;
     const Span *spans;
-    Adjacent *arm = &meet->mark;
     if (!entity_at(in, arm->plan.from_slot, position, VALUE_NODE, &from) ||
-        !entity_at(in, self->plan->to_slot, position, VALUE_NODE, &to))
+        !entity_at(in, to_slot, position, VALUE_NODE, &to))
         return 0;
     uint32_t count = 0, length = 0;
-    if (meet->marked != from) {
+    if (meet->marked != from || meet->marker != arm) {
         count = adjacent_spans(arm, from, &spans);
         for (uint32_t s = 0; s < count; s++)
             length += spans[s].count;
-        if (length > SCANNED_MAX) mark_all(self, meet, from);
+        if (length > SCANNED_MAX) mark_all(self, meet, arm, from);
     }
-    if (meet->marked == from && !meet->saturated) {
+    if (meet->marked == from && meet->marker == arm && !meet->saturated) {
         sum = meet->marks[to];
     } else {
         count = adjacent_spans(arm, from, &spans);
@@ -256,14 +271,20 @@ static uint64_t link_row(Operator *self, Meet *meet, const Batch *in, uint32_t p
 static Error *next_times(Operator *self, Batch **out)
 {
     Meet *meet = self->state;
-    bool link = self->plan->kind == PLAN_LINK;
+    const PlanNode *plan = self->plan;
+    bool link = plan->kind == PLAN_LINK;
     for (;;) {
         TRY(operator_next(self->input, out));
         if (*out == NULL) return NULL;
         Batch *batch = *out;
         arena_reset(self->arena);
-        adjacent_renew(&meet->scan);
+        if (adjacent_renew(&meet->scan)) unmark(meet);
         if (adjacent_renew(&meet->mark)) unmark(meet);
+        /* A link is looked for from the end that stays longer. */
+        bool turned =
+            link && changes(batch, plan->to_slot) < changes(batch, plan->arms[0].from_slot);
+        Adjacent *arm = turned ? &meet->scan : &meet->mark;
+        uint32_t to_slot = turned ? plan->arms[0].from_slot : plan->to_slot;
         uint64_t *multiplicity =
             arena_alloc(self->arena, (batch->row_count + 1) * sizeof *multiplicity);
         uint16_t *selection =
@@ -271,7 +292,7 @@ static Error *next_times(Operator *self, Batch **out)
         uint32_t count = 0;
         for (uint32_t i = 0; i < batch->selected_count; i++) {
             uint32_t position = batch_position(batch, i);
-            uint64_t times = link ? link_row(self, meet, batch, position)
+            uint64_t times = link ? link_row(self, meet, arm, to_slot, batch, position)
                                   : meet_row(self, meet, batch, position);
             if (i % 64 == 63) TRY(operator_interrupted(self));
             if (times == 0) continue;
@@ -355,12 +376,27 @@ static void close_meet(Operator *self)
     mem_free(meet->times);
 }
 
+/* The arm of a link from its other end. */
+static void turn(Operator *self, PlanArm *arm)
+{
+    static const PlanDirection opposite[] = {
+        [PLAN_OUT] = PLAN_IN, [PLAN_IN] = PLAN_OUT, [PLAN_BOTH] = PLAN_BOTH};
+    PlanApart *apart = arena_array(self->state_arena, PlanApart, arm->apart_count + 1);
+    for (uint32_t i = 0; i < arm->apart_count; i++)
+        apart[i] = (PlanApart){arm->apart[i].far, arm->apart[i].near};
+    arm->from_slot = self->plan->to_slot;
+    arm->direction = opposite[arm->direction];
+    arm->apart = apart;
+}
+
 void open_intersect(Operator *self)
 {
     Meet *meet = arena_new(self->state_arena, Meet);
     const PlanNode *plan = self->plan;
     meet->marked = UINT64_MAX;
-    adjacent_open(self, &plan->arms[0], &meet->scan);
+    PlanArm back = plan->arms[0];
+    if (plan->kind == PLAN_LINK) turn(self, &back);
+    adjacent_open(self, &back, &meet->scan);
     adjacent_open(self, &plan->arms[plan->arm_count - 1], &meet->mark);
     bool nodes = plan->kind == PLAN_INTERSECT && plan->slot != SLOT_NONE;
     if (nodes) {

@@ -454,6 +454,11 @@ static Error *reach_row(Operator *self, Reach *reach, uint32_t position)
     return NULL;
 }
 
+static bool reach_takes(Reach *reach, size_t i)
+{
+    return adjacent_any_label(&reach->arm) || adjacent_labels_fit(&reach->arm, reach->nodes[i]);
+}
+
 static Error *next_reach(Operator *self, Batch **out)
 {
     Reach *reach = self->state;
@@ -471,9 +476,10 @@ static Error *next_reach(Operator *self, Batch **out)
             uint32_t position = batch_position(reach->in, reach->at);
             if (!reach->inside) TRY(reach_row(self, reach, position));
             reach->inside = true;
-            for (; reach->next < reach->count && count < BATCH_ROWS_MAX; reach->next++, count++) {
+            for (; reach->next < reach->count && count < BATCH_ROWS_MAX; reach->next++) {
+                if (!reach_takes(reach, reach->next)) continue;
                 reach->positions[count] = (uint16_t)position;
-                reach->ids[count] = reach->nodes[reach->next];
+                reach->ids[count++] = reach->nodes[reach->next];
             }
             if (reach->next < reach->count) break;
             reach->inside = false;
@@ -485,6 +491,36 @@ static Error *next_reach(Operator *self, Batch **out)
         Column *nodes = batch_column(self->arena, *out, self->plan->to_slot, COLUMN_NODE);
         memcpy(nodes->ids, reach->ids, count * sizeof *reach->ids);
         return NULL;
+    }
+}
+
+/* How many nodes the row reaches, not which. */
+static Error *next_reach_count(Operator *self, Batch **out)
+{
+    Reach *reach = self->state;
+    for (;;) {
+        TRY(operator_next(self->input, out));
+        if (*out == NULL) return NULL;
+        Batch *batch = reach->in = *out;
+        arena_reset(self->arena);
+        adjacent_renew(&reach->arm);
+        uint64_t *times = arena_alloc(self->arena, (batch->row_count + 1) * sizeof *times);
+        uint16_t *kept = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *kept);
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < batch->selected_count; i++) {
+            uint32_t position = batch_position(batch, i);
+            uint64_t found = 0;
+            TRY(reach_row(self, reach, position));
+            for (size_t n = reach->next; n < reach->count; n++)
+                found += reach_takes(reach, n);
+            if (found == 0) continue;
+            TRY(times_rows(found, batch_multiplicity(batch, position), &times[position]));
+            kept[count++] = (uint16_t)position;
+        }
+        batch->multiplicity = times;
+        batch->selection = kept;
+        batch->selected_count = count;
+        if (count > 0) return NULL;
     }
 }
 
@@ -514,12 +550,14 @@ void open_reach(Operator *self)
                   &(PlanArm){.from_slot = plan->from_slot,
                              .direction = plan->direction,
                              .types = plan->types,
-                             .type_count = plan->type_count},
+                             .type_count = plan->type_count,
+                             .labels = plan->labels,
+                             .label_count = plan->label_count},
                   &reach->arm);
     reach->positions = arena_alloc(self->state_arena, BATCH_ROWS_MAX * sizeof *reach->positions);
     reach->ids = arena_alloc(self->state_arena, BATCH_ROWS_MAX * sizeof *reach->ids);
     self->state = reach;
-    self->next = next_reach;
+    self->next = plan->counted ? next_reach_count : next_reach;
     self->reset = reset_reach;
     self->close = close_reach;
 }

@@ -223,14 +223,28 @@ static Error *is_in(const Expr *expr, Value element, Value list, Value *out)
     return NULL;
 }
 
-static bool text_predicate(ExprKind kind, Str text, Str part)
+/* Most texts are too short for memmem to be worth preparing; `part` has one byte at least. */
+static bool contains(Str text, Str part)
+{
+    enum { SHORT_BYTES = 64 };
+    if (part.bytes == 1) return memchr(text.data, part.data[0], text.bytes) != NULL;
+    if (text.bytes > SHORT_BYTES)
+        return memmem(text.data, text.bytes, part.data, part.bytes) != NULL;
+    for (size_t i = 0; i + part.bytes <= text.bytes; i++)
+        if (text.data[i] == part.data[0] && text.data[i + 1] == part.data[1] &&
+            memcmp(text.data + i + 2, part.data + 2, part.bytes - 2) == 0)
+            return true;
+    return false;
+}
+
+bool operator_text(ExprKind kind, Str text, Str part)
 {
     if (part.bytes > text.bytes) return false;
     if (part.bytes == 0) return true;
     if (kind == EXPR_STARTS_WITH) return memcmp(text.data, part.data, part.bytes) == 0;
     if (kind == EXPR_ENDS_WITH)
         return memcmp(text.data + text.bytes - part.bytes, part.data, part.bytes) == 0;
-    return memmem(text.data, text.bytes, part.data, part.bytes) != NULL;
+    return contains(text, part);
 }
 
 static Error *regex(const Expr *expr, Str text, Str pattern, Value *out)
@@ -264,7 +278,7 @@ static Error *text_operator(const Expr *expr, Value a, Value b, Value *out)
     *out = value_null();
     if (a.kind != VALUE_STRING || b.kind != VALUE_STRING) return NULL;
     if (expr->kind == EXPR_REGEX) return regex(expr, value_text(a), value_text(b), out);
-    *out = value_boolean(text_predicate((ExprKind)expr->kind, value_text(a), value_text(b)));
+    *out = value_boolean(operator_text((ExprKind)expr->kind, value_text(a), value_text(b)));
     return NULL;
 }
 

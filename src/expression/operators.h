@@ -18,4 +18,6 @@ Error *operator_slice(EvalContext *context, const Expr *expr, Value of, Value fr
                       Value *out);
 Error *operator_path(EvalContext *context, const Value *parts, uint32_t count, Value *out);
 Value operator_concat(Arena *arena, Str a, Str b);
+/* STARTS WITH, ENDS WITH, CONTAINS. */
+bool operator_text(ExprKind kind, Str text, Str part);
 #endif

@@ -230,6 +230,16 @@ static Error *compare_step(Run *run, const Step *step, Column *result)
         *result = out;
         return NULL;
     }
+    if (!numbers && dense(a, COLUMN_STRING) && dense(b, COLUMN_STRING)) {
+        Column out = result_column(run, COLUMN_BOOLEAN);
+        for (uint32_t i = 0; i < run->selection.count; i++) {
+            uint32_t p = at(run->selection, i);
+            out.booleans[p] =
+                operator_text((ExprKind)expr->kind, a->strings[p * sa], b->strings[p * sb]);
+        }
+        *result = out;
+        return NULL;
+    }
     return apply_rows(run, step, true, result);
 }
 

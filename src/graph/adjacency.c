@@ -354,6 +354,7 @@ bool graph_lists(const GraphView *view, uint32_t type, GraphDirection direction,
     out->first_word = base->first_word, out->word_count = base->word_count;
     out->bits = base->bits, out->ranks = base->ranks;
     out->offsets = base->offsets, out->targets = base->targets;
+    out->entry_count = base->entry_count;
     return true;
 }
 

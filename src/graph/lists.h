@@ -13,6 +13,7 @@ typedef struct GraphLists {
     uint64_t first_word, word_count;
     const uint64_t *bits;
     const uint32_t *ranks, *offsets, *targets;
+    uint32_t entry_count;
     const void *delta; /* NULL: there is none */
 } GraphLists;
 /* Checks all of the adjacency at once where it was not yet: a cost in proportion to it, to be paid

@@ -260,11 +260,13 @@ double estimate_condition(const GraphView *view, const Expr *condition, uint32_t
 
 /* ---- EXPLAIN ---- */
 
+enum { VIA_NONE = PLAN_BOTH + 1 };
 typedef struct Estimating {
     const Binder *binder;
-    EstimateLabels *labels;   /* by slot: what is known of the node there */
-    const PlanNode **reached; /* by slot: the hop that found it, or NULL */
-    double outer;             /* rows that the sub-plan at hand begins with */
+    EstimateLabels *labels; /* by slot: what is known of the node there */
+    EstimateHop *via; /* by slot: the hop that found the node, or back over the first that left
+                                 it; direction VIA_NONE: neither */
+    double outer;     /* rows that the sub-plan at hand begins with */
 } Estimating;
 
 static double rows_of(Estimating *estimating, PlanNode *node);
@@ -278,10 +280,9 @@ static double fan_from(const Estimating *estimating, const EstimateHop *hop, uin
 {
     const GraphView *view = estimating->binder->view;
     if (slot == SLOT_NONE) return estimate_fan(view, hop, (EstimateLabels){0});
-    const PlanNode *via = estimating->reached[slot];
-    if (via == NULL) return estimate_fan(view, hop, estimating->labels[slot]);
-    EstimateHop before = hop_of(via);
-    return estimate_fan_via(view, &before, hop);
+    const EstimateHop *via = &estimating->via[slot];
+    if ((int)via->direction == VIA_NONE) return estimate_fan(view, hop, estimating->labels[slot]);
+    return estimate_fan_via(view, via, hop);
 }
 
 static double arm_fan(const Estimating *estimating, const PlanArm *arm)
@@ -301,18 +302,28 @@ static double arm_link(const Estimating *estimating, const PlanArm *arm)
     return nodes < 1 ? 0 : fan / nodes;
 }
 
+static void walked(Estimating *estimating, const PlanNode *node)
+{
+    EstimateHop there = hop_of(node), back = there;
+    if (there.direction != PLAN_BOTH)
+        back.direction = there.direction == PLAN_OUT ? PLAN_IN : PLAN_OUT;
+    EstimateHop *from = &estimating->via[node->from_slot], *to = &estimating->via[node->to_slot];
+    if ((int)from->direction == VIA_NONE) *from = back;
+    if ((int)to->direction == VIA_NONE) *to = there;
+}
+
 static double hop_rows(Estimating *estimating, const PlanNode *node)
 {
     const GraphView *view = estimating->binder->view;
     EstimateHop hop = hop_of(node);
     EstimateLabels far = {node->labels, node->label_count};
     double fan = fan_from(estimating, &hop, node->from_slot);
+    walked(estimating, node);
     if (node->to_bound) {
         double nodes = estimate_nodes(view, estimating->labels[node->to_slot]);
         return nodes < 1 ? 0 : fan / nodes;
     }
     estimating->labels[node->to_slot] = far;
-    estimating->reached[node->to_slot] = node;
     return fan * estimate_share(view, &hop, far);
 }
 
@@ -328,8 +339,10 @@ static double trail_rows(Estimating *estimating, const PlanNode *node)
         if (i >= node->hops_min) sum += step;
         step *= on;
     }
-    estimating->labels[node->to_slot] = (EstimateLabels){0};
+    EstimateLabels far = {node->labels, node->label_count};
+    estimating->labels[node->to_slot] = far;
     if (node->kind == PLAN_REACH && sum > nodes) sum = nodes;
+    sum *= estimate_share(view, &hop, far);
     return node->to_bound ? (nodes < 1 ? 0 : sum / nodes) : sum;
 }
 
@@ -447,11 +460,13 @@ static double rows_of(Estimating *estimating, PlanNode *node)
 void plan_estimate(Binder *binder)
 {
     Plan *plan = binder->plan;
-    Estimating estimating = {
-        .binder = binder,
-        .outer = 1,
-        .labels = arena_array(binder->arena, EstimateLabels, plan->slot_count + 1),
-        .reached = arena_array(binder->arena, const PlanNode *, plan->slot_count + 1)};
+    Estimating estimating = {.binder = binder,
+                             .outer = 1,
+                             .labels =
+                                 arena_array(binder->arena, EstimateLabels, plan->slot_count + 1),
+                             .via = arena_array(binder->arena, EstimateHop, plan->slot_count + 1)};
+    for (uint32_t i = 0; i < plan->slot_count; i++)
+        estimating.via[i].direction = (PlanDirection)VIA_NONE;
     rows_of(&estimating, plan->root);
     for (uint32_t i = 0; i < plan->subquery_count; i++)
         rows_of(&estimating, plan->subqueries[i].inner);

@@ -30,6 +30,7 @@ typedef struct PatternRelationship {
     uint32_t slot;
     bool bound; /* in an earlier clause */
     bool done;
+    uint32_t clause; /* of the clauses planned together: only within one they must differ */
     NameRef *types;
     Expr *step;
     uint32_t step_local;
@@ -62,6 +63,7 @@ typedef struct Pattern {
     uint32_t *slots; /* bound now, by slot */
     size_t slot_count, slot_capacity;
     size_t scope_before; /* variables up to here existed before the clause */
+    uint32_t clause;
 } Pattern;
 
 /* ---- collecting ---- */
@@ -260,8 +262,12 @@ static Error *add_relationship(Binder *binder, Pattern *pattern, const AstPath *
                                uint32_t from, uint32_t to, bool merge)
 {
     const AstRelationship *ast = &path->relationships[i];
-    PatternRelationship relationship = {
-        .ast = ast, .from = from, .to = to, .shortest = path->shortest, .path_slot = SLOT_NONE};
+    PatternRelationship relationship = {.ast = ast,
+                                        .from = from,
+                                        .to = to,
+                                        .clause = pattern->clause,
+                                        .shortest = path->shortest,
+                                        .path_slot = SLOT_NONE};
     TRY(refuse_parameter(ast->properties, merge));
     relationship.types = name_refs(binder, NAME_TYPE, &ast->types, true);
     TRY(relationship_variable(binder, pattern, &relationship));
@@ -444,7 +450,9 @@ static void set_different(Binder *binder, const Pattern *pattern,
     plan->different = arena_array(binder->arena, uint32_t, pattern->relationship_count);
     for (size_t i = 0; i < pattern->relationship_count; i++) {
         const PatternRelationship *other = &pattern->relationships[i];
-        if (other == relationship || !other->done || !types_overlap(other, relationship)) continue;
+        if (other == relationship || !other->done || other->clause != relationship->clause ||
+            !types_overlap(other, relationship))
+            continue;
         plan->different[plan->different_count++] = other->slot;
     }
 }
@@ -614,7 +622,7 @@ static double trail_fan(const AstRelationship *ast, double fan)
 static void order_relationship(Binder *binder, const Pattern *pattern, uint32_t count,
                                PatternRelationship *const *of, uint32_t r, OrderRelationship *out)
 {
-    enum { MANY = 10000 }; /* relationships: below, a mistake costs less than a look at them */
+    enum { MANY = 256 }; /* relationships: below, a mistake costs less than a look at them */
     const PatternRelationship *relationship = of[r];
     out->ends[0] = relationship->from, out->ends[1] = relationship->to;
     for (int end = 0; end < 2; end++) {
@@ -653,13 +661,12 @@ static uint32_t free_relationships(Pattern *pattern, PatternRelationship **out)
 
 static Error *plan_ordered(Binder *binder, Pattern *pattern, size_t offset, size_t length)
 {
-    enum { NODES_MAX = ORDER_RELATIONSHIPS_MAX * 2 };
     PatternRelationship *free[ORDER_RELATIONSHIPS_MAX];
     OrderRelationship relationships[ORDER_RELATIONSHIPS_MAX];
     OrderStep steps[ORDER_RELATIONSHIPS_MAX];
     uint32_t count = free_relationships(pattern, free);
     if (binder->environment->plain || count < 2 || count > ORDER_RELATIONSHIPS_MAX ||
-        pattern->node_count > NODES_MAX)
+        pattern->node_count > ORDER_NODES_MAX)
         return NULL;
     OrderNode *nodes = arena_array(binder->arena, OrderNode, pattern->node_count);
     for (size_t n = 0; n < pattern->node_count; n++)
@@ -836,17 +843,21 @@ static Error *anonymous_properties(Binder *binder, Pattern *pattern, const AstPa
     return NULL;
 }
 
+static void mark_scope(Binder *binder, Pattern *pattern)
+{
+    for (size_t i = 0; i < binder->scope.count; i++)
+        mark_bound(pattern, binder->scope.items[i].slot);
+    for (uint32_t slot = 0; slot < binder->plan->slot_count; slot++)
+        if (binder->plan->slot_names[slot] == NULL)
+            mark_bound(pattern, slot); /* hidden ones filled earlier */
+}
+
 static Error *plan_pattern(Binder *binder, Pattern *pattern, const AstPaths *paths,
                            const AstExpr *where, bool merge)
 {
     bool named = false;
     pattern->scope_before = binder->scope.count;
-    for (size_t i = 0; i < binder->scope.count; i++)
-        mark_bound(pattern, binder->scope.items[i].slot);
-    uint32_t slots_before = binder->plan->slot_count;
-    for (uint32_t slot = 0; slot < slots_before; slot++)
-        if (binder->plan->slot_names[slot] == NULL)
-            mark_bound(pattern, slot); /* hidden ones filled earlier */
+    mark_scope(binder, pattern);
     for (size_t p = 0; p < paths->count; p++) {
         TRY(collect_path(binder, pattern, paths->items[p], merge));
         named = named || paths->items[p]->variable.text.bytes > 0;
@@ -860,15 +871,109 @@ static Error *plan_pattern(Binder *binder, Pattern *pattern, const AstPaths *pat
     return filter_rest(binder, where, named);
 }
 
+static void pattern_free(Pattern *pattern)
+{
+    mem_free(pattern->nodes);
+    mem_free(pattern->relationships);
+    mem_free(pattern->filters);
+    mem_free(pattern->late);
+    mem_free(pattern->slots);
+}
+
 Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where, bool merge)
 {
     Pattern pattern = {0};
     Error *error = plan_pattern(binder, &pattern, paths, where, merge);
-    mem_free(pattern.nodes);
-    mem_free(pattern.relationships);
-    mem_free(pattern.filters);
-    mem_free(pattern.late);
-    mem_free(pattern.slots);
+    pattern_free(&pattern);
+    return error;
+}
+
+/* ---- several clauses planned as one ---- */
+
+static bool plain_properties(const AstExpr *map)
+{
+    for (size_t i = 0; map != NULL && i < map->list.count; i++)
+        if (ast_has_subquery(map->list.items[i])) return false;
+    return true;
+}
+
+/* Nothing in it but nodes and relationships: no names of paths, no sub-queries, no shortest paths. */
+static bool is_plain_match(const AstClause *clause, bool first)
+{
+    if (clause->kind != CLAUSE_MATCH || clause->optional || clause->time != AST_NOW ||
+        (clause->where != NULL && ast_has_subquery(clause->where)))
+        return false;
+    for (size_t p = 0; p < clause->patterns.count; p++) {
+        const AstPath *path = clause->patterns.items[p];
+        if (path->variable.text.bytes > 0 || path->shortest != AST_ANY_PATH) return false;
+        for (size_t i = 0; i < path->node_count; i++) {
+            const AstNode *node = &path->nodes[i];
+            bool nameless = node->properties != NULL && node->variable.text.bytes == 0;
+            if (!plain_properties(node->properties) || (nameless && !first)) return false;
+            if (i + 1 < path->node_count && !plain_properties(path->relationships[i].properties))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool names_relationship(const AstClause *clause, Str name)
+{
+    for (size_t p = 0; p < clause->patterns.count; p++)
+        for (size_t i = 0; i + 1 < clause->patterns.items[p]->node_count; i++)
+            if (str_equal(clause->patterns.items[p]->relationships[i].variable.text, name))
+                return true;
+    return false;
+}
+
+/* A relationship of one of the clauses before may stand in this one again: then it is bound. */
+static bool repeats_relationship(const AstClauses *clauses, size_t from, size_t at)
+{
+    const AstPaths *paths = &clauses->items[at]->patterns;
+    for (size_t p = 0; p < paths->count; p++)
+        for (size_t i = 0; i + 1 < paths->items[p]->node_count; i++) {
+            Str name = paths->items[p]->relationships[i].variable.text;
+            for (size_t before = from; name.bytes > 0 && before < at; before++)
+                if (names_relationship(clauses->items[before], name)) return true;
+        }
+    return false;
+}
+
+size_t match_run(const Binder *binder, const AstClauses *clauses, size_t from)
+{
+    size_t to = from + 1;
+    if (binder->environment->plain || binder->plan->moment_count > 1 ||
+        !is_plain_match(clauses->items[from], true))
+        return 1;
+    while (to < clauses->count && is_plain_match(clauses->items[to], false) &&
+           !repeats_relationship(clauses, from, to))
+        to++;
+    return to - from;
+}
+
+static Error *collect_clauses(Binder *binder, Pattern *pattern, const AstClauses *clauses,
+                              size_t from, size_t count)
+{
+    mark_scope(binder, pattern);
+    for (size_t i = 0; i < count; i++) {
+        const AstClause *clause = clauses->items[from + i];
+        pattern->clause = (uint32_t)i;
+        for (size_t p = 0; p < clause->patterns.count; p++)
+            TRY(collect_path(binder, pattern, clause->patterns.items[p], false));
+        TRY(collect_properties(binder, pattern, &clause->patterns));
+        if (i == 0) TRY(anonymous_properties(binder, pattern, &clause->patterns));
+        TRY(split_where(binder, pattern, clause->where, false));
+    }
+    return NULL;
+}
+
+Error *plan_matches(Binder *binder, const AstClauses *clauses, size_t from, size_t count)
+{
+    Pattern pattern = {0};
+    const AstClause *first = clauses->items[from];
+    Error *error = collect_clauses(binder, &pattern, clauses, from, count);
+    if (error == NULL) error = plan_steps(binder, &pattern, first->offset, first->length);
+    pattern_free(&pattern);
     return error;
 }
 

@@ -6,6 +6,7 @@
 
 typedef struct Way { /* the best one over a set of relationships */
     double cost, rows;
+    uint64_t nodes; /* a bit a node: those that have a value by now */
     bool known;
     int8_t start, last; /* the node it began with or ORDER_NONE; the last relationship */
 } Way;
@@ -17,38 +18,24 @@ typedef struct Ordering {
     Way *ways; /* by set */
 } Ordering;
 
-static bool is_bound(const Ordering *ordering, uint32_t set, int start, uint32_t node)
+/* Over a walked relationship the node was reached; or it was left by one, and then stands in as many
+ * rows as it has of them: either way nodes with many are there more often. */
+static double fan_of(const Ordering *ordering, const OrderRelationship *next, int end, uint32_t set)
 {
-    if (ordering->nodes[node].bound || (int)node == start) return true;
-    for (uint32_t r = 0; r < ordering->count; r++)
-        if ((set >> r & 1) && (ordering->relationships[r].ends[0] == node ||
-                               ordering->relationships[r].ends[1] == node))
-            return true;
-    return false;
-}
-
-/* Over a walked relationship the node was reached, if it was not there before. */
-static double fan_of(const Ordering *ordering, const OrderRelationship *next, int end, uint32_t set,
-                     int start)
-{
-    uint32_t node = next->ends[end];
-    if (ordering->nodes[node].bound || (int)node == start) return next->fan[end];
     for (uint32_t r = 0; r < ordering->count; r++)
         if ((set >> r & 1) && next->via[end][r] >= 0) return next->via[end][r];
     return next->fan[end];
 }
 
 /* `from` and one relationship more; false: it touches nothing that is bound. */
-static bool go_on(const Ordering *ordering, const Way *from, uint32_t set, int start, uint32_t r,
-                  Way *out)
+static bool go_on(const Ordering *ordering, const Way *from, uint32_t set, uint32_t r, Way *out)
 {
     const OrderRelationship *next = &ordering->relationships[r];
-    bool bound[2] = {is_bound(ordering, set, start, next->ends[0]),
-                     is_bound(ordering, set, start, next->ends[1])};
+    bool bound[2] = {from->nodes >> next->ends[0] & 1, from->nodes >> next->ends[1] & 1};
     if (!bound[0] && !bound[1]) return false;
     *out = *from;
     out->known = true;
-    out->start = (int8_t)start;
+    out->nodes |= UINT64_C(1) << next->ends[0] | UINT64_C(1) << next->ends[1];
     out->last = (int8_t)r;
     if (bound[0] && bound[1]) {
         double link = next->link[0] < next->link[1] ? next->link[0] : next->link[1];
@@ -57,16 +44,16 @@ static bool go_on(const Ordering *ordering, const Way *from, uint32_t set, int s
         return true;
     }
     int end = bound[0] ? 0 : 1;
-    double found = from->rows * fan_of(ordering, next, end, set, start);
+    double found = from->rows * fan_of(ordering, next, end, set);
     out->rows = found * ordering->nodes[next->ends[1 - end]].keep;
     out->cost = from->cost + from->rows + found;
     return true;
 }
 
-static void consider(Ordering *ordering, const Way *from, uint32_t set, int start, uint32_t r)
+static void consider(Ordering *ordering, const Way *from, uint32_t set, uint32_t r)
 {
     Way way, *best = &ordering->ways[set | 1u << r];
-    if (!go_on(ordering, from, set, start, r, &way)) return;
+    if (!go_on(ordering, from, set, r, &way)) return;
     if (!best->known || way.cost < best->cost) *best = way; /* equal: the first found stays */
 }
 
@@ -74,17 +61,22 @@ static void first_steps(Ordering *ordering, uint32_t node_count)
 {
     Way nothing = {.rows = 1, .start = ORDER_NONE, .last = ORDER_NONE};
     bool touched = false;
+    for (uint32_t n = 0; n < node_count; n++)
+        if (ordering->nodes[n].bound) nothing.nodes |= UINT64_C(1) << n;
     for (uint32_t r = 0; r < ordering->count; r++) {
         const uint32_t *ends = ordering->relationships[r].ends;
         touched = touched || ordering->nodes[ends[0]].bound || ordering->nodes[ends[1]].bound;
-        consider(ordering, &nothing, 0, ORDER_NONE, r);
+        consider(ordering, &nothing, 0, r);
     }
     for (uint32_t n = 0; n < node_count && !touched; n++) {
-        Way start = {.cost = ordering->nodes[n].cost, .rows = ordering->nodes[n].rows};
+        Way start = {.cost = ordering->nodes[n].cost,
+                     .rows = ordering->nodes[n].rows,
+                     .nodes = nothing.nodes | UINT64_C(1) << n,
+                     .start = (int8_t)n};
         if (ordering->nodes[n].bound) continue;
         for (uint32_t r = 0; r < ordering->count; r++)
             if (ordering->relationships[r].ends[0] == n || ordering->relationships[r].ends[1] == n)
-                consider(ordering, &start, 0, (int)n, r);
+                consider(ordering, &start, 0, r);
     }
 }
 
@@ -103,7 +95,7 @@ static uint32_t steps_of(const Ordering *ordering, uint32_t set, OrderStep *step
 uint32_t order_find(Arena *arena, const OrderNode *nodes, uint32_t node_count,
                     const OrderRelationship *relationships, uint32_t count, OrderStep *steps)
 {
-    assert(count <= ORDER_RELATIONSHIPS_MAX && node_count <= INT8_MAX);
+    assert(count <= ORDER_RELATIONSHIPS_MAX && node_count <= ORDER_NODES_MAX);
     Ordering ordering = {nodes, relationships, count, arena_array(arena, Way, 1ul << count)};
     uint32_t best = 0;
     first_steps(&ordering, node_count);
@@ -111,7 +103,7 @@ uint32_t order_find(Arena *arena, const OrderNode *nodes, uint32_t node_count,
         const Way *way = &ordering.ways[set];
         if (!way->known) continue;
         for (uint32_t r = 0; r < count; r++)
-            if ((set >> r & 1) == 0) consider(&ordering, way, set, way->start, r);
+            if ((set >> r & 1) == 0) consider(&ordering, way, set, r);
         bool more = __builtin_popcount(set) > __builtin_popcount(best);
         bool cheaper = __builtin_popcount(set) == __builtin_popcount(best) &&
                        way->cost < ordering.ways[best].cost;

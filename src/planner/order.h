@@ -12,6 +12,7 @@
 enum {
     ORDER_RELATIONSHIPS_MAX = 10, /* beyond, 2^n sets are too many: then step by step, the cheapest
                                      next */
+    ORDER_NODES_MAX = 64,         /* bits of a word */
     ORDER_NONE = -1
 };
 
@@ -25,8 +26,8 @@ typedef struct OrderRelationship {
     uint32_t ends[2];
     double fan[2];  /* neighbors of a row's node, walked from ends[0], from ends[1] */
     double link[2]; /* the part of nodes of the other end that is such a neighbor */
-    /* By relationship: the fan from ends[i] when that node was reached over it; negative: it is not
-     * next to it. */
+    /* By relationship: the fan from ends[i] of rows that were made by walking it, whichever way;
+     * negative: it is not next to that node. */
     double via[2][ORDER_RELATIONSHIPS_MAX];
 } OrderRelationship;
 

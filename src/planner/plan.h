@@ -175,7 +175,7 @@ struct PlanNode {
                      */
 
     uint32_t slot;   /* what SCAN, SEEK, UNWIND, LOAD, SCORE (score), RANK (score) fill */
-    NameRef *labels; /* of SCAN, SEEK; EXPAND: of the node in to_slot, COUNT: see there */
+    NameRef *labels; /* of SCAN, SEEK; EXPAND, REACH: of the node in to_slot, COUNT: see there */
     uint32_t label_count;
     Expr *expr; /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or
                    NULL */
@@ -201,6 +201,7 @@ struct PlanNode {
      * over those, which are no pairs. */
     PlanArm *arms;
     uint32_t arm_count;
+    bool counted;   /* REACH: each row as often as it reaches nodes, which nobody asks for */
     bool twins;     /* INTERSECT: both arms may be the same relationship, which does not count: when
                        they start at the same node, */
     bool twin_loop; /* and end there, too */

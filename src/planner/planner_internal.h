@@ -100,6 +100,9 @@ Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where
 Error *plan_match(Binder *binder, const AstClause *clause);
 /* One more moment of the plan. */
 Error *plan_moment(Binder *binder, AstTime time, const AstExpr *at, PlanMoment *out);
+/* How many clauses from `from` on, a MATCH, can be walked in one order; and so planned. */
+size_t match_run(const Binder *binder, const AstClauses *clauses, size_t from);
+Error *plan_matches(Binder *binder, const AstClauses *clauses, size_t from, size_t count);
 /* Is there a slot for two more? Asked before every push_local. */
 Error *room_for_locals(const Binder *binder, size_t offset, size_t length) MUST_CHECK;
 uint32_t push_local(Binder *binder, Str name, uint8_t type);

@@ -341,7 +341,14 @@ Error *plan_clauses(Binder *binder, const AstClauses *clauses, QueryResult *out)
 {
     for (size_t i = 0; i < clauses->count; i++) {
         TRY(check_order(clauses, i, out->open_end));
-        TRY(plan_clause(binder, clauses, i, out));
+        size_t run = clauses->items[i]->kind == CLAUSE_MATCH ? match_run(binder, clauses, i) : 1;
+        for (size_t other = 1; other < run; other++)
+            TRY(check_order(clauses, i + other, out->open_end));
+        if (run == 1)
+            TRY(plan_clause(binder, clauses, i, out));
+        else
+            TRY(plan_matches(binder, clauses, i, run));
+        i += run - 1;
     }
     return NULL;
 }

@@ -273,7 +273,7 @@ static void label_chain(Rewriter *rewriter, PlanNode **root)
 {
     for (PlanNode **at = root; *at != NULL;) {
         PlanNode *node = *at, *hop = node->kind == PLAN_FILTER ? below_filters(node) : NULL;
-        if (hop != NULL && is_finding(hop)) {
+        if (hop != NULL && (is_finding(hop) || hop->kind == PLAN_REACH)) {
             node->expr = take_labels(rewriter, node->expr, hop);
             if (node->expr == NULL) {
                 *at = node->input;
@@ -453,6 +453,34 @@ static bool found_in(const PlanNode *node, uint32_t slot)
     return false;
 }
 
+/* One row at most, whatever the graph is: an id, or a key that one node may have. */
+static bool gives_one_row(const Rewriter *rewriter, const PlanNode *node)
+{
+    if (node == NULL || node->input == NULL || node->input->kind != PLAN_UNIT) return false;
+    if (node->kind == PLAN_NODE_BY_ID) return true;
+    if (node->kind != PLAN_NODE_SEEK) return false;
+    const GraphIndex *index =
+        graph_index_on(rewriter->binder->view->graph, node->labels[0].id, node->key.id, false);
+    return index != NULL && index->constraint == GRAPH_UNIQUE;
+}
+
+/* From one row REACH gives each node once: counting different ones is counting rows. */
+static void count_reached(Rewriter *rewriter, PlanNode **root)
+{
+    for (PlanNode *node = *root; node != NULL; node = node->input) {
+        const PlanNode *reach = below_filters(node->input);
+        if (node->kind != PLAN_AGGREGATE || node->item_count > 0 || node->aggregate_count != 1 ||
+            reach == NULL || reach->kind != PLAN_REACH || !gives_one_row(rewriter, reach->input))
+            continue;
+        AggregateSpec *spec = &node->aggregates[0].spec;
+        if (spec->kind != AGGREGATE_COUNT || !spec->distinct || spec->argument->kind != EXPR_SLOT ||
+            spec->argument->index != reach->to_slot)
+            continue;
+        rewriter->uses[reach->to_slot]--;
+        *spec = (AggregateSpec){.kind = AGGREGATE_COUNT_ROWS};
+    }
+}
+
 /* What a pattern found is never null: counting it is counting rows. */
 static void count_rows(Rewriter *rewriter, PlanNode **root)
 {
@@ -471,6 +499,7 @@ static void count_rows(Rewriter *rewriter, PlanNode **root)
 static void degree_chain(Rewriter *rewriter, PlanNode **root)
 {
     for (PlanNode *node = *root; node != NULL; node = node->input) {
+        if (node->kind == PLAN_REACH) node->counted = rewriter->uses[node->to_slot] == 0;
         if (!is_finding(node) || rewriter->uses[node->to_slot] > 0) continue;
         new_arms(rewriter, node, 1)[0] = arm_of(node);
         node->kind = PLAN_DEGREE;
@@ -557,8 +586,8 @@ void plan_rewrite(Binder *binder)
         each_plan_chain(&rewriter, keep_chain);
     } while (rewriter.changed);
     reach_from(&rewriter, plan->root, true);
-    static ChainFn *const steps[] = {part_chain, hide_chain,   label_chain, link_chain,
-                                     count_rows, degree_chain, count_chain};
+    static ChainFn *const steps[] = {part_chain, hide_chain,    label_chain,  link_chain,
+                                     count_rows, count_reached, degree_chain, count_chain};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         each_plan_chain(&rewriter, steps[i]);
 }

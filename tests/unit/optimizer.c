@@ -178,7 +178,7 @@ static void random_query(void)
     buffer_text(&text, "MATCH ");
     random_path(0, nodes, &relationships, named);
     if (chance(3) == 0) {
-        buffer_text(&text, ", ");
+        buffer_text(&text, chance(2) ? ", " : " MATCH ");
         buffer_printf(&text, "(n%u)", chance(nodes));
         random_relationship(relationships++, false);
         buffer_printf(&text, "(n%u)", chance(nodes + 1));
