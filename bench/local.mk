@@ -1,6 +1,6 @@
 # Programs that measure; `make bench` builds and runs them. One line a program in BENCHES.
 BENCHES = bench/vector_scan bench/topk bench/parse bench/prepare bench/wordnet
-BENCHES += bench/shell bench/graph bench/commit
+BENCHES += bench/shell bench/graph bench/commit bench/opening
 EXTRA_PROGRAMS += $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench_vector_scan_SOURCES = bench/vector_scan.c
@@ -17,6 +17,8 @@ bench_shell_SOURCES = bench/shell.c
 bench_shell_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_commit_SOURCES = bench/commit.c
 bench_commit_LDADD = src/libengine.la $(ENGINE_LIBS)
+bench_opening_SOURCES = bench/opening.c
+bench_opening_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_graph_SOURCES = bench/graph.c
 bench_graph_LDADD = src/libengine.la $(ENGINE_LIBS)
 # GRAPH: a folder with nodes.csv and edges.csv, or an archive of one (bench/graph.c says which columns). PEERS=--peers asks Kuzu and
@@ -29,6 +31,7 @@ bench: $(BENCHES) src/contextql
 	bench/commit
 	bench/vector_scan
 	bench/topk
+	bench/opening
 	$(srcdir)/tests/corpus --texts | bench/parse
 	$(srcdir)/tests/corpus --texts | bench/prepare
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) bench/wordnet

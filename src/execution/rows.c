@@ -139,10 +139,31 @@ bool plan_writes_below(const PlanNode *plan)
     return false;
 }
 
+/* Who wants a few rows does not pay for eight, each of which may lie on a page of its own: the first
+ * batches below are as short as that. (They grow, should rows be dropped on the way.) */
+static void begin_short(Operator *input, uint64_t rows)
+{
+    for (; input != NULL && rows > 0; input = input->input) {
+        switch (input->plan->kind) {
+        case PLAN_NODE_SCAN:
+        case PLAN_NODE_SEEK:
+        case PLAN_NODE_BY_ID:
+        case PLAN_EXPAND:
+        case PLAN_FILTER:
+        case PLAN_PROJECT:
+            if (rows < input->cap) input->cap = (uint32_t)rows;
+            break;
+        default: return;
+        }
+    }
+}
+
 static Error *next_limit(Operator *self, Batch **out)
 {
     Cut *cut = self->state;
+    bool first = !cut->known;
     TRY(know_count(self, "LIMIT"));
+    if (first) begin_short(self->input, cut->left);
     *out = NULL;
     if (cut->left == 0) {
         if (cut->count > 0 || !plan_writes_below(self->plan->input)) return NULL;

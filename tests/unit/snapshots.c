@@ -400,6 +400,68 @@ static void checkpoints(const char *directory)
     error_drop(database_close(database));
 }
 
+/* ---- opening writes nothing ---- */
+
+/* The machine's own files, opened for reading only; what would change one, or a folder, is counted
+ * and refused: as on media that cannot be written to. A writer's LOCK alone is let through, for
+ * `writing`. */
+typedef struct Still {
+    Io io;
+    int changes;
+    bool writing;
+} Still;
+
+static Still still;
+
+static Error *refuse_change(void)
+{
+    still.changes++;
+    return error_new(ERROR_IO, "read-only media");
+}
+static Error *still_open(const Io *io, const char *path, IoMode mode, IoFile **out)
+{
+    (void)io;
+    const char *name = strrchr(path, '/');
+    bool lock = still.writing && name != NULL && strcmp(name, "/LOCK") == 0;
+    return mode == IO_READ || lock ? io_posix()->open(io_posix(), path, mode, out)
+                                   : refuse_change();
+}
+static Error *still_rename(const Io *io, const char *from, const char *to)
+{
+    (void)io, (void)from, (void)to;
+    return refuse_change();
+}
+static Error *still_path(const Io *io, const char *path)
+{
+    (void)io, (void)path;
+    return refuse_change();
+}
+
+static void no_writes(const char *directory)
+{
+    Database *database = opened(directory, false, 0);
+    SnapshotInfo info;
+    State state = {0}, old;
+    EXPECT(commit(database, &state, 5, 0, false));
+    EXPECT(good(database_create_snapshot(database, STR("old"), &info)));
+    old = state;
+    EXPECT(commit(database, &state, 6, 1, false)); /* is in the log */
+    error_drop(database_close(database));
+    still.io = *io_posix();
+    still.io.open = still_open;
+    still.io.rename = still_rename, still.io.unlink = still_path;
+    still.io.make_directory = still_path, still.io.sync_directory = still_path;
+    for (int writing = 0; writing < 2; writing++) {
+        const DatabaseOptions options = {.read_only = !writing, .io = &still.io};
+        still.writing = writing;
+        EXPECT(good(database_open(directory, &options, &our_clock, &database)));
+        State now = present(database);
+        EXPECT(same(&now, &state) && at_snapshot(database, "old", 0, &old));
+        error_drop(database_close(database));
+        EXPECT(still.changes == 0);
+    }
+}
+
 /* ---- random work ---- */
 
 static uint64_t seed;
@@ -652,6 +714,8 @@ int main(void)
     retention(path);
     snprintf(path, sizeof path, "%s/history", directory);
     history(path);
+    snprintf(path, sizeof path, "%s/still", directory);
+    no_writes(path);
     snprintf(path, sizeof path, "%s/checkpoints", directory);
     checkpoints(path);
     for (int round = 1; round <= rounds; round++) {
