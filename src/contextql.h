@@ -99,6 +99,9 @@ CONTEXTQL_API int contextql_open(const char *directory, const contextql_options 
 CONTEXTQL_API int
 contextql_connect(contextql *, contextql **out); /* another session on the same open database */
 CONTEXTQL_API int contextql_close(contextql *);  /* a session; with the last one the database */
+/* Bytes that a crash left of commits that were not acknowledged: found behind the last commit when
+ * the database was opened, and not taken for one. 0: it was closed, or nothing was under way. */
+CONTEXTQL_API uint64_t contextql_discarded(const contextql *);
 CONTEXTQL_API void contextql_error(const contextql *, contextql_error_info *out);
 /* Stops the statement that runs, or the next to run of those now prepared: no interrupt falls into
  * the gap between prepare and the first step. Forgotten when a statement ends or is reset, and when

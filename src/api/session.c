@@ -63,6 +63,11 @@ void contextql_error(const contextql *session, contextql_error_info *out)
                  session == NULL ? CONTEXTQL_RUNTIME : session->phase, out);
 }
 
+uint64_t contextql_discarded(const contextql *session)
+{
+    return session->database == NULL ? 0 : database_counters(session->database).discarded_bytes;
+}
+
 void contextql_interrupt(contextql *session)
 {
     atomic_store(&session->interrupted, true);

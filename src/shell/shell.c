@@ -384,6 +384,20 @@ static void run_session(Shell *shell)
         run_file(shell, "-");
 }
 
+/* What a crash cut off was never acknowledged; it is told, so that nobody misses it in silence. */
+static void tell_discarded(const Shell *shell)
+{
+    uint64_t bytes = contextql_discarded(shell->session);
+    if (bytes == 0 || shell->options->quiet) return;
+    Buffer text = {0};
+    buffer_printf(&text,
+                  "%llu bytes discarded: of a commit that a crash cut off before it was done",
+                  (unsigned long long)bytes);
+    buffer_append(&text, "", 1);
+    report_program(&shell->report, text.data, "");
+    buffer_free(&text);
+}
+
 int shell_run(const Options *options, const ScriptLanguage *language)
 {
     contextql_options how = {.read_only = options->read_only, .create = !options->read_only};
@@ -406,6 +420,7 @@ int shell_run(const Options *options, const ScriptLanguage *language)
         return fail_open(&shell, EXIT_USAGE);
     if (made && !options->quiet && (options->verbose || at_prompt(options)))
         fprintf(stderr, "contextql: a new database is made: %s\n", options->database);
+    tell_discarded(&shell);
     choose_pager(&shell);
     run_catch_interrupts();
     run_session(&shell);

@@ -346,7 +346,7 @@ bool ledger_closes_before(const Ledger *ledger, size_t thing)
 
 uint64_t ledger_discarded(contextql *session)
 {
-    return database_counters(session->database).discarded_bytes;
+    return contextql_discarded(session);
 }
 
 size_t ledger_go_on(const Ledger *ledger, Disk *disk, contextql **session, size_t first,
