@@ -7,8 +7,10 @@
 #include "config.h"
 
 #include "editor/external.h"
+#include "editor/terminal.h"
 #include "shell/command_internal.h"
-#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 typedef struct Command {
     const char *name, *arguments, *meaning;
@@ -298,11 +300,51 @@ static Error *run(Shell *shell, Str line)
     return command->run(&call);
 }
 
+/* What these write may be taller than the screen. */
+static bool is_listing(Str line)
+{
+    static const char *const names[] = {"help", "keys", "schema", "settings"};
+    Str name = {line.data + 1, line.bytes - 1};
+    name.bytes = word_end(name);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_equal(name, str_from(names[i]))) return true;
+    return false;
+}
+
+static size_t line_count(Str text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.bytes; i++)
+        count += text.data[i] == '\n';
+    return count;
+}
+
+/* Runs a command and shows what it writes in the pager, if that is taller than the screen. */
+static Error *run_paged(Shell *shell, Str line)
+{
+    char *text = NULL;
+    size_t bytes = 0, columns, rows;
+    FILE *file = shell->output.file, *kept = open_memstream(&text, &bytes);
+    if (kept == NULL) return run(shell, line);
+    shell->output.file = kept;
+    Error *error = run(shell, line);
+    shell->output.file = file;
+    if (fclose(kept) != 0) bytes = 0;
+    terminal_size(STDOUT_FILENO, &columns, &rows);
+    Str written = {text == NULL ? "" : text, bytes};
+    bool seen =
+        line_count(written) >= rows && shell->output.page(shell->output.page_state, written, 0);
+    if (!seen) fwrite(written.data, 1, written.bytes, file);
+    free(text); /* of open_memstream */
+    return error;
+}
+
 bool command_run(Shell *shell, Str line, const char *name, size_t number)
 {
     int before = shell->status;
     shell->status = EXIT_GOOD;
-    Error *error = run(shell, line);
+    bool paged = shell->output.page != NULL && !shell->output.to_file && is_listing(line);
+    Error *error = paged ? run_paged(shell, line) : run(shell, line);
     bool good = error == NULL && shell->status == EXIT_GOOD;
     if (error != NULL) {
         if (shell->status == EXIT_GOOD) shell->status = EXIT_FAILED;
