@@ -3,8 +3,8 @@
  *
  * A text at the prompt is statements and commands; the cursor is in one of them. Of a statement the
  * engine is asked (contextql_suggest), but for names of files and parameters, which are ours. What a
- * command takes follows from its arguments in contextql/commands.def: FORMAT, FILE, NAME (what there
- * is help on), NAME VALUE (settings), or words between bars.
+ * command takes follows from its arguments in contextql/commands.def: FORMAT, FILE, [NAME] (what there
+ * is help on), NAME (labels and types), NAME VALUE (settings), STATEMENT, or words between bars.
  */
 #include "config.h"
 
@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { FILES_MAX = 1000 }; /* of a folder; a larger one is not listed to its end */
+enum {
+    FILES_MAX = 1000, /* of a folder; a larger one is not listed to its end */
+    NAMES_MAX = 200   /* labels, and types, behind :describe */
+};
 
 typedef struct Piece { /* of the text at the prompt: a statement or a command */
     Str text;
@@ -74,7 +77,9 @@ static void offer_words(Completer *completer, Str word, const char *words, size_
 {
     for (const char *at = words; *at != '\0';) {
         size_t bytes = strcspn(at, "|,");
-        offer(completer, word, arena_copy(completer->arena, at, bytes), "value", "", from);
+        bool fixed = !(at[0] >= 'A' && at[0] <= 'Z'); /* COMMAND: any */
+        if (fixed)
+            offer(completer, word, arena_copy(completer->arena, at, bytes), "value", "", from);
         at += bytes;
         at += strspn(at, "|, ");
     }
@@ -175,6 +180,58 @@ static void offer_names(Completer *completer, Str word, size_t from)
             offer(completer, word, keyword.word, "keyword", keyword.meaning, from);
 }
 
+/* Labels and types: what could stand in patterns. */
+static void offer_labels(Completer *completer, Str word, size_t from)
+{
+    static const char *const patterns[] = {"MATCH (n:", "MATCH ()-[:"};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        size_t count = 0, before = strlen(patterns[i]);
+        char *text = arena_printf(completer->arena, "%s%.*s", patterns[i], STR_ARG(word));
+        contextql_suggestion *found =
+            arena_array(completer->arena, contextql_suggestion, NAMES_MAX);
+        contextql_suggest(completer->shell->session, text, before + word.bytes, found, NAMES_MAX,
+                          &count);
+        for (size_t k = 0; k < count; k++) {
+            if (strcmp(found[k].kind, "label") != 0 && strcmp(found[k].kind, "type") != 0) continue;
+            /* they live until the next question, which is asked here */
+            add(completer, arena_printf(completer->arena, "%s", found[k].text),
+                i == 0 ? "label" : "type", "", from);
+        }
+    }
+}
+
+/* Where the statement behind a command begins, `:bench 10 RETURN 1`: behind numbers and a picture's
+ * name. */
+static size_t statement_start(Str line, size_t at)
+{
+    for (;;) {
+        while (at < line.bytes && line.data[at] == ' ')
+            at++;
+        size_t end = at;
+        double number;
+        int64_t integer;
+        while (end < line.bytes && line.data[end] != ' ')
+            end++;
+        Str word = {line.data + at, end - at};
+        bool picture = word.bytes > 4 && memcmp(word.data + word.bytes - 4, ".svg", 4) == 0;
+        if (end == line.bytes ||
+            (!picture && !float_parse(word, &number) && !integer_parse(word, &integer)))
+            return at;
+        at = end;
+    }
+}
+
+static void complete_inner_statement(Completer *completer, Str line, size_t name_bytes,
+                                     size_t cursor)
+{
+    Completions *out = completer->out;
+    size_t start = statement_start(line, name_bytes);
+    contextql_suggest(completer->shell->session, line.data + start, line.bytes - start, out->items,
+                      COMPLETIONS_MAX, &out->count);
+    for (size_t i = 0; i < out->count; i++)
+        out->items[i].replace_from += cursor - line.bytes + start;
+}
+
 /* `line`: from the `:` to the cursor, which is at `cursor` in the whole text. */
 static void complete_command(Completer *completer, Str line, size_t cursor)
 {
@@ -201,6 +258,8 @@ static void complete_command(Completer *completer, Str line, size_t cursor)
     const char *arguments = command.arguments;
     if (strcmp(arguments, "[NAME [VALUE]]") == 0)
         offer_settings(completer, before, word, from);
+    else if (strstr(arguments, "STATEMENT") != NULL)
+        complete_inner_statement(completer, line, name_bytes, cursor);
     else if (before.bytes > 0 && strstr(arguments, "FILE") == NULL)
         return;
     else if (strstr(arguments, "FORMAT") != NULL)
@@ -210,6 +269,8 @@ static void complete_command(Completer *completer, Str line, size_t cursor)
         offer_files(completer, word, from);
     else if (strcmp(arguments, "[NAME]") == 0)
         offer_names(completer, word, from);
+    else if (strcmp(arguments, "NAME") == 0)
+        offer_labels(completer, word, from);
     else if (strchr(arguments, '|') != NULL)
         offer_words(
             completer, word,
