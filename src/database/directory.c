@@ -331,6 +331,13 @@ static Error *read_log(Database *database)
     return NULL;
 }
 
+/* Is the end of the log known to be on disk? A clean close has said so; who was killed has not. */
+static bool is_settled(const Files *files, const Wal *wal)
+{
+    LockPage page = lock_page(files->lock);
+    return page.checkpoint == files->checkpoint && page.durable_lsn >= wal_durable(wal);
+}
+
 static Error *read_once(Database *database)
 {
     wal_close(database->wal);
@@ -381,6 +388,7 @@ Error *files_open(Database *database, const char *directory, const DatabaseOptio
     files->opening = false;
     count_names(database);
     if (options->read_only) return NULL;
+    if (!is_settled(files, database->wal)) TRY(wal_settle(database->wal));
     files_publish(database);
     return files_remove_leftovers(database);
 }

@@ -68,11 +68,12 @@ Error *wal_list(const Wal *wal, WalName **out, size_t *count)
     if (listing.count > 1) qsort(listing.names, listing.count, sizeof *listing.names, by_number);
     for (size_t i = 1; i < listing.count; i++)
         if (listing.names[i].number == listing.names[i - 1].number) {
+            uint64_t number = listing.names[i].number;
             mem_free(listing.names);
-            return error_hint(
-                error_new(ERROR_CORRUPT, "there are two segments %llu of the log in %s",
-                          (unsigned long long)listing.names[i].number, wal->directory),
-                "restore a copy of the directory");
+            return error_hint(error_new(ERROR_CORRUPT,
+                                        "there are two segments %llu of the log in %s",
+                                        (unsigned long long)number, wal->directory),
+                              "restore a copy of the directory");
         }
     *out = listing.names;
     *count = listing.count;
@@ -277,6 +278,44 @@ static Error *clean_up(Wal *wal)
     if (error == NULL && wal->file == NULL) wal->number = wal->start.segment - 1;
     wal->torn = false;
     wal->clean = error == NULL;
+    return error;
+}
+
+/* ---- what replay took ---- */
+
+static Error *write_again(IoFile *file, uint64_t until)
+{
+    enum { COPY_BYTES = 1 << 20 };
+    char *bytes = mem_alloc(COPY_BYTES);
+    Error *error = NULL;
+    for (uint64_t at = 0; error == NULL && at < until; at += COPY_BYTES) {
+        size_t wanted = until - at < COPY_BYTES ? (size_t)(until - at) : COPY_BYTES, got = 0;
+        error = io_read(file, at, bytes, wanted, &got);
+        if (error == NULL) error = io_write(file, at, bytes, got);
+    }
+    mem_free(bytes);
+    return error;
+}
+
+Error *wal_settle(Wal *wal)
+{
+    WalName *names;
+    size_t count;
+    assert(wal->file == NULL);
+    if (wal->end.segment == 0 || wal->end.offset <= WAL_HEADER_BYTES) return NULL;
+    TRY(wal_list(wal, &names, &count));
+    Error *error = NULL;
+    for (size_t i = 0; i < count && error == NULL; i++) {
+        char path[IO_PATH_BYTES_MAX];
+        IoFile *file = NULL;
+        if (names[i].number != wal->end.segment) continue;
+        error = wal_segment_path(wal, names[i], path);
+        if (error == NULL) error = io_open(wal->io, path, IO_WRITE, &file);
+        if (error == NULL) error = write_again(file, wal->end.offset);
+        if (error == NULL) error = sync_file(wal, file);
+        io_close(file);
+    }
+    mem_free(names);
     return error;
 }
 

@@ -58,6 +58,12 @@ Error *wal_recover(Wal *wal, WalApply *apply, void *user, WalReport *report) MUS
 Error *wal_follow(Wal *wal, uint64_t limit_lsn, WalApply *apply, void *user,
                   WalReport *report) MUST_CHECK;
 
+/* For a log that was not closed, before anybody acts on what was replayed: makes sure that it is on
+ * disk. Who wrote it may have been killed before the sync, or the sync may have failed; then the
+ * system may take for written what is not, so the last segment, the only one not known to be
+ * synced, is written once more. */
+Error *wal_settle(Wal *wal) MUST_CHECK;
+
 /* Adds one transaction, committed at `wall_ns`, to what the next flush writes; gives the lsn of its
  * COMMIT. The payload is copied. After wal_recover only. */
 Error *wal_append(Wal *wal, Str payload, int64_t wall_ns, uint64_t *lsn) MUST_CHECK;

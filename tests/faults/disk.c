@@ -40,6 +40,7 @@ typedef enum OpKind {
     OP_STORE, /* into a shared mapping */
     OP_TRUNCATE,
     OP_SYNC,
+    OP_FAILED_SYNC, /* the system drops what it could not write, and thinks it is written */
     OP_CREATE,
     OP_MAKE_FOLDER,
     OP_RENAME,
@@ -270,6 +271,7 @@ static void apply(Disk *disk, const Op *op)
     }
     case OP_UNLINK: entry_remove(disk, op->path); break;
     case OP_SYNC:
+    case OP_FAILED_SYNC:
     case OP_SYNC_FOLDER:
     case OP_MARK: break;
     }
@@ -490,7 +492,9 @@ static Error *disk_sync(IoFile *base)
     Disk *disk = handle->disk;
     pthread_mutex_lock(&disk->lock);
     Error *error = meet(disk, DISK_SYNC, handle->path);
-    if (error == NULL && !lies(disk, handle->path, false))
+    if (error != NULL)
+        perform(disk, (Op){.kind = OP_FAILED_SYNC, .file = handle->file});
+    else if (!lies(disk, handle->path, false))
         perform(disk, (Op){.kind = OP_SYNC, .file = handle->file});
     pthread_mutex_unlock(&disk->lock);
     return error;
@@ -823,8 +827,9 @@ size_t disk_history_count(const Disk *disk)
 
 const char *disk_history_text(const Disk *disk, size_t i, char out[256])
 {
-    static const char *const names[] = {"write",  "store",  "truncate", "sync",        "create",
-                                        "folder", "rename", "unlink",   "sync folder", "mark"};
+    static const char *const names[] = {"write",       "store",       "truncate", "sync",
+                                        "failed sync", "create",      "folder",   "rename",
+                                        "unlink",      "sync folder", "mark"};
     const Op *op = &disk->ops[i];
     snprintf(out, 256, "%s file %d %s %s at %llu, %llu", names[op->kind], op->file,
              op->path == NULL ? "" : op->path, op->to == NULL ? "" : op->to,
@@ -839,7 +844,10 @@ struct Crash {
     Disk *durable;
     size_t place;
     uint64_t mark;
-    const Op **pending; /* not synced, in order */
+    struct Pending { /* not synced, in order */
+        const Op *op;
+        bool dropped; /* by a sync that failed: a later one does not bring it to the disk */
+    } * pending;
     size_t pending_count, pending_capacity;
 };
 
@@ -883,9 +891,9 @@ static void settle(Crash *crash, const Op *sync)
 {
     size_t kept = 0;
     for (size_t i = 0; i < crash->pending_count; i++)
-        if (is_settled_by(crash->pending[i], sync))
-            apply(crash->durable, crash->pending[i]);
-        else
+        if (is_settled_by(crash->pending[i].op, sync)) {
+            if (!crash->pending[i].dropped) apply(crash->durable, crash->pending[i].op);
+        } else
             crash->pending[kept++] = crash->pending[i];
     crash->pending_count = kept;
 }
@@ -895,9 +903,9 @@ static void drop_old_stores(Crash *crash)
 {
     size_t stores = 0, kept = 0;
     for (size_t i = 0; i < crash->pending_count; i++)
-        stores += crash->pending[i]->kind == OP_STORE;
+        stores += crash->pending[i].op->kind == OP_STORE;
     for (size_t i = 0; i < crash->pending_count; i++)
-        if (crash->pending[i]->kind != OP_STORE || stores-- <= 2)
+        if (crash->pending[i].op->kind != OP_STORE || stores-- <= 2)
             crash->pending[kept++] = crash->pending[i];
     crash->pending_count = kept;
 }
@@ -910,9 +918,13 @@ bool crash_next(Crash *crash)
         crash->mark = op->bytes;
     } else if (op->kind == OP_SYNC || op->kind == OP_SYNC_FOLDER) {
         settle(crash, op);
+    } else if (op->kind == OP_FAILED_SYNC) {
+        for (size_t i = 0; i < crash->pending_count; i++)
+            if (is_data(crash->pending[i].op) && crash->pending[i].op->file == op->file)
+                crash->pending[i].dropped = true;
     } else {
         mem_reserve(crash->pending, crash->pending_capacity, crash->pending_count + 1);
-        crash->pending[crash->pending_count++] = op;
+        crash->pending[crash->pending_count++] = (struct Pending){op, false};
         if (op->kind == OP_STORE) drop_old_stores(crash);
     }
     return true;
@@ -1003,12 +1015,12 @@ bool crash_tears(const Crash *crash, size_t variant)
     variant -= WHOLE_VARIANTS;
     if (variant >= VARIANTS_EACH * each) return true;
     return variant % VARIANTS_EACH >= 2 &&
-           crash->pending[count - 1 - variant / VARIANTS_EACH]->kind == OP_WRITE;
+           crash->pending[count - 1 - variant / VARIANTS_EACH].op->kind == OP_WRITE;
 }
 
 static Fate fate_of(const Crash *crash, size_t variant, size_t i, uint64_t *random)
 {
-    const Op *op = crash->pending[i];
+    const Op *op = crash->pending[i].op;
     size_t count = crash->pending_count, each = count < EACH_MAX ? count : EACH_MAX;
     uint64_t chance = random_next(random) % 8;
     if (variant < WHOLE_VARIANTS) return (is_data(op) ? variant & 1 : variant >> 1) ? LOST : KEPT;
@@ -1028,7 +1040,7 @@ Disk *crash_disk(const Crash *crash, size_t variant)
     uint64_t random = crash->place * UINT64_C(1000003) + variant;
     Folders folders = {.count = 0};
     for (size_t i = 0; i < crash->pending_count; i++) {
-        const Op *op = crash->pending[i];
+        const Op *op = crash->pending[i].op;
         Fate fate = fate_of(crash, variant, i, &random);
         if (!is_data(op)) fate = is_lost(&folders, op, fate == LOST) ? LOST : KEPT;
         apply_fate(disk, op, fate, &random);

@@ -302,7 +302,7 @@ int main(void)
     for (int i = 0; i < WAYS; i++)
         fail_each(tiny, "a small database", &ways[i], 1);
     for (int i = 0; i < WAYS; i++)
-        fail_each(small, "large values", &ways[i], thorough ? 1 : 5);
+        fail_each(small, "large values", &ways[i], thorough ? 1 : 3);
     for (int i = 0; i < WAYS; i++)
         fail_each(bulk, "loads", &ways[i], thorough ? 1 : 13);
     for (int i = 0; i < WAYS; i++)
