@@ -492,16 +492,13 @@ void checkpoint_consider(Database *database)
     uint64_t bytes = wal_bytes(database->wal) - files->base_log_bytes;
     bool wanted = !files->checkpointing && !database->failed && bytes > allowed &&
                   (files->tried_bytes == 0 || bytes > files->tried_bytes + allowed);
-    pthread_t before = files->checkpointer;
-    bool joinable = files->checkpointer_joinable;
-    if (wanted) files->checkpointing = true;
-    pthread_mutex_unlock(&database->lock);
-    if (!wanted) return;
-    if (joinable) pthread_join(before, NULL); /* it has ended */
-    bool started = pthread_create(&files->checkpointer, NULL, run_checkpoint, database) == 0;
-    pthread_mutex_lock(&database->lock);
-    files->checkpointer_joinable = started;
-    if (!started) files->checkpointing = false;
+    if (wanted) {
+        /* The one before has ended, and does not want the lock any more. */
+        if (files->checkpointer_joinable) pthread_join(files->checkpointer, NULL);
+        files->checkpointing =
+            pthread_create(&files->checkpointer, NULL, run_checkpoint, database) == 0;
+        files->checkpointer_joinable = files->checkpointing;
+    }
     pthread_mutex_unlock(&database->lock);
 }
 

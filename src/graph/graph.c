@@ -118,7 +118,8 @@ uint64_t graph_horizon(const Graph *graph)
 {
     uint64_t oldest = atomic_load(&graph->published);
     for (uint32_t i = 0; i < GRAPH_READERS_MAX; i++) {
-        uint64_t held = atomic_load_explicit(&graph->readers[i], memory_order_relaxed);
+        /* What a view that was let go has read, it has read before it is freed. */
+        uint64_t held = atomic_load_explicit(&graph->readers[i], memory_order_acquire);
         if (held != 0 && held - 1 < oldest) oldest = held - 1;
     }
     return oldest;

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "contextql.h"
 #include "test.h"
+#include <stdlib.h>
 
 static contextql *session;
 
@@ -63,8 +64,43 @@ static const char *const texts[] = {
     "MATCH (a:A {id: $n}) CALL { WITH a MATCH (a)-->(b) RETURN count(b) AS n } RETURN a.id, n",
 };
 
+/* One statement, asked of one snapshot after another: plans are kept, what they look at is not. */
+static void snapshots(void)
+{
+    static const char *const asked[] = {
+        "AT SNAPSHOT $n MATCH (a:A) RETURN a.v",
+        "AT SNAPSHOT $n MATCH (a:A)-[:T]->(b) RETURN a.v, b.v",
+        "MATCH (now:A) MATCH AT SNAPSHOT $n (a:A) WHERE id(a) = id(now) RETURN now.v, a.v"};
+    static const char *const wanted[][2] = {
+        {"10|\n", "20|\n"}, {"10|10|\n", "20|20|\n"}, {"30|10|\n", "30|20|\n"}};
+    char folder[] = "/tmp/contextql-prepared.XXXXXX", command[64];
+    contextql_options options = {.create = true};
+    Buffer out = {0};
+    EXPECT(mkdtemp(folder) != NULL && contextql_open(folder, &options, &session) == CONTEXTQL_OK);
+    execute("CREATE (a:A {v: 10}) CREATE (a)-[:T]->(a)", 0);
+    execute("CREATE SNAPSHOT", 0);
+    execute("MATCH (a:A) SET a.v = 20", 0);
+    execute("CREATE SNAPSHOT", 0);
+    execute("MATCH (a:A) SET a.v = 30", 0);
+    for (size_t t = 0; t < sizeof asked / sizeof *asked; t++) {
+        contextql_statement *statement = prepared(asked[t]);
+        for (int64_t i = 0; i < 6; i++) {
+            run(statement, 1 + i % 2, SIZE_MAX, &out);
+            EXPECT(str_equal(buffer_view(&out), str_from(wanted[t][i % 2])));
+        }
+        run(statement, 9, SIZE_MAX, &out);
+        EXPECT(str_equal(buffer_view(&out), STR("no such snapshot: 9")));
+        contextql_finalize(statement);
+    }
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
+    buffer_free(&out);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    EXPECT(system(command) == 0);
+}
+
 int main(void)
 {
+    snapshots();
     enum { TEXTS = sizeof texts / sizeof *texts, ROUNDS = 12 };
     contextql_statement *kept[TEXTS];
     Buffer again = {0}, anew = {0};

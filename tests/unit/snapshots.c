@@ -246,6 +246,27 @@ static void snapshots(const char *directory)
     error_drop(database_close(database));
 }
 
+/* A name of 255 bytes is one, of 256 none; so many states are kept, and no more (a long test). */
+static void limits(const char *directory, bool all)
+{
+    enum { NAME_BYTES = 255, STATES = 1024 };
+    Database *database = opened(directory, false, 0);
+    SnapshotInfo info;
+    char name[NAME_BYTES + 1];
+    memset(name, 'n', sizeof name);
+    EXPECT(code_of(database_create_snapshot(database, (Str){name, NAME_BYTES + 1}, &info)) ==
+           ERROR_LIMIT);
+    EXPECT(good(database_create_snapshot(database, (Str){name, NAME_BYTES}, &info)));
+    int made = 1;
+    while (all && made < 2 * STATES &&
+           code_of(database_create_snapshot(database, STR(""), &info)) == 0)
+        made++;
+    EXPECT(!all || made == STATES - 1);
+    EXPECT(!all || code_of(database_create_snapshot(database, STR(""), &info)) == ERROR_LIMIT);
+    error_drop(database_close(database));
+    EXPECT(sound(directory));
+}
+
 static void retention(const char *directory)
 {
     Database *database = opened(directory, false, 0);
@@ -710,6 +731,8 @@ int main(void)
     if (mkdtemp(directory) == NULL) return 99;
     snprintf(path, sizeof path, "%s/snapshots", directory);
     snapshots(path);
+    snprintf(path, sizeof path, "%s/limits", directory);
+    limits(path, asked != NULL);
     snprintf(path, sizeof path, "%s/retention", directory);
     retention(path);
     snprintf(path, sizeof path, "%s/history", directory);
