@@ -233,6 +233,10 @@ static void bars(void)
     buffer_free(&text);
     EXPECT(progress_is_load(STR("// c\nload FROM 'x'")) && progress_is_load(STR("COPY :N")));
     EXPECT(!progress_is_load(STR("EXPLAIN COPY")) && !progress_is_load(STR("")));
+    EXPECT(progress_is_load(STR(
+        "/* a comment that is longer than what is looked at first, which has 64 bytes */ COPY")));
+    EXPECT(progress_is_load(
+        STR("                                                              LOAD FROM 'x' AS r")));
 }
 
 int main(void)
