@@ -179,6 +179,71 @@ Slice csr_slice(Csr *csr, uint64_t node)
                    to - from};
 }
 
+/* The slice that has the entry, and its node; false: there is none, or damage. */
+static bool find_slice(Csr *csr, uint32_t entry, bool checked, uint32_t *slice, uint64_t *node)
+{
+    uint64_t low = 0, high = csr->slice_count; /* offsets[low] <= entry < offsets[high] */
+    while (low + 1 < high) {
+        uint64_t middle = (low + high) / 2;
+        if (!checked && !touch(csr, &csr->offsets[middle], sizeof *csr->offsets)) return false;
+        *(csr->offsets[middle] <= entry ? &low : &high) = middle;
+    }
+    *slice = (uint32_t)low;
+    for (low = 0, high = csr->word_count; low + 1 < high;) { /* ranks[low] <= slice < ranks[high] */
+        uint64_t middle = (low + high) / 2;
+        if (!checked && !touch(csr, &csr->ranks[middle], sizeof *csr->ranks)) return false;
+        *(csr->ranks[middle] <= *slice ? &low : &high) = middle;
+    }
+    if (!checked && !(touch(csr, &csr->bits[low], sizeof *csr->bits) &&
+                      touch(csr, &csr->ranks[low], sizeof *csr->ranks)))
+        return false;
+    uint64_t bits = csr->bits[low];
+    for (uint32_t skip = *slice - csr->ranks[low]; skip > 0 && bits != 0; skip--)
+        bits &= bits - 1;
+    *node = bits == 0 ? UINT64_MAX : (csr->first_word + low) * 64 + (uint64_t)__builtin_ctzll(bits);
+    return bits != 0;
+}
+
+/* The first node behind `node` that has a slice, as there is one. */
+static uint64_t next_node(const Csr *csr, uint64_t node)
+{
+    uint64_t word = (node + 1) / 64 - csr->first_word;
+    uint64_t bits = csr->bits[word] & UINT64_MAX << (node + 1) % 64;
+    while (bits == 0)
+        bits = csr->bits[++word];
+    return (csr->first_word + word) * 64 + (uint64_t)__builtin_ctzll(bits);
+}
+
+/* Asked for the numbers in order, as scans do, the slice is the last one or the next. */
+static bool is_near(const Csr *csr, uint32_t number, uint32_t *slice, uint64_t *node)
+{
+    uint64_t last = atomic_load_explicit(&csr->last, memory_order_relaxed);
+    *slice = (uint32_t)(last >> 32);
+    *node = last & UINT32_MAX;
+    if (last == 0 || number < csr->offsets[*slice]) return false;
+    if (number < csr->offsets[*slice + 1]) return true;
+    if (*slice + 1 == csr->slice_count || number >= csr->offsets[*slice + 2]) return false;
+    ++*slice;
+    *node = next_node(csr, *node);
+    return true;
+}
+
+bool csr_end(Csr *csr, uint32_t number, uint32_t *node, uint32_t *other)
+{
+    bool checked = is_checked(csr);
+    uint32_t slice;
+    uint64_t found;
+    if (number >= csr->entry_count) return false;
+    bool there = (checked && is_near(csr, number, &slice, &found)) ||
+                 find_slice(csr, number, checked, &slice, &found);
+    Slice whole = there ? csr_slice(csr, found) : (Slice){0};
+    if (number - whole.first >= whole.count) return atomic_store(&csr->graph->damaged, true), false;
+    atomic_store_explicit(&csr->last, (uint64_t)slice << 32 | found, memory_order_relaxed);
+    *node = (uint32_t)found;
+    *other = whole.targets[number - whole.first];
+    return true;
+}
+
 /* ---- reading ---- */
 
 void neighbors_free(Neighbors *neighbors)

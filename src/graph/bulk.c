@@ -194,11 +194,7 @@ Error *graph_append_relationships(GraphWriter *writer, uint32_t type, const Grap
     if (rows->count == 0) return NULL;
     for (uint32_t i = 0; i < rows->count; i++) {
         uint64_t row = number + i;
-        EndsBlock *ends = directory_get(&relationships->ends, row / GRAPH_BLOCK_ROWS);
-        if (ends == NULL) {
-            ends = mem_calloc(1, sizeof *ends);
-            directory_set(graph, &relationships->ends, row / GRAPH_BLOCK_ROWS, ends);
-        }
+        EndsBlock *ends = type_ends_block(graph, relationships, row);
         assert(from[i] < GRAPH_NODES_MAX && to[i] < GRAPH_NODES_MAX);
         ends->from[row % GRAPH_BLOCK_ROWS] = (uint32_t)from[i];
         ends->to[row % GRAPH_BLOCK_ROWS] = (uint32_t)to[i];

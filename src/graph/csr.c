@@ -10,10 +10,52 @@
 #include "graph/graph_internal.h"
 #include <assert.h>
 
+/* ---- ends of relationships by their number ---- */
+
+Csr *type_order(const RelationshipType *type, uint64_t count, bool *in)
+{
+    for (int direction = 0; direction < 2; direction++) {
+        Csr *base = atomic_load(direction == 0 ? &type->out.base : &type->in.base);
+        *in = direction == 1;
+        if (base != NULL && base->numbers == NULL && base->entry_count == count) return base;
+    }
+    return NULL;
+}
+
+bool type_ends(const RelationshipType *type, uint64_t number, uint32_t *from, uint32_t *to)
+{
+    const EndsBlock *block = directory_get(&type->ends, number / GRAPH_BLOCK_ROWS);
+    if (block != NULL) {
+        *from = block->from[number % GRAPH_BLOCK_ROWS];
+        *to = block->to[number % GRAPH_BLOCK_ROWS];
+        return true;
+    }
+    Csr *base = atomic_load_explicit(&type->out.base, memory_order_acquire);
+    if (base != NULL && base->numbers == NULL) return csr_end(base, (uint32_t)number, from, to);
+    base = atomic_load_explicit(&type->in.base, memory_order_acquire);
+    return base != NULL && base->numbers == NULL && csr_end(base, (uint32_t)number, to, from);
+}
+
+/* New rows may lie in one block with the last ones of a segment that kept no ends. */
+EndsBlock *type_ends_block(Graph *graph, RelationshipType *type, uint64_t row)
+{
+    uint64_t first = row / GRAPH_BLOCK_ROWS * GRAPH_BLOCK_ROWS;
+    EndsBlock *ends = directory_get(&type->ends, row / GRAPH_BLOCK_ROWS);
+    if (ends != NULL) return ends;
+    ends = mem_calloc(1, sizeof *ends);
+    for (uint64_t i = first; i < row && i < type->table.rows.base_count; i++)
+        if (!type_ends(type, i, &ends->from[i - first], &ends->to[i - first])) break;
+    directory_set(graph, &type->ends, row / GRAPH_BLOCK_ROWS, ends);
+    return ends;
+}
+
+/* ---- making ---- */
+
 typedef struct Ends { /* where entries come from */
     const RelationshipType *type;
     uint64_t rows, version;
     bool in, all;
+    EndsBlock found; /* of a block that is not kept */
 } Ends;
 
 /* One block of rows: where its relationships start, and where they end. */
@@ -23,13 +65,17 @@ typedef struct EndsPart {
     uint32_t count;
 } EndsPart;
 
-static EndsPart ends_part(const Ends *ends, uint64_t first)
+static EndsPart ends_part(Ends *ends, uint64_t first)
 {
     const EndsBlock *block = directory_get(&ends->type->ends, first / GRAPH_BLOCK_ROWS);
     uint64_t left = ends->rows - first;
-    if (block == NULL) return (EndsPart){NULL, NULL, first, 0};
+    uint32_t count = left < GRAPH_BLOCK_ROWS ? (uint32_t)left : GRAPH_BLOCK_ROWS;
+    for (uint32_t i = 0; block == NULL && i < count; i++)
+        if (!type_ends(ends->type, first + i, &ends->found.from[i], &ends->found.to[i]))
+            return (EndsPart){NULL, NULL, first, 0};
+    if (block == NULL) block = &ends->found;
     return (EndsPart){ends->in ? block->to : block->from, ends->in ? block->from : block->to, first,
-                      left < GRAPH_BLOCK_ROWS ? (uint32_t)left : GRAPH_BLOCK_ROWS};
+                      count};
 }
 
 static bool is_taken(const Ends *ends, uint64_t number)
@@ -50,7 +96,7 @@ typedef struct Parts { /* of a Csr, while it is made */
     uint32_t slices, count;
 } Parts;
 
-static bool find_range(const Ends *ends, Parts *out)
+static bool find_range(Ends *ends, Parts *out)
 {
     uint32_t lowest = UINT32_MAX, highest = 0;
     FOR_EACH_END(ends, part, i)
@@ -65,7 +111,7 @@ static bool find_range(const Ends *ends, Parts *out)
     return out->count > 0;
 }
 
-static void count_slices(const Ends *ends, Parts *out, uint32_t *next)
+static void count_slices(Ends *ends, Parts *out, uint32_t *next)
 {
     uint64_t range = out->word_count * 64, first = out->first_word * 64;
     uint32_t at = 0;
@@ -82,7 +128,7 @@ static void count_slices(const Ends *ends, Parts *out, uint32_t *next)
 }
 
 /* Gives whether every entry's place is its number: then the numbers need not be kept. */
-static bool place(const Ends *ends, Parts *out, uint32_t *next)
+static bool place(Ends *ends, Parts *out, uint32_t *next)
 {
     uint64_t first = out->first_word * 64;
     bool in_place = true;
@@ -108,7 +154,11 @@ static void rank(Parts *out)
 
 Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t version)
 {
-    Ends ends = {type, atomic_load(&type->table.rows.count), version, in, version == CSR_ALL_ROWS};
+    Ends ends = {.type = type,
+                 .rows = atomic_load(&type->table.rows.count),
+                 .version = version,
+                 .in = in,
+                 .all = version == CSR_ALL_ROWS};
     Parts parts = {0};
     if (!find_range(&ends, &parts)) return NULL;
     parts.bits = mem_calloc(parts.word_count, sizeof *parts.bits);

@@ -312,9 +312,10 @@ void graph_relationship_ends(const GraphView *view, uint64_t relationship, uint6
 {
     uint64_t number = relationship_number(relationship);
     const RelationshipType *type = graph_type(view->graph, relationship_type(relationship));
-    const EndsBlock *ends = directory_get(&type->ends, number / GRAPH_BLOCK_ROWS);
-    *from = ends == NULL ? 0 : ends->from[number % GRAPH_BLOCK_ROWS]; /* NULL: damaged */
-    *to = ends == NULL ? 0 : ends->to[number % GRAPH_BLOCK_ROWS];
+    uint32_t begin = 0, end = 0; /* of what is damaged */
+    type_ends(type, number, &begin, &end);
+    *from = begin;
+    *to = end;
 }
 
 uint32_t graph_scan_relationships(const GraphView *view, uint32_t type, uint64_t *cursor,

@@ -176,6 +176,7 @@ typedef struct Csr {
     const uint32_t *numbers; /* NULL: an entry's place is its number */
     uint32_t slice_count, entry_count, row_count;
     _Atomic uint32_t looks; /* before everything was checked at once; then CSR_CHECKED */
+    _Atomic uint64_t last;  /* slice << 32 | node that csr_end found last: it is asked in order */
     bool owned;             /* made in memory (csr.c), not of a segment */
 } Csr;
 #define CSR_CHECKED UINT32_MAX
@@ -202,11 +203,17 @@ typedef struct EndsBlock {
 } EndsBlock;
 typedef struct RelationshipType {
     Table table;
-    Directory ends; /* EndsBlock */
+    Directory
+        ends; /* EndsBlock; of a segment only if no direction has them in order (type_order) */
     Adjacency out, in;
     uint64_t pending; /* the last so many rows are not in `out` and `in` yet (bulk.c) */
     bool saving;      /* it is being saved ahead (save.c) */
 } RelationshipType;
+/* The base, of `count` relationships, in which they lie by number; NULL: neither does. */
+Csr *type_order(const RelationshipType *type, uint64_t count, bool *in);
+bool type_ends(const RelationshipType *type, uint64_t number, uint32_t *from, uint32_t *to);
+/* The block that the row is in, made if there is none; to be written to. */
+EndsBlock *type_ends_block(Graph *graph, RelationshipType *type, uint64_t row);
 void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target,
                    uint32_t number);
 void adjacency_undo(Adjacency *adjacency, uint64_t node); /* the last one added to `node` */
@@ -218,6 +225,9 @@ bool adjacency_is_empty(const Adjacency *adjacency);
  * none. Freed by csr_free. */
 #define CSR_ALL_ROWS UINT64_MAX
 Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t version);
+/* Where relationship `number` of a Csr whose entries lie by number begins (or ends), and its other
+ * end; false: it is not in there, or there is damage. */
+bool csr_end(Csr *csr, uint32_t number, uint32_t *node, uint32_t *other);
 void csr_free(Csr *csr); /* NULL is welcome; not of a segment: nothing happens */
 void csr_retire(Graph *graph, Csr *csr);
 RelationshipType *graph_type(const Graph *graph, uint32_t type); /* NULL */

@@ -490,6 +490,16 @@ static Error *load_schema(Graph *graph, Str schema)
     return error;
 }
 
+/* They stand in a section of their own, or in a direction that has all of them in order. */
+static Error *check_ends(const Graph *graph, uint32_t number)
+{
+    const RelationshipType *type = graph_type(graph, number);
+    uint64_t rows = atomic_load(&type->table.rows.count);
+    bool in, there = rows == 0 || find(graph->segment, STORED_ENDS, 1 + number, 0) != NULL ||
+                     type_order(type, rows, &in) != NULL;
+    return there ? NULL : misfit(graph, "the ends of relationships");
+}
+
 Error *graph_load(Segment *segment, Str schema, Graph **out)
 {
     Graph *graph = graph_create();
@@ -501,6 +511,8 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
             const SegmentSection *section = segment_section(segment, i);
             if ((section->kind == STORED_ROWS) == (pass == 0)) error = lay_section(graph, section);
         }
+    for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE) && error == NULL; i++)
+        error = check_ends(graph, i);
     if (error != NULL) {
         graph_destroy(graph);
         return error;

@@ -421,13 +421,42 @@ static const Csr *whole_base(const RelationshipType *type, const Adjacency *adja
     return all ? base : NULL;
 }
 
-static Error *save_direction(Save *save, uint32_t number, const RelationshipType *type, bool in)
+static Error *save_ends(Save *save, uint32_t number, const RelationshipType *type, uint64_t blocks)
 {
-    const Csr *base = whole_base(type, in ? &type->in : &type->out);
-    if (base != NULL) return put_csr(save, 1 + number, base, in);
-    Csr *made = csr_make(save->view.graph, type, in, save->view.version);
-    Error *error = made == NULL ? NULL : put_csr(save, 1 + number, made, in);
-    csr_free(made);
+    TRY(begin(save, (SegmentSection){.kind = STORED_ENDS, .table = 1 + number, .count = blocks}));
+    for (uint64_t i = 0; i < blocks; i++) {
+        EndsBlock found = {0};
+        const EndsBlock *block = directory_get(&type->ends, i);
+        uint64_t first = i * GRAPH_BLOCK_ROWS, rows = atomic_load(&type->table.rows.count);
+        for (uint64_t row = first; block == NULL && row < rows && row < first + GRAPH_BLOCK_ROWS;
+             row++)
+            if (!type_ends(type, row, &found.from[row - first], &found.to[row - first]))
+                return graph_damage(save->view.graph);
+        TRY(segment_put(save->segment, block == NULL ? &found : block, sizeof *block));
+    }
+    return NULL;
+}
+
+/* Relationships that lie by number in one direction have their ends there. */
+static bool has_order(const Csr *csr, uint64_t rows)
+{
+    return csr != NULL && csr->numbers == NULL && csr->entry_count == rows;
+}
+
+static Error *save_directions(Save *save, uint32_t number, const RelationshipType *type,
+                              const Extent *extent)
+{
+    const Csr *bases[2] = {whole_base(type, &type->out), whole_base(type, &type->in)};
+    Csr *made[2] = {NULL, NULL};
+    for (int in = 0; in < 2; in++)
+        if (bases[in] == NULL)
+            bases[in] = made[in] = csr_make(save->view.graph, type, in == 1, save->view.version);
+    bool order = has_order(bases[0], extent->count) || has_order(bases[1], extent->count);
+    Error *error = order ? NULL : save_ends(save, number, type, blocks_for(extent->count));
+    for (int in = 0; in < 2 && error == NULL; in++)
+        if (bases[in] != NULL) error = put_csr(save, 1 + number, bases[in], in == 1);
+    csr_free(made[0]);
+    csr_free(made[1]);
     return error;
 }
 
@@ -435,20 +464,12 @@ static Error *save_type(Save *save, uint32_t number)
 {
     const RelationshipType *type = graph_type(save->view.graph, number);
     Extent extent = extent_of(&type->table.rows);
-    uint64_t blocks = blocks_for(extent.count);
     TRY(save_rows(save, 1 + number, &type->table.rows));
     for (uint32_t key = 0; key < directory_size(&type->table.columns); key++) {
         const PropertyColumn *column = table_column(&type->table, key);
         if (column != NULL) TRY(save_column(save, 1 + number, key, &extent, column));
     }
-    TRY(begin(save, (SegmentSection){.kind = STORED_ENDS, .table = 1 + number, .count = blocks}));
-    for (uint64_t i = 0; i < blocks; i++) {
-        const EndsBlock *block = directory_get(&type->ends, i);
-        if (block == NULL) return graph_damage(save->view.graph);
-        TRY(segment_put(save->segment, block, sizeof *block));
-    }
-    TRY(save_direction(save, number, type, false));
-    return save_direction(save, number, type, true);
+    return save_directions(save, number, type, &extent);
 }
 
 /* ---- indexes and what everything is called ---- */

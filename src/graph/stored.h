@@ -9,7 +9,8 @@
  *     TEXT      table, key                        what strings and mixed values refer to
  *     LABEL     key label; first, count blocks,   bitmaps of 2048 bits
  *               extra alive
- *     ENDS      table; count blocks               u32 sources[2048], targets[2048]
+ *     ENDS      table; count blocks               u32 sources[2048], targets[2048]; not there if a
+ *                                                 direction without NUMBERS has all of the rows
  *     BITS, RANKS, OFFSETS, TARGETS, NUMBERS      a Csr
  *               table, key direction; first word
  *     INDEX     key which; count slots, extra     {u64 mask, u64 slots[]}

@@ -343,11 +343,7 @@ Error *graph_create_relationship(GraphWriter *writer, uint32_t type, uint64_t fr
     if (atomic_load(&relationships->table.rows.count) >= UINT32_MAX)
         return error_new(ERROR_LIMIT, "a type has at most %u relationships", UINT32_MAX);
     uint64_t number = rows_create(graph, &relationships->table.rows, writer->version);
-    EndsBlock *ends = directory_get(&relationships->ends, number / GRAPH_BLOCK_ROWS);
-    if (ends == NULL) {
-        ends = mem_calloc(1, sizeof *ends);
-        directory_set(graph, &relationships->ends, number / GRAPH_BLOCK_ROWS, ends);
-    }
+    EndsBlock *ends = type_ends_block(graph, relationships, number);
     ends->from[number % GRAPH_BLOCK_ROWS] = (uint32_t)from;
     ends->to[number % GRAPH_BLOCK_ROWS] = (uint32_t)to;
     adjacency_add(graph, &relationships->out, from, (uint32_t)to, (uint32_t)number);
