@@ -638,6 +638,13 @@ static void store_integers(ColumnBlock *block, uint32_t at, const Value *cells,
         block->integers[at + i] = cells[rows->rows[from + i] * rows->stride].as.integer;
 }
 
+static void store_floats(ColumnBlock *block, uint32_t at, const Value *cells, const GraphRows *rows,
+                         uint32_t from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        block->floats[at + i] = cells[rows->rows[from + i] * rows->stride].as.number;
+}
+
 /* Who scores whole blocks may read these rows meanwhile, and throws them away. */
 static void store_vectors(PropertyColumn *column, ColumnBlock *block, uint32_t at,
                           const Value *cells, const GraphRows *rows, uint32_t from, uint32_t count)
@@ -702,7 +709,8 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
     uint32_t at = first % GRAPH_BLOCK_ROWS;
     if (kind == VALUE_NULL) return;
     uint32_t dimensions = type == COLUMN_VECTOR ? only_dimensions(cells, rows, from, count) : 0;
-    bool plain = type == COLUMN_INTEGER || type == COLUMN_STRING || dimensions > 0;
+    bool plain =
+        type == COLUMN_INTEGER || type == COLUMN_FLOAT || type == COLUMN_STRING || dimensions > 0;
     if (plain && block == NULL) {
         block = block_new(type, dimensions);
         directory_set(graph, &column->blocks, first / GRAPH_BLOCK_ROWS, block);
@@ -718,6 +726,8 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
     column->appends++;
     if (type == COLUMN_STRING)
         store_texts(column, block, at, cells, rows, from, count);
+    else if (type == COLUMN_FLOAT)
+        store_floats(block, at, cells, rows, from, count);
     else if (type == COLUMN_VECTOR)
         store_vectors(column, block, at, cells, rows, from, count);
     else
