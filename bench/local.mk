@@ -25,7 +25,9 @@ bench_graph_LDADD = src/libengine.la $(ENGINE_LIBS)
 # DuckDB, too, where npm has them.
 bench-graph: bench/graph
 	SRCDIR=$(abs_srcdir) bench/graph "$(GRAPH)" $(PEERS)
-.PHONY: bench-graph
+bench-load: src/contextql
+	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/load "$(GRAPH)" $(PEERS)
+.PHONY: bench-graph bench-load
 bench: $(BENCHES) src/contextql
 	bench/shell
 	bench/commit
@@ -38,4 +40,4 @@ bench: $(BENCHES) src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/conformance
-EXTRA_DIST += bench/graph-peers bench/prompt bench/csv bench/conformance bench/measure.h
+EXTRA_DIST += bench/load bench/load-peers bench/graph-peers bench/prompt bench/csv bench/conformance bench/measure.h
