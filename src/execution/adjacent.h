@@ -22,9 +22,14 @@ typedef struct Adjacent {
     GraphWalk *walk;
     GraphLists *lists; /* by type and direction; NULL until many nodes were asked */
     bool *plain;
-    GraphLabelSet set; /* known when `lists` are */
+    const GraphLists *only; /* where there is one type and direction, and it is plain; else NULL */
+    bool covered;           /* all nodes have the labels, or all that the arm may lead to */
+    bool set_made;          /* when many labels were tested */
+    bool ends_tested;       /* all of them at once */
+    GraphLabelSet set;
     uint64_t asked;
-    uint64_t tested; /* labels of ends, since `lists` are there */
+    uint64_t tested;   /* labels of ends */
+    uint64_t all_ends; /* of the lists; when so many were tested, all of them are, once */
     Neighbors found;
     uint32_t *copied; /* `found` as a span */
     size_t copied_capacity;
@@ -42,11 +47,10 @@ void adjacent_prepare(Adjacent *adjacent);
 /* The node's neighbors, whatever their labels; they live until the next call. */
 uint32_t adjacent_spans(Adjacent *adjacent, uint64_t node, const Span **out);
 bool adjacent_labels_fit(Adjacent *adjacent, uint64_t node);
-/* Do all nodes have the labels the arm wants, or all it may lead to? Known after adjacent_prepare,
- * else false. */
+/* Need no end be tested? */
 static inline bool adjacent_any_label(const Adjacent *adjacent)
 {
-    return adjacent->plan.label_count == 0 || (adjacent->lists != NULL && adjacent->set.all);
+    return adjacent->covered;
 }
 /* How many ways lead on; apart from those the row at `position` has used. */
 uint64_t adjacent_count(Adjacent *adjacent, uint64_t node);

@@ -44,7 +44,11 @@ static void adjacent_make(Adjacent *adjacent)
                           graph_direction(adjacent->plan.direction));
     adjacent->spans = arena_array(adjacent->arena, Span, 2ul * adjacent->type_count + 1);
     adjacent->lists = NULL;
-    adjacent->asked = adjacent->tested = 0;
+    adjacent->only = NULL;
+    adjacent->set_made = adjacent->ends_tested = false;
+    adjacent->covered =
+        graph_labels_cover(&execution->view, adjacent->labels, adjacent->plan.label_count);
+    adjacent->asked = adjacent->tested = adjacent->all_ends = 0;
     adjacent->made = execution->run;
 }
 
@@ -69,9 +73,20 @@ void adjacent_prepare(Adjacent *adjacent)
                 direction != (in ? PLAN_OUT : PLAN_IN) &&
                 graph_lists(view, adjacent->types[i], in ? GRAPH_IN : GRAPH_OUT,
                             &adjacent->lists[2 * i + in]);
-    if (adjacent->plan.label_count > 0)
-        graph_label_set_make(view, adjacent->labels, adjacent->plan.label_count, adjacent->arena,
-                             &adjacent->set);
+    for (uint32_t i = 0; i < 2 * adjacent->type_count; i++)
+        adjacent->all_ends += adjacent->lists[i].entry_count;
+    uint32_t in = direction == PLAN_IN;
+    if (adjacent->type_count == 1 && direction != PLAN_BOTH && adjacent->plain[in])
+        adjacent->only = &adjacent->lists[in];
+}
+
+static void make_set(Adjacent *adjacent)
+{
+    if (adjacent->set_made) return;
+    graph_label_set_make(&adjacent->operator->execution->view, adjacent->labels,
+                         adjacent->plan.label_count, adjacent->arena, &adjacent->set);
+    adjacent->set_made = true;
+    adjacent->covered = adjacent->covered || adjacent->set.all;
 }
 
 static bool plain_span(Adjacent *adjacent, uint32_t type, bool in, uint64_t node, Span *out)
@@ -117,42 +132,51 @@ uint32_t adjacent_spans(Adjacent *adjacent, uint64_t node, const Span **out)
     return count;
 }
 
+/* Types often lead to one label only. Once as many ends were tested as there are, all of them are, and
+ * if they have the labels no test is made any more. */
+static void test_all(Adjacent *adjacent)
+{
+    adjacent->ends_tested = true;
+    for (uint32_t i = 0; i < 2 * adjacent->type_count; i++) {
+        const GraphLists *lists = &adjacent->lists[i];
+        if (adjacent->plan.direction == (i % 2 == 1 ? PLAN_OUT : PLAN_IN)) continue;
+        if (!adjacent->plain[i] || lists->delta != NULL) return;
+        for (uint32_t e = 0; e < lists->entry_count; e++)
+            if (!graph_label_set_has(&adjacent->set, lists->targets[e])) return;
+    }
+    adjacent->covered = true;
+}
+
+/* Looking at bits pays when so many labels were asked for one by one. */
+static uint64_t tests_before_set(const Adjacent *adjacent)
+{
+    enum { NODES_A_TEST = 64 }; /* of the set, made in the time a test takes */
+    return graph_block_count(&adjacent->operator->execution->view) *
+           (GRAPH_BLOCK_ROWS / NODES_A_TEST);
+}
+
 bool adjacent_labels_fit(Adjacent *adjacent, uint64_t node)
 {
     const GraphView *view = &adjacent->operator->execution->view;
-    if (adjacent->lists != NULL && adjacent->plan.label_count > 0)
-        return graph_label_set_has(&adjacent->set, node);
+    if (adjacent->covered) return true;
+    adjacent->tested++;
+    if (adjacent->set_made && !adjacent->ends_tested && adjacent->lists != NULL &&
+        adjacent->tested > adjacent->all_ends)
+        test_all(adjacent);
+    if (adjacent->set_made) return graph_label_set_has(&adjacent->set, node);
+    if (adjacent->tested % 64 == 0 && adjacent->tested > tests_before_set(adjacent))
+        make_set(adjacent);
     for (uint32_t i = 0; i < adjacent->plan.label_count; i++)
         if (!graph_node_has_label(view, node, adjacent->labels[i])) return false;
     return true;
 }
 
-/* Types often lead to one label only. Once as many ends were tested as there are, all of them are, and
- * if they have the labels no test is made any more. */
-static void test_all(Adjacent *adjacent)
+static uint64_t count_equal(const Span *span, uint32_t node)
 {
-    uint64_t all = 0;
-    adjacent->tested = UINT64_MAX / 2;
-    for (uint32_t i = 0; i < 2 * adjacent->type_count; i++) {
-        const GraphLists *lists = &adjacent->lists[i];
-        bool in = i % 2 == 1;
-        if (adjacent->plan.direction == (in ? PLAN_OUT : PLAN_IN)) continue;
-        if (!adjacent->plain[i] || lists->delta != NULL) return;
-        for (uint32_t e = 0; e < lists->entry_count; e++)
-            if (!graph_label_set_has(&adjacent->set, lists->targets[e])) return;
-        all += lists->entry_count;
-    }
-    adjacent->set.all = all > 0;
-}
-
-static void count_tests(Adjacent *adjacent, uint64_t more)
-{
-    uint64_t all = 0;
-    adjacent->tested += more;
-    if (adjacent->lists == NULL || adjacent->tested >= UINT64_MAX / 2) return;
-    for (uint32_t i = 0; i < 2 * adjacent->type_count; i++)
-        all += adjacent->lists[i].entry_count;
-    if (adjacent->tested > all) test_all(adjacent);
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < span->count; i++)
+        count += span->targets[i] == node;
+    return count;
 }
 
 uint64_t adjacent_count(Adjacent *adjacent, uint64_t node)
@@ -160,20 +184,23 @@ uint64_t adjacent_count(Adjacent *adjacent, uint64_t node)
     const Span *spans;
     uint64_t sum = 0;
     bool loops = adjacent->plan.loops, any = adjacent_any_label(adjacent);
+    const uint32_t *targets;
+    uint32_t degree;
+    if (any && !loops && adjacent->only != NULL &&
+        graph_list(adjacent->only, node, &targets, &degree))
+        return degree;
     if (loops && !adjacent_labels_fit(adjacent, node)) return 0;
     uint32_t count = adjacent_spans(adjacent, node, &spans);
     for (uint32_t s = 0; s < count; s++) {
         const Span *span = &spans[s];
-        if (any && !loops && !span->loopless) {
-            sum += span->count;
-            continue;
-        }
-        for (uint32_t i = 0; i < span->count; i++) {
-            bool loop = span->targets[i] == node;
-            if (loop ? span->loopless : loops) continue;
-            sum += any || loops || adjacent_labels_fit(adjacent, span->targets[i]);
-        }
-        if (!any) count_tests(adjacent, span->count);
+        uint64_t own = loops || span->loopless ? count_equal(span, (uint32_t)node) : 0;
+        if (loops)
+            sum += span->loopless ? 0 : own;
+        else if (any)
+            sum += span->count - own;
+        for (uint32_t i = 0; !loops && !any && i < span->count; i++)
+            sum += !(span->loopless && span->targets[i] == node) &&
+                   adjacent_labels_fit(adjacent, span->targets[i]);
     }
     return sum;
 }
@@ -274,19 +301,23 @@ static Error *next_degree(Operator *self, Batch **out)
 }
 
 /* Without a look at the nodes, where every node counts and nothing was deleted or is newer. */
-static bool total_known(Operator *self, const GraphLabelSet *from)
+static bool total_known(Operator *self, uint64_t *out)
 {
     Counting *counting = self->state;
     Adjacent *arm = &counting->arms[0];
-    uint64_t sum = 0, one;
-    if (!from->all || !adjacent_any_label(arm) || arm->plan.direction == PLAN_BOTH ||
-        arm->plan.loops)
+    const GraphView *view = &self->execution->view;
+    uint64_t one;
+    *out = graph_node_count(view);
+    if (!graph_labels_cover(view, counting->labels, self->plan->label_count)) return false;
+    if (counting->arm_count == 0) return true;
+    if (!adjacent_any_label(arm) || arm->plan.direction == PLAN_BOTH || arm->plan.loops)
         return false;
+    *out = 0;
     for (uint32_t i = 0; i < arm->type_count; i++) {
-        if (!graph_relationship_total(&self->execution->view, arm->types[i], &one)) return false;
-        sum += one;
+        if (!graph_relationship_total(view, arm->types[i], &one)) return false;
+        *out += one;
     }
-    return counting->total = sum, true;
+    return true;
 }
 
 static Error *know_total(Operator *self)
@@ -296,14 +327,15 @@ static Error *know_total(Operator *self)
     GraphLabelSet from;
     for (uint32_t i = 0; i < plan->label_count; i++)
         counting->labels[i] = name_resolve(self->execution, NAME_LABEL, plan->labels[i]);
+    if (counting->arm_count > 0) adjacent_renew(&counting->arms[0]);
+    counting->known = true;
+    if (total_known(self, &counting->total)) return NULL;
     graph_label_set_make(&self->execution->view, counting->labels, plan->label_count, self->arena,
                          &from);
-    counting->known = true;
     counting->total = from.count;
     if (counting->arm_count == 0) return NULL;
-    adjacent_renew(&counting->arms[0]);
     adjacent_prepare(&counting->arms[0]);
-    if (total_known(self, &from)) return NULL;
+    make_set(&counting->arms[0]);
     counting->total = 0;
     for (uint64_t word = 0; word < from.word_count; word++) {
         if (word % GRAPH_BLOCK_ROWS == 0) TRY(operator_interrupted(self));

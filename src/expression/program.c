@@ -21,6 +21,7 @@ typedef enum StepKind {
     STEP_PROPERTY,
     STEP_LABELS,
     STEP_TYPE,
+    STEP_ID,
     STEP_COMPARE,
     STEP_ARITHMETIC,
     STEP_UNARY,
@@ -72,10 +73,12 @@ static uint32_t compile(Compiler *compiler, const Expr *expr)
         a = compile(compiler, expr->args[0]);
         return emit(compiler, STEP_LABELS, expr, a, 0);
     case EXPR_CALL:
-        if (!str_equal(expr->function->name, STR("type")) || expr->args[0]->kind != EXPR_SLOT)
+        bool id = str_equal(expr->function->name, STR("id"));
+        if (!(id || str_equal(expr->function->name, STR("type"))) ||
+            expr->args[0]->kind != EXPR_SLOT)
             break;
         a = compile(compiler, expr->args[0]);
-        return emit(compiler, STEP_TYPE, expr, a, 0);
+        return emit(compiler, id ? STEP_ID : STEP_TYPE, expr, a, 0);
     case EXPR_AND:
     case EXPR_OR:
         a = compile(compiler, expr->args[0]);
@@ -376,6 +379,19 @@ static Error *type_step(Run *run, const Step *step, Column *out)
     return NULL;
 }
 
+static Error *id_step(Run *run, const Step *step, Column *out)
+{
+    const Column *of = &run->registers[step->a];
+    bool entities = of->type == COLUMN_NODE || of->type == COLUMN_RELATIONSHIP;
+    if (!entities || of->constant || of->valid != NULL) return scalar_step(run, step, out);
+    *out = result_column(run, COLUMN_INTEGER);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        out->integers[p] = (int64_t)entity_id(of->ids[p]);
+    }
+    return NULL;
+}
+
 static Error *labels_step(Run *run, const Step *step, Column *out)
 {
     const Column *of = &run->registers[step->a];
@@ -489,6 +505,7 @@ static Error *run_step(Run *run, const Step *step)
     case STEP_PROPERTY: return property_step(run, step, out);
     case STEP_LABELS: return labels_step(run, step, out);
     case STEP_TYPE: return type_step(run, step, out);
+    case STEP_ID: return id_step(run, step, out);
     case STEP_COMPARE: return compare_step(run, step, out);
     case STEP_ARITHMETIC: return arithmetic_step(run, step, out);
     case STEP_UNARY: return unary_step(run, step, out);

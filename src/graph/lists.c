@@ -31,6 +31,22 @@ void graph_label_set_make(const GraphView *view, const uint32_t *labels, uint32_
     out->all = label_count == 0 || out->count == every;
 }
 
+/* As many nodes have the label as there are, nobody got or lost it later than he was made, and the
+ * counts are the view's: see graph_relationship_total. */
+bool graph_labels_cover(const GraphView *view, const uint32_t *labels, uint32_t label_count)
+{
+    const Rows *rows = &view->graph->nodes.rows;
+    uint64_t all = atomic_load_explicit(&rows->live, memory_order_acquire);
+    for (uint32_t i = 0; i < label_count; i++) {
+        const Label *label =
+            labels[i] == GRAPH_NAME_UNKNOWN ? NULL : directory_get(&view->graph->labels, labels[i]);
+        if (label == NULL || atomic_load(&label->loose) || atomic_load(&label->live) != all)
+            return false;
+    }
+    return atomic_load(&rows->created_max) <= view->version &&
+           atomic_load(&rows->deleted_max) <= view->version;
+}
+
 /* `live` is the newest version's, the pending one's too: it is the view's only if nothing was
  * created or deleted since, also while it was read. */
 bool graph_relationship_total(const GraphView *view, uint32_t type, uint64_t *out)

@@ -51,6 +51,9 @@ static inline bool graph_label_set_has(const GraphLabelSet *set, uint64_t node)
     return node / 64 < set->word_count && (set->words[node / 64] >> node % 64 & 1);
 }
 
+/* Do all nodes the view shows have the labels, as far as that is known without a look at them? */
+bool graph_labels_cover(const GraphView *view, const uint32_t *labels, uint32_t label_count);
+
 /* How many relationships of the type the view shows, where that is known without counting. */
 bool graph_relationship_total(const GraphView *view, uint32_t type, uint64_t *out);
 #endif
