@@ -60,6 +60,7 @@ static uint32_t emit(Compiler *compiler, StepKind kind, const Expr *expr, uint32
 static uint32_t compile(Compiler *compiler, const Expr *expr)
 {
     uint32_t a, b;
+    bool id;
     switch ((ExprKind)expr->kind) {
     case EXPR_SLOT: return emit(compiler, STEP_COLUMN, expr, 0, 0);
     case EXPR_CONSTANT: return emit(compiler, STEP_CONSTANT, expr, 0, 0);
@@ -73,7 +74,7 @@ static uint32_t compile(Compiler *compiler, const Expr *expr)
         a = compile(compiler, expr->args[0]);
         return emit(compiler, STEP_LABELS, expr, a, 0);
     case EXPR_CALL:
-        bool id = str_equal(expr->function->name, STR("id"));
+        id = str_equal(expr->function->name, STR("id"));
         if (!(id || str_equal(expr->function->name, STR("type"))) ||
             expr->args[0]->kind != EXPR_SLOT)
             break;

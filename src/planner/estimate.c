@@ -196,10 +196,11 @@ static uint8_t turned(uint8_t kind)
     }
 }
 
+/* Of a node: samples are of nodes. */
 static bool is_property_of(const Expr *expr, uint32_t slot)
 {
     return expr->kind == EXPR_PROPERTY && expr->args[0]->kind == EXPR_SLOT &&
-           expr->args[0]->index == slot;
+           expr->args[0]->index == slot && expr->args[0]->type != VALUE_RELATIONSHIP;
 }
 
 static double comparison(const GraphView *view, const Expr *condition, uint32_t slot,

@@ -271,6 +271,72 @@ static void shortest_trails(uint64_t seed)
     contextql_close(session);
 }
 
+/* ---- views ---- */
+
+static void run_in(contextql *in, const char *statement, Buffer *out)
+{
+    contextql *before = session;
+    session = in;
+    buffer_clear(&text);
+    buffer_text(&text, statement);
+    answer(out);
+    session = before;
+}
+
+/* Who reads in a transaction counts what was there when it began, whatever others have done since;
+ * who writes counts what he did. */
+static void old_views(void)
+{
+    static const char *const counts[] = {
+        "MATCH (a:A) RETURN count(*)",
+        "MATCH (a) RETURN count(*)",
+        "MATCH (:A)-[:R]->(:A) RETURN count(*)",
+        "MATCH ()-[r]->() RETURN count(*)",
+        "MATCH (:A)-[:R]->(:A)-[:R]->(:A) RETURN count(*)",
+        "MATCH (a:A)-[:R]->(b:A)-[:R]->(c:A), (a)-[:R]->(c) RETURN count(*)",
+        "MATCH (a:A {k: 1})-[:R*]->(b:A) RETURN count(DISTINCT b)",
+        "MATCH (a:A {k: 1}), (b:A {k: 9}), p = shortestPath((a)-[:R*]->(b)) RETURN length(p)"};
+    static const char *const changes[] = {
+        "CREATE (:A {k: 100})-[:R]->(:B)",
+        "MATCH (a:A {k: 1}), (b:A {k: 9}) CREATE (a)-[:R]->(b), (b)-[:R]->(a)",
+        "MATCH (a:A {k: 3}) REMOVE a:A",
+        "MATCH (a:A {k: 4})-[r:R]->() DELETE r",
+        "MATCH (a:A {k: 5}) DETACH DELETE a",
+        "MATCH (a {k: 3}) SET a:A"};
+    enum { COUNTS = sizeof counts / sizeof *counts };
+    contextql *reader;
+    Buffer before[COUNTS] = {{0}}, now = {0}, plain = {0};
+    contextql_open(":memory:", NULL, &session);
+    contextql_connect(session, &reader);
+    run_in(session, "UNWIND range(1, 20) AS i CREATE (:A {k: i})", &now);
+    run_in(session,
+           "MATCH (a:A), (b:A) WHERE b.k IN [a.k + 1, a.k + 2, a.k * 2] CREATE (a)-[:R]->(b)",
+           &now);
+    run_in(reader, "BEGIN", &now);
+    for (int i = 0; i < COUNTS; i++)
+        run_in(reader, counts[i], &before[i]);
+    for (size_t c = 0; c < sizeof changes / sizeof *changes; c++) {
+        bool same = true;
+        run_in(session, changes[c], &now);
+        for (int i = 0; i < COUNTS; i++) {
+            run_in(reader, counts[i], &now);
+            same = same && str_equal(buffer_view(&now), buffer_view(&before[i]));
+            run_in(session, counts[i], &now);
+            contextql_set(session, "optimizer", "off");
+            run_in(session, counts[i], &plain);
+            contextql_set(session, "optimizer", "on");
+            same = same && str_equal(buffer_view(&now), buffer_view(&plain));
+        }
+        EXPECT(same);
+    }
+    run_in(reader, "COMMIT", &now);
+    for (int i = 0; i < COUNTS; i++)
+        buffer_free(&before[i]);
+    buffer_free(&now), buffer_free(&plain);
+    contextql_close(reader);
+    contextql_close(session);
+}
+
 /* ---- the best rows ---- */
 
 /* Rows in their order. */
@@ -295,8 +361,8 @@ static void in_order(const char *order, uint64_t limit, Buffer *out)
 static void best_rows(void)
 {
     static const char *const values[] = {"n.k", "-n.k", "n.k % 7", "toFloat(n.k % 100)",
-                                         "CASE n.k % 5 WHEN 0 THEN null WHEN 1 THEN 'x' + n.k "
-                                         "WHEN 2 THEN 0.5 * n.k ELSE n.k % 90 END"};
+                                         ("CASE n.k % 5 WHEN 0 THEN null WHEN 1 THEN 'x' + n.k "
+                                          "WHEN 2 THEN 0.5 * n.k ELSE n.k % 90 END")};
     static const char *const orders[] = {"n.v", "n.v DESC", "n.v % 3, n.k DESC", "n.v, n.k DESC"};
     static const uint64_t limits[] = {0, 1, 10, 3000, 20000};
     contextql_open(":memory:", NULL, &session);
@@ -349,6 +415,7 @@ int main(int argc, char **argv)
     }
     for (unsigned long round = 0; round < rounds / 10; round++)
         shortest_trails(seed + round);
+    old_views();
     best_rows();
     buffer_free(&text);
     return DONE();
