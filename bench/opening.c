@@ -29,7 +29,7 @@ static uint64_t dice(uint64_t sides)
     return (seed >> 33) % sides;
 }
 
-static void die(const char *what, const char *why)
+static _Noreturn void die(const char *what, const char *why)
 {
     fprintf(stderr, "bench/opening: %s: %s\n", what, why);
     exit(1);
