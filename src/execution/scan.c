@@ -229,11 +229,11 @@ static void seek_row(Operator *self, uint32_t position)
         const GraphIndex *index =
             graph_index_on(view->graph, extend->labels[0],
                            name_resolve(self->execution, NAME_KEY, self->plan->key), false);
-        if (index != NULL) {
+        if (graph_index_serves(index, view)) {
             graph_seek(view, index, key, &extend->found);
             return;
         }
-        /* The index was dropped since the plan was made: scan instead. */
+        /* The index was dropped since the plan was made, or is younger than the view: scan. */
         uint64_t cursor = 0, id;
         uint32_t property = name_resolve(self->execution, NAME_KEY, self->plan->key);
         while (graph_scan(view, extend->labels, 1, &cursor, &id, 1) == 1) {

@@ -194,7 +194,13 @@ typedef struct GraphIndex { /* definition */
     bool vector;
     uint32_t dimensions;
     uint8_t metric; /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
+    uint64_t since; /* the version that made it, and knows no value of before */
 } GraphIndex;
+/* May the view ask it? An older one sees values that it has not. NULL: no. */
+static inline bool graph_index_serves(const GraphIndex *index, const GraphView *view)
+{
+    return index != NULL && index->since <= view->version;
+}
 /* How an index's kind is kept in a byte: bit 0 vector, above it the constraint. */
 static inline uint8_t graph_index_byte(const GraphIndex *index)
 {

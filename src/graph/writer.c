@@ -488,6 +488,7 @@ Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
                          STR_ARG(definition->name));
     Index *index = mem_calloc(1, sizeof *index);
     index->definition = *definition;
+    index->definition.since = writer->version;
     char *name = mem_alloc(definition->name.bytes + 1);
     memcpy(name, definition->name.data, definition->name.bytes);
     index->definition.name.data = name;

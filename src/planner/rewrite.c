@@ -461,7 +461,7 @@ static bool gives_one_row(const Rewriter *rewriter, const PlanNode *node)
     if (node->kind != PLAN_NODE_SEEK) return false;
     const GraphIndex *index =
         graph_index_on(rewriter->binder->view->graph, node->labels[0].id, node->key.id, false);
-    return index != NULL && index->constraint == GRAPH_UNIQUE;
+    return graph_index_serves(index, rewriter->binder->view) && index->constraint == GRAPH_UNIQUE;
 }
 
 /* From one row REACH gives each node once: counting different ones is counting rows. */

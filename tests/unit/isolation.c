@@ -6,10 +6,12 @@
  */
 #include "config.h"
 
+#include "contextql.h"
 #include "database/database.h"
 #include "test.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 enum { NODES = 300, COMMITS = 400, READERS = 2, DIMENSIONS = 40 };
 
@@ -150,9 +152,44 @@ static void lent_vectors(void)
     arena_destroy(arena);
 }
 
+static int64_t number(contextql *session, const char *text)
+{
+    contextql_statement *statement = NULL;
+    int64_t found = -1;
+    int result = contextql_prepare(session, text, strlen(text), &statement, NULL);
+    while (result == CONTEXTQL_OK || result == CONTEXTQL_ROW) {
+        result = contextql_step(statement);
+        if (result == CONTEXTQL_ROW)
+            found = contextql_value_integer(contextql_column(statement, 0));
+    }
+    contextql_finalize(statement);
+    return result == CONTEXTQL_DONE ? found : -2;
+}
+
+/* A transaction sees what it saw, whatever indexes are made of what came later. */
+static void younger_indexes(void)
+{
+    contextql *writer, *reader;
+    EXPECT(contextql_open(":memory:", NULL, &writer) == CONTEXTQL_OK);
+    EXPECT(contextql_connect(writer, &reader) == CONTEXTQL_OK);
+    number(writer, "CREATE (:L {x: 1}), (:L {x: 1})-[:R]->(:M), (:L {x: 5})");
+    number(reader, "BEGIN");
+    EXPECT(number(reader, "MATCH (n:L {x: 1}) RETURN count(n)") == 2);
+    number(writer, "MATCH (n:L {x: 1}) WHERE (n)-->() SET n.x = 2");
+    EXPECT(number(writer, "CREATE CONSTRAINT c FOR (n:L) REQUIRE n.x IS UNIQUE") == -1);
+    EXPECT(number(writer, "MATCH (n:L {x: 2}) RETURN count(n)") == 1);
+    EXPECT(number(reader, "MATCH (n:L {x: 1}) RETURN count(n)") == 2);
+    EXPECT(number(reader, "MATCH (n:L {x: 2}) RETURN count(n)") == 0);
+    number(reader, "COMMIT");
+    EXPECT(number(reader, "MATCH (n:L {x: 2}) RETURN count(n)") == 1);
+    contextql_close(reader);
+    contextql_close(writer);
+}
+
 int main(void)
 {
     lent_vectors();
+    younger_indexes();
     beside_a_writer();
     return DONE();
 }
