@@ -2,9 +2,9 @@
  * copy_chunks.c - the chunks of a file for COPY, read ahead.
  *
  * While the statement's thread writes a chunk to the graph, a thread of the reader's own splits the
- * next one, turns its text into values, and finds one end of each relationship (the other is left to
- * the statement's thread, so that both have about as much to do): nothing of that looks
- * at what is being written (nodes and their indexes stand still while relationships are loaded, and
+ * next one, turns its text into values, and finds one end of each relationship (work_on). A statement's
+ * thread that waits gets the chunk as soon as it is split and does the rest itself, so that both have
+ * about as much to do whatever the file is like. Nothing of that looks at what is being written (nodes and their indexes stand still while relationships are loaded, and
  * keys of nodes are looked up by the writer). There are two chunks, so the reader is at most one
  * ahead, which is also what a file's buffers allow (rowfile.h). Files of one chunk and machines that
  * give no thread are read by the statement's own. What comes out is the same in every case.
@@ -24,7 +24,7 @@ struct CopyReader {
     pthread_t thread;
     pthread_mutex_t lock; /* over `ready`, `wanted` and `leaving` */
     pthread_cond_t changed;
-    bool started, leaving;
+    bool started, leaving, waited_for; /* waited_for: the statement's thread has nothing to do */
     _Atomic uint32_t ready, wanted; /* chunks made, chunks that may be made; changed under `lock` */
     uint64_t rows;                  /* JSON lines: rows so far */
 };
@@ -104,6 +104,7 @@ static void read_rows(CopyReader *reader, CopyChunk *chunk)
     chunk->rows = (RowChunk){0};
     chunk->from = chunk->to = NULL;
     chunk->fits = true;
+    chunk->worked_on = false;
     chunk->error = rowfile_has_chunks(reader->file)
                        ? rowfile_chunk(reader->file, chunk->arena, &chunk->rows)
                        : gather_chunk(reader, chunk->arena, &chunk->rows);
@@ -171,6 +172,7 @@ static bool is_plain(const CopyChunk *chunk, const CopyColumn *column)
 
 static void work_on(const Copy *copy, CopyChunk *chunk)
 {
+    chunk->worked_on = true;
     if (chunk->error != NULL || chunk->rows.row_count == 0) return;
     convert(copy, chunk);
     chunk->plain = arena_calloc(chunk->arena, copy->column_count + 1, sizeof *chunk->plain);
@@ -206,7 +208,10 @@ static void *read_ahead(void *user)
         CopyChunk *chunk = &reader->chunks[reader->ready % 2];
         pthread_mutex_unlock(&reader->lock);
         read_rows(reader, chunk);
-        work_on(reader->copy, chunk);
+        pthread_mutex_lock(&reader->lock);
+        bool hurry = reader->waited_for;
+        pthread_mutex_unlock(&reader->lock);
+        if (!hurry) work_on(reader->copy, chunk);
         pthread_mutex_lock(&reader->lock);
         uint32_t made = ++reader->ready;
         pthread_cond_broadcast(&reader->changed);
@@ -253,10 +258,14 @@ Error *copy_reader_first(CopyReader *reader, CopyChunk **out)
 
 static CopyChunk *wait_for(CopyReader *reader)
 {
+    pthread_mutex_lock(&reader->lock);
+    reader->waited_for = reader->ready == reader->taken;
+    pthread_mutex_unlock(&reader->lock);
     look_a_while(&reader->ready, reader->taken);
     pthread_mutex_lock(&reader->lock);
     while (reader->ready == reader->taken)
         pthread_cond_wait(&reader->changed, &reader->lock);
+    reader->waited_for = false;
     CopyChunk *chunk = &reader->chunks[reader->taken++ % 2];
     reader->wanted = reader->taken + 1;
     pthread_cond_broadcast(&reader->changed);
@@ -274,6 +283,7 @@ Error *copy_reader_next(CopyReader *reader, CopyChunk **out)
         if (chunk->rows.row_count == ROWFILE_CHUNK_ROWS_MAX || chunk->done < 1) start(reader);
     } else if (reader->started) {
         chunk = wait_for(reader);
+        if (!chunk->worked_on) work_on(reader->copy, chunk);
     } else {
         chunk = &reader->chunks[reader->taken++ % 2];
         read_rows(reader, chunk);

@@ -48,6 +48,7 @@ typedef struct CopyChunk {
     RowChunk rows;
     uint64_t *from, *to; /* relationships: the ends, GRAPH_NO_NODE where there is none; `to` is
                             found by who writes them */
+    bool worked_on;      /* its text is values, and so on */
     bool fits;           /* the types of the columns fit all its cells */
     bool *plain;         /* a column: its cells can be stored as they are, and none is a list */
     double done;         /* share of the file read so far */

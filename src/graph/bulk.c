@@ -217,23 +217,55 @@ static void add_pending(Graph *graph, RelationshipType *type)
     }
 }
 
-void graph_settle(GraphWriter *writer)
+/* All there are of the type, and so many that a Csr pays: fewer are cheaper in the delta, and stay easy
+ * to add to. */
+static bool wants_csr(const RelationshipType *type)
 {
-    enum { CSR_ROWS_MIN = 256 }; /* fewer are cheaper in the delta, and stay easy to add to */
-    Graph *graph = writer->graph;
+    enum { CSR_ROWS_MIN = 256 };
+    return type->pending >= CSR_ROWS_MIN && type->pending == atomic_load(&type->table.rows.count) &&
+           atomic_load(&type->out.base) == NULL && directory_size(&type->out.delta) == 0 &&
+           directory_size(&type->in.delta) == 0;
+}
+
+static void *make_incoming(void *user)
+{
+    Graph *graph = user;
     for (uint32_t t = 0; t < graph_name_count(graph, NAME_TYPE); t++) {
         RelationshipType *type = graph_type(graph, t);
-        if (type->pending == 0) continue;
-        bool all = type->pending == atomic_load(&type->table.rows.count) &&
-                   adjacency_is_empty(&type->out) && adjacency_is_empty(&type->in);
-        if (all && type->pending >= CSR_ROWS_MIN) {
-            atomic_store(&type->out.base, csr_make(graph, type, false, CSR_ALL_ROWS));
+        if (wants_csr(type))
             atomic_store(&type->in.base, csr_make(graph, type, true, CSR_ALL_ROWS));
-        } else {
+    }
+    return NULL;
+}
+
+void graph_settle(GraphWriter *writer)
+{
+    enum { THREAD_ROWS_MIN = 1 << 15 }; /* some milliseconds of work */
+    Graph *graph = writer->graph;
+    uint32_t types = graph_name_count(graph, NAME_TYPE);
+    uint64_t pending = 0;
+    for (uint32_t t = 0; t < types; t++)
+        pending += graph_type(graph, t)->pending;
+    if (pending == 0) return;
+    /* Both directions at once: each looks at the rows alone. */
+    pthread_t thread;
+    bool started =
+        pending >= THREAD_ROWS_MIN && pthread_create(&thread, NULL, make_incoming, graph) == 0;
+    if (!started) make_incoming(graph);
+    Csr **outgoing = mem_calloc(types, sizeof *outgoing);
+    for (uint32_t t = 0; t < types; t++)
+        if (wants_csr(graph_type(graph, t)))
+            outgoing[t] = csr_make(graph, graph_type(graph, t), false, CSR_ALL_ROWS);
+    if (started) pthread_join(thread, NULL);
+    for (uint32_t t = 0; t < types; t++) {
+        RelationshipType *type = graph_type(graph, t);
+        if (outgoing[t] != NULL)
+            atomic_store(&type->out.base, outgoing[t]);
+        else if (type->pending > 0)
             add_pending(graph, type);
-        }
         type->pending = 0;
     }
+    mem_free(outgoing);
 }
 
 /* ---- taking back ---- */
