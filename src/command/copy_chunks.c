@@ -4,10 +4,11 @@
  * While the statement's thread writes a chunk to the graph, a thread of the reader's own splits the
  * next one, turns its text into values, and finds one end of each relationship (work_on). A statement's
  * thread that waits gets the chunk as soon as it is split and does the rest itself, so that both have
- * about as much to do whatever the file is like. Nothing of that looks at what is being written (nodes and their indexes stand still while relationships are loaded, and
- * keys of nodes are looked up by the writer). There are two chunks, so the reader is at most one
- * ahead, which is also what a file's buffers allow (rowfile.h). Files of one chunk and machines that
- * give no thread are read by the statement's own. What comes out is the same in every case.
+ * about as much to do whatever the file is like. Nothing of that looks at what is being written (nodes
+ * and their indexes stand still while relationships are loaded, and keys of nodes are looked up by the
+ * writer). There are two chunks, so the reader is at most one ahead, which is also what a file's buffers
+ * allow (rowfile.h). Files of one chunk and machines that give no thread are read by the statement's own.
+ * What comes out is the same in every case.
  */
 #include "config.h"
 
