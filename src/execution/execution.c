@@ -310,7 +310,8 @@ void execution_close(Execution *execution)
     subqueries_close(execution);
 }
 
-/* Operators whose reset brings back all there was after opening. */
+/* Operators whose reset brings back all there was after opening. Those that mark nodes keep memory in
+ * proportion to the graph, and are opened anew. */
 static bool can_renew(PlanKind kind)
 {
     switch (kind) {
@@ -321,11 +322,8 @@ static bool can_renew(PlanKind kind)
     case PLAN_EXPAND:
     case PLAN_EXPAND_VARIABLE:
     case PLAN_RELATIONSHIP_ENDS:
-    case PLAN_REACH:
     case PLAN_COUNT:
     case PLAN_DEGREE:
-    case PLAN_INTERSECT:
-    case PLAN_LINK:
     case PLAN_FILTER:
     case PLAN_PROJECT:
     case PLAN_UNWIND:
@@ -347,7 +345,8 @@ bool execution_is_small(const Execution *execution)
     if (plan->subquery_count > 0) return false;
     for (uint32_t i = 0; i < plan->node_count; i++) {
         const Operator *operator= execution->all[i];
-        if (operator== NULL || !can_renew(operator->plan->kind)) return false;
+        if (operator== NULL) continue; /* a node that the planner took out again */
+        if (!can_renew(operator->plan->kind)) return false;
         held += arena_bytes(operator->arena) + arena_bytes(operator->state_arena);
     }
     return held <= KEPT_BYTES_MAX;
