@@ -557,7 +557,7 @@ static Error *read_states(Reading *reading)
         " crc FROM snapshot ORDER BY id",
         "SELECT snapshot, position, id, name, bytes, content_crc, crc FROM snapshot_file"
         " ORDER BY snapshot, position"};
-    if (reading->state_count == 0) return NULL; /* format 1 has no such tables */
+    if (reading->state_count == 0) return NULL;
     if (reading->state_count > CATALOG_STATES_MAX) return damaged(reading, "too many snapshots");
     reading->out->states = arena_array(reading->arena, CatalogState, reading->state_count);
     Error *error = NULL;
@@ -576,6 +576,12 @@ static Error *read_states(Reading *reading)
 
 static Error *check_format(const Reading *reading)
 {
+    if (reading->format < CATALOG_FORMAT_OLDEST)
+        return error_hint(
+            error_new(ERROR_VERSION,
+                      "%s was written in format %" PRIu64 ", this program reads those from %d on",
+                      reading->connection.directory, reading->format, CATALOG_FORMAT_OLDEST),
+            "write it out with the contextql that made it, and load it anew");
     bool reads = reading->format <= CATALOG_FORMAT,
          writes = reading->writer_format <= CATALOG_FORMAT;
     if (reads && (writes || reading->read_only)) return NULL;

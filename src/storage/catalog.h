@@ -21,6 +21,7 @@
 
 enum {
     CATALOG_FORMAT = 2,
+    CATALOG_FORMAT_OLDEST = 2, /* 1 was never released: it had no checksums of its rows */
     CATALOG_UUID_BYTES = 16,
     CATALOG_FILES_MAX = 4096,    /* of one state: one, and those its log names */
     CATALOG_STATES_MAX = 1024,   /* a commit writes all of their rows */

@@ -111,6 +111,13 @@ static void sum_rows(void)
     change_setting("row_sum", sum);
 }
 
+static void older(void)
+{
+    change_setting("format_min_reader", 1);
+    change_setting("format_min_writer", 1);
+    sum_rows();
+}
+
 static void newer_reader(void)
 {
     change_setting("format_min_reader", 99);
@@ -200,6 +207,7 @@ static const Case cases[] = {
     {"an empty LOCK", ": > d/LOCK", NULL, 0, 0, NULL},
     {"a LOCK that is text", "echo mine > d/LOCK", NULL, 0, 0, NULL},
     {"a LOCK that is a folder", "rm d/LOCK; mkdir d/LOCK", NULL, 0, CONTEXTQL_IO, NULL},
+    {"an older format", ":", older, NEWER, NEWER, NULL}, /* the same error: another version */
     {"a newer format, for readers", ":", newer_reader, NEWER, NEWER, NULL},
     {"a newer format, for writers only", ":", newer_writer, 0, NEWER, NULL},
     {"a newer log", ":", newer_log, NEWER, NEWER, NULL},

@@ -157,6 +157,7 @@ static void held_views(const char *directory)
     static const DatabaseOptions often = {.create = true, .checkpoint_bytes = 10000};
     Database *database = opened(directory, &often);
     EXPECT(commit_pair(database, 0));
+    fflush(stdout); /* else a child may print it once more */
     pid_t pid = fork();
     if (pid == 0) _exit(hold_beside(directory, said[1], told[0]));
     EXPECT(read(said[0], &byte, 1) == 1);
