@@ -454,7 +454,12 @@ static float row_factor(const float *row, uint32_t stride)
 static void store_vector(ColumnBlock *block, uint32_t i, const float *components)
 {
     float *row = block->vectors + (size_t)i * block->stride;
-    for (uint32_t j = 0; j < block->dimensions; j++)
+    uint32_t j = 0;
+    for (uint64_t two; j + 2 <= block->dimensions; j += 2) {
+        memcpy(&two, components + j, sizeof two);
+        __atomic_store_n((Word *)(void *)(row + j), two, __ATOMIC_RELAXED);
+    }
+    if (j < block->dimensions)
         __atomic_store_n((Half *)row + j, ((const Half *)components)[j], __ATOMIC_RELAXED);
     block->factors[i] = row_factor(row, block->stride);
 }

@@ -53,8 +53,9 @@ static void convert(ElementType type, const char *data, uint32_t count, float *o
     }
 }
 
-static bool all_finite(const float *vector, uint32_t count)
+static bool all_finite(ElementType type, const float *vector, uint32_t count)
 {
+    if (type == ELEMENT_I8 || type == ELEMENT_U8 || type == ELEMENT_I32) return true;
     for (uint32_t i = 0; i < count; i++)
         if (!isfinite(vector[i])) return false;
     return true;
@@ -93,7 +94,7 @@ Error *rowfile_vector(RowFile *file, Arena *arena, Value *out, bool *more)
     float *vector = arena_alloc(arena, dimensions * sizeof *vector);
     convert(file->element, file->data + file->begin, dimensions, vector);
     file->begin += bytes;
-    if (!all_finite(vector, dimensions))
+    if (!all_finite(file->element, vector, dimensions))
         return rowfile_bad(file->path, file->row, "a component is not finite");
     *out = value_vector(vector, dimensions);
     return NULL;
