@@ -230,7 +230,7 @@ static Error *fill(Run *run, Filling *filling, GraphDirection direction, Lists *
     for (uint32_t i = 0; i < run->count; i++) {
         filling->found.count = 0;
         graph_walk(filling->walk, run->nodes[i], &filling->found);
-        mem_reserve(filling->targets, filling->capacity, filling->count + filling->found.count);
+        mem_reserve(filling->targets, filling->capacity, filling->count + filling->found.count + 1);
         uint32_t *own = filling->targets + filling->count;
         uint64_t count = 0;
         for (size_t n = 0; n < filling->found.count; n++) {

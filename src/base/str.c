@@ -99,11 +99,12 @@ bool utf8_valid(Str text)
     size_t at = 0;
     while (at < text.bytes) {
         uint64_t eight, line[4];
-        while (text.bytes - at >= sizeof line) {
+        if (text.bytes - at >= sizeof line) {
             memcpy(line, text.data + at, sizeof line);
-            if (((line[0] | line[1] | line[2] | line[3]) & UINT64_C(0x8080808080808080)) != 0)
-                break;
-            at += sizeof line;
+            if (((line[0] | line[1] | line[2] | line[3]) & UINT64_C(0x8080808080808080)) == 0) {
+                at += sizeof line;
+                continue;
+            }
         }
         if (text.bytes - at >= sizeof eight) { /* of ASCII most often */
             memcpy(&eight, text.data + at, sizeof eight);

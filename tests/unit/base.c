@@ -36,6 +36,13 @@ static void texts(void)
     EXPECT(str_distance(STR("teh"), STR("the"), 3) == 1);
     EXPECT(str_distance(STR("abc"), STR("xyz"), 2) == 3);
     EXPECT(utf8_count(STR("a\xc3\xa4\xe2\x82\xac")) == 3 && utf8_valid(STR("\xf0\x9f\x98\x80")));
+    char ascii[65];
+    memset(ascii, 'a', sizeof ascii - 1);
+    ascii[64] = '\xff'; /* behind the text: nobody looks */
+    int good = 1;
+    for (size_t bytes = 0; bytes <= 64; bytes++)
+        good = good && utf8_valid((Str){ascii + 64 - bytes, bytes});
+    EXPECT(good && !utf8_valid((Str){ascii, 65}) && !utf8_valid((Str){ascii + 32, 33}));
     EXPECT(!utf8_valid(STR("\xc0\x80")) && !utf8_valid(STR("\xed\xa0\x80")) &&
            !utf8_valid(STR("\xf5\x80\x80\x80")));
     EXPECT(utf8_next(STR("\xe2\x82\xac"), &at) == 0x20ac && at == 3);
