@@ -218,13 +218,12 @@ static void add_pending(Graph *graph, RelationshipType *type)
 }
 
 /* All there are of the type, and so many that a Csr pays: fewer are cheaper in the delta, and stay easy
- * to add to. */
+ * to add to. The base of the other direction is not asked: it may just be being made. */
 static bool wants_csr(const RelationshipType *type)
 {
     enum { CSR_ROWS_MIN = 256 };
     return type->pending >= CSR_ROWS_MIN && type->pending == atomic_load(&type->table.rows.count) &&
-           atomic_load(&type->out.base) == NULL && directory_size(&type->out.delta) == 0 &&
-           directory_size(&type->in.delta) == 0;
+           adjacency_is_empty(&type->out) && directory_size(&type->in.delta) == 0;
 }
 
 static void *make_incoming(void *user)
