@@ -1,0 +1,26 @@
+/*
+ * codes.h - products of rows of codes with a query, the same integers at every level of SIMD.
+ *
+ * Rows are unsigned bytes, queries signed ones (quantize.h says what they mean), both padded with
+ * zeros to a stride of whole lines of 64 bytes and aligned to them. A product of up to
+ * VECTOR_DIMENSIONS_MAX components and QUANTIZE_EXTRA_MAX more fits an int32 by far.
+ */
+#ifndef VECTOR_CODES_H
+#define VECTOR_CODES_H
+#include "vector/quantize.h"
+
+typedef struct CodesKernel {
+    const char *name; /* "scalar", "avx2", "avx512" */
+    int32_t (*dot)(const uint8_t *row, const int8_t *query, size_t stride);
+    /* out[i]: of row i of `count` that lie one behind the other. */
+    void (*dot_rows)(const uint8_t *rows, size_t count, size_t stride, const int8_t *query,
+                     int32_t *out);
+    /* out[i]: of the row at codes + places[i] * stride. */
+    void (*dot_places)(const uint8_t *codes, const uint32_t *places, size_t count, size_t stride,
+                       const int8_t *query, int32_t *out);
+} CodesKernel;
+
+/* The best level this machine has, at most `highest` (as in vector_kernel). The widest wants the
+ * machine's products of bytes (VNNI). */
+const CodesKernel *codes_kernel(const char *highest);
+#endif
