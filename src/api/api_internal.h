@@ -40,7 +40,8 @@ typedef struct Settings {
     int64_t timeout_ns; /* of one statement; 0: none */
     uint64_t memory_bytes_max;
     bool strict_names, files_allowed, plain;
-    int64_t shuffle; /* seed; 0: off */
+    int64_t shuffle;          /* seed; 0: off */
+    uint32_t workers, morsel; /* 0: the machine, the data decide */
     char simd[16], gpu[16], gpu_device[256];
     uint64_t gpu_memory;  /* bytes; 0: the device decides */
     char directory[4096]; /* where relative file names of COPY and LOAD begin; empty: the process's

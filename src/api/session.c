@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "api/api_internal.h"
+#include "runtime/machine.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,17 @@ static bool parse_seconds(const char *text, int64_t *out)
     return true;
 }
 
+/* 0, or a number up to `max`; the word stands for 0. */
+static bool parse_count(const char *text, const char *word, uint32_t max, uint32_t *out)
+{
+    int64_t number = 0;
+    if (strcmp(text, word) != 0 &&
+        !(integer_parse(str_from(text), &number) && number > 0 && number <= max))
+        return false;
+    *out = (uint32_t)number;
+    return true;
+}
+
 static bool set_text(char *out, size_t capacity, const char *value)
 {
     if (strlen(value) >= capacity) return false;
@@ -235,6 +247,9 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
         return one_of(value, simd) && set_text(settings->simd, sizeof settings->simd, value);
     if (strcmp(name, "shuffle") == 0)
         return integer_parse(str_from(value), &settings->shuffle) && settings->shuffle >= 0;
+    if (strcmp(name, "workers") == 0)
+        return parse_count(value, "auto", WORKERS_MAX, &settings->workers);
+    if (strcmp(name, "morsel") == 0) return parse_count(value, "0", INT32_MAX, &settings->morsel);
     if (strcmp(name, "timeout") == 0) return parse_seconds(value, &settings->timeout_ns);
     if (strcmp(name, "memory_limit") == 0) return parse_size(value, &settings->memory_bytes_max);
     if (strcmp(name, "strict_names") == 0) return parse_boolean(value, &settings->strict_names);
@@ -343,7 +358,12 @@ const char *contextql_get(contextql *session, const char *setting)
     if (strcmp(setting, "strict_names") == 0) return s->strict_names ? "true" : "false";
     if (strcmp(setting, "optimizer") == 0) return s->plain ? "off" : "on";
     if (strcmp(setting, "files") == 0) return s->files_allowed ? "true" : "false";
-    if (strcmp(setting, "timeout") == 0)
+    if (strcmp(setting, "workers") == 0 && s->workers == 0) return "auto";
+    if (strcmp(setting, "workers") == 0)
+        snprintf(session->shown, sizeof session->shown, "%u", s->workers);
+    else if (strcmp(setting, "morsel") == 0)
+        snprintf(session->shown, sizeof session->shown, "%u", s->morsel);
+    else if (strcmp(setting, "timeout") == 0)
         snprintf(session->shown, sizeof session->shown, "%.9g", (double)s->timeout_ns / 1e9);
     else if (strcmp(setting, "shuffle") == 0)
         snprintf(session->shown, sizeof session->shown, "%lld", (long long)s->shuffle);

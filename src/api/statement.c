@@ -301,6 +301,9 @@ static void prepare_environment(contextql_statement *statement)
         .gpu_memory = session->settings.gpu_memory,
         .device = database_device(session->database),
         .database = session->database,
+        .workers = database_workers(session->database),
+        .worker_max = session->settings.workers,
+        .morsel_nodes = session->settings.morsel,
         .memory_bytes_max = session->settings.memory_bytes_max,
     };
 }

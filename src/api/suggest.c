@@ -450,7 +450,8 @@ static void offer_shows(Ask *ask)
                                            {"STRATEGIES", "what RANK BY takes"},
                                            {"SNAPSHOTS", "what the graph was when it was kept"},
                                            {"SETTINGS", "settings and their values"},
-                                           {"HARDWARE", "what calculates"}};
+                                           {"HARDWARE", "what the machine has"},
+                                           {"WORKERS", "threads of large statements"}};
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
         offer(ask, str_from(shows[i][0]), shows[i][0], "keyword", shows[i][1], GROUP_KEYWORD, 0);
 }

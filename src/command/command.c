@@ -2,9 +2,7 @@
 #include "config.h"
 
 #include "command/command_internal.h"
-#include "vector/device.h"
 #include "vector/kernel.h"
-#
 #include <stdio.h>
 
 /* ---- indexes ---- */
@@ -139,13 +137,7 @@ static Error *drop_index(const Plan *plan, const ExecutionEnvironment *environme
 
 /* ---- SHOW ---- */
 
-typedef struct Rows {
-    Arena *arena;
-    Value *values;
-    size_t count, capacity; /* of values */
-} Rows;
-
-static void add(Rows *rows, Value value)
+void show_add(ShowRows *rows, Value value)
 {
     if (rows->count == rows->capacity) {
         size_t capacity = rows->capacity < 16 ? 16 : rows->capacity * 2;
@@ -157,102 +149,76 @@ static void add(Rows *rows, Value value)
     rows->values[rows->count++] = value;
 }
 
-static void add_text(Rows *rows, const char *text)
+void show_add_text(ShowRows *rows, const char *text)
 {
-    add(rows, value_string(str_from(text)));
+    show_add(rows, value_string(str_from(text)));
 }
 
-static void show_indexes(Rows *rows, const GraphView *view)
+static void show_indexes(ShowRows *rows, const GraphView *view)
 {
     const Graph *graph = view->graph;
     static const char *const metrics[] = {"cosine", "dot", "l2"};
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
         if (index == NULL || index->constraint == GRAPH_REQUIRED) continue;
-        add(rows, value_string(index->name));
-        add_text(rows, index->vector                       ? "vector"
-                       : index->constraint == GRAPH_UNIQUE ? "unique"
-                                                           : "property");
-        add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
-        add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
-        add_text(rows, index->vector ? arena_printf(rows->arena, "dimensions: %u, metric: %s",
-                                                    index->dimensions, metrics[index->metric])
-                                     : "");
-        add(rows, value_integer((int64_t)left_out(view, index)));
+        show_add(rows, value_string(index->name));
+        show_add_text(rows, index->vector                       ? "vector"
+                            : index->constraint == GRAPH_UNIQUE ? "unique"
+                                                                : "property");
+        show_add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
+        show_add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
+        show_add_text(rows, index->vector ? arena_printf(rows->arena, "dimensions: %u, metric: %s",
+                                                         index->dimensions, metrics[index->metric])
+                                          : "");
+        show_add(rows, value_integer((int64_t)left_out(view, index)));
     }
 }
 
-static void show_constraints(Rows *rows, const Graph *graph)
+static void show_constraints(ShowRows *rows, const Graph *graph)
 {
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
         if (index == NULL || index->constraint == GRAPH_NO_CONSTRAINT) continue;
-        add(rows, value_string(index->name));
-        add_text(rows, index->constraint == GRAPH_UNIQUE ? "unique" : "not null");
-        add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
-        add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
+        show_add(rows, value_string(index->name));
+        show_add_text(rows, index->constraint == GRAPH_UNIQUE ? "unique" : "not null");
+        show_add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
+        show_add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
     }
 }
 
-static void show_names(Rows *rows, const GraphView *view, NameKind kind)
+static void show_names(ShowRows *rows, const GraphView *view, NameKind kind)
 {
     for (uint32_t i = 0; i < graph_name_count(view->graph, kind); i++) {
-        add(rows, value_string(graph_name_text(view->graph, kind, i)));
-        if (kind == NAME_LABEL) add(rows, value_integer((int64_t)graph_label_count(view, i)));
-        if (kind == NAME_TYPE) add(rows, value_integer((int64_t)graph_relationship_count(view, i)));
+        show_add(rows, value_string(graph_name_text(view->graph, kind, i)));
+        if (kind == NAME_LABEL) show_add(rows, value_integer((int64_t)graph_label_count(view, i)));
+        if (kind == NAME_TYPE)
+            show_add(rows, value_integer((int64_t)graph_relationship_count(view, i)));
     }
 }
 
-static void show_functions(Rows *rows)
+static void show_functions(ShowRows *rows)
 {
     FunctionText text;
     for (size_t i = 0; function_text(i, &text); i++) {
-        add_text(rows, text.name);
-        add_text(rows, text.signature);
-        add_text(rows, text.summary);
-        add_text(rows, text.example);
+        show_add_text(rows, text.name);
+        show_add_text(rows, text.signature);
+        show_add_text(rows, text.summary);
+        show_add_text(rows, text.example);
     }
 }
 
-static void show_strategies(Rows *rows, const StrategyRegistry *strategies)
+static void show_strategies(ShowRows *rows, const StrategyRegistry *strategies)
 {
     for (size_t i = 0; i < strategy_count(strategies); i++) {
-        add_text(rows, strategy_at(strategies, i)->name);
-        add_text(rows, strategy_at(strategies, i)->summary);
+        show_add_text(rows, strategy_at(strategies, i)->name);
+        show_add_text(rows, strategy_at(strategies, i)->summary);
     }
-}
-
-static void add_fact(Rows *rows, const char *what, const char *value)
-{
-    add_text(rows, what);
-    add_text(rows, value);
-}
-
-/* What calculates. Asking opens the graphics device, unless it is off. */
-static void show_hardware(Rows *rows, const ExecutionEnvironment *environment)
-{
-    VectorDeviceInfo info = {.open = false};
-    Arena *arena = rows->arena;
-    add_fact(rows, "vector instructions", vector_kernel(environment->simd)->name);
-    add_fact(rows, "gpu", environment->gpu);
-    if (environment->device != NULL) score_device_info(environment, &info);
-    add_fact(rows, "gpu device",
-             info.open ? arena_printf(arena, "%s, %s", info.name, info.kind) : "");
-    add_fact(rows, "gpu memory",
-             info.open ? arena_printf(arena, "%llu of %llu bytes hold vectors",
-                                      (unsigned long long)info.resident_bytes,
-                                      (unsigned long long)info.memory_bytes)
-                       : "");
-    add_fact(rows, "gpu answers",
-             arena_printf(arena, "%llu, %llu failed", (unsigned long long)info.answers,
-                          (unsigned long long)info.failures));
-    add_fact(rows, "gpu last failure", arena_copy(arena, info.reason, strlen(info.reason)));
 }
 
 static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
                  CommandTable *out)
 {
-    Rows rows = {.arena = arena};
+    ShowRows rows = {.arena = arena};
     if (str_equal(plan->name, STR("LABELS")))
         show_names(&rows, &environment->view, NAME_LABEL);
     else if (str_equal(plan->name, STR("TYPES")))
@@ -263,6 +229,8 @@ static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
         show_functions(&rows);
     else if (str_equal(plan->name, STR("HARDWARE")))
         show_hardware(&rows, environment);
+    else if (str_equal(plan->name, STR("WORKERS")))
+        show_workers(&rows, environment);
     else if (str_equal(plan->name, STR("STRATEGIES")))
         show_strategies(&rows, environment->strategies);
     else if (str_equal(plan->name, STR("CONSTRAINTS")))

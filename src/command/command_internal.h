@@ -12,4 +12,15 @@ Error *create_snapshot(Arena *arena, const Plan *plan, const ExecutionEnvironmen
 Error *drop_snapshot(const Plan *plan, const ExecutionEnvironment *environment) MUST_CHECK;
 Error *show_snapshots(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment,
                       CommandTable *out) MUST_CHECK;
+
+/* What SHOW gives: values row by row, in `arena`. */
+typedef struct ShowRows {
+    Arena *arena;
+    Value *values;
+    size_t count, capacity; /* of values */
+} ShowRows;
+void show_add(ShowRows *rows, Value value);
+void show_add_text(ShowRows *rows, const char *text); /* borrows the text */
+void show_hardware(ShowRows *rows, const ExecutionEnvironment *environment);
+void show_workers(ShowRows *rows, const ExecutionEnvironment *environment);
 #endif

@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "database/database_internal.h"
+#include "runtime/workers.h"
 #include "vector/device.h"
 #include <errno.h>
 #include <time.h>
@@ -46,6 +47,7 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
     Database *database = mem_calloc(1, sizeof *database);
     database->held = held_new(graph_create());
     database->device = vector_device_create();
+    database->workers = workers_create(NULL);
     database->clock = clock;
     database->read_only = options->read_only;
     database->salvage = options->salvage;
@@ -66,6 +68,7 @@ static void database_free(Database *database)
     error_drop(database->salvaged);
     held_free(database, database->held);
     vector_device_destroy(database->device);
+    workers_destroy(database->workers);
     pthread_cond_destroy(&database->freed);
     pthread_cond_destroy(&database->flushed);
     pthread_mutex_destroy(&database->lock);
@@ -117,6 +120,11 @@ DatabaseCounters database_counters(Database *database)
     if (database->wal != NULL) counters.syncs = wal_syncs(database->wal);
     pthread_mutex_unlock(&database->lock);
     return counters;
+}
+
+struct Workers *database_workers(Database *database)
+{
+    return database->workers;
 }
 
 struct VectorDevice *database_device(Database *database)

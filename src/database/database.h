@@ -56,6 +56,7 @@ const char *database_durability(
 DatabaseCounters database_counters(Database *database);
 struct VectorDevice;
 struct VectorDevice *database_device(Database *database); /* shared by its sessions */
+struct Workers *database_workers(Database *database);     /* the same (runtime/workers.h) */
 
 /* ---- the graph as it once was ---- */
 /* A snapshot is a checkpoint that stays: it holds everything that was committed when it was made.

@@ -20,7 +20,8 @@ typedef struct Held {
 typedef struct Files Files;
 struct Database {
     Held *held;
-    struct VectorDevice *device; /* has a lock of its own */
+    struct VectorDevice *device; /* has a lock of its own, */
+    struct Workers *workers;     /* as these have */
     const Clock *clock;
     bool read_only, salvage;
     Error *salvaged; /* why the log was not read to its end, with `salvage`; NULL: it was */

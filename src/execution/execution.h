@@ -46,6 +46,9 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
     uint64_t gpu_memory;         /* bytes for rows; 0: the device decides */
     struct VectorDevice *device; /* the database's; NULL: none */
     struct Database *database;   /* for commands beside queries */
+    struct Workers *workers;     /* the database's; NULL: one thread does everything */
+    uint32_t worker_max;         /* setting: threads a statement may have; 0: the machine decides */
+    uint32_t morsel_nodes;       /* setting, for tests: nodes a morsel; 0: as many as pay */
     uint64_t memory_bytes_max;
 } ExecutionEnvironment;
 

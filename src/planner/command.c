@@ -113,7 +113,8 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
                  {"STRATEGIES", {"name", "meaning"}, 2},
                  {"SNAPSHOTS", {"snapshot", "name", "made", "last_commit", "bytes"}, 5},
                  {"SETTINGS", {"name", "value", "values", "meaning"}, 4},
-                 {"HARDWARE", {"what", "value"}, 2}};
+                 {"HARDWARE", {"what", "value", "source"}, 3},
+                 {"WORKERS", {"worker", "state", "processors", "node", "morsels", "why"}, 6}};
     Plan *plan = binder->plan;
     size_t best = 3;
     const char *nearest = NULL;
@@ -130,7 +131,7 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
                            "nothing to show: %.*s", STR_ARG(statement->name.text));
     if (nearest != NULL) return error_hint(error, "did you mean SHOW %s?", nearest);
     return error_hint(error, "SHOW INDEXES, CONSTRAINTS, LABELS, TYPES, PROPERTIES, FUNCTIONS, "
-                             "STRATEGIES, SNAPSHOTS, SETTINGS or HARDWARE");
+                             "STRATEGIES, SNAPSHOTS, SETTINGS, HARDWARE or WORKERS");
 }
 
 /* Neither takes the writer token as a statement does: it is no part of a transaction. */

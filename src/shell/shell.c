@@ -269,6 +269,8 @@ static int configure(contextql *session, void *user)
                               {"files", options->safe ? "false" : NULL},
                               {"simd", getenv("CONTEXTQL_SIMD")},
                               {"shuffle", getenv("CONTEXTQL_SHUFFLE")},
+                              {"workers", getenv("CONTEXTQL_WORKERS")},
+                              {"morsel", getenv("CONTEXTQL_MORSEL")},
                               {"gpu", getenv("CONTEXTQL_GPU")}};
     int result = CONTEXTQL_OK;
     for (size_t i = 0; i < sizeof choices / sizeof *choices && result == CONTEXTQL_OK; i++)
