@@ -9,6 +9,9 @@
 #define VECTOR_CODES_H
 #include "vector/quantize.h"
 
+struct NearWalk;
+struct NearPrune;
+
 typedef struct CodesKernel {
     const char *name; /* "scalar", "avx2", "avx512" */
     int32_t (*dot)(const uint8_t *row, const int8_t *query, size_t stride);
@@ -18,6 +21,9 @@ typedef struct CodesKernel {
     /* out[i]: of the row at codes + places[i] * stride. */
     void (*dot_places)(const uint8_t *codes, const uint32_t *places, size_t count, size_t stride,
                        const int8_t *query, int32_t *out);
+    /* What near.c is made of. */
+    void (*near_walk)(struct NearWalk *walk);
+    uint32_t (*near_prune)(const struct NearPrune *prune);
 } CodesKernel;
 
 /* The best level this machine has, at most `highest` (as in vector_kernel). The widest wants the

@@ -1,7 +1,8 @@
 /* codes_internal.h - the levels, each in a file of its own. */
 #ifndef VECTOR_CODES_INTERNAL_H
 #define VECTOR_CODES_INTERNAL_H
-#include "vector/codes.h"
+#include "vector/near_internal.h"
+#include <string.h>
 
 extern const CodesKernel codes_kernel_scalar;
 #if defined(__x86_64__)

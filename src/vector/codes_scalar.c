@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include "vector/codes_internal.h"
-#include <string.h>
 
 #define CODES
 #define LEVEL(name) name##_scalar

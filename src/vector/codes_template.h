@@ -23,7 +23,7 @@ CODES static void LEVEL(dot_rows)(const uint8_t *rows, size_t count, size_t stri
     size_t i = 0;
     for (; i + FOUR <= count; i += FOUR, rows += FOUR * stride)
         LEVEL(four)
-        (rows, rows + stride, rows + 2 * stride, rows + 3 * stride, query, stride, out + i);
+    (rows, rows + stride, rows + 2 * stride, rows + 3 * stride, query, stride, out + i);
     for (; i < count; i++, rows += stride)
         out[i] = LEVEL(one)(rows, query, stride);
 }
@@ -52,8 +52,11 @@ CODES static void LEVEL(dot_places)(const uint8_t *codes, const uint32_t *places
         out[i] = LEVEL(one)(codes + (size_t)places[i] * stride, query, stride);
 }
 
+#include "vector/near_template.h"
+
 #define CODES_TEXT(level) #level
 #define CODES_TABLE(level)                                                                         \
     {                                                                                              \
-        CODES_TEXT(level), LEVEL(dot), LEVEL(dot_rows), LEVEL(dot_places)                          \
+        CODES_TEXT(level), LEVEL(dot), LEVEL(dot_rows), LEVEL(dot_places), LEVEL(near_walk),       \
+            LEVEL(near_prune)                                                                      \
     }

@@ -1,9 +1,10 @@
 /* Codes are what they say, their products are the same integers at every level of SIMD, and order
- * rows as the metrics do. */
+ * rows as the metrics do. An index finds nearly what an exact search does, is made of the same bytes
+ * by any number of threads at any level, and withstands damage. */
 #include "config.h"
 
 #include "test.h"
-#include "vector/codes.h"
+#include "vector/near.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,8 +188,384 @@ static void test_order(VectorMetric metric, float width)
     EXPECT(good);
 }
 
+/* ---- the index ---- */
+
+enum { COUNT = 3000, WIDTH = 24, QUERIES = 60, K = 10 };
+typedef struct Data {
+    size_t count, from; /* ids are from + 2 * i */
+    float rows[COUNT][32];
+    float factors[COUNT];
+} Data;
+static Data data;
+
+/* kind 0: around 40 centers, of different lengths; 1: each row a hundred times; 2: all the same. */
+static void make_data(size_t count, int kind)
+{
+    static float centers[40][WIDTH];
+    memset(&data, 0, sizeof data);
+    data.count = count;
+    for (size_t i = 0; i < 40; i++)
+        for (size_t j = 0; j < WIDTH; j++)
+            centers[i][j] = 4 * random_float() * (1 + (float)(i % 3));
+    for (size_t i = 0; i < count; i++) {
+        const float *center = centers[random_bits() % 40];
+        for (size_t j = 0; j < WIDTH; j++)
+            data.rows[i][j] = center[j] + random_float();
+        if (kind == 1 && i >= 30) memcpy(data.rows[i], data.rows[i % 30], sizeof data.rows[i]);
+        if (kind == 2) memcpy(data.rows[i], data.rows[0], sizeof data.rows[i]);
+        data.factors[i] = vector_factor(vector_kernel("scalar"), data.rows[i], 32);
+    }
+}
+
+static const float *give_row(void *user, size_t i, uint32_t *id, float *factor)
+{
+    const Data *from = user;
+    *id = (uint32_t)(2 * (from->from + i));
+    *factor = from->factors[from->from + i];
+    return from->rows[from->from + i];
+}
+
+static NearOptions options_of(VectorMetric metric)
+{
+    return (NearOptions){
+        .metric = metric, .dimensions = WIDTH, .ef_construction = 100, .threads = 1};
+}
+
+static NearIndex *build_data(VectorMetric metric, unsigned threads, const char *simd)
+{
+    NearOptions options = options_of(metric);
+    NearRows rows = {&data, data.count, give_row};
+    options.threads = threads;
+    options.simd = simd;
+    data.from = 0;
+    return near_build(&options, &rows);
+}
+
+static float score_of(VectorMetric metric, const float *query, size_t i)
+{
+    const VectorKernel *kernel = vector_kernel("scalar");
+    VectorQuery q;
+    vector_query_init(&q, kernel, metric, query, 32);
+    return vector_score(kernel, &q, data.rows[i], data.factors[i]);
+}
+
+/* How many of the K best scores are among those of the first 40 candidates? */
+static size_t found_of(const NearIndex *index, const float *query, size_t ef)
+{
+    static float all[COUNT];
+    uint32_t ids[NEAR_EF_MAX];
+    VectorQuery q;
+    VectorMetric metric = near_metric(index);
+    vector_query_init(&q, vector_kernel(NULL), metric, query, 32);
+    size_t count = near_search(index, codes_kernel(NULL), &q, ef, ids), found = 0, better;
+    for (size_t i = 0; i < data.count; i++)
+        all[i] = score_of(metric, query, i);
+    for (size_t i = 0; i < count && i < 40; i++) {
+        better = 0;
+        for (size_t j = 0; j < data.count; j++)
+            better += all[j] > all[ids[i] / 2];
+        found += better < K;
+    }
+    return found < K ? found : K;
+}
+
+static double recall(const NearIndex *index, size_t ef)
+{
+    size_t found = 0;
+    float query[32] = {0};
+    for (int i = 0; i < QUERIES; i++) {
+        size_t near = random_bits() % data.count;
+        for (size_t j = 0; j < WIDTH; j++)
+            query[j] = data.rows[near][j] + 0.7f * random_float();
+        found += found_of(index, query, ef);
+    }
+    return (double)found / (QUERIES * K);
+}
+
+static void test_recall(void)
+{
+    make_data(COUNT, 0);
+    for (int metric = VECTOR_DOT; metric <= VECTOR_COSINE; metric++) {
+        NearIndex *index = build_data((VectorMetric)metric, 1, NULL);
+        double few = recall(index, 20), more = recall(index, 200);
+        printf("# metric %d: recall %.3f at ef 20, %.3f at 200\n", metric, few, more);
+        EXPECT(few > 0.8 && more > 0.99);
+        EXPECT(near_fault(index) == NULL && near_count(index) == COUNT);
+        EXPECT(metric == VECTOR_DOT || near_bytes(index) < COUNT * (64 + 4 + 128 + 4) + 4096);
+        near_free(index);
+    }
+}
+
+static int same_parts(const NearIndex *a, const NearIndex *b)
+{
+    Buffer first = {0}, second = {0};
+    NearParts one, other;
+    near_parts(a, &first, &one);
+    near_parts(b, &second, &other);
+    int same = 1;
+    for (int part = 0; part < NEAR_PART_COUNT; part++)
+        same = same && one.bytes[part] == other.bytes[part] &&
+               memcmp(one.data[part], other.data[part], one.bytes[part]) == 0;
+    buffer_free(&first);
+    buffer_free(&second);
+    return same;
+}
+
+static void test_same(void)
+{
+    for (int kind = 0; kind < 2; kind++)
+        for (int metric = VECTOR_DOT; metric <= VECTOR_COSINE - kind; metric++) {
+            make_data(COUNT / 2, kind);
+            NearIndex *one = build_data((VectorMetric)metric, 1, "scalar");
+            int same = 1;
+            for (unsigned threads = 1; threads <= 3; threads += 2)
+                for (size_t level = 0; level < LEVELS; level++) {
+                    NearIndex *other =
+                        build_data((VectorMetric)metric, threads, level_names[level]);
+                    same = same && near_hash(one) == near_hash(other) && same_parts(one, other);
+                    near_free(other);
+                }
+            EXPECT(same);
+            near_free(one);
+        }
+}
+
+/* Any level finds the same, in the same order. */
+static void test_same_search(void)
+{
+    make_data(COUNT, 0);
+    for (int metric = VECTOR_DOT; metric <= VECTOR_COSINE; metric++) {
+        NearIndex *index = build_data((VectorMetric)metric, 1, NULL);
+        int same = 1;
+        for (size_t i = 0; i < COUNT; i += 50) {
+            uint32_t want[64], got[64];
+            VectorQuery q;
+            vector_query_init(&q, vector_kernel("scalar"), (VectorMetric)metric, data.rows[i], 32);
+            size_t count = near_search(index, codes_kernel("scalar"), &q, 64, want);
+            for (size_t level = 0; level < LEVELS; level++)
+                same = same &&
+                       near_search(index, codes_kernel(level_names[level]), &q, 64, got) == count &&
+                       memcmp(got, want, count * sizeof *got) == 0;
+        }
+        EXPECT(same);
+        near_free(index);
+    }
+}
+
+/* Few rows, rows again and again: each can be reached, and with ef as large all are found. */
+static void test_small(void)
+{
+    int reachable = 1, all = 1;
+    for (size_t count = 0; count < 150; count++) {
+        uint32_t ids[NEAR_EF_MAX];
+        VectorQuery q;
+        make_data(count, (int)(count % 3));
+        NearIndex *index = build_data(VECTOR_L2, 2, NULL);
+        vector_query_init(&q, vector_kernel(NULL), VECTOR_L2, data.rows[0], 32);
+        reachable = reachable && near_fault(index) == NULL;
+        all = all && near_search(index, codes_kernel(NULL), &q, NEAR_EF_MAX, ids) == count;
+        near_free(index);
+    }
+    EXPECT(reachable && all);
+    for (int kind = 1; kind <= 2; kind++) {
+        make_data(COUNT, kind);
+        NearIndex *index = build_data(VECTOR_COSINE, 2, NULL);
+        const char *fault = near_fault(index);
+        printf("# kind %d: %s\n", kind, fault == NULL ? "sound" : fault);
+        EXPECT(fault == NULL);
+        near_free(index);
+    }
+}
+
+static void test_extend(void)
+{
+    make_data(COUNT, 0);
+    NearOptions options = options_of(VECTOR_L2);
+    NearRows rows = {&data, 2000, give_row};
+    NearIndex *base = near_build(&options, &rows);
+    uint64_t hash = near_hash(base);
+    data.from = 2000;
+    rows.count = COUNT - 2000;
+    NearIndex *one = near_extend(base, &options, &rows);
+    options.threads = 3;
+    NearIndex *other = near_extend(base, &options, &rows);
+    double found = recall(one, 60);
+    printf("# recall of an extended one: %.3f\n", found);
+    EXPECT(near_count(one) == COUNT && near_fault(one) == NULL && found > 0.95);
+    EXPECT(same_parts(one, other) && near_hash(base) == hash);
+    EXPECT(near_ids(one)[2500] == 5000 && near_ids(base)[1999] == 3998);
+    near_free(one);
+    near_free(other);
+    near_free(base);
+    /* from nothing */
+    rows.count = 0;
+    base = near_build(&options, &rows);
+    data.from = 0;
+    rows.count = 100;
+    one = near_extend(base, &options, &rows);
+    EXPECT(near_count(base) == 0 && near_count(one) == 100 && near_fault(one) == NULL);
+    near_free(base);
+    near_free(one);
+}
+
+static bool stop_at(void *user, uint64_t done, uint64_t count)
+{
+    uint64_t *last = user;
+    bool good = done > *last && done <= count && count == COUNT;
+    *last = good ? done : COUNT;
+    return done > 1000 || !good;
+}
+
+static void test_tell(void)
+{
+    uint64_t last = 0;
+    make_data(COUNT, 0);
+    NearOptions options = options_of(VECTOR_L2);
+    NearRows rows = {&data, COUNT, give_row};
+    options.tell = stop_at;
+    options.user = &last;
+    EXPECT(near_build(&options, &rows) == NULL && last > 1000 && last < COUNT);
+}
+
+/* Few of many wanted: looking at those; most of them: searching, farther. */
+static void test_choice(void)
+{
+    make_data(COUNT, 0);
+    NearIndex *index = build_data(VECTOR_L2, 1, NULL);
+    EXPECT(near_exact_is_cheaper(index, 64, 0) && near_exact_is_cheaper(index, 64, 100));
+    EXPECT(!near_exact_is_cheaper(index, 20, COUNT));
+    EXPECT(near_ef(index, 50, COUNT / 2) == 100 && near_ef(index, 50, COUNT) == 50);
+    EXPECT(near_ef(index, 50, 1) == NEAR_EF_MAX && near_ef(index, 50, 0) == 50);
+    near_free(index);
+}
+
+typedef struct Copy {
+    uint8_t *memory[NEAR_PART_COUNT];
+    Buffer parameters;
+    NearParts parts;
+} Copy;
+
+static void copy_parts(const NearIndex *index, Copy *out)
+{
+    *out = (Copy){0};
+    near_parts(index, &out->parameters, &out->parts);
+    for (int part = 0; part < NEAR_PART_COUNT; part++) {
+        out->memory[part] = malloc(out->parts.bytes[part] + 1);
+        memcpy(out->memory[part], out->parts.data[part], out->parts.bytes[part]);
+        out->parts.data[part] = out->memory[part];
+    }
+}
+
+static void free_copy(Copy *copy)
+{
+    for (int part = 0; part < NEAR_PART_COUNT; part++)
+        free(copy->memory[part]);
+    buffer_free(&copy->parameters);
+}
+
+/* What lies in a file finds what was built; of other sizes it is refused. */
+static void test_parts(void)
+{
+    Copy copy;
+    NearIndex *attached;
+    make_data(COUNT, 0);
+    NearIndex *index = build_data(VECTOR_DOT, 1, NULL);
+    copy_parts(index, &copy);
+    Error *error = near_attach(&copy.parts, &attached);
+    EXPECT(error == NULL && same_parts(index, attached) && near_fault(attached) == NULL &&
+           near_dimensions(attached) == WIDTH && near_ef_construction(attached) == 100 &&
+           near_metric(attached) == VECTOR_DOT);
+    EXPECT(found_of(index, data.rows[5], 50) == found_of(attached, data.rows[5], 50));
+    EXPECT(!near_exact_is_cheaper(attached, 20, COUNT));
+    near_free(attached);
+    int refused = 1;
+    for (int part = 0; part < NEAR_PART_COUNT; part++)
+        for (int off = -4; off <= 4; off += 8) {
+            NearParts other = copy.parts;
+            other.bytes[part] += (size_t)off;
+            if (part == NEAR_PARAMETERS && off > 0) continue; /* read beyond what there is */
+            error = near_attach(&other, &attached);
+            refused = refused && error_code(error) == ERROR_CORRUPT;
+            error_drop(error);
+        }
+    EXPECT(refused);
+    free_copy(&copy);
+    near_free(index);
+}
+
+/* Bytes changed anywhere: refused, or a search that ends and gives at most so many. */
+static void test_damage(void)
+{
+    make_data(300, 0);
+    NearIndex *index = build_data(VECTOR_COSINE, 1, NULL), *attached;
+    int good = 1, attached_count = 0;
+    for (int round = 0; round < 2000; round++) {
+        Copy copy;
+        VectorQuery q;
+        uint32_t ids[50];
+        copy_parts(index, &copy);
+        for (int i = 0; i < 20; i++) {
+            int part = (int)(random_bits() % NEAR_PART_COUNT);
+            if (part == NEAR_PARAMETERS && round % 4 != 0) continue;
+            copy.memory[part][random_bits() % copy.parts.bytes[part]] = (uint8_t)random_bits();
+        }
+        Error *error = near_attach(&copy.parts, &attached);
+        if (error == NULL && near_metric(attached) == VECTOR_COSINE) {
+            vector_query_init(&q, vector_kernel(NULL), VECTOR_COSINE, data.rows[7], 32);
+            good = good && near_search(attached, codes_kernel(NULL), &q, 50, ids) <= 50;
+            (void)near_fault(attached);
+            attached_count++;
+        }
+        if (error == NULL) near_free(attached);
+        error_drop(error);
+        free_copy(&copy);
+    }
+    printf("# %d of 2000 were searched\n", attached_count);
+    EXPECT(good && attached_count > 1000);
+    near_free(index);
+}
+
+/* What near_fault is for. */
+static void test_fault(void)
+{
+    NearIndex *attached;
+    make_data(500, 0);
+    NearIndex *index = build_data(VECTOR_L2, 1, NULL);
+    static const char *const faults[] = {
+        "a link leads nowhere", "a row is linked to itself", "a row has a link twice",
+        "a row's constant is not that of its codes", "a row cannot be reached"};
+    for (size_t kind = 0; kind < sizeof faults / sizeof *faults; kind++) {
+        Copy copy;
+        copy_parts(index, &copy);
+        uint32_t *links = (uint32_t *)(void *)copy.memory[NEAR_LINK_TABLE];
+        if (kind == 0) links[33] = 500;
+        if (kind == 1) links[33] = 1;
+        if (kind == 2) links[33] = links[32];
+        if (kind == 3) copy.memory[NEAR_CODES][64 * 7] ^= 1;
+        for (size_t i = 0; kind == 4 && i < (size_t)500 * NEAR_LINKS; i++)
+            links[i] = UINT32_MAX;
+        Error *error = near_attach(&copy.parts, &attached);
+        const char *fault = error == NULL ? near_fault(attached) : "";
+        EXPECT(fault != NULL && strcmp(fault, faults[kind]) == 0);
+        if (error == NULL) near_free(attached);
+        error_drop(error);
+        free_copy(&copy);
+    }
+    near_free(index);
+}
+
 int main(void)
 {
+    test_recall();
+    test_same();
+    test_same_search();
+    test_small();
+    test_extend();
+    test_tell();
+    test_choice();
+    test_parts();
+    test_damage();
+    test_fault();
     test_products();
     test_codes();
     test_constants();

@@ -1,0 +1,380 @@
+/*
+ * near.c - the index as it lies there: searching it, and its form in a file.
+ *
+ * One level of rows and links, no hierarchy: where a search begins is found by looking at some hundred
+ * rows in order, which is faster than descending through levels. (Malkov and Yashunin, HNSW, 2018, for
+ * the search within a level.)
+ *
+ * A search needs a bit a row, a list of the bits it set, and a pool of the nearest. That memory is lent
+ * by the index and given back to it, so a query allocates nothing; who finds none idle makes one.
+ *
+ * The parameters in a file, little-endian: u32 format (1), metric (0 dot, 1 l2, 2 cosine), dimensions,
+ * extra components, rows, ef_construction, NEAR_EFFORTS counts; f32 scale, longest, a minimum for each
+ * dimension. The other parts are arrays (near.h).
+ */
+#include "config.h"
+
+#include "base/bytes.h"
+#include "base/memory.h"
+#include "vector/near_internal.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    FORMAT = 1,
+    SPREAD_ROWS = 512, /* to begin from: scanning them costs a tenth of a search */
+    SPREAD_STEP_MIN = 16,
+    EFFORT_EF_FIRST = 32,
+    /* A row found along links costs so many times what a row of a list costs: 38 ns against 6. */
+    LOOK_FACTOR = 6
+};
+
+/* ---- searching ---- */
+
+uint32_t near_entries(uint32_t count, uint32_t entries[NEAR_ENTRIES_MAX])
+{
+    uint32_t step = count / SPREAD_ROWS < SPREAD_STEP_MIN ? SPREAD_STEP_MIN : count / SPREAD_ROWS;
+    uint32_t made = 0;
+    for (uint64_t place = 0; place < count && made < NEAR_ENTRIES_MAX; place += step)
+        entries[made++] = (uint32_t)place;
+    return made & ~UINT32_C(3);
+}
+
+void near_entry_codes(NearIndex *index)
+{
+    size_t stride = index->quantizer.stride;
+    index->entry_count = near_entries(index->count, index->entries);
+    mem_free(index->entry_codes);
+    index->entry_codes = mem_alloc_aligned((index->entry_count + 1) * stride, QUANTIZE_LINE_BYTES);
+    for (uint32_t i = 0; i < index->entry_count; i++)
+        memcpy(index->entry_codes + i * stride, index->codes + index->entries[i] * stride, stride);
+}
+
+NearWalk *near_walk_create(size_t rows, size_t stride)
+{
+    NearWalk *walk = mem_alloc_aligned(sizeof *walk, _Alignof(NearWalk));
+    *walk = (NearWalk){0};
+    walk->seen = mem_calloc(rows / 64 + 1, sizeof *walk->seen);
+    walk->touched = mem_alloc((rows + 2) * sizeof *walk->touched);
+    walk->pool = mem_alloc(NEAR_EF_MAX * sizeof *walk->pool);
+    walk->own_query = mem_alloc_aligned(stride, QUANTIZE_LINE_BYTES);
+    return walk;
+}
+
+void near_walk_free(NearWalk *walk)
+{
+    if (walk == NULL) return;
+    mem_free(walk->seen);
+    mem_free(walk->touched);
+    mem_free(walk->pool);
+    mem_free(walk->own_query);
+    mem_free(walk);
+}
+
+void near_walk_aim(NearWalk *walk, const NearIndex *index)
+{
+    walk->codes = index->codes;
+    walk->constants = index->constants;
+    walk->links = index->links;
+    walk->stride = index->quantizer.stride;
+    walk->count = index->count;
+    walk->entries = index->entries;
+    walk->entry_codes = index->entry_codes;
+    walk->entry_count = index->entry_count;
+    walk->query = walk->own_query;
+}
+
+static NearWalk *take_walk(const NearIndex *index)
+{
+    NearIndex *lender = (NearIndex *)(uintptr_t)index; /* what it lends is no part of its value */
+    for (size_t i = 0; i < NEAR_IDLE; i++) {
+        NearWalk *walk = atomic_exchange(&lender->idle[i], NULL);
+        if (walk != NULL) return walk;
+    }
+    NearWalk *walk = near_walk_create(index->count, index->quantizer.stride);
+    near_walk_aim(walk, index);
+    if (index->quantizer.metric == VECTOR_DOT) walk->constants = NULL;
+    return walk;
+}
+
+static void give_walk(const NearIndex *index, NearWalk *walk)
+{
+    NearIndex *lender = (NearIndex *)(uintptr_t)index;
+    for (size_t i = 0; walk != NULL && i < NEAR_IDLE; i++) {
+        NearWalk *none = NULL;
+        if (atomic_compare_exchange_strong(&lender->idle[i], &none, walk)) walk = NULL;
+    }
+    near_walk_free(walk);
+}
+
+size_t near_search(const NearIndex *index, const CodesKernel *kernel, const VectorQuery *query,
+                   size_t ef, uint32_t *ids)
+{
+    assert(ef > 0 && ef <= NEAR_EF_MAX);
+    assert(query->metric == index->quantizer.metric);
+    if (index->count == 0) return 0;
+    NearWalk *walk = take_walk(index);
+    quantize_query(&index->quantizer, query->query, query->factor, walk->own_query);
+    walk->ef = (uint32_t)ef;
+    kernel->near_walk(walk);
+    size_t count = walk->pool_count;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = index->ids[walk->pool[i].place];
+    give_walk(index, walk);
+    return count;
+}
+
+/* Rows looked at by a search of `ef`: between two that were counted in proportion. */
+static uint64_t effort(const NearIndex *index, uint64_t ef)
+{
+    uint64_t low = EFFORT_EF_FIRST;
+    if (ef <= low) return index->efforts[0];
+    for (size_t i = 0; i + 1 < NEAR_EFFORTS; i++, low *= 2) {
+        uint64_t here = index->efforts[i], more = index->efforts[i + 1];
+        if (more < here) more = here; /* of a damaged file */
+        if (ef <= 2 * low) return here + (more - here) * (ef - low) / low;
+    }
+    return index->efforts[NEAR_EFFORTS - 1];
+}
+
+/* So that as many of those that count are found as without others between them. */
+static uint64_t ef_among(const NearIndex *index, size_t ef, size_t wanted)
+{
+    if (wanted == 0 || wanted >= index->count) return ef;
+    return (uint64_t)ef * index->count / wanted;
+}
+
+size_t near_ef(const NearIndex *index, size_t ef, size_t wanted)
+{
+    uint64_t among = ef_among(index, ef, wanted);
+    return among > NEAR_EF_MAX ? NEAR_EF_MAX : (size_t)among;
+}
+
+bool near_exact_is_cheaper(const NearIndex *index, size_t ef, size_t wanted)
+{
+    return wanted < LOOK_FACTOR * effort(index, ef_among(index, ef, wanted));
+}
+
+/* ---- what it is ---- */
+
+void near_free(NearIndex *index)
+{
+    if (index == NULL) return;
+    for (size_t i = 0; i < NEAR_IDLE; i++)
+        near_walk_free(index->idle[i]);
+    mem_free(index->entry_codes);
+    mem_free(index->quantizer.minima);
+    if (index->owned) {
+        mem_free((void *)(uintptr_t)index->codes);
+        mem_free((void *)(uintptr_t)index->constants);
+        mem_free((void *)(uintptr_t)index->links);
+        mem_free((void *)(uintptr_t)index->ids);
+    }
+    mem_free(index);
+}
+
+size_t near_count(const NearIndex *index)
+{
+    return index->count;
+}
+
+const uint32_t *near_ids(const NearIndex *index)
+{
+    return index->ids;
+}
+
+VectorMetric near_metric(const NearIndex *index)
+{
+    return index->quantizer.metric;
+}
+
+uint32_t near_dimensions(const NearIndex *index)
+{
+    return index->quantizer.dimensions;
+}
+
+uint32_t near_ef_construction(const NearIndex *index)
+{
+    return index->ef_construction;
+}
+
+static size_t part_bytes(const NearIndex *index, NearPart part)
+{
+    size_t rows = index->count;
+    switch (part) {
+    case NEAR_CODES: return rows * index->quantizer.stride;
+    case NEAR_CONSTANTS: return rows * sizeof *index->constants;
+    case NEAR_LINK_TABLE: return rows * NEAR_LINKS * sizeof *index->links;
+    case NEAR_IDS: return rows * sizeof *index->ids;
+    default: return (6 + NEAR_EFFORTS + 2 + (size_t)index->quantizer.dimensions) * 4;
+    }
+}
+
+size_t near_bytes(const NearIndex *index)
+{
+    size_t bytes = 0;
+    for (int part = 0; part < NEAR_PART_COUNT; part++)
+        bytes += part_bytes(index, (NearPart)part);
+    return bytes;
+}
+
+uint64_t near_hash(const NearIndex *index)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < (size_t)index->count * NEAR_LINKS; i++)
+        hash = (hash ^ index->links[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* ---- as parts of a file ---- */
+
+static void put_float(Buffer *out, float number)
+{
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    put_u32(out, bits);
+}
+
+static float get_float(Reader *reader)
+{
+    uint32_t bits = get_u32(reader);
+    float number;
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+void near_parts(const NearIndex *index, Buffer *parameters, NearParts *out)
+{
+    const Quantizer *quantizer = &index->quantizer;
+    put_u32(parameters, FORMAT);
+    put_u32(parameters, quantizer->metric);
+    put_u32(parameters, quantizer->dimensions);
+    put_u32(parameters, quantizer->extra);
+    put_u32(parameters, index->count);
+    put_u32(parameters, index->ef_construction);
+    for (size_t i = 0; i < NEAR_EFFORTS; i++)
+        put_u32(parameters, index->efforts[i]);
+    put_float(parameters, quantizer->scale);
+    put_float(parameters, quantizer->longest);
+    for (size_t i = 0; i < quantizer->dimensions; i++)
+        put_float(parameters, quantizer->minima[i]);
+    *out = (NearParts){
+        .data = {parameters->data, index->codes, index->constants, index->links, index->ids}};
+    for (int part = 0; part < NEAR_PART_COUNT; part++)
+        out->bytes[part] = part_bytes(index, (NearPart)part);
+}
+
+static Error *corrupt(const char *what)
+{
+    return error_new(ERROR_CORRUPT, "a vector index of the segment is damaged: %s", what);
+}
+
+static Error *read_parameters(Reader *reader, NearIndex *index)
+{
+    Quantizer *quantizer = &index->quantizer;
+    uint32_t format = get_u32(reader), metric = get_u32(reader);
+    quantizer->dimensions = get_u32(reader);
+    quantizer->extra = get_u32(reader);
+    index->count = get_u32(reader);
+    index->ef_construction = get_u32(reader);
+    for (size_t i = 0; i < NEAR_EFFORTS; i++)
+        index->efforts[i] = get_u32(reader);
+    quantizer->scale = get_float(reader);
+    quantizer->longest = get_float(reader);
+    if (format != FORMAT || metric > VECTOR_COSINE) return corrupt("its kind");
+    if (quantizer->dimensions == 0 || quantizer->dimensions > VECTOR_DIMENSIONS_MAX ||
+        quantizer->extra > QUANTIZE_EXTRA_MAX || index->count > NEAR_ROWS_MAX)
+        return corrupt("its size");
+    if (!(quantizer->scale > 0) || !isfinite(quantizer->scale)) return corrupt("its scale");
+    quantizer->metric = (VectorMetric)metric;
+    quantizer->stride = quantize_stride(quantizer->dimensions + quantizer->extra);
+    quantizer->minima = mem_alloc(quantizer->dimensions * sizeof *quantizer->minima);
+    for (size_t i = 0; i < quantizer->dimensions; i++)
+        quantizer->minima[i] = get_float(reader);
+    return reader->failed ? corrupt("its parameters") : NULL;
+}
+
+Error *near_attach(const NearParts *parts, NearIndex **out)
+{
+    Reader reader = reader_of(parts->data[NEAR_PARAMETERS], parts->bytes[NEAR_PARAMETERS]);
+    NearIndex *index = mem_calloc(1, sizeof *index);
+    Error *error = read_parameters(&reader, index);
+    for (int part = 0; error == NULL && part < NEAR_PART_COUNT; part++) {
+        if (parts->bytes[part] != part_bytes(index, (NearPart)part))
+            error = corrupt("a part's size");
+        else if ((uintptr_t)parts->data[part] % sizeof(uint32_t) != 0)
+            error = corrupt("where a part lies");
+    }
+    if (error != NULL) {
+        near_free(index);
+        return error;
+    }
+    index->codes = parts->data[NEAR_CODES];
+    index->constants = parts->data[NEAR_CONSTANTS];
+    index->links = parts->data[NEAR_LINK_TABLE];
+    index->ids = parts->data[NEAR_IDS];
+    near_entry_codes(index);
+    *out = index;
+    return NULL;
+}
+
+/* ---- what can be reached ---- */
+
+static void reach(uint32_t place, uint64_t *reached, uint32_t *queue, size_t *count)
+{
+    if (reached[place / 64] >> place % 64 & 1) return;
+    reached[place / 64] |= UINT64_C(1) << place % 64;
+    queue[(*count)++] = place;
+}
+
+/* From the rows in the queue on. */
+static size_t reach_on(const NearIndex *index, uint64_t *reached, uint32_t *queue, size_t count)
+{
+    for (size_t at = 0; at < count; at++)
+        for (size_t i = 0; i < NEAR_LINKS; i++) {
+            uint32_t next = index->links[(size_t)queue[at] * NEAR_LINKS + i];
+            if (next >= index->count) break;
+            reach(next, reached, queue, &count);
+        }
+    return count;
+}
+
+size_t near_reach(const NearIndex *index, uint32_t place, uint64_t *reached, uint32_t *queue)
+{
+    size_t count = 0;
+    reach(place, reached, queue, &count);
+    return reach_on(index, reached, queue, count);
+}
+
+/* Of one row. */
+static const char *links_fault(const NearIndex *index, uint32_t place)
+{
+    const uint32_t *links = index->links + (size_t)place * NEAR_LINKS;
+    for (size_t i = 0; i < NEAR_LINKS; i++) {
+        if (links[i] == NEAR_NONE) continue;
+        if (links[i] >= index->count) return "a link leads nowhere";
+        if (links[i] == place) return "a row is linked to itself";
+        if (i > 0 && links[i - 1] == NEAR_NONE) return "a link stands behind the last one";
+        for (size_t j = 0; j < i; j++)
+            if (links[j] == links[i]) return "a row has a link twice";
+    }
+    return NULL;
+}
+
+const char *near_fault(const NearIndex *index)
+{
+    for (uint32_t place = 0; place < index->count; place++) {
+        const char *fault = links_fault(index, place);
+        size_t stride = index->quantizer.stride;
+        if (fault != NULL) return fault;
+        if (index->constants[place] != quantize_constant(index->codes + place * stride, stride))
+            return "a row's constant is not that of its codes";
+    }
+    uint64_t *reached = mem_calloc(index->count / 64 + 1, sizeof *reached);
+    uint32_t *queue = mem_alloc((index->count + 1) * sizeof *queue);
+    size_t count = index->count == 0 ? 0 : near_reach(index, 0, reached, queue);
+    mem_free(reached);
+    mem_free(queue);
+    return count < index->count ? "a row cannot be reached" : NULL;
+}

@@ -1,0 +1,81 @@
+/* near_internal.h - between the index (near.c), its builder (near_build.c) and the loops that each
+ * level of SIMD compiles (near_template.h). */
+#ifndef VECTOR_NEAR_INTERNAL_H
+#define VECTOR_NEAR_INTERNAL_H
+#include "vector/near.h"
+#include <stdatomic.h>
+
+enum {
+    NEAR_ENTRIES_MAX = 520, /* 512, and what rounding adds */
+    NEAR_EFFORTS = 8,       /* counted at ef 32, 64, .. 4096 */
+    NEAR_IDLE = 8           /* states of searches kept for the next ones */
+};
+#define NEAR_NONE UINT32_MAX
+#define NEAR_DONE UINT32_C(0x80000000) /* in NearPlace.place: its links have been followed */
+
+typedef struct NearPlace {
+    int32_t distance;
+    uint32_t place;
+} NearPlace;
+
+/* One search. On lines of its own: states of two threads side by side cost half the speed. */
+typedef struct NearWalk {
+    /* What is searched: rows [0, count). constants NULL: a row's distance is its product, negated. */
+    const uint8_t *codes;
+    const int32_t *constants;
+    const uint32_t *links;
+    size_t stride;
+    uint32_t count;
+    const uint32_t *entries;
+    const uint8_t *entry_codes; /* theirs, one behind the other */
+    uint32_t entry_count;       /* a multiple of four; 0: begin at row 0 */
+    const int8_t *query;
+    uint32_t ef;
+    /* Its memory. */
+    uint64_t *seen; /* a bit a row; all zero between searches */
+    uint32_t *touched;
+    size_t touched_count;
+    NearPlace *pool; /* ascending by distance, then arrival; room for NEAR_EF_MAX */
+    uint32_t pool_count;
+    uint64_t looks; /* distances reckoned, but for the entries' */
+    int8_t *own_query;
+} __attribute__((aligned(128))) NearWalk;
+
+/* A row's neighborhood of `candidates`, ascending by distance to it: one is kept if it is not nearer
+ * to one that is kept already. `squares` are |row|^2 of codes. At most NEAR_LINKS to `out`; gives how
+ * many. `scratch`: a row. */
+typedef struct NearPrune {
+    const uint8_t *codes;
+    const int32_t *constants, *squares;
+    size_t stride;
+    uint32_t self;
+    const NearPlace *candidates;
+    size_t count;
+    uint32_t *out;
+    int8_t *scratch;
+} NearPrune;
+
+struct NearIndex {
+    Quantizer quantizer;
+    uint32_t count, ef_construction;
+    const uint8_t *codes;
+    const int32_t *constants;
+    const uint32_t *links, *ids;
+    bool owned; /* the arrays; else they are parts of a file */
+    uint32_t entry_count, entries[NEAR_ENTRIES_MAX];
+    uint8_t *entry_codes;
+    uint32_t efforts[NEAR_EFFORTS];
+    NearWalk *_Atomic idle[NEAR_IDLE];
+};
+
+/* The rows that searches of `count` rows begin from. */
+uint32_t near_entries(uint32_t count, uint32_t entries[NEAR_ENTRIES_MAX]);
+void near_entry_codes(NearIndex *index);
+NearWalk *near_walk_create(size_t rows, size_t stride);
+void near_walk_free(NearWalk *walk);
+/* What a search of the index is made of, but for its query, which begins as the walk's own. */
+void near_walk_aim(NearWalk *walk, const NearIndex *index);
+/* Marks what can be reached from a row, itself included, unless it is marked; `queue` holds a number a
+ * row. Gives how many. Every search begins at row 0, too, so all must be reached from there. */
+size_t near_reach(const NearIndex *index, uint32_t place, uint64_t *reached, uint32_t *queue);
+#endif
