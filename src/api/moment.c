@@ -71,8 +71,8 @@ Error *moments_open(Moments *moments, Database *database, const Plan *plan,
         const PlanMoment *moment = &plan->moments[i];
         moments->views[i] = environment->view;
         if (moment->expr == NULL) continue;
-        TRY(error_at(find(database, moment, &context, &moments->pasts[i]), moment->offset,
-                     moment->length));
+        Error *error = find(database, moment, &context, &moments->pasts[i]);
+        TRY(moment->length == 0 ? error : error_at(error, moment->offset, moment->length));
         if (moments->pasts[i] != NULL) moments->views[i] = past_view(moments->pasts[i]);
     }
     environment->view = moments->views[0];

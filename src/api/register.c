@@ -290,7 +290,8 @@ void session_environment(contextql *session, PlanEnvironment *out)
                              .procedure = find_procedure,
                              .strategies = session->strategies,
                              .strict_names = session->settings.strict_names,
-                             .plain = session->settings.plain};
+                             .plain = session->settings.plain,
+                             .at = str_from(session->settings.at)};
 }
 
 /* ---- strategies ---- */

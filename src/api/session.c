@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "api/api_internal.h"
+#include "parser/ast.h"
 #include "runtime/machine.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,6 +233,21 @@ static bool set_text(char *out, size_t capacity, const char *value)
     return true;
 }
 
+/* Like SNAPSHOT 'before' or TIMESTAMP $t: what may stand behind AT. */
+static bool is_moment(const char *text)
+{
+    Arena *arena = arena_create();
+    Buffer query = {0};
+    AstStatement *statement;
+    buffer_printf(&query, "AT %s RETURN 0", text);
+    Error *error = parser_parse(arena, buffer_view(&query), &statement);
+    bool good = error == NULL && statement->at->kind != AST_VARIABLE; /* a name is quoted */
+    error_drop(error);
+    buffer_free(&query);
+    arena_destroy(arena);
+    return good;
+}
+
 /* false: the value is not one; *known tells whether the setting exists. */
 static bool set_one(Settings *settings, const char *name, const char *value, bool *known)
 {
@@ -243,6 +259,9 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
     if (strcmp(name, "gpu_device") == 0)
         return set_text(settings->gpu_device, sizeof settings->gpu_device, value);
     if (strcmp(name, "gpu_memory") == 0) return parse_size(value, &settings->gpu_memory);
+    if (strcmp(name, "at") == 0)
+        return (value[0] == '\0' || is_moment(value)) &&
+               set_text(settings->at, sizeof settings->at, value);
     if (strcmp(name, "simd") == 0)
         return one_of(value, simd) && set_text(settings->simd, sizeof settings->simd, value);
     if (strcmp(name, "shuffle") == 0)
@@ -351,6 +370,7 @@ static const char *get_retention(contextql *session, const char *setting)
 const char *contextql_get(contextql *session, const char *setting)
 {
     const Settings *s = &session->settings;
+    if (strcmp(setting, "at") == 0) return s->at;
     if (strcmp(setting, "gpu") == 0) return s->gpu;
     if (strcmp(setting, "gpu_device") == 0) return s->gpu_device;
     if (strcmp(setting, "simd") == 0) return s->simd;

@@ -10,7 +10,8 @@
 #include "base/str.h"
 
 typedef struct ScriptEvent {
-    const char *name; /* "statement" before one runs, "result" behind it, "error" */
+    const char *name; /* "statement" before one runs, "result" behind it, "snapshot" too if it made
+                         or dropped one, "error" */
     Str statement, message;
     uint64_t rows;
     double seconds;
@@ -27,8 +28,6 @@ typedef struct ScriptHost {
     /* Runs a file as a program: arguments are in the global `arg`, a first line that begins with #!
      * is skipped. */
     Error *(*run_file)(void *state, const char *path, int argument_count, char **arguments);
-    /* Is `source` a whole chunk, or would more lines make it one? */
-    bool (*is_complete)(void *state, Str source);
     void (*interrupt)(void *state); /* from a signal handler: stops what runs */
     /* The prompt for the next text, or what stands at the right of its row; false: the shell's own,
      * and *error may tell why. */

@@ -20,13 +20,14 @@
 
 typedef struct Entry {
     Buffer text;
-    int64_t time_s;
-    double seconds;
+    HistoryRun run; /* its database is one of Past.databases */
 } Entry;
 
 struct Past {
     Entry *entries;
     size_t count, capacity;
+    char **databases; /* a person has few: each name stands here once */
+    size_t database_count, database_capacity;
     char *path; /* NULL: no file */
     ino_t file; /* what we read, and how far */
     size_t read_bytes;
@@ -49,9 +50,22 @@ static Str trimmed(Str text)
     return text;
 }
 
-static void add(Past *history, Str statement, int64_t time_s, double seconds)
+static Str keep_database(Past *history, Str name)
 {
-    Entry entry = {.time_s = time_s, .seconds = seconds};
+    if (name.bytes == 0) return STR("");
+    for (size_t i = history->database_count; i-- > 0;)
+        if (str_equal(str_from(history->databases[i]), name))
+            return str_from(history->databases[i]);
+    mem_reserve(history->databases, history->database_capacity, history->database_count + 1);
+    char *kept = mem_alloc(name.bytes + 1);
+    memcpy(kept, name.data, name.bytes);
+    kept[name.bytes] = '\0';
+    return str_from(history->databases[history->database_count++] = kept);
+}
+
+static void add(Past *history, Str statement, HistoryRun run)
+{
+    Entry entry = {.run = run};
     Str text = trimmed(statement);
     if (text.bytes == 0) return;
     buffer_str(&entry.text, text);
@@ -64,7 +78,7 @@ static void add(Past *history, Str statement, int64_t time_s, double seconds)
 
 void history_add(Past *history, Str statement)
 {
-    add(history, statement, 0, 0);
+    add(history, statement, (HistoryRun){.database = {"", 0}});
 }
 
 size_t history_count(const Past *history)
@@ -77,10 +91,9 @@ Str history_at(const Past *history, size_t i)
     return buffer_view(&history->entries[i].text);
 }
 
-void history_when(const Past *history, size_t i, int64_t *time_s, double *seconds)
+HistoryRun history_run(const Past *history, size_t i)
 {
-    *time_s = history->entries[i].time_s;
-    *seconds = history->entries[i].seconds;
+    return history->entries[i].run;
 }
 
 static bool holds(Str text, Str pattern)
@@ -99,13 +112,22 @@ size_t history_find(const Past *history, Str pattern, size_t before)
 
 /* ---- entries as text ---- */
 
-static void print_entry(Buffer *out, Str text, int64_t time_s, double seconds)
+static void print_escaped(Buffer *out, Str text, bool semicolons)
 {
-    buffer_printf(out, ": %lld:%.3f;", (long long)time_s, seconds);
     for (size_t i = 0; i < text.bytes; i++) {
-        if (text.data[i] == '\\' || text.data[i] == '\n') buffer_char(out, '\\');
-        buffer_char(out, text.data[i]);
+        char c = text.data[i];
+        if (c == '\\' || c == '\n' || (c == ';' && semicolons)) buffer_char(out, '\\');
+        buffer_char(out, c);
     }
+}
+
+static void print_entry(Buffer *out, Str text, const HistoryRun *run)
+{
+    buffer_printf(out, ": %lld:%.3f", (long long)run->time_s, run->seconds);
+    if (run->database.bytes > 0) buffer_char(out, ':');
+    print_escaped(out, run->database, true);
+    buffer_char(out, ';');
+    print_escaped(out, text, false);
     buffer_char(out, '\n');
 }
 
@@ -124,9 +146,22 @@ static bool read_char(Str text, size_t *at, char wanted)
     return good;
 }
 
-/* ": TIME:SECONDS;" at `from`: its bytes, 0 if something else stands there. By hand: thousands are
- * read before the first prompt. */
-static size_t read_head(Str file, size_t from, Entry *out)
+/* "DATABASE;" at *at; false: it does not end. */
+static bool read_database(Past *history, Str file, size_t *at, Str *out)
+{
+    Buffer name = {0};
+    for (; *at < file.bytes && file.data[*at] != ';' && file.data[*at] != '\n'; (*at)++) {
+        *at += file.data[*at] == '\\' && *at + 1 < file.bytes;
+        buffer_char(&name, file.data[*at]);
+    }
+    *out = keep_database(history, buffer_view(&name));
+    buffer_free(&name);
+    return read_char(file, at, ';');
+}
+
+/* ": TIME:SECONDS:DATABASE;" at `from`: its bytes, 0 if something else stands there. By hand:
+ * thousands are read before the first prompt. */
+static size_t read_head(Past *history, Str file, size_t from, HistoryRun *out)
 {
     size_t at = from, digits;
     double time_s, whole, fraction = 0;
@@ -137,9 +172,11 @@ static size_t read_head(Str file, size_t from, Entry *out)
     if (read_char(file, &at, '.'))
         for (digits = read_digits(file, &at, &fraction); digits > 0; digits--)
             fraction /= 10;
-    if (!read_char(file, &at, ';')) return 0;
-    out->time_s = (int64_t)time_s, out->seconds = whole + fraction;
-    return at - from;
+    *out = (HistoryRun){(int64_t)time_s, whole + fraction, {"", 0}};
+    bool named = read_char(file, &at, ':');
+    bool good =
+        named ? read_database(history, file, &at, &out->database) : read_char(file, &at, ';');
+    return good ? at - from : 0;
 }
 
 static size_t plain_bytes(Str file, size_t at)
@@ -152,10 +189,10 @@ static size_t plain_bytes(Str file, size_t at)
 
 /* Reads the entry at *at and moves behind it; false: it is not whole yet. A line that is no entry
  * gives an empty text. */
-static bool parse_entry(Str file, size_t *at, Entry *out)
+static bool parse_entry(Past *history, Str file, size_t *at, Entry *out)
 {
     *out = (Entry){0};
-    size_t head = read_head(file, *at, out), i = *at + head;
+    size_t head = read_head(history, file, *at, &out->run), i = *at + head;
     while (i < file.bytes) {
         size_t bytes = plain_bytes(file, i);
         buffer_append(&out->text, file.data + i, bytes);
@@ -188,6 +225,9 @@ void history_close(Past *history)
     if (history == NULL) return;
     for (size_t i = 0; i < history->count; i++)
         buffer_free(&history->entries[i].text);
+    for (size_t i = 0; i < history->database_count; i++)
+        mem_free(history->databases[i]);
+    mem_free(history->databases);
     mem_free(history->entries);
     mem_free(history->path);
     mem_free(history);
@@ -216,9 +256,9 @@ static void take_entries(Past *history, Str file)
     size_t at = 0;
     bool first = history->count == 0;
     Entry entry;
-    while (at < file.bytes && parse_entry(file, &at, &entry)) {
+    while (at < file.bytes && parse_entry(history, file, &at, &entry)) {
         if (!first || entry.text.bytes == 0) {
-            add(history, buffer_view(&entry.text), entry.time_s, entry.seconds);
+            add(history, buffer_view(&entry.text), entry.run);
             buffer_free(&entry.text);
             continue;
         }
@@ -311,7 +351,7 @@ static Error *cut_file(Past *history)
     for (size_t i = first; i < history->count; i++) {
         const Entry *entry = &history->entries[i];
         if (entry->text.bytes <= HISTORY_STATEMENT_BYTES_MAX)
-            print_entry(&text, buffer_view(&entry->text), entry->time_s, entry->seconds);
+            print_entry(&text, buffer_view(&entry->text), &entry->run);
     }
     buffer_printf(&path, "%s.new", history->path);
     int fd = open(path.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -345,7 +385,7 @@ static Error *append(Past *history, Str text)
     return error;
 }
 
-Error *history_save(Past *history, Str statement, int64_t time_s, double seconds)
+Error *history_save(Past *history, Str statement, const HistoryRun *run)
 {
     Buffer entry = {0};
     Str text = trimmed(statement);
@@ -353,7 +393,7 @@ Error *history_save(Past *history, Str statement, int64_t time_s, double seconds
         return NULL;
     if (text.data[0] == ' ') return NULL; /* a secret, as in other shells: for this session only */
     make_folders(history->path);
-    print_entry(&entry, text, time_s, seconds);
+    print_entry(&entry, text, run);
     Error *error = append(history, buffer_view(&entry));
     buffer_free(&entry);
     if (error == NULL) return NULL;

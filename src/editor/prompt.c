@@ -75,9 +75,9 @@ size_t prompt_past_count(const Prompt *prompt)
     return history_count(prompt->history);
 }
 
-Str prompt_past(const Prompt *prompt, size_t i, int64_t *time_s, double *seconds)
+Str prompt_past(const Prompt *prompt, size_t i, HistoryRun *run)
 {
-    history_when(prompt->history, i, time_s, seconds);
+    *run = history_run(prompt->history, i);
     return history_at(prompt->history, i);
 }
 
@@ -191,9 +191,9 @@ void prompt_remember(Prompt *prompt, Str text)
     history_add(prompt->history, text);
 }
 
-void prompt_save(Prompt *prompt, Str text, int64_t time_s, double seconds)
+void prompt_save(Prompt *prompt, Str text, const HistoryRun *run)
 {
-    Error *error = history_save(prompt->history, text, time_s, seconds);
+    Error *error = history_save(prompt->history, text, run);
     if (error == NULL) return;
     fprintf(stderr, "contextql: %s\nhint: %s\n", error_message(error), error_hint_text(error));
     error_drop(error);

@@ -6,6 +6,7 @@
 #define SHELL_PROMPT_H
 #include "base/str.h"
 #include "editor/helper.h"
+#include "editor/history.h"
 #include "editor/theme.h"
 
 typedef struct Prompt Prompt;
@@ -32,7 +33,7 @@ Prompt *prompt_open(const PromptOptions *options);
 void prompt_name(Prompt *prompt, Str text, Str right);
 /* The statements of before, oldest first; lent until the next text is read. */
 size_t prompt_past_count(const Prompt *prompt);
-Str prompt_past(const Prompt *prompt, size_t i, int64_t *time_s, double *seconds);
+Str prompt_past(const Prompt *prompt, size_t i, HistoryRun *run);
 /* Appends what was typed, one statement or more; false: the person has ended the session. */
 bool prompt_read(Prompt *prompt, Buffer *out);
 /* The next text begins with this one, to be edited on. */
@@ -41,7 +42,7 @@ void prompt_begin_with(Prompt *prompt, Str text);
 void prompt_running(Prompt *prompt);
 /* One entry of the history: before it runs for this session, after it ran for all. */
 void prompt_remember(Prompt *prompt, Str text);
-void prompt_save(Prompt *prompt, Str text, int64_t time_s, double seconds);
+void prompt_save(Prompt *prompt, Str text, const HistoryRun *run);
 /* Shows a long text for the person to look through; the first `header` lines stay in view. False:
  * this terminal cannot. */
 bool prompt_page(Prompt *prompt, Str text, size_t header);

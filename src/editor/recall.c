@@ -70,16 +70,16 @@ static contextql_suggestion pick_of(Editor *editor, size_t at)
     const Past *history = editor->options.history;
     Str text = history_at(history, at);
     if (text.bytes > SHOWN_BYTES_MAX) text.bytes = SHOWN_BYTES_MAX;
-    int64_t time_s;
-    double seconds;
+    HistoryRun run = history_run(history, at);
     char when[64] = "";
-    history_when(history, at, &time_s, &seconds);
-    time_t time = (time_t)time_s;
+    time_t time = (time_t)run.time_s;
     struct tm local;
-    if (time_s > 0 && localtime_r(&time, &local) != NULL)
+    if (run.time_s > 0 && localtime_r(&time, &local) != NULL)
         strftime(when, sizeof when, "%Y-%m-%d %H:%M", &local);
-    const char *summary =
-        time_s > 0 ? arena_printf(editor->picker_arena, "%s, %.3f s", when, seconds) : "";
+    const char *summary = "";
+    if (run.time_s > 0)
+        summary = arena_printf(editor->picker_arena, "%s, %.3f s%s%.*s", when, run.seconds,
+                               run.database.bytes > 0 ? ", " : "", STR_ARG(run.database));
     return (contextql_suggestion){.text = arena_copy(editor->picker_arena, text.data, text.bytes),
                                   .kind = "",
                                   .summary = summary};

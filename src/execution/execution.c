@@ -13,6 +13,7 @@ static void (*const openers[])(Operator *) = {[PLAN_UNIT] = open_unit,
                                               [PLAN_NODE_SCAN] = open_scan,
                                               [PLAN_NODE_SEEK] = open_seek,
                                               [PLAN_NODE_BY_ID] = open_seek,
+                                              [PLAN_RELATIONSHIP_BY_ID] = open_seek,
                                               [PLAN_EXPAND] = open_expand,
                                               [PLAN_EXPAND_VARIABLE] = open_expand_variable,
                                               [PLAN_RELATIONSHIP_ENDS] = open_ends,
@@ -319,6 +320,7 @@ static bool can_renew(PlanKind kind)
     case PLAN_NODE_SCAN:
     case PLAN_NODE_SEEK:
     case PLAN_NODE_BY_ID:
+    case PLAN_RELATIONSHIP_BY_ID:
     case PLAN_EXPAND:
     case PLAN_EXPAND_VARIABLE:
     case PLAN_RELATIONSHIP_ENDS:

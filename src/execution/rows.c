@@ -148,6 +148,7 @@ static void begin_short(Operator *input, uint64_t rows)
         case PLAN_NODE_SCAN:
         case PLAN_NODE_SEEK:
         case PLAN_NODE_BY_ID:
+        case PLAN_RELATIONSHIP_BY_ID:
         case PLAN_EXPAND:
         case PLAN_FILTER:
         case PLAN_PROJECT:

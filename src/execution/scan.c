@@ -9,6 +9,7 @@
 
 #include "algorithm/algorithm.h"
 #include "execution/operator_internal.h"
+#include <math.h>
 
 /* ---- Unit and Argument ---- */
 
@@ -219,6 +220,24 @@ void open_scan(Operator *self)
 
 /* ---- seeks ---- */
 
+/* An entity by its id, which 5.0 is as well as 5. */
+static void seek_id(Operator *self, Value key)
+{
+    enum { FLOAT_IDS_MAX = 53 }; /* bits: above, not every integer is a float */
+    Extend *extend = self->state;
+    const GraphView *view = &self->execution->view;
+    bool whole = key.kind == VALUE_FLOAT && key.as.number >= 0 &&
+                 key.as.number < (double)(UINT64_C(1) << FLOAT_IDS_MAX) &&
+                 key.as.number == floor(key.as.number);
+    if (key.kind != VALUE_INTEGER && !whole) return;
+    uint64_t id = whole ? (uint64_t)key.as.number : (uint64_t)key.as.integer;
+    bool there = self->plan->kind == PLAN_NODE_BY_ID ? graph_node_visible(view, id)
+                                                     : graph_relationship_visible(view, id);
+    if (!there) return;
+    mem_reserve(extend->found.nodes, extend->found.node_capacity, 1);
+    extend->found.nodes[extend->found.count++] = id;
+}
+
 static void seek_row(Operator *self, uint32_t position)
 {
     Extend *extend = self->state;
@@ -242,9 +261,8 @@ static void seek_row(Operator *self, uint32_t position)
             mem_reserve(extend->found.nodes, extend->found.node_capacity, extend->found.count + 1);
             extend->found.nodes[extend->found.count++] = id;
         }
-    } else if (key.kind == VALUE_INTEGER && graph_node_visible(view, (uint64_t)key.as.integer)) {
-        mem_reserve(extend->found.nodes, extend->found.node_capacity, 1);
-        extend->found.nodes[extend->found.count++] = (uint64_t)key.as.integer;
+    } else {
+        seek_id(self, key);
     }
 }
 
@@ -261,6 +279,8 @@ static Error *next_seek(Operator *self, Batch **out)
     Extend *extend = self->state;
     uint32_t cap = make_room(self, operator_cap(self)), count = 0;
     bool more;
+    ColumnType type =
+        self->plan->kind == PLAN_RELATIONSHIP_BY_ID ? COLUMN_RELATIONSHIP : COLUMN_NODE;
     *out = NULL;
     for (uint32_t i = 0; i < self->plan->label_count; i++)
         extend->labels[i] = name_resolve(self->execution, NAME_LABEL, self->plan->labels[i]);
@@ -284,7 +304,7 @@ static Error *next_seek(Operator *self, Batch **out)
             extend->inside = false;
             extend->at++;
         }
-        if (count > 0) *out = give_ids(self, in, count, COLUMN_NODE, self->plan->slot);
+        if (count > 0) *out = give_ids(self, in, count, type, self->plan->slot);
     }
     return NULL;
 }

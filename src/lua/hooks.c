@@ -95,7 +95,7 @@ static int module_completer(lua_State *L)
 /* contextql.on("result", f): f{statement = .., rows = .., seconds = ..} */
 static int module_on(lua_State *L)
 {
-    static const char *const names[] = {"statement", "result", "error", NULL};
+    static const char *const names[] = {"statement", "result", "error", "snapshot", NULL};
     const char *name = names[luaL_checkoption(L, 1, NULL, names)];
     luaL_checktype(L, 2, LUA_TFUNCTION);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, EVENTS);
@@ -111,6 +111,17 @@ static int module_last(lua_State *L)
         lua_pushnil(L);
     else
         lua_push_value(L, host->last);
+    return 1;
+}
+
+/* What a script has not made itself and calls `_` is the last result, too. */
+static int find_global(lua_State *L)
+{
+    const LuaHost *host = lua_host_of(L);
+    Str name = {"", 0};
+    if (lua_type(L, 2) == LUA_TSTRING) name.data = lua_tolstring(L, 2, &name.bytes);
+    if (!str_equal(name, STR("_")) || host->last == NULL) return 0;
+    lua_push_value(L, host->last);
     return 1;
 }
 
@@ -142,6 +153,12 @@ void lua_open_hooks(lua_State *L)
         {"key", module_key},         {"completer", module_completer}, {"on", module_on},
         {"theme", module_theme},     {"last", module_last},           {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
+    lua_pushglobaltable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, find_global);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
 }
 
 /* Pushes {help, function} of the command; false: there is none, and nothing is pushed. */
@@ -314,7 +331,7 @@ static void push_event(lua_State *L, const ScriptEvent *event)
         lua_pushlstring(L, event->message.data, event->message.bytes);
         lua_setfield(L, -2, "message");
     }
-    if (strcmp(event->name, "result") != 0) return;
+    if (strcmp(event->name, "result") != 0 && strcmp(event->name, "snapshot") != 0) return;
     lua_pushinteger(L, (lua_Integer)event->rows);
     lua_setfield(L, -2, "rows");
     lua_pushnumber(L, event->seconds);

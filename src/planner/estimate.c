@@ -431,6 +431,7 @@ static double node_rows(Estimating *estimating, PlanNode *node, double in)
     case PLAN_NODE_SCAN:
     case PLAN_NODE_SEEK:
     case PLAN_NODE_BY_ID: return in * found_rows(estimating, node);
+    case PLAN_RELATIONSHIP_BY_ID: return in;
     case PLAN_EXPAND: return in * hop_rows(estimating, node);
     case PLAN_EXPAND_VARIABLE:
     case PLAN_REACH: return in * trail_rows(estimating, node);

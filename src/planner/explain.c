@@ -24,7 +24,7 @@ static const char *const kind_names[] = {[PLAN_UNIT] = "Unit",
                                          [PLAN_NODE_BY_ID] = "NodeById",
                                          [PLAN_EXPAND] = "Expand",
                                          [PLAN_EXPAND_VARIABLE] = "ExpandVariable",
-                                         [PLAN_RELATIONSHIP_SCAN] = "RelationshipScan",
+                                         [PLAN_RELATIONSHIP_BY_ID] = "RelationshipById",
                                          [PLAN_RELATIONSHIP_ENDS] = "RelationshipEnds",
                                          [PLAN_WALK] = "Walk",
                                          [PLAN_SHORTEST] = "ShortestPath",
@@ -164,6 +164,12 @@ static void details(const Explain *explain, const PlanNode *node)
         if (node->kind == PLAN_NODE_SEEK)
             buffer_printf(explain->out, ".%.*s", STR_ARG(node->key.text));
         buffer_text(explain->out, " = ");
+        expr_print(explain->out, node->expr, explain->plan->slot_names);
+        break;
+    case PLAN_RELATIONSHIP_BY_ID:
+        buffer_char(explain->out, '[');
+        slot_name(explain, node->slot);
+        buffer_text(explain->out, "] = ");
         expr_print(explain->out, node->expr, explain->plan->slot_names);
         break;
     case PLAN_EXPAND:

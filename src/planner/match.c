@@ -528,6 +528,29 @@ static Error *plan_relationship(Binder *binder, Pattern *pattern, PatternRelatio
     return NULL;
 }
 
+/* Relationships of which the id is known come first: each is one row at most, and has its ends. */
+static void plan_by_id(Binder *binder, Pattern *pattern)
+{
+    for (size_t i = 0; i < pattern->filter_count; i++) {
+        const Expr *equal = pattern->filters[i].expr;
+        for (size_t k = 0; k < 2 * pattern->relationship_count; k++) {
+            PatternRelationship *relationship = &pattern->relationships[k / 2];
+            if (pattern->filters[i].done || equal->kind != EXPR_EQUAL || relationship->bound ||
+                relationship->ast->variable_length || relationship->shortest != AST_ANY_PATH ||
+                !is_id_of(equal->args[k % 2], relationship->slot) ||
+                !expr_bound(pattern, equal->args[1 - k % 2]))
+                continue;
+            PlanNode *plan = plan_node(binder, PLAN_RELATIONSHIP_BY_ID, relationship->ast->offset,
+                                       relationship->ast->length);
+            plan->slot = relationship->slot;
+            plan->expr = equal->args[1 - k % 2];
+            relationship->bound = true;
+            mark_bound(pattern, relationship->slot);
+        }
+    }
+    place_filters(binder, pattern);
+}
+
 /* An empty list of relationships says nothing about the node it stands at. */
 static bool may_be_empty(const AstRelationship *ast)
 {
@@ -698,6 +721,7 @@ static Error *plan_steps(Binder *binder, Pattern *pattern, size_t offset, size_t
 {
     PatternRelationship *relationship;
     place_filters(binder, pattern);
+    plan_by_id(binder, pattern);
     while ((relationship = closed_relationship(pattern)) != NULL)
         TRY(plan_relationship(binder, pattern, relationship));
     TRY(plan_ordered(binder, pattern, offset, length));
@@ -977,111 +1001,9 @@ Error *plan_matches(Binder *binder, const AstClauses *clauses, size_t from, size
     return error;
 }
 
-/* ---- at another moment ---- */
-
-Error *plan_moment(Binder *binder, AstTime time, const AstExpr *at, PlanMoment *out)
-{
-    *out = (PlanMoment){
-        .timestamp = time == AST_AT_TIMESTAMP, .offset = at->offset, .length = at->length};
-    if (at->kind == AST_VARIABLE && time == AST_AT_SNAPSHOT)
-        return error_hint(undefined_variable(binder, at->text, at->offset, at->length),
-                          "quote the name: AT SNAPSHOT '%.*s'", STR_ARG(at->text));
-    return bind_alone(binder, at, out->timestamp ? "AT TIMESTAMP" : "AT SNAPSHOT", &out->expr);
-}
-
-static bool stands_in(const AstPaths *paths, Str name)
-{
-    for (size_t p = 0; p < paths->count; p++)
-        for (size_t i = 0; i < paths->items[p]->node_count; i++) {
-            const AstPath *path = paths->items[p];
-            if (str_equal(path->nodes[i].variable.text, name)) return true;
-            if (i + 1 < path->node_count && str_equal(path->relationships[i].variable.text, name))
-                return true;
-        }
-    return false;
-}
-
-typedef struct Carried { /* known variables that stand in the pattern: inside they have a slot of */
-    size_t *variables;   /* their own */
-    uint32_t *outside, *inside;
-    size_t count;
-} Carried;
-
-static Carried carry(Binder *binder, const AstPaths *paths)
-{
-    size_t known = binder->scope.count;
-    Carried carried = {arena_array(binder->arena, size_t, known + 1),
-                       arena_array(binder->arena, uint32_t, known + 1),
-                       arena_array(binder->arena, uint32_t, known + 1), 0};
-    for (size_t i = 0; i < known; i++) {
-        if (!stands_in(paths, binder->scope.items[i].name)) continue;
-        carried.variables[carried.count] = i;
-        carried.outside[carried.count] = binder->scope.items[i].slot;
-        carried.inside[carried.count] = new_slot(binder, STR(""));
-        binder->scope.items[i].slot = carried.inside[carried.count++];
-    }
-    return carried;
-}
-
-/* What was not there then matches nothing. */
-static void enter(Binder *binder, const Carried *carried, const AstClause *clause, uint32_t outer)
-{
-    PlanNode *node = plan_node(binder, PLAN_ENTER, clause->offset, clause->length);
-    node->moment = binder->moment;
-    node->outer_moment = outer;
-    node->items = arena_array(binder->arena, PlanItem, carried->count + 1);
-    for (size_t i = 0; i < carried->count; i++) {
-        Expr *known = expr_slot(binder->arena, carried->outside[i], EXPR_TYPE_ANY, true);
-        node->items[node->item_count++] = (PlanItem){.slot = carried->inside[i], .expr = known};
-    }
-    for (size_t i = 0; i < carried->count; i++) {
-        Expr *there = expr_new(binder->arena, EXPR_IS_NOT_NULL, 1);
-        there->args[0] = expr_slot(binder->arena, carried->inside[i], EXPR_TYPE_ANY, true);
-        there->type = VALUE_BOOLEAN;
-        there->offset = clause->offset, there->length = clause->length;
-        plan_node(binder, PLAN_FILTER, clause->offset, clause->length)->expr = there;
-    }
-}
-
-static Error *plan_then(Binder *binder, const AstClause *clause)
-{
-    uint32_t outer = binder->moment;
-    if (clause->time != AST_NOW) {
-        if (binder->plan->moment_count == PLAN_MOMENTS_MAX)
-            return fail_at(ERROR_LIMIT, clause->at->offset, clause->at->length,
-                           "a statement looks at %d moments at most", PLAN_MOMENTS_MAX);
-        uint32_t moment = binder->plan->moment_count;
-        TRY(plan_moment(binder, clause->time, clause->at, &binder->plan->moments[moment]));
-        binder->plan->moment_count++;
-        binder->moment = moment;
-    }
-    Carried carried = carry(binder, &clause->patterns);
-    enter(binder, &carried, clause, outer);
-    Error *error = plan_patterns(binder, &clause->patterns, clause->where, false);
-    if (error == NULL) {
-        PlanNode *leave = plan_node(binder, PLAN_LEAVE, clause->offset, clause->length);
-        leave->moment = binder->moment;
-        leave->outer_moment = outer;
-    }
-    for (size_t i = 0; i < carried.count; i++)
-        binder->scope.items[carried.variables[i]].slot = carried.outside[i];
-    binder->moment = outer;
-    return error;
-}
-
-/* A clause at the moment at hand is planned the same way once there are several, if it knows
- * entities: they may be of another one. */
-static bool is_apart(const Binder *binder, const AstClause *clause)
-{
-    if (clause->time != AST_NOW) return true;
-    for (size_t i = 0; binder->plan->moment_count > 1 && i < binder->scope.count; i++)
-        if (stands_in(&clause->patterns, binder->scope.items[i].name)) return true;
-    return false;
-}
-
 Error *plan_match(Binder *binder, const AstClause *clause)
 {
-    bool apart = is_apart(binder, clause);
+    bool apart = match_is_apart(binder, clause);
     if (!clause->optional && !apart)
         return plan_patterns(binder, &clause->patterns, clause->where, false);
     PlanNode *outer = binder->chain;
@@ -1089,7 +1011,7 @@ Error *plan_match(Binder *binder, const AstClause *clause)
     binder->chain = NULL;
     PlanNode *argument = plan_node(binder, PLAN_ARGUMENT, clause->offset, clause->length);
     argument->row_slot = new_slot(binder, STR(""));
-    TRY(apart ? plan_then(binder, clause)
+    TRY(apart ? plan_match_apart(binder, clause)
               : plan_patterns(binder, &clause->patterns, clause->where, false));
     PlanNode *inner = binder->chain;
     binder->chain = outer;

@@ -29,14 +29,13 @@ typedef enum PlanKind {
                         index on them */
     PLAN_NODE_BY_ID, /* node whose id is `expr` */
     PLAN_EXPAND,     /* one hop */
-    PLAN_EXPAND_VARIABLE,   /* min..max hops, trails */
-    PLAN_RELATIONSHIP_SCAN, /* every relationship of `types`, both ends filled in: () -[r]-> ()
-                               without a better start */
-    PLAN_RELATIONSHIP_ENDS, /* `relationship` is bound already: fills or checks its ends, type and
+    PLAN_EXPAND_VARIABLE,    /* min..max hops, trails */
+    PLAN_RELATIONSHIP_BY_ID, /* relationship whose id is `expr`: its ends come behind */
+    PLAN_RELATIONSHIP_ENDS,  /* `relationship` is bound already: fills or checks its ends, type and
                                direction */
-    PLAN_WALK,              /* a list of relationships is bound already: fills or checks the ends of
+    PLAN_WALK,     /* a list of relationships is bound already: fills or checks the ends of
                                the trail it is */
-    PLAN_SHORTEST,          /* one or all shortest trails between two bound nodes */
+    PLAN_SHORTEST, /* one or all shortest trails between two bound nodes */
     PLAN_REACH,  /* nodes that a trail of at most hops_max leads to, each once a row; hops_min is 0
                    or 1 */
     PLAN_COUNT,  /* each row as often as there are nodes with all `labels`, or (arms) relationships
@@ -357,6 +356,7 @@ typedef struct PlanEnvironment { /* what the session adds; every member may be N
     const Clock *clock; /* NULL: how long parsing took is not measured */
     bool strict_names;
     bool plain; /* plans are not made faster by rewriting: for tests */
+    Str at;     /* at which moment queries look that say none, as behind AT; empty: the present */
 } PlanEnvironment;
 
 Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,

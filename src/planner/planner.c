@@ -19,14 +19,25 @@ static void explain_columns(Binder *binder)
     memcpy(plan->columns, names, sizeof names);
 }
 
+static Error *refuse_in_the_past(const Binder *binder)
+{
+    if (binder->environment->at.bytes == 0) return NULL;
+    return error_hint(
+        error_new(ERROR_READ_ONLY, "the session looks at another moment and cannot write"),
+        "the setting `at` says which; empty it is the present (in the shell :at now)");
+}
+
 static Error *plan_statement_query(Binder *binder, const AstStatement *statement)
 {
     Plan *plan = binder->plan;
     QueryResult result = {0};
     if (statement->time != AST_NOW)
         TRY(plan_moment(binder, statement->time, statement->at, &plan->moments[0]));
+    else if (binder->environment->at.bytes > 0)
+        TRY(plan_session_moment(binder, binder->environment->at, &plan->moments[0]));
     plan_node(binder, PLAN_UNIT, statement->offset, 0);
     TRY(plan_query(binder, statement->query, &result));
+    if (plan->writes && statement->time == AST_NOW) TRY(refuse_in_the_past(binder));
     if (plan->writes && statement->time != AST_NOW)
         return error_hint(fail_at(ERROR_READ_ONLY, statement->at->offset, statement->at->length,
                                   "a statement at another moment cannot write"),
@@ -45,6 +56,22 @@ static Error *plan_statement_query(Binder *binder, const AstStatement *statement
     if (plan->explain) plan_estimate(binder);
     if (plan->explain) explain_columns(binder);
     return NULL;
+}
+
+/* What a session at another moment is shown is of that moment; all else is about the present. */
+static Error *plan_statement_command(Binder *binder, const AstStatement *statement)
+{
+    Plan *plan = binder->plan;
+    TRY(plan_command(binder, statement));
+    switch (plan->statement) {
+    case STATEMENT_SHOW:
+        if (binder->environment->at.bytes == 0) return NULL;
+        return plan_session_moment(binder, binder->environment->at, &plan->moments[0]);
+    case STATEMENT_BEGIN:
+    case STATEMENT_COMMIT:
+    case STATEMENT_ROLLBACK: return NULL;
+    default: return refuse_in_the_past(binder);
+    }
 }
 
 static Error *strict(const Plan *plan)
@@ -75,7 +102,7 @@ Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
     if (statement->kind == COMMAND_QUERY)
         TRY(plan_statement_query(&binder, statement));
     else
-        TRY(plan_command(&binder, statement));
+        TRY(plan_statement_command(&binder, statement));
     if (environment->strict_names && plan->warning_count > 0) return strict(plan);
     *out = plan;
     return NULL;

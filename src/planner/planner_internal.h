@@ -100,6 +100,12 @@ Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where
 Error *plan_match(Binder *binder, const AstClause *clause);
 /* One more moment of the plan. */
 Error *plan_moment(Binder *binder, AstTime time, const AstExpr *at, PlanMoment *out);
+/* The one of the session, written as behind AT. */
+Error *plan_session_moment(Binder *binder, Str at, PlanMoment *out);
+/* Is a MATCH planned by plan_match_apart? One at the moment at hand is, too, once there are several,
+ * if it knows entities: they may be of another one. */
+bool match_is_apart(const Binder *binder, const AstClause *clause);
+Error *plan_match_apart(Binder *binder, const AstClause *clause);
 /* How many clauses from `from` on, a MATCH, can be walked in one order; and so planned. */
 size_t match_run(const Binder *binder, const AstClauses *clauses, size_t from);
 Error *plan_matches(Binder *binder, const AstClauses *clauses, size_t from, size_t count);

@@ -401,6 +401,7 @@ static bool keeps_rows_apart(PlanKind kind)
     case PLAN_NODE_SCAN:
     case PLAN_NODE_SEEK:
     case PLAN_NODE_BY_ID:
+    case PLAN_RELATIONSHIP_BY_ID:
     case PLAN_EXPAND:
     case PLAN_EXPAND_VARIABLE:
     case PLAN_REACH:

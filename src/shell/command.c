@@ -95,7 +95,7 @@ bool command_find(Str text, Str *line, size_t *end)
     Str rest = {text.data + at, text.bytes - at};
     bool marked = rest.bytes > 1 &&
                   (((rest.data[0] == ':' || rest.data[0] == '.') && is_letter(rest.data[1])) ||
-                   rest.data[0] == '!');
+                   rest.data[0] == '!' || rest.data[0] == '=');
     /* Before most statements only this much is looked at: a file may be one long line of them. */
     Str near = {rest.data,
                 !marked && rest.bytes > FOREIGN_BYTES_MAX ? FOREIGN_BYTES_MAX : rest.bytes};
@@ -106,11 +106,23 @@ bool command_find(Str text, Str *line, size_t *end)
     return marked || meant_by(*line) != NULL;
 }
 
-size_t command_pipe(Str text, Str *command)
+static size_t behind_tabs(Str text)
 {
     size_t at = 0;
     while (at < text.bytes && (text.data[at] == ' ' || text.data[at] == '\t'))
         at++;
+    return at;
+}
+
+bool command_pipe_may_come(Str text)
+{
+    size_t at = behind_tabs(text);
+    return at == text.bytes || (text.data[at] == '|' && line_end(text, at) == text.bytes);
+}
+
+size_t command_pipe(Str text, Str *command)
+{
+    size_t at = behind_tabs(text);
     if (at == text.bytes || text.data[at] != '|') return 0;
     size_t end = line_end(text, at);
     *command = trimmed((Str){text.data + at + 1, end - at - 1});
@@ -272,6 +284,26 @@ static Error *run_outside(const Shell *shell, Str command)
     return external_run(command);
 }
 
+/* A chunk of Lua; what it gives is printed. */
+static Error *run_lua_text(Shell *shell, Str before, Str chunk)
+{
+    Buffer text = {0};
+    buffer_printf(&text, "%.*s%.*s", STR_ARG(before), STR_ARG(chunk));
+    OptionInput input = {.lua = true, .text = text.data};
+    fflush(shell->output.file);
+    run_script(shell, &input, 0, NULL); /* tells what failed */
+    buffer_free(&text);
+    return NULL;
+}
+
+Error *run_lua(const Call *call)
+{
+    if (call->rest.bytes == 0)
+        return error_hint(error_new(ERROR_MISUSE, "there is nothing to run"),
+                          ":lua CHUNK; `db` is the database, `_` the last result");
+    return run_lua_text(call->shell, STR(""), call->rest);
+}
+
 static Error *run(Shell *shell, Str line)
 {
     const Command *nearest;
@@ -282,6 +314,7 @@ static Error *run(Shell *shell, Str line)
                           "did you mean :%s?", meant);
     Str all = {line.data + 1, line.bytes - 1};
     if (line.data[0] == '!') return run_outside(shell, trimmed(all));
+    if (line.data[0] == '=') return run_lua_text(shell, STR("return "), all);
     /* `;` ends statements; a hand adds it to commands too. */
     while (all.bytes > 0 && all.data[all.bytes - 1] == ';')
         all.bytes--;

@@ -1,6 +1,7 @@
 /*
  * command.h - what begins with `:` (or `.`, as in other shells) where a statement could begin. A
- * command ends with its line. All are in contextql/commands.def.
+ * command ends with its line. All are in contextql/commands.def, but for two: `!` in front of a
+ * command of the system, `=` in front of an expression of Lua.
  */
 #ifndef SHELL_COMMAND_H
 #define SHELL_COMMAND_H
@@ -19,6 +20,8 @@ bool command_find(Str text, Str *line, size_t *end);
 /* Behind a statement: does its result go to a command of the system's shell, `| command`? Gives how
  * many bytes that is, with the line's end; 0: no. */
 size_t command_pipe(Str text, Str *command);
+/* Could more text make one of it? */
+bool command_pipe_may_come(Str text);
 /* False: it failed, which was told. `name`, `number`: file and line, for messages; "" at the
  * prompt. */
 bool command_run(Shell *shell, Str line, const char *name, size_t number);
@@ -28,4 +31,10 @@ int command_tool(Shell *shell);
 Error *command_open_output(Shell *shell, const char *path) MUST_CHECK;
 /* Results go to standard output again. An error: the file could not be written whole. */
 Error *command_close_output(Shell *shell) MUST_CHECK;
+/* Runs statements that a command has made. */
+void command_run_text(Shell *shell, Str text);
+/* What is read from now on is of this moment, as a person names one; empty: the present. */
+Error *command_look_at(Shell *shell, Str moment) MUST_CHECK;
+/* :log off. An error: the file could not be written whole. */
+Error *command_close_log(Shell *shell) MUST_CHECK;
 #endif

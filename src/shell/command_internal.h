@@ -18,9 +18,10 @@ Error *command_refuse_if_safe(const Shell *shell) MUST_CHECK; /* an error under 
 char *command_path(Str text); /* ended by NUL; the caller frees it */
 /* "csv"; an error names those there are. */
 Error *command_format(Str name, Format *out) MUST_CHECK;
-/* Runs statements that a command has made. */
-void command_run_text(Shell *shell, Str text);
 /* A list of maps in the format of now, the `columns` (ended by NULL) in their order. */
 void command_show_rows(Shell *shell, const contextql_value *rows, const char *const *columns);
+/* Runs a statement that a command has made, for its rows. */
+typedef void EachRow(void *state, const contextql_statement *statement);
+Error *command_query(Shell *shell, const char *text, EachRow *row, void *state) MUST_CHECK;
 Error *command_session_error(contextql *session) MUST_CHECK; /* the last of the session */
 #endif

@@ -16,10 +16,7 @@ enum {
     KEYS_SAMPLE_MAX = 1000    /* nodes of a label for the names of its properties */
 };
 
-typedef void EachRow(void *state, const contextql_statement *statement);
-
-/* Runs a statement of ours for its rows. */
-static Error *query(Shell *shell, const char *text, EachRow *row, void *state)
+Error *command_query(Shell *shell, const char *text, EachRow *row, void *state)
 {
     contextql_statement *statement = NULL;
     int code = contextql_prepare(shell->session, text, strlen(text), &statement, NULL);
@@ -124,7 +121,7 @@ static Error *read_edges(Drawing *drawing)
                       "]->(b) WITH a, b LIMIT %d RETURN labels(a) AS f, labels(b) AS t, "
                       "count(*) AS n ORDER BY n DESC, f, t",
                       EDGE_SAMPLE_MAX);
-        error = query(drawing->shell, text.data, take_edge, drawing);
+        error = command_query(drawing->shell, text.data, take_edge, drawing);
         buffer_free(&text);
     }
     return error;
@@ -168,14 +165,16 @@ static Error *put_root(Drawing *drawing, Str set)
     Buffer text = {0};
     buffer_printf(&text, "MATCH (n%.*s) RETURN count(n)", STR_ARG(set));
     drawing->count = 0;
-    Error *error = set.bytes == 0 ? NULL : query(drawing->shell, text.data, take_count, drawing);
+    Error *error =
+        set.bytes == 0 ? NULL : command_query(drawing->shell, text.data, take_count, drawing);
     buffer_clear(&drawing->line);
     buffer_printf(&drawing->line, "(%.*s {", STR_ARG(set));
     buffer_clear(&text);
     buffer_printf(&text,
                   "MATCH (n%.*s) WITH n LIMIT %d UNWIND keys(n) AS k RETURN DISTINCT k ORDER BY k",
                   STR_ARG(set), KEYS_SAMPLE_MAX);
-    if (error == NULL && set.bytes > 0) error = query(drawing->shell, text.data, take_key, drawing);
+    if (error == NULL && set.bytes > 0)
+        error = command_query(drawing->shell, text.data, take_key, drawing);
     buffer_free(&text);
     bool none = drawing->line.data[drawing->line.bytes - 1] == '{';
     if (none) drawing->line.bytes -= 2;
@@ -220,8 +219,8 @@ static bool is_shown(const Drawing *drawing, uint64_t set)
 
 static Error *draw(Drawing *drawing)
 {
-    TRY(query(drawing->shell, "SHOW LABELS", take_name, &drawing->labels));
-    TRY(query(drawing->shell, "SHOW TYPES", take_name, &drawing->types));
+    TRY(command_query(drawing->shell, "SHOW LABELS", take_name, &drawing->labels));
+    TRY(command_query(drawing->shell, "SHOW TYPES", take_name, &drawing->types));
     TRY(read_edges(drawing));
     add_lonely_labels(drawing);
     for (uint64_t set = 0; set < strmap_count(drawing->sets); set++) {
@@ -365,12 +364,13 @@ static Error *describe(Shell *shell, Str name, bool type, bool *found)
 {
     Description description = {.arena = arena_create(), .known = strmap_create(), .name = name};
     Buffer text = {0};
-    Error *error = query(shell, type ? "SHOW TYPES" : "SHOW LABELS", find_name, &description);
+    Error *error =
+        command_query(shell, type ? "SHOW TYPES" : "SHOW LABELS", find_name, &description);
     if (error == NULL && description.found) {
         buffer_text(&text, type ? "MATCH ()-[n:" : "MATCH (n:");
         value_text_name(&text, name);
         buffer_printf(&text, type ? "]->() RETURN n LIMIT %d" : ") RETURN n LIMIT %d", SAMPLE_MAX);
-        error = query(shell, text.data, take_entity, &description);
+        error = command_query(shell, text.data, take_entity, &description);
         *found = true;
     }
     if (error == NULL && description.found) {

@@ -89,6 +89,27 @@ Error *run_read(const Call *call)
     return NULL;
 }
 
+enum { ARGUMENTS_MAX = 64 }; /* of a script, behind :run */
+
+Error *run_run(const Call *call)
+{
+    char *arguments[ARGUMENTS_MAX];
+    int count = 0;
+    Str file = call->first;
+    bool lua = file.bytes > 4 && memcmp(file.data + file.bytes - 4, ".lua", 4) == 0;
+    if (!lua) return run_read(call);
+    TRY(command_refuse_if_safe(call->shell));
+    char *path = command_path(file), *rest = command_path(call->last), *state;
+    for (char *word = strtok_r(rest, " \t", &state); word != NULL;
+         word = strtok_r(NULL, " \t", &state))
+        if (count < ARGUMENTS_MAX) arguments[count++] = word;
+    OptionInput input = {.file = true, .lua = true, .text = path};
+    run_script(call->shell, &input, count, arguments); /* tells what failed */
+    mem_free(path);
+    mem_free(rest);
+    return NULL;
+}
+
 Error *run_maxrows(const Call *call)
 {
     int64_t rows;
@@ -187,16 +208,53 @@ Error *run_theme(const Call *call)
     return error;
 }
 
-Error *run_timer(const Call *call)
+static Error *switch_of(const Call *call, const char *what, bool *out)
 {
     bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));
     if (call->rest.bytes == 0)
-        return fprintf(call->shell->output.file, "%s\n", call->shell->timer ? "on" : "off"), NULL;
+        return fprintf(call->shell->output.file, "%s\n", *out ? "on" : "off"), NULL;
     if (!on && !off)
-        return error_hint(error_new(ERROR_MISUSE, "the timer cannot be %.*s", STR_ARG(call->rest)),
+        return error_hint(error_new(ERROR_MISUSE, "%s cannot be %.*s", what, STR_ARG(call->rest)),
                           "on or off");
-    call->shell->timer = on;
+    *out = on;
     return NULL;
+}
+
+Error *run_timer(const Call *call)
+{
+    return switch_of(call, "the timer", &call->shell->timer);
+}
+
+Error *run_explain(const Call *call)
+{
+    return switch_of(call, "explain", &call->shell->explain);
+}
+
+/* ---- :log ---- */
+
+Error *command_close_log(Shell *shell)
+{
+    FILE *file = shell->log;
+    shell->log = NULL;
+    if (file == NULL) return NULL;
+    bool good = ferror(file) == 0;
+    if (fclose(file) == 0 && good) return NULL;
+    return error_new(ERROR_IO, "the log of statements could not be written whole");
+}
+
+Error *run_log(const Call *call)
+{
+    Shell *shell = call->shell;
+    if (call->rest.bytes == 0)
+        return fprintf(shell->output.file, "%s\n", shell->log == NULL ? "off" : "on"), NULL;
+    TRY(command_refuse_if_safe(shell));
+    TRY(command_close_log(shell));
+    if (str_equal(call->rest, STR("off"))) return NULL;
+    char *path = command_path(call->rest);
+    shell->log = fopen(path, "ae");
+    Error *error = shell->log == NULL ? error_errno(ERROR_IO, errno, "the file %s", path) : NULL;
+    mem_free(path);
+    return error;
 }
 
 Error *command_session_error(contextql *session)

@@ -4,7 +4,8 @@
  * A text at the prompt is statements and commands; the cursor is in one of them. Of a statement the
  * engine is asked (contextql_suggest), but for names of files and parameters, which are ours. What a
  * command takes follows from its arguments in contextql/commands.def: FORMAT, FILE, [NAME] (what there
- * is help on), NAME (labels and types), NAME VALUE (settings), STATEMENT, or words between bars.
+ * is help on), NAME (labels and types), MOMENT, OLD and NEW (snapshots), NAME VALUE (settings),
+ * STATEMENT, or words between bars.
  */
 #include "config.h"
 
@@ -17,7 +18,7 @@
 
 enum {
     FILES_MAX = 1000, /* of a folder; a larger one is not listed to its end */
-    NAMES_MAX = 200   /* labels, and types, behind :describe */
+    NAMES_MAX = 200   /* labels, types, snapshots behind a command */
 };
 
 typedef struct Piece { /* of the text at the prompt: a statement or a command */
@@ -180,24 +181,17 @@ static void offer_names(Completer *completer, Str word, size_t from)
             offer(completer, word, keyword.word, "keyword", keyword.meaning, from);
 }
 
-/* Labels and types: what could stand in patterns. */
-static void offer_labels(Completer *completer, Str word, size_t from)
+/* What of a kind the engine would suggest for `word` behind `before`. */
+static void offer_suggested(Completer *completer, const char *before, const char *kind, Str word,
+                            size_t from)
 {
-    static const char *const patterns[] = {"MATCH (n:", "MATCH ()-[:"};
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
-        size_t count = 0, before = strlen(patterns[i]);
-        char *text = arena_printf(completer->arena, "%s%.*s", patterns[i], STR_ARG(word));
-        contextql_suggestion *found =
-            arena_array(completer->arena, contextql_suggestion, NAMES_MAX);
-        contextql_suggest(completer->shell->session, text, before + word.bytes, found, NAMES_MAX,
-                          &count);
-        for (size_t k = 0; k < count; k++) {
-            if (strcmp(found[k].kind, "label") != 0 && strcmp(found[k].kind, "type") != 0) continue;
-            /* they live until the next question, which is asked here */
-            add(completer, arena_printf(completer->arena, "%s", found[k].text),
-                i == 0 ? "label" : "type", "", from);
-        }
-    }
+    size_t count = 0;
+    char *text = arena_printf(completer->arena, "%s%.*s", before, STR_ARG(word));
+    contextql_suggestion *found = arena_array(completer->arena, contextql_suggestion, NAMES_MAX);
+    contextql_suggest(completer->shell->session, text, strlen(text), found, NAMES_MAX, &count);
+    for (size_t k = 0; k < count; k++)
+        if (strcmp(found[k].kind, kind) == 0) /* it lives until the next question, asked here */
+            add(completer, arena_printf(completer->arena, "%s", found[k].text), kind, "", from);
 }
 
 /* Where the statement behind a command begins, `:bench 10 RETURN 1`: behind numbers and a picture's
@@ -260,7 +254,8 @@ static void complete_command(Completer *completer, Str line, size_t cursor)
         offer_settings(completer, before, word, from);
     else if (strstr(arguments, "STATEMENT") != NULL)
         complete_inner_statement(completer, line, name_bytes, cursor);
-    else if (before.bytes > 0 && strstr(arguments, "FILE") == NULL)
+    else if (before.bytes > 0 && strstr(arguments, "FILE") == NULL &&
+             strstr(arguments, "NEW") == NULL)
         return;
     else if (strstr(arguments, "FORMAT") != NULL)
         for (int i = 0; i < FORMAT_COUNT; i++)
@@ -270,7 +265,10 @@ static void complete_command(Completer *completer, Str line, size_t cursor)
     else if (strcmp(arguments, "[NAME]") == 0)
         offer_names(completer, word, from);
     else if (strcmp(arguments, "NAME") == 0)
-        offer_labels(completer, word, from);
+        offer_suggested(completer, "MATCH (n:", "label", word, from),
+            offer_suggested(completer, "MATCH ()-[:", "type", word, from);
+    else if (strstr(arguments, "MOMENT") != NULL || strstr(arguments, "OLD") != NULL)
+        offer_suggested(completer, "DROP SNAPSHOT ", "snapshot", word, from);
     else if (strchr(arguments, '|') != NULL)
         offer_words(
             completer, word,

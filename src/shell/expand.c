@@ -4,6 +4,7 @@
  *     %d  the database's name     %D  its path           %m  the format of results
  *     %t  the time, 15:04         %T  15:04:05           %s  seconds that the last text took
  *     %?  0, or 1 if it failed    %x  * in a transaction %%  a percent sign
+ *     %a  the moment looked at, empty in the present
  *     %B %b  bold                 %F{red} %F{208} %f     a colour
  */
 #include "config.h"
@@ -60,6 +61,7 @@ static size_t put_escape(const Shell *shell, Str text, Buffer *out)
     case 's': buffer_printf(out, "%.3g", shell->seconds); return 1;
     case '?': buffer_char(out, shell->failed ? '1' : '0'); return 1;
     case 'x': buffer_text(out, contextql_in_transaction(shell->session) ? "*" : ""); return 1;
+    case 'a': buffer_text(out, contextql_get(shell->session, "at")); return 1;
     case 'B': buffer_text(out, "\033[1m"); return 1;
     case 'b':
     case 'f': buffer_text(out, "\033[0m"); return 1;

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- Ctrl-C ---- */
@@ -209,6 +210,17 @@ static bool is_written(const Shell *shell)
     return false;
 }
 
+/* Does a statement begin with CREATE SNAPSHOT or DROP SNAPSHOT? */
+static bool is_about_snapshots(Str text)
+{
+    Str first = format_first_word(text);
+    if (!str_equal_ignore_case(first, STR("CREATE")) && !str_equal_ignore_case(first, STR("DROP")))
+        return false;
+    Str rest = {first.data + first.bytes,
+                text.bytes - (size_t)(first.data + first.bytes - text.data)};
+    return str_equal_ignore_case(format_first_word(rest), STR("SNAPSHOT"));
+}
+
 static void tell_result(Shell *shell, contextql_statement *statement, Str text)
 {
     contextql_stats stats;
@@ -218,6 +230,41 @@ static void tell_result(Shell *shell, contextql_statement *statement, Str text)
                          .rows = stats.rows,
                          .seconds = (double)stats.elapsed_ns / 1e9};
     shell_event(shell, &event);
+    event.name = "snapshot";
+    if (is_about_snapshots(text)) shell_event(shell, &event);
+}
+
+/* Shows the plan, of what has one. */
+static void show_plan(Shell *shell, Str text)
+{
+    contextql_statement *statement = NULL;
+    Buffer explained = {0};
+    buffer_printf(&explained, "EXPLAIN %.*s", STR_ARG(text));
+    int code = contextql_prepare(shell->session, explained.data, explained.bytes, &statement, NULL);
+    contextql_finalize(statement);
+    if (code == CONTEXTQL_OK) command_run_text(shell, buffer_view(&explained));
+    buffer_free(&explained);
+}
+
+/* A statement in the log of :log, with what became of it. */
+static void log_statement(Shell *shell, Str text, const contextql_statement *statement, bool good)
+{
+    contextql_stats stats = {0};
+    contextql_error_info info = {0};
+    struct tm now;
+    char when[32] = "";
+    time_t seconds = (time_t)(shell->clock->wall_ns(shell->clock->state) / 1000000000);
+    if (shell->log == NULL || shell->generated) return;
+    if (gmtime_r(&seconds, &now) != NULL) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &now);
+    if (statement != NULL) contextql_statement_stats(statement, &stats);
+    bool ended = text.bytes > 0 && text.data[text.bytes - 1] == ';';
+    fprintf(shell->log, "// %s, %.3f s, ", when,
+            (double)(stats.parse_ns + stats.plan_ns + stats.elapsed_ns) / 1e9);
+    if (good) fprintf(shell->log, "rows: %llu\n", (unsigned long long)stats.rows);
+    if (!good) contextql_error(shell->session, &info);
+    if (!good) fprintf(shell->log, "failed: %s\n", info.message);
+    fprintf(shell->log, "%.*s%s\n", STR_ARG(text), ended ? "" : ";");
+    fflush(shell->log);
 }
 
 /* `text`: a statement that begins at `place`. */
@@ -225,9 +272,13 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
 {
     contextql_statement *statement = NULL;
     bool records = shell->output.format == FORMAT_RECORDS;
-    if (contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL) != CONTEXTQL_OK)
+    if (contextql_prepare(shell->session, text.data, text.bytes, &statement, NULL) !=
+        CONTEXTQL_OK) {
+        log_statement(shell, text, NULL, false);
         return run_tell_error(shell, place), false;
+    }
     if (statement == NULL) return true;
+    if (shell->explain && !shell->generated) show_plan(shell, text);
     if (shell->interactive && !shell->generated) {
         buffer_clear(&shell->last_text);
         buffer_str(&shell->last_text, text);
@@ -245,6 +296,7 @@ static bool run_statement(Shell *shell, Str text, const Place *place)
         return shell->status = EXIT_OUTPUT, false;
     }
     bool good = code == CONTEXTQL_DONE;
+    log_statement(shell, text, statement, good);
     if (!good && !records) run_tell_error(shell, place);
     if (!good && records) shell->status = EXIT_FAILED;
     if (good && !records) show_warnings(shell, statement, place);
@@ -296,32 +348,8 @@ static bool must_stop(const Shell *shell)
            shell->status == EXIT_INTERRUPTED;
 }
 
-/* Runs what is whole at the front of `text`: one statement or command. Gives how many bytes that
- * was, 0 when more is needed; with `last` there is no more, and everything is whole. Not good: it
- * failed, and the run ends. */
-static size_t run_piece(void *state, Str text, bool last, Place *place, bool *good)
-{
-    Shell *shell = state;
-    size_t end, begin = command_skip(text);
-    Str command;
-    *good = true;
-    bool is_command = command_find(text, &command, &end);
-    bool whole = is_command ? end < text.bytes || text.data[end - 1] == '\n'
-                            : contextql_is_complete(text.data, text.bytes, &end);
-    if (!whole && !last) return 0;
-    if (shell->options->echo) echo(shell, (Str){text.data, end});
-    place_advance(place, text.data + begin);
-    if (is_command)
-        *good = command_run(shell, command, place->name, place->line);
-    else if (begin < end)
-        *good = run_statement(shell, (Str){text.data + begin, end - begin}, place);
-    if (place->text.data + place->offset < text.data + end) place_advance(place, text.data + end);
-    *good = *good || !must_stop(shell);
-    return end;
-}
-
-/* The statement that `text` begins with, its result to a command of the system's shell. */
-static bool run_into(Shell *shell, Str text, Str command, Place *place)
+/* A statement that begins at the place, with its result to a command of the system's shell. */
+static bool run_into(Shell *shell, Str text, Str command, const Place *place)
 {
     Output before = shell->output;
     ExternalPipe pipe = {.file = NULL};
@@ -332,7 +360,7 @@ static bool run_into(Shell *shell, Str text, Str command, Place *place)
         shell->output.file = pipe.file;
         shell->output.to_file = true;
         shell->piped = true;
-        run_piece(shell, text, true, place, &good);
+        good = run_statement(shell, text, place);
         shell->piped = false;
         shell->output = before;
         error = external_close(&pipe);
@@ -341,24 +369,38 @@ static bool run_into(Shell *shell, Str text, Str command, Place *place)
         report_command(&shell->report, place->name, place->line, error);
         shell->status = EXIT_FAILED;
         error_drop(error);
-        good = !must_stop(shell);
+        good = false;
     }
     return good;
 }
 
-/* `statement; | command`. Gives how many bytes that was; 0: no such thing comes next. */
-static size_t run_piped(Shell *shell, Str text, Place *place, bool *good)
+/* Runs what is whole at the front of `text`: one statement, `statement; | command`, or a command.
+ * Gives how many bytes that was, 0 when more is needed; with `last` there is no more, and everything
+ * is whole. Not good: it failed, and the run ends. */
+static size_t run_piece(void *state, Str text, bool last, Place *place, bool *good)
 {
-    size_t end;
+    Shell *shell = state;
+    size_t end, begin = command_skip(text), pipe = 0;
     Str command;
-    if (command_find(text, &command, &end) || !contextql_is_complete(text.data, text.bytes, &end))
-        return 0;
-    size_t bytes = command_pipe((Str){text.data + end, text.bytes - end}, &command);
-    if (bytes == 0) return 0;
-    *good = run_into(shell, (Str){text.data, end}, command, place);
-    if (place->text.data + place->offset < text.data + end + bytes)
-        place_advance(place, text.data + end + bytes);
-    return end + bytes;
+    *good = true;
+    bool is_command = command_find(text, &command, &end);
+    bool whole = is_command ? end < text.bytes || text.data[end - 1] == '\n'
+                            : contextql_is_complete(text.data, text.bytes, &end);
+    Str behind = {text.data + end, text.bytes - end};
+    if (!last && (!whole || (!is_command && command_pipe_may_come(behind)))) return 0;
+    if (shell->options->echo) echo(shell, (Str){text.data, end});
+    place_advance(place, text.data + begin);
+    Str statement = {text.data + begin, end - begin};
+    if (is_command)
+        *good = command_run(shell, command, place->name, place->line);
+    else if (whole && (pipe = command_pipe(behind, &command)) > 0)
+        *good = run_into(shell, statement, command, place);
+    else if (begin < end)
+        *good = run_statement(shell, statement, place);
+    end += pipe;
+    if (place->text.data + place->offset < text.data + end) place_advance(place, text.data + end);
+    *good = *good || !must_stop(shell);
+    return end;
 }
 
 bool run_text(Shell *shell, Str text, const char *name)
@@ -366,8 +408,7 @@ bool run_text(Shell *shell, Str text, const char *name)
     Place place = place_of(name, text);
     while (text.bytes > 0 && !shell->quit) {
         bool good;
-        size_t bytes = run_piped(shell, text, &place, &good);
-        if (bytes == 0) bytes = run_piece(shell, text, true, &place, &good);
+        size_t bytes = run_piece(shell, text, true, &place, &good);
         if (!good) return false;
         text.data += bytes;
         text.bytes -= bytes;
@@ -462,16 +503,15 @@ bool run_file(Shell *shell, const char *path)
     return good;
 }
 
-bool run_script(Shell *shell, const OptionInput *input)
+bool run_script(Shell *shell, const OptionInput *input, int argument_count, char **arguments)
 {
-    const Options *options = shell->options;
     const ScriptHost *script = shell_script(shell);
     if (script == NULL) return shell->status = EXIT_FAILED, false;
     running = shell->session;
     running_script = script;
-    Error *error = input->file ? script->run_file(script->state, input->text,
-                                                  options->argument_count, options->arguments)
-                               : script->run(script->state, str_from(input->text), "=<lua>", true);
+    Error *error = input->file
+                       ? script->run_file(script->state, input->text, argument_count, arguments)
+                       : script->run(script->state, str_from(input->text), "=<lua>", true);
     running_script = NULL;
     running = NULL;
     if (error == NULL) {

@@ -82,14 +82,17 @@ static bool ask_prompt(const Shell *shell, bool right, Buffer *out)
     return good;
 }
 
-/* By contextql.prompt and contextql.rprompt, if a script has said how. */
+/* By contextql.prompt and contextql.rprompt, if a script has said how; else at the right stands the
+ * moment that the session looks at. */
 static void name_prompt(const Shell *shell, Prompt *prompt)
 {
     Buffer text = {0}, right = {0};
-    if (shell->script == NULL || shell->script->prompt == NULL) return;
-    bool named = ask_prompt(shell, false, &text), sided = ask_prompt(shell, true, &right);
-    if (!named && sided) expand_prompt(shell, STR("%d> "), &text);
-    if (named || sided) prompt_name(prompt, buffer_view(&text), buffer_view(&right));
+    bool asked = shell->script != NULL && shell->script->prompt != NULL;
+    bool named = asked && ask_prompt(shell, false, &text),
+         sided = asked && ask_prompt(shell, true, &right);
+    if (!named) expand_prompt(shell, STR("%d> "), &text);
+    if (!sided) expand_prompt(shell, STR("%a"), &right);
+    prompt_name(prompt, buffer_view(&text), buffer_view(&right));
     buffer_free(&text);
     buffer_free(&right);
 }
@@ -138,16 +141,18 @@ static void return_history(contextql_call *call, int count, const contextql_valu
     const Shell *shell = user;
     (void)count, (void)arguments;
     for (size_t i = shell->prompt == NULL ? 0 : prompt_past_count(shell->prompt); i-- > 0;) {
-        int64_t time_s;
-        double seconds;
-        Str text = prompt_past(shell->prompt, i, &time_s, &seconds);
+        HistoryRun run;
+        Str text = prompt_past(shell->prompt, i, &run), database = run.database;
         contextql_temporal when = {
-            .kind = CONTEXTQL_DATETIME, .days = time_s / 86400, .seconds = time_s % 86400};
+            .kind = CONTEXTQL_DATETIME, .days = run.time_s / 86400, .seconds = run.time_s % 86400};
         contextql_value *columns[] = {
-            time_s > 0 ? contextql_value_new_temporal(&when) : contextql_value_new_null(),
-            contextql_value_new_float(seconds), contextql_value_new_string(text.data, text.bytes)};
+            run.time_s > 0 ? contextql_value_new_temporal(&when) : contextql_value_new_null(),
+            contextql_value_new_float(run.seconds),
+            database.bytes > 0 ? contextql_value_new_string(database.data, database.bytes)
+                               : contextql_value_new_null(),
+            contextql_value_new_string(text.data, text.bytes)};
         bool good =
-            columns[2] != NULL &&
+            columns[2] != NULL && columns[3] != NULL &&
             contextql_yield_row(call, (const contextql_value *const *)columns) == CONTEXTQL_OK;
         for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
             contextql_value_free(columns[c]);
@@ -220,9 +225,11 @@ static void run_prompt(Shell *shell)
     prompt_options.key_state = shell;
     Prompt *prompt = prompt_open(&prompt_options);
     contextql_create_procedure(
-        shell->session, "shell.history() :: (time :: ANY, seconds :: FLOAT, statement :: STRING)",
+        shell->session,
+        "shell.history() :: (time :: ANY, seconds :: FLOAT, database :: ANY, statement :: STRING)",
         return_history, shell, NULL);
     const Clock *clock = shell->clock;
+    char *where = realpath(options->database, NULL); /* NULL: in memory */
     Buffer text = {0};
     if (!options->quiet) greet(history);
     shell->prompt = prompt;
@@ -240,7 +247,9 @@ static void run_prompt(Shell *shell)
         if (!shell->failed && !shell->tutorial_fresh && !shell->quit) tutorial_next(shell);
         shell->tutorial_fresh = false;
         shell->seconds = (double)elapsed_ns / 1e9;
-        prompt_save(prompt, buffer_view(&text), wall_ns / 1000000000, (double)elapsed_ns / 1e9);
+        HistoryRun run = {wall_ns / 1000000000, shell->seconds,
+                          str_from(where == NULL ? "" : where)};
+        prompt_save(prompt, buffer_view(&text), &run);
         buffer_clear(&text);
         name_prompt(shell, prompt);
     }
@@ -250,6 +259,7 @@ static void run_prompt(Shell *shell)
     shell->prompt = NULL;
     prompt_close(prompt);
     complete_close(completer);
+    free(where); /* of realpath */
     mem_free(history);
     mem_free(editrc);
 }
@@ -349,7 +359,7 @@ static bool run_inputs(Shell *shell)
     for (size_t i = 0; i < options->input_count && good && !shell->quit; i++) {
         const OptionInput *input = &options->inputs[i];
         if (input->lua)
-            good = run_script(shell, input);
+            good = run_script(shell, input, options->argument_count, options->arguments);
         else
             good = input->file ? run_file(shell, input->text)
                                : run_text(shell, str_from(input->text), "<command>");
@@ -400,6 +410,15 @@ static void tell_discarded(const Shell *shell)
     buffer_free(&text);
 }
 
+/* --at; false: there is no such moment. */
+static bool look_at(Shell *shell)
+{
+    Error *error = command_look_at(shell, str_from(shell->options->at));
+    bool good = error == NULL;
+    error_drop(error); /* the session has it */
+    return good;
+}
+
 int shell_run(const Options *options, const ScriptLanguage *language)
 {
     contextql_options how = {.read_only = options->read_only, .create = !options->read_only};
@@ -420,6 +439,7 @@ int shell_run(const Options *options, const ScriptLanguage *language)
         return fail_open(&shell, EXIT_DATABASE);
     if (configure(shell.session, (void *)options) != CONTEXTQL_OK)
         return fail_open(&shell, EXIT_USAGE);
+    if (options->at != NULL && !look_at(&shell)) return fail_open(&shell, EXIT_USAGE);
     if (made && !options->quiet && (options->verbose || at_prompt(options)))
         fprintf(stderr, "contextql: a new database is made: %s\n", options->database);
     tell_discarded(&shell);
@@ -429,7 +449,8 @@ int shell_run(const Options *options, const ScriptLanguage *language)
     tutorial_end(&shell);
     if (shell.script != NULL) shell.script->attach(shell.script->state, NULL);
     last_clear(&shell);
-    Error *error = command_close_output(&shell);
+    Error *error = command_close_log(&shell);
+    if (error == NULL) error = command_close_output(&shell);
     if (error != NULL) report_program(&shell.report, error_message(error), "");
     error_drop(error);
     if (contextql_close(shell.session) != CONTEXTQL_OK && shell.status == EXIT_GOOD)

@@ -48,6 +48,8 @@ typedef struct Shell {
     bool piped;                  /* results go to a command of the system's shell */
     bool generated;              /* what runs was made by a command: it is not the last statement */
     bool timer;                  /* :timer on */
+    bool explain;                /* :explain on */
+    FILE *log;                   /* :log FILE; NULL: none */
     char **params; /* of :param, NAME=VALUE; they go before those of the command line */
     size_t param_count;
     bool echoed; /* --echo: a statement was written before */
@@ -86,7 +88,7 @@ void run_stoppable(contextql *session);
 /* The same of a file; "-" is standard input. */
 bool run_file(Shell *shell, const char *path);
 /* A chunk of Lua, or a file of it; false: it failed. */
-bool run_script(Shell *shell, const OptionInput *input);
+bool run_script(Shell *shell, const OptionInput *input, int argument_count, char **arguments);
 /* Does the last statement or command of a text end, or does its next line belong to it? */
 bool run_is_whole(Str text);
 /* A row of a result is kept (last.c); before the first of one, last_clear. */

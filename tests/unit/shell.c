@@ -124,7 +124,8 @@ static void histories(void)
 
 static bool saved(Past *history, Str text)
 {
-    Error *error = history_save(history, text, 1, 0.25);
+    HistoryRun run = {1, 0.25, STR("/data;base\\1")};
+    Error *error = history_save(history, text, &run);
     bool good = error == NULL;
     error_drop(error);
     return good;
@@ -134,6 +135,24 @@ static long file_bytes(const char *path)
 {
     struct stat state;
     return stat(path, &state) == 0 ? (long)state.st_size : -1;
+}
+
+/* As it was written before entries had a database, and what is no entry. */
+static void history_of_before(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/contextql-history-old-%ld", (long)getpid());
+    FILE *file = fopen(path, "w");
+    EXPECT(file != NULL &&
+           fputs(": 5:0.500;RETURN 1;\nnothing\n: 6:0.1:/a\n: 7:1.0:/a;RETURN 2;\n", file) >= 0 &&
+           fclose(file) == 0);
+    Past *history = history_open(path);
+    EXPECT(history_count(history) == 2);
+    EXPECT(history_run(history, 0).time_s == 5 && history_run(history, 0).database.bytes == 0);
+    EXPECT(str_equal(history_at(history, 1), STR("RETURN 2;")));
+    EXPECT(str_equal(history_run(history, 1).database, STR("/a")));
+    history_close(history);
+    unlink(path);
 }
 
 /* The file's limits: at the bound and one past it. */
@@ -148,6 +167,8 @@ static void history_files(void)
     history_refresh(one);
     EXPECT(history_count(one) == 2 && str_equal(history_at(one, 0), STR("a\\\nb\\")));
     EXPECT(history_count(two) == 2);
+    EXPECT(history_run(one, 0).time_s == 1 && history_run(one, 0).seconds == 0.25);
+    EXPECT(str_equal(history_run(one, 1).database, STR("/data;base\\1")));
     long before = file_bytes(path);
     EXPECT(saved(one, (Str){text, HISTORY_STATEMENT_BYTES_MAX + 1}) && file_bytes(path) == before);
     EXPECT(saved(one, (Str){text, HISTORY_STATEMENT_BYTES_MAX}) && file_bytes(path) > before);
@@ -246,6 +267,7 @@ int main(void)
     keys();
     pastes();
     histories();
+    history_of_before();
     history_files();
     pictures();
     bars();
