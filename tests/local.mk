@@ -62,7 +62,7 @@ tests_unit_check_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_kill9_SOURCES = tests/kill9.c
 tests_kill9_LDADD = src/libengine.la $(ENGINE_LIBS)
 dist_check_SCRIPTS = tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats repl-tests/run repl-tests/tty
-EXTRA_DIST += tests/grammar tests/tck.passing repl-tests examples
+EXTRA_DIST += tests/stored/format-1.tar.xz tests/grammar tests/tck.passing repl-tests examples
 # texts is what tests/corpus asks, not a test of its own.
 check_PROGRAMS = $(CHECKED) tests/texts
 tests_texts_SOURCES = tests/texts.c

@@ -94,28 +94,102 @@ static bool touch(Csr *csr, const void *memory, size_t bytes)
     return segment_touch(csr->graph->segment, memory, bytes);
 }
 
+static Packed number_block(const Csr *csr, uint32_t entry)
+{
+    const CsrNumbers *block = &csr->packed[entry / GRAPH_BLOCK_ROWS];
+    return packed_at((const char *)csr->packed + 8ull * block->at, block->width);
+}
+
+void csr_numbers(const Csr *csr, uint32_t first, uint32_t count, uint64_t add, uint64_t *out)
+{
+    const uint32_t *targets = csr->targets + first;
+    if (csr->packed == NULL) {
+        for (uint32_t i = 0; i < count; i++)
+            out[i] = add + (csr->numbers == NULL ? first + i : csr->numbers[first + i]);
+        return;
+    }
+    for (uint32_t i = 0; i < count;) {
+        uint32_t at = (first + i) % GRAPH_BLOCK_ROWS, left = GRAPH_BLOCK_ROWS - at;
+        uint32_t end = left < count - i ? i + left : count;
+        Packed packed = number_block(csr, first + i);
+        for (; i < end; i++)
+            out[i] = add + (uint64_t)packed_get(&packed, at++);
+    }
+    for (uint32_t i = 0; csr->frame != NULL && i < count; i++)
+        out[i] += csr->frame->groups[targets[i] / 64 - csr->frame->first_group].base;
+}
+
+/* The block's description, and its bytes. */
+static bool number_block_fits(Csr *csr, uint32_t entry)
+{
+    const CsrNumbers *block = &csr->packed[entry / GRAPH_BLOCK_ROWS];
+    if (!touch(csr, block, sizeof *block) || block->width > PACK_WIDTH_MAX) return false;
+    uint32_t left = csr->entry_count - entry / GRAPH_BLOCK_ROWS * GRAPH_BLOCK_ROWS;
+    uint64_t begin = 8ull * block->at,
+             bytes = packed_bytes(left < GRAPH_BLOCK_ROWS ? left : GRAPH_BLOCK_ROWS, block->width);
+    return begin <= csr->packed_bytes && bytes <= csr->packed_bytes - begin &&
+           touch(csr, (const char *)csr->packed + begin, bytes);
+}
+
+static bool numbers_fit(Csr *csr, uint32_t from, uint32_t to)
+{
+    enum { STRETCH = 256 };
+    uint64_t found[STRETCH];
+    const Csr *frame = csr->frame;
+    for (uint32_t i = from; csr->packed != NULL && i < to;
+         i += GRAPH_BLOCK_ROWS - i % GRAPH_BLOCK_ROWS)
+        if (!number_block_fits(csr, i)) return false;
+    for (uint32_t i = from; frame != NULL && i < to; i++) {
+        uint64_t at = csr->targets[i] / 64 - frame->first_group;
+        if (at >= frame->group_count || !touch(csr, &frame->groups[at], sizeof *frame->groups))
+            return false;
+    }
+    for (uint32_t i = from; !csr_in_order(csr) && i < to; i += STRETCH) {
+        uint32_t count = to - i < STRETCH ? to - i : STRETCH;
+        csr_numbers(csr, i, count, 0, found);
+        for (uint32_t j = 0; j < count; j++)
+            if (found[j] >= csr->row_count) return false;
+    }
+    return true;
+}
+
 /* The entries' targets and numbers are ones that exist. */
 static bool entries_fit(Csr *csr, uint32_t from, uint32_t to)
 {
     uint64_t nodes = atomic_load(&csr->graph->nodes.rows.count);
     for (uint32_t i = from; i < to; i++)
-        if (csr->targets[i] >= nodes || (csr->numbers != NULL && csr->numbers[i] >= csr->row_count))
-            return false;
-    return true;
+        if (csr->targets[i] >= nodes) return false;
+    return numbers_fit(csr, from, to);
+}
+
+/* Its lists follow one another, from its first entry to its last. */
+static bool group_fits(const Csr *csr, const GraphGroup *group)
+{
+    uint32_t lists = (uint32_t)__builtin_popcountll(group->bits), from, to, end = group->base;
+    if (group[1].base < end || group[1].base > csr->entry_count) return false;
+    uint32_t offsets = csr_offsets_of(group[1].base - end, lists);
+    if (group->rank > csr->offset_count || offsets > csr->offset_count - group->rank) return false;
+    for (uint32_t k = 0; k < lists; k++) {
+        graph_group_list(group, csr->offsets, k, &from, &to);
+        if (from != end || to < from) return false;
+        end = to;
+    }
+    return end == group[1].base;
 }
 
 static bool all_fits(Csr *csr)
 {
-    uint64_t slices = 0;
-    for (uint64_t i = 0; i < csr->word_count; i++) {
-        if (csr->ranks[i] != slices) return false;
-        slices += (unsigned)__builtin_popcountll(csr->bits[i]);
+    const GraphGroup *last = &csr->groups[csr->group_count];
+    uint64_t offsets = 0;
+    if (csr->groups[0].base != 0) return false;
+    for (uint64_t i = 0; i < csr->group_count; i++) {
+        const GraphGroup *group = &csr->groups[i];
+        if (group->rank != offsets || !group_fits(csr, group)) return false;
+        offsets += csr_offsets_of(group[1].base - group->base,
+                                  (uint32_t)__builtin_popcountll(group->bits));
     }
-    if (slices != csr->slice_count || csr->offsets[0] != 0) return false;
-    for (uint32_t i = 0; i < csr->slice_count; i++)
-        if (csr->offsets[i] > csr->offsets[i + 1]) return false;
-    return csr->offsets[csr->slice_count] == csr->entry_count &&
-           entries_fit(csr, 0, csr->entry_count);
+    return last->bits == 0 && last->rank == offsets && offsets == csr->offset_count &&
+           last->base == csr->entry_count && entries_fit(csr, 0, csr->entry_count);
 }
 
 /* After so many looks the rest is checked at once, and no look pays for it any more. */
@@ -123,12 +197,10 @@ enum { CSR_LOOKS_MAX = 256 };
 
 static void check_all(Csr *csr)
 {
-    uint64_t entries = csr->entry_count * sizeof(uint32_t);
-    bool good = touch(csr, csr->bits, csr->word_count * sizeof *csr->bits) &&
-                touch(csr, csr->ranks, csr->word_count * sizeof *csr->ranks) &&
-                touch(csr, csr->offsets, (csr->slice_count + 1ul) * sizeof *csr->offsets) &&
-                touch(csr, csr->targets, entries) &&
-                (csr->numbers == NULL || touch(csr, csr->numbers, entries)) && all_fits(csr);
+    size_t entries = csr->entry_count * sizeof(uint32_t);
+    bool good = touch(csr, csr->groups, (csr->group_count + 1) * sizeof *csr->groups) &&
+                touch(csr, csr->offsets, csr->offset_count * sizeof *csr->offsets) &&
+                touch(csr, csr->targets, entries) && all_fits(csr);
     if (good)
         atomic_store_explicit(&csr->looks, CSR_CHECKED, memory_order_release);
     else
@@ -136,12 +208,11 @@ static void check_all(Csr *csr)
 }
 
 /* One slice's worth of the same. */
-static bool check_entries(Csr *csr, uint32_t from, uint32_t to)
+static bool check_slice(Csr *csr, const GraphGroup *group, Slice slice)
 {
-    if (from > to || to > csr->entry_count) return false;
-    size_t bytes = (to - from) * sizeof(uint32_t);
-    return touch(csr, csr->targets + from, bytes) &&
-           (csr->numbers == NULL || touch(csr, csr->numbers + from, bytes)) &&
+    uint32_t from = slice.first, to = from + slice.count;
+    return from >= group->base && to >= from && to <= group[1].base &&
+           touch(csr, csr->targets + from, slice.count * sizeof *csr->targets) &&
            entries_fit(csr, from, to);
 }
 
@@ -157,90 +228,106 @@ static bool is_checked(Csr *csr)
     return atomic_load_explicit(&csr->looks, memory_order_acquire) == CSR_CHECKED;
 }
 
+/* A group that is not checked yet, before it is used. */
+static bool check_group(Csr *csr, const GraphGroup *group)
+{
+    if (!touch(csr, group, 2 * sizeof *group)) return false;
+    uint32_t lists = (uint32_t)__builtin_popcountll(group->bits),
+             offsets = csr_offsets_of(group[1].base - group->base, lists);
+    return group->rank <= csr->offset_count && offsets <= csr->offset_count - group->rank &&
+           touch(csr, csr->offsets + group->rank, offsets * sizeof *csr->offsets) &&
+           group_fits(csr, group);
+}
+
+static Slice slice_at(const Csr *csr, const GraphGroup *group, uint32_t place)
+{
+    uint32_t from, to;
+    graph_group_list(group, csr->offsets, place, &from, &to);
+    return (Slice){from, to - from};
+}
+
 Slice csr_slice(Csr *csr, uint64_t node)
 {
     Slice none = {0};
-    uint64_t word = node / 64 - csr->first_word; /* wraps around below it */
-    if (node / 64 < csr->first_word || word >= csr->word_count) return none;
+    uint64_t at = node / 64 - csr->first_group; /* wraps around below it */
+    if (node / 64 < csr->first_group || at >= csr->group_count) return none;
+    const GraphGroup *group = &csr->groups[at];
     bool checked = is_checked(csr);
-    if (!checked && !(touch(csr, &csr->bits[word], sizeof *csr->bits) &&
-                      touch(csr, &csr->ranks[word], sizeof *csr->ranks)))
-        return none;
-    if ((csr->bits[word] >> node % 64 & 1) == 0) return none;
-    uint64_t before = csr->bits[word] & ((UINT64_C(1) << node % 64) - 1);
-    uint64_t slice = csr->ranks[word] + (unsigned)__builtin_popcountll(before);
-    if (!checked &&
-        (slice >= csr->slice_count || !touch(csr, &csr->offsets[slice], 2 * sizeof *csr->offsets)))
+    if (!checked && !check_group(csr, group)) return atomic_store(&csr->graph->damaged, true), none;
+    if ((group->bits >> node % 64 & 1) == 0) return none;
+    Slice slice = slice_at(csr, group, graph_group_place(group, node));
+    if (!checked && !check_slice(csr, group, slice))
         return atomic_store(&csr->graph->damaged, true), none;
-    uint32_t from = csr->offsets[slice], to = csr->offsets[slice + 1];
-    if (!checked && !check_entries(csr, from, to))
-        return atomic_store(&csr->graph->damaged, true), none;
-    return (Slice){csr->targets + from, csr->numbers == NULL ? NULL : csr->numbers + from, from,
-                   to - from};
+    return slice;
 }
 
-/* The slice that has the entry, and its node; false: there is none, or damage. */
-static bool find_slice(Csr *csr, uint32_t entry, bool checked, uint32_t *slice, uint64_t *node)
+/* Of the group's lists, the node that has it. */
+static uint64_t group_node(const Csr *csr, const GraphGroup *group, uint32_t place)
 {
-    uint64_t low = 0, high = csr->slice_count; /* offsets[low] <= entry < offsets[high] */
+    uint64_t bits = group->bits;
+    for (; place > 0; place--)
+        bits &= bits - 1;
+    return (csr->first_group + (uint64_t)(group - csr->groups)) * 64 +
+           (uint64_t)__builtin_ctzll(bits);
+}
+
+/* The list that has the entry, and its node; false: there is none, or damage. */
+static bool find_slice(Csr *csr, uint32_t entry, bool checked, uint32_t *place, uint64_t *node)
+{
+    uint64_t low = 0, high = csr->group_count; /* groups[low].base <= entry < groups[high].base */
     while (low + 1 < high) {
         uint64_t middle = (low + high) / 2;
-        if (!checked && !touch(csr, &csr->offsets[middle], sizeof *csr->offsets)) return false;
-        *(csr->offsets[middle] <= entry ? &low : &high) = middle;
+        if (!checked && !touch(csr, &csr->groups[middle], sizeof *csr->groups)) return false;
+        *(csr->groups[middle].base <= entry ? &low : &high) = middle;
     }
-    *slice = (uint32_t)low;
-    for (low = 0, high = csr->word_count; low + 1 < high;) { /* ranks[low] <= slice < ranks[high] */
-        uint64_t middle = (low + high) / 2;
-        if (!checked && !touch(csr, &csr->ranks[middle], sizeof *csr->ranks)) return false;
-        *(csr->ranks[middle] <= *slice ? &low : &high) = middle;
+    const GraphGroup *group = &csr->groups[low];
+    if (!checked && !check_group(csr, group)) return false;
+    uint32_t lists = (uint32_t)__builtin_popcountll(group->bits), first = 0;
+    while (first + 1 < lists) {
+        uint32_t middle = (first + lists) / 2;
+        *(slice_at(csr, group, middle).first <= entry ? &first : &lists) = middle;
     }
-    if (!checked && !(touch(csr, &csr->bits[low], sizeof *csr->bits) &&
-                      touch(csr, &csr->ranks[low], sizeof *csr->ranks)))
-        return false;
-    uint64_t bits = csr->bits[low];
-    for (uint32_t skip = *slice - csr->ranks[low]; skip > 0 && bits != 0; skip--)
-        bits &= bits - 1;
-    *node = bits == 0 ? UINT64_MAX : (csr->first_word + low) * 64 + (uint64_t)__builtin_ctzll(bits);
-    return bits != 0;
+    if (lists == 0) return false;
+    *place = first;
+    *node = group_node(csr, group, first);
+    return true;
 }
 
-/* The first node behind `node` that has a slice, as there is one. */
-static uint64_t next_node(const Csr *csr, uint64_t node)
-{
-    uint64_t word = (node + 1) / 64 - csr->first_word;
-    uint64_t bits = csr->bits[word] & UINT64_MAX << (node + 1) % 64;
-    while (bits == 0)
-        bits = csr->bits[++word];
-    return (csr->first_word + word) * 64 + (uint64_t)__builtin_ctzll(bits);
-}
-
-/* Asked for the numbers in order, as scans do, the slice is the last one or the next. */
-static bool is_near(const Csr *csr, uint32_t number, uint32_t *slice, uint64_t *node)
+/* Asked for the numbers in order, as scans do, the list is the last one or the next. */
+static bool is_near(const Csr *csr, uint32_t number, uint32_t *place, uint64_t *node)
 {
     uint64_t last = atomic_load_explicit(&csr->last, memory_order_relaxed);
-    *slice = (uint32_t)(last >> 32);
+    *place = (uint32_t)(last >> 32);
     *node = last & UINT32_MAX;
-    if (last == 0 || number < csr->offsets[*slice]) return false;
-    if (number < csr->offsets[*slice + 1]) return true;
-    if (*slice + 1 == csr->slice_count || number >= csr->offsets[*slice + 2]) return false;
-    ++*slice;
-    *node = next_node(csr, *node);
-    return true;
+    if (last == 0) return false;
+    const GraphGroup *group = &csr->groups[*node / 64 - csr->first_group];
+    Slice slice = slice_at(csr, group, *place);
+    if (number < slice.first) return false;
+    if (number - slice.first < slice.count) return true;
+    if (++*place == (uint32_t)__builtin_popcountll(group->bits)) {
+        *place = 0;
+        while (++group < csr->groups + csr->group_count && group->bits == 0)
+            ;
+        if (group == csr->groups + csr->group_count) return false;
+    }
+    *node = group_node(csr, group, *place);
+    slice = slice_at(csr, group, *place);
+    return number - slice.first < slice.count;
 }
 
 bool csr_end(Csr *csr, uint32_t number, uint32_t *node, uint32_t *other)
 {
     bool checked = is_checked(csr);
-    uint32_t slice;
+    uint32_t place;
     uint64_t found;
     if (number >= csr->entry_count) return false;
-    bool there = (checked && is_near(csr, number, &slice, &found)) ||
-                 find_slice(csr, number, checked, &slice, &found);
+    bool there = (checked && is_near(csr, number, &place, &found)) ||
+                 find_slice(csr, number, checked, &place, &found);
     Slice whole = there ? csr_slice(csr, found) : (Slice){0};
     if (number - whole.first >= whole.count) return atomic_store(&csr->graph->damaged, true), false;
-    atomic_store_explicit(&csr->last, (uint64_t)slice << 32 | found, memory_order_relaxed);
+    atomic_store_explicit(&csr->last, (uint64_t)place << 32 | found, memory_order_relaxed);
     *node = (uint32_t)found;
-    *other = whole.targets[number - whole.first];
+    *other = csr->targets[number];
     return true;
 }
 
@@ -304,15 +391,19 @@ static void append_slice(const Way *way, Slice slice, uint64_t loop, Neighbors *
 {
     mem_reserve(out->nodes, out->node_capacity, out->count + slice.count);
     mem_reserve(out->relationships, out->relationship_capacity, out->count + slice.count);
-    size_t count = out->count;
+    const uint32_t *targets = way->base->targets + slice.first;
+    uint64_t *nodes = out->nodes + out->count, *relationships = out->relationships + out->count;
+    size_t kept = 0;
+    csr_numbers(way->base, slice.first, slice.count, way->first_id, relationships);
     for (uint32_t i = 0; i < slice.count; i++) {
-        uint32_t number = slice.numbers == NULL ? slice.first + i : slice.numbers[i];
-        if (slice.targets[i] == loop) continue;
-        if (!way->plain && !rows_visible(way->rows, number, way->version)) continue;
-        out->nodes[count] = slice.targets[i];
-        out->relationships[count++] = way->first_id + number;
+        uint64_t id = relationships[i];
+        if (targets[i] == loop) continue;
+        if (!way->plain && !rows_visible(way->rows, relationship_number(id), way->version))
+            continue;
+        nodes[kept] = targets[i];
+        relationships[kept++] = id;
     }
-    out->count = count;
+    out->count += kept;
 }
 
 static void walk_delta(const Way *way, uint64_t node, uint64_t loop, Neighbors *out)
@@ -326,23 +417,16 @@ static void walk_delta(const Way *way, uint64_t node, uint64_t loop, Neighbors *
     }
 }
 
-/* The walk over bits and ranks of csr_slice, for a base that is checked. */
+/* What csr_slice does, for a base that is checked. */
 static inline void walk_way(const Way *way, uint64_t node, Neighbors *out)
 {
     uint64_t loop = way->loopless ? node : UINT64_MAX;
     const Csr *base = way->base;
     if (base != NULL && way->checked) {
-        uint64_t word = node / 64 - base->first_word; /* wraps around below it */
-        if (word < base->word_count && (base->bits[word] >> node % 64 & 1)) {
-            uint64_t before = base->bits[word] & ((UINT64_C(1) << node % 64) - 1);
-            uint32_t slice = base->ranks[word] + (uint32_t)__builtin_popcountll(before),
-                     from = base->offsets[slice], to = base->offsets[slice + 1];
-            append_slice(way,
-                         (Slice){base->targets + from,
-                                 base->numbers == NULL ? NULL : base->numbers + from, from,
-                                 to - from},
-                         loop, out);
-        }
+        uint64_t at = node / 64 - base->first_group; /* wraps around below it */
+        const GraphGroup *group = &base->groups[at < base->group_count ? at : base->group_count];
+        if (group->bits >> node % 64 & 1)
+            append_slice(way, slice_at(base, group, graph_group_place(group, node)), loop, out);
     } else if (base != NULL) {
         append_slice(way, csr_slice(way->base, node), loop, out);
     }
@@ -397,7 +481,7 @@ bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction,
     Csr *base = atomic_load_explicit(&adjacency->base, memory_order_acquire);
     if (base == NULL) return true;
     Slice slice = csr_slice(base, node);
-    *out = (GraphSlice){slice.targets, slice.numbers, slice.first, slice.count};
+    *out = (GraphSlice){base->targets + slice.first, slice.count};
     return true;
 }
 
@@ -416,9 +500,8 @@ bool graph_lists(const GraphView *view, uint32_t type, GraphDirection direction,
         check_all(base);
         if (!is_checked(base)) return false; /* graph_walk finds out, and says so */
     }
-    out->first_word = base->first_word, out->word_count = base->word_count;
-    out->bits = base->bits, out->ranks = base->ranks;
-    out->offsets = base->offsets, out->targets = base->targets;
+    out->first_group = base->first_group, out->group_count = base->group_count;
+    out->groups = base->groups, out->offsets = base->offsets, out->targets = base->targets;
     out->entry_count = base->entry_count;
     return true;
 }

@@ -17,7 +17,7 @@ Csr *type_order(const RelationshipType *type, uint64_t count, bool *in)
     for (int direction = 0; direction < 2; direction++) {
         Csr *base = atomic_load(direction == 0 ? &type->out.base : &type->in.base);
         *in = direction == 1;
-        if (base != NULL && base->numbers == NULL && base->entry_count == count) return base;
+        if (base != NULL && csr_in_order(base) && base->entry_count == count) return base;
     }
     return NULL;
 }
@@ -31,9 +31,9 @@ bool type_ends(const RelationshipType *type, uint64_t number, uint32_t *from, ui
         return true;
     }
     Csr *base = atomic_load_explicit(&type->out.base, memory_order_acquire);
-    if (base != NULL && base->numbers == NULL) return csr_end(base, (uint32_t)number, from, to);
+    if (base != NULL && csr_in_order(base)) return csr_end(base, (uint32_t)number, from, to);
     base = atomic_load_explicit(&type->in.base, memory_order_acquire);
-    return base != NULL && base->numbers == NULL && csr_end(base, (uint32_t)number, to, from);
+    return base != NULL && csr_in_order(base) && csr_end(base, (uint32_t)number, to, from);
 }
 
 /* New rows may lie in one block with the last ones of a segment that kept no ends. */
@@ -90,11 +90,21 @@ static bool is_taken(const Ends *ends, uint64_t number)
                 if (is_taken(ends, first_ + i))
 
 typedef struct Parts { /* of a Csr, while it is made */
-    uint64_t first_word, word_count;
-    uint64_t *bits;
-    uint32_t *ranks, *offsets, *targets, *numbers;
-    uint32_t slices, count;
+    uint64_t first_group, group_count;
+    GraphGroup *groups;
+    uint16_t *offsets;
+    uint32_t *targets, *numbers;
+    uint32_t offset_count, count;
 } Parts;
+
+static size_t put_offset(uint16_t *out, uint32_t offset, bool wide)
+{
+    if (wide)
+        memcpy(out, &offset, sizeof offset);
+    else
+        *out = (uint16_t)offset;
+    return wide ? 2 : 1;
+}
 
 static bool find_range(Ends *ends, Parts *out)
 {
@@ -106,31 +116,53 @@ static bool find_range(Ends *ends, Parts *out)
         highest = node > highest ? node : highest;
         out->count++;
     }
-    out->first_word = lowest / 64;
-    out->word_count = out->count == 0 ? 0 : highest / 64 - lowest / 64 + 1;
+    out->first_group = lowest / 64;
+    out->group_count = out->count == 0 ? 0 : highest / 64 - lowest / 64 + 1;
     return out->count > 0;
 }
 
-static void count_slices(Ends *ends, Parts *out, uint32_t *next)
+/* From how many entries each node has: where the groups' lists will lie. */
+static void make_groups(Parts *out, const uint32_t *degrees)
 {
-    uint64_t range = out->word_count * 64, first = out->first_word * 64;
-    uint32_t at = 0;
-    FOR_EACH_END(ends, part, i) next[part.nodes[i] - first]++;
-    for (uint64_t i = 0; i < range; i++) {
-        uint32_t degree = next[i];
-        next[i] = at;
-        if (degree == 0) continue;
-        out->bits[i / 64] |= UINT64_C(1) << i % 64;
-        out->offsets[out->slices++] = at;
-        at += degree;
+    uint32_t base = 0, rank = 0;
+    for (uint64_t i = 0; i < out->group_count; i++) {
+        GraphGroup *group = &out->groups[i];
+        uint32_t entries = 0;
+        group->base = base, group->rank = rank;
+        for (uint64_t bit = 0; bit < 64; bit++) {
+            entries += degrees[i * 64 + bit];
+            if (degrees[i * 64 + bit] > 0) group->bits |= UINT64_C(1) << bit;
+        }
+        base += entries;
+        rank += csr_offsets_of(entries, (uint32_t)__builtin_popcountll(group->bits));
     }
-    out->offsets[out->slices] = at;
+    out->groups[out->group_count] = (GraphGroup){.rank = rank, .base = base};
+    out->offset_count = rank;
+}
+
+/* ... and their offsets; `next` is how many entries each node has, and then where its list begins. */
+static void make_offsets(Parts *out, uint32_t *next)
+{
+    uint32_t at = 0;
+    for (uint64_t i = 0; i < out->group_count; i++) {
+        const GraphGroup *group = &out->groups[i];
+        bool wide = group[1].base - group->base > UINT16_MAX;
+        uint16_t *own = out->offsets + group->rank;
+        for (uint64_t bits = group->bits; bits != 0; bits &= bits - 1) {
+            uint64_t node = i * 64 + (uint64_t)__builtin_ctzll(bits);
+            uint32_t degree = next[node];
+            own += put_offset(own, at - group->base, wide);
+            next[node] = at;
+            at += degree;
+        }
+        if (group->bits != 0) put_offset(own, at - group->base, wide);
+    }
 }
 
 /* Gives whether every entry's place is its number: then the numbers need not be kept. */
 static bool place(Ends *ends, Parts *out, uint32_t *next)
 {
-    uint64_t first = out->first_word * 64;
+    uint64_t first = out->first_group * 64;
     bool in_place = true;
     FOR_EACH_END(ends, part, i)
     {
@@ -142,16 +174,6 @@ static bool place(Ends *ends, Parts *out, uint32_t *next)
     return in_place;
 }
 
-static void rank(Parts *out)
-{
-    uint32_t before = 0;
-    for (uint64_t i = 0; i < out->word_count; i++) {
-        out->ranks[i] = before;
-        before += (uint32_t)__builtin_popcountll(out->bits[i]);
-    }
-    assert(before == out->slices);
-}
-
 Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t version)
 {
     Ends ends = {.type = type,
@@ -161,25 +183,26 @@ Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t vers
                  .all = version == CSR_ALL_ROWS};
     Parts parts = {0};
     if (!find_range(&ends, &parts)) return NULL;
-    parts.bits = mem_calloc(parts.word_count, sizeof *parts.bits);
-    parts.ranks = mem_alloc(parts.word_count * sizeof *parts.ranks);
-    parts.offsets = mem_alloc((parts.count + 1ul) * sizeof *parts.offsets);
+    uint64_t first = parts.first_group * 64;
+    uint32_t *next = mem_calloc(parts.group_count * 64, sizeof *next);
+    FOR_EACH_END(&ends, part, i) next[part.nodes[i] - first]++;
+    parts.groups = mem_calloc(parts.group_count + 1, sizeof *parts.groups);
+    make_groups(&parts, next);
+    parts.offsets = mem_alloc(parts.offset_count * sizeof *parts.offsets);
+    make_offsets(&parts, next);
     parts.targets = mem_alloc(parts.count * sizeof *parts.targets);
     parts.numbers = mem_alloc(parts.count * sizeof *parts.numbers);
-    uint32_t *next = mem_calloc(parts.word_count * 64, sizeof *next);
-    count_slices(&ends, &parts, next);
     if (place(&ends, &parts, next)) {
         mem_free(parts.numbers);
         parts.numbers = NULL;
     }
     mem_free(next);
-    rank(&parts);
     Csr *csr = mem_calloc(1, sizeof *csr);
     csr->graph = graph;
-    csr->first_word = parts.first_word, csr->word_count = parts.word_count;
-    csr->bits = parts.bits, csr->ranks = parts.ranks, csr->offsets = parts.offsets;
+    csr->first_group = parts.first_group, csr->group_count = parts.group_count;
+    csr->groups = parts.groups, csr->offsets = parts.offsets;
     csr->targets = parts.targets, csr->numbers = parts.numbers;
-    csr->slice_count = parts.slices, csr->entry_count = parts.count;
+    csr->offset_count = parts.offset_count, csr->entry_count = parts.count;
     csr->row_count = (uint32_t)ends.rows;
     csr->owned = true;
     atomic_store(&csr->looks, CSR_CHECKED); /* nothing came from a disk */
@@ -189,8 +212,7 @@ Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t vers
 void csr_free(Csr *csr)
 {
     if (csr == NULL || !csr->owned) return;
-    mem_free((void *)csr->bits);
-    mem_free((void *)csr->ranks);
+    mem_free((void *)csr->groups);
     mem_free((void *)csr->offsets);
     mem_free((void *)csr->targets);
     mem_free((void *)csr->numbers);
@@ -201,8 +223,7 @@ void csr_retire(Graph *graph, Csr *csr)
 {
     if (csr == NULL) return;
     assert(csr->owned);
-    graph_retire(graph, (void *)csr->bits);
-    graph_retire(graph, (void *)csr->ranks);
+    graph_retire(graph, (void *)csr->groups);
     graph_retire(graph, (void *)csr->offsets);
     graph_retire(graph, (void *)csr->targets);
     graph_retire(graph, (void *)csr->numbers);

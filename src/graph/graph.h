@@ -31,7 +31,7 @@ typedef struct GraphView {
 
 enum { GRAPH_BLOCK_ROWS = 2048 }; /* = BATCH_ROWS_MAX: a scan's batch is a block */
 #define GRAPH_NAME_UNKNOWN UINT32_MAX
-#define GRAPH_NODES_MAX    (UINT32_MAX - 1) /* ids are 32 bits inside adjacency */
+#define GRAPH_NODES_MAX    4000000000u /* in adjacency ids are 32 bits, and so is what counts lists */
 
 Graph *graph_create(void);
 void graph_destroy(Graph *graph); /* NULL is welcome */
@@ -173,8 +173,8 @@ uint64_t graph_degree(const GraphView *view, uint32_t type, GraphDirection direc
 /* The neighbors where they lie, without copying: false when the delta, a deletion or an older view
  * makes that impossible. Not for GRAPH_BOTH. */
 typedef struct GraphSlice {
-    const uint32_t *targets, *numbers; /* numbers NULL: first, first + 1, ... */
-    uint32_t first, count;
+    const uint32_t *targets;
+    uint32_t count;
 } GraphSlice;
 bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
                  GraphSlice *out);

@@ -3,6 +3,7 @@
 #define GRAPH_GRAPH_INTERNAL_H
 #include "base/map.h"
 #include "graph/graph.h"
+#include "graph/lists.h"
 #include "graph/pack.h"
 #include "storage/segment.h"
 #include <pthread.h>
@@ -163,25 +164,41 @@ void table_free(Graph *graph, Table *table);
 
 /* ---- adjacency ---- */
 /*
- * Of a segment or of a load; immutable. Only nodes that have neighbors have a slice: bit n of `bits` says
- * whether node n (counted from the first word's) does, and how many before it do is its slice's
- * number: ranks[word] and the bits before it in the word. Slice s is [offsets[s], offsets[s + 1]).
- * Entries are in the order of creation.
+ * Of a segment or of a load; immutable. How lists are found is GraphGroup's business (lists.h).
+ * Entries are in the order of creation, each with the number of its relationship: its place, or
+ * what `numbers` says, or `packed`, in blocks; these are counted from where the group of the entry's
+ * target begins in `frame`, the other direction, where that is known (few bits do then).
  */
+typedef struct CsrNumbers { /* of a block of entries, packed (pack.h) */
+    uint32_t at, width;     /* in units of 8 bytes from the first CsrNumbers on */
+} CsrNumbers;
 typedef struct Csr {
     Graph *graph;
-    uint64_t first_word, word_count;
-    const uint64_t *bits;
-    const uint32_t *ranks, *offsets, *targets;
-    const uint32_t *numbers; /* NULL: an entry's place is its number */
-    uint32_t slice_count, entry_count, row_count;
+    uint64_t first_group, group_count; /* groups has one more */
+    const GraphGroup *groups;
+    const uint16_t *offsets;
+    const uint32_t *targets, *numbers;
+    const CsrNumbers *packed;
+    uint64_t packed_bytes;
+    struct Csr *frame; /* NULL: packed numbers are what they are */
+    uint32_t offset_count, entry_count, row_count;
     _Atomic uint32_t looks; /* before everything was checked at once; then CSR_CHECKED */
-    _Atomic uint64_t last;  /* slice << 32 | node that csr_end found last: it is asked in order */
+    _Atomic uint64_t last;  /* place << 32 | node that csr_end found last: it is asked in order */
     bool owned;             /* made in memory (csr.c), not of a segment */
 } Csr;
 #define CSR_CHECKED UINT32_MAX
-typedef struct Slice {
-    const uint32_t *targets, *numbers; /* numbers NULL: first, first + 1, ... */
+static inline bool csr_in_order(const Csr *csr) /* is an entry's place its number? */
+{
+    return csr->numbers == NULL && csr->packed == NULL;
+}
+/* How many offsets a group has, of so many entries and lists. */
+static inline uint32_t csr_offsets_of(uint32_t entries, uint32_t lists)
+{
+    return lists == 0 ? 0 : (lists + 1) * (entries > UINT16_MAX ? 2 : 1);
+}
+/* Numbers of the entries from `first` on. */
+void csr_numbers(const Csr *csr, uint32_t first, uint32_t count, uint64_t add, uint64_t *out);
+typedef struct Slice { /* of entries */
     uint32_t first, count;
 } Slice;
 /* Checked as it is given out; what does not check out is empty, and the graph is damaged. */

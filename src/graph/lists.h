@@ -7,12 +7,42 @@
 #ifndef GRAPH_LISTS_H
 #define GRAPH_LISTS_H
 #include "graph/graph.h"
+#include <string.h>
+
+/*
+ * Where the lists of 64 nodes lie, one line of memory for a quarter of them. Only nodes that have
+ * neighbors have a list, and list k of a group is [base + own[k], base + own[k + 1]) with `own`
+ * behind offsets[rank]: of 16 bits each, or of 32, as pairs, where the group has more entries than
+ * that can say. A group of no entries follows the last one.
+ */
+typedef struct GraphGroup {
+    uint64_t bits; /* which of the nodes have a list */
+    uint32_t rank, base;
+} GraphGroup;
+static inline void graph_group_list(const GraphGroup *group, const uint16_t *offsets, uint32_t k,
+                                    uint32_t *from, uint32_t *to)
+{
+    const uint16_t *own = offsets + group->rank;
+    uint32_t wide[2];
+    if (group[1].base - group->base <= UINT16_MAX) {
+        *from = group->base + own[k], *to = group->base + own[k + 1];
+        return;
+    }
+    memcpy(wide, own + 2ul * k, sizeof wide);
+    *from = group->base + wide[0], *to = group->base + wide[1];
+}
+/* Which list of its group is the node's, if it has one. */
+static inline uint32_t graph_group_place(const GraphGroup *group, uint64_t node)
+{
+    return (uint32_t)__builtin_popcountll(group->bits & ((UINT64_C(1) << node % 64) - 1));
+}
 
 /* One direction of one type. Members are graph_list's business. */
 typedef struct GraphLists {
-    uint64_t first_word, word_count;
-    const uint64_t *bits;
-    const uint32_t *ranks, *offsets, *targets;
+    uint64_t first_group, group_count;
+    const GraphGroup *groups;
+    const uint16_t *offsets;
+    const uint32_t *targets;
     uint32_t entry_count;
     const void *delta; /* NULL: there is none */
 } GraphLists;
@@ -25,14 +55,16 @@ bool graph_list_has_delta(const GraphLists *lists, uint64_t node);
 static inline bool graph_list(const GraphLists *lists, uint64_t node, const uint32_t **targets,
                               uint32_t *count)
 {
-    uint64_t word = node / 64 - lists->first_word; /* wraps around below it */
+    uint64_t at = node / 64 - lists->first_group; /* wraps around below it */
+    uint32_t from, to;
     *count = 0;
     if (lists->delta != NULL && graph_list_has_delta(lists, node)) return false;
-    if (word >= lists->word_count || (lists->bits[word] >> node % 64 & 1) == 0) return true;
-    uint64_t before = lists->bits[word] & ((UINT64_C(1) << node % 64) - 1);
-    uint32_t slice = lists->ranks[word] + (uint32_t)__builtin_popcountll(before);
-    *targets = lists->targets + lists->offsets[slice];
-    *count = lists->offsets[slice + 1] - lists->offsets[slice];
+    if (at >= lists->group_count) return true;
+    const GraphGroup *group = &lists->groups[at];
+    if ((group->bits >> node % 64 & 1) == 0) return true;
+    graph_group_list(group, lists->offsets, graph_group_place(group, node), &from, &to);
+    *targets = lists->targets + from;
+    *count = to - from;
     return true;
 }
 

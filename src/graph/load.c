@@ -101,12 +101,31 @@ static bool offsets_fit(const Packed *offsets, uint64_t count, uint64_t bytes)
     return (uint64_t)before <= bytes;
 }
 
-static bool words_fit(const Packed *numbers, const StoredBlock *stored)
+static bool is_present(const ColumnBlock *block, uint32_t i)
+{
+    return block->present[i / 64] >> i % 64 & 1;
+}
+
+static bool words_fit(const ColumnBlock *block, const StoredBlock *stored)
 {
     for (uint32_t i = 0; i < stored->rows; i++)
-        if (stored->present[i / 64] >> i % 64 & 1 &&
-            (uint64_t)packed_get(numbers, i) >= stored->stride)
+        if (is_present(block, i) && (uint64_t)packed_get(&block->packed, i) >= stored->stride)
             return false;
+    return true;
+}
+
+/* Which rows have a value; false: one that the block has not. */
+static bool lay_present(const StoredBlock *stored, const char *data, ColumnBlock *block)
+{
+    if (stored->gaps) memcpy(block->present, data, STORED_BITMAP_BYTES);
+    for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS / 64; i++) {
+        uint32_t begin = i * 64, rows = stored->rows;
+        uint64_t some = rows >= begin + 64 ? UINT64_MAX
+                        : rows <= begin    ? 0
+                                           : (UINT64_C(1) << (rows - begin)) - 1;
+        if (!stored->gaps) block->present[i] = some;
+        if (block->present[i] & ~some) return false;
+    }
     return true;
 }
 
@@ -139,11 +158,9 @@ static bool stored_fits(const ColumnBase *base, const StoredBlock *stored)
 {
     Segment *segment = base->graph->segment;
     if (!segment_touch(segment, stored, sizeof *stored)) return false;
-    if (!shape_fits(stored) || stored->rows > GRAPH_BLOCK_ROWS) return false;
+    if (!shape_fits(stored) || stored->rows > GRAPH_BLOCK_ROWS || stored->gaps > 1) return false;
     if (stored->type == STORED_NOTHING) return true;
-    for (uint32_t i = stored->rows; i < GRAPH_BLOCK_ROWS; i++)
-        if (stored->present[i / 64] >> i % 64 & 1) return false;
-    uint64_t bytes = stored_data_bytes(stored);
+    uint64_t bytes = stored_data_bytes(stored) + (stored->gaps ? STORED_BITMAP_BYTES : 0);
     bool inside = stored->data_at % STORED_ALIGN == 0 && stored->data_at <= base->data->bytes &&
                   bytes <= base->data->bytes - stored->data_at &&
                   stored->text_at <= base->text->bytes &&
@@ -171,7 +188,7 @@ static bool unpack(const StoredBlock *stored, ColumnBlock *block, const char *da
         block->offsets =
             packed_at(data + packed_bytes(stored->rows, width), stored->dimensions >> 8);
         texts = stored->stride;
-        if (!words_fit(&block->packed, stored)) return false;
+        if (!words_fit(block, stored)) return false;
         break;
     case STORED_STRING: /* as many bits as a u32 has */
     case STORED_ANY: block->offsets = (Packed){0, 0, 32, data}; break;
@@ -190,7 +207,7 @@ static bool decode_values(ColumnBase *base, const StoredBlock *stored, ColumnBlo
     const char *text = block->text;
     Value *values = arena_alloc(base->graph->base_arena, GRAPH_BLOCK_ROWS * sizeof *values);
     for (uint32_t i = 0; i < stored->rows; i++) {
-        if (!(stored->present[i / 64] >> i % 64 & 1)) continue;
+        if (!is_present(block, i)) continue;
         int64_t from = packed_get(&block->offsets, i), to = packed_get(&block->offsets, i + 1);
         Reader reader = reader_of(text + from, (size_t)(to - from));
         values[i] = value_decode(&reader, base->graph->base_arena);
@@ -218,8 +235,9 @@ static bool make_block(ColumnBase *base, const StoredBlock *stored, ColumnBlock 
         block->dimensions = stored->dimensions;
         block->stride = stored->stride;
     }
-    memcpy(block->present, stored->present, sizeof block->present);
     block->data = (char *)segment_data(base->graph->segment, base->data) + stored->data_at;
+    if (!lay_present(stored, block->data, block)) return false;
+    if (stored->gaps) block->data = (char *)block->data + STORED_BITMAP_BYTES;
     block->text = (char *)segment_data(base->graph->segment, base->text) + stored->text_at;
     if (stored->type == STORED_VECTOR)
         block->factors = block->vectors + (size_t)stored->rows * stored->stride;
@@ -274,47 +292,64 @@ static Error *lay_column(Graph *graph, PropertyColumn *column, const SegmentSect
 /* ---- adjacency ---- */
 
 typedef struct CsrParts {
-    const SegmentSection *bits, *ranks, *offsets, *targets, *numbers;
+    const SegmentSection *groups, *offsets, *targets, *numbers;
 } CsrParts;
 
 static bool parts_fit(const CsrParts *parts)
 {
-    if (parts->ranks == NULL || parts->offsets == NULL || parts->targets == NULL) return false;
-    uint64_t words = parts->bits->count, entries = parts->targets->count;
-    return words > 0 && words <= GRAPH_NODES_MAX / 64 + 1 && parts->ranks->count == words &&
-           parts->bits->first <= GRAPH_NODES_MAX / 64 && parts->offsets->count > 0 &&
-           parts->offsets->count <= entries + 1 && entries < UINT32_MAX &&
-           parts->bits->bytes == words * sizeof(uint64_t) &&
-           parts->ranks->bytes == words * sizeof(uint32_t) &&
-           parts->offsets->bytes == parts->offsets->count * sizeof(uint32_t) &&
+    if (parts->offsets == NULL || parts->targets == NULL) return false;
+    uint64_t groups = parts->groups->count, entries = parts->targets->count;
+    return groups > 1 && groups <= GRAPH_NODES_MAX / 64 + 2 &&
+           parts->groups->first <= GRAPH_NODES_MAX / 64 && entries < UINT32_MAX &&
+           parts->offsets->count <= UINT32_MAX &&
+           parts->groups->bytes == groups * sizeof(GraphGroup) &&
+           parts->offsets->bytes == parts->offsets->count * sizeof(uint16_t) &&
            parts->targets->bytes == entries * sizeof(uint32_t) &&
-           (parts->numbers == NULL || parts->numbers->bytes == parts->targets->bytes);
+           (parts->numbers == NULL ||
+            (parts->numbers->count == entries && parts->numbers->extra <= 1 &&
+             parts->numbers->bytes >=
+                 (entries + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS * sizeof(CsrNumbers)));
 }
 
-static Error *lay_adjacency(Graph *graph, RelationshipType *type, const SegmentSection *bits)
+static Error *lay_adjacency(Graph *graph, RelationshipType *type, const SegmentSection *groups)
 {
     Segment *segment = graph->segment;
-    CsrParts parts = {bits, find(segment, STORED_RANKS, bits->table, bits->key),
-                      find(segment, STORED_OFFSETS, bits->table, bits->key),
-                      find(segment, STORED_TARGETS, bits->table, bits->key),
-                      find(segment, STORED_NUMBERS, bits->table, bits->key)};
+    CsrParts parts = {groups, find(segment, STORED_OFFSETS, groups->table, groups->key),
+                      find(segment, STORED_TARGETS, groups->table, groups->key),
+                      find(segment, STORED_NUMBERS, groups->table, groups->key)};
     uint64_t rows = atomic_load(&type->table.rows.count);
-    bool fits = bits->key <= 1 && parts_fit(&parts) && parts.targets->count <= rows;
+    bool fits = groups->key <= 1 && parts_fit(&parts) && parts.targets->count <= rows;
     if (!fits) return misfit(graph, "an adjacency");
     Csr *csr = arena_new(graph->base_arena, Csr);
     csr->graph = graph;
-    csr->first_word = bits->first;
-    csr->word_count = bits->count;
-    csr->bits = segment_data(segment, bits);
-    csr->ranks = segment_data(segment, parts.ranks);
+    csr->first_group = groups->first;
+    csr->group_count = groups->count - 1;
+    csr->groups = segment_data(segment, groups);
     csr->offsets = segment_data(segment, parts.offsets);
     csr->targets = segment_data(segment, parts.targets);
-    csr->numbers = parts.numbers == NULL ? NULL : segment_data(segment, parts.numbers);
-    csr->slice_count = (uint32_t)parts.offsets->count - 1;
+    csr->offset_count = (uint32_t)parts.offsets->count;
     csr->entry_count = (uint32_t)parts.targets->count;
     csr->row_count = (uint32_t)rows;
-    Adjacency *adjacency = bits->key == 0 ? &type->out : &type->in;
-    atomic_store(&adjacency->base, csr);
+    if (parts.numbers != NULL) {
+        csr->packed = segment_data(segment, parts.numbers);
+        csr->packed_bytes = parts.numbers->bytes;
+    }
+    atomic_store(groups->key == 0 ? &type->out.base : &type->in.base, csr);
+    return NULL;
+}
+
+/* Numbers that count from where groups of the other direction begin: it is the one in order. */
+static Error *lay_frames(Graph *graph, uint32_t number)
+{
+    RelationshipType *type = graph_type(graph, number);
+    Csr *bases[2] = {atomic_load(&type->out.base), atomic_load(&type->in.base)};
+    bool in;
+    for (uint32_t key = 0; key < 2; key++) {
+        const SegmentSection *numbers = find(graph->segment, STORED_NUMBERS, 1 + number, key);
+        if (numbers == NULL || numbers->extra == 0 || bases[key] == NULL) continue;
+        bases[key]->frame = type_order(type, atomic_load(&type->table.rows.count), &in);
+        if (bases[key]->frame == NULL) return misfit(graph, "numbers of relationships");
+    }
     return NULL;
 }
 
@@ -395,13 +430,12 @@ static Error *lay_section(Graph *graph, const SegmentSection *section)
     case STORED_ENDS:
         if (type == NULL) return misfit(graph, "a type");
         return lay_array(graph, &type->ends, section, sizeof(EndsBlock));
-    case STORED_BITS:
+    case STORED_GROUPS:
         return type == NULL ? misfit(graph, "a type") : lay_adjacency(graph, type, section);
     case STORED_INDEX: return lay_index(graph, section);
     case STORED_RUN: return lay_run(graph, section);
     case STORED_DATA:
     case STORED_TEXT:
-    case STORED_RANKS:
     case STORED_OFFSETS:
     case STORED_TARGETS:
     case STORED_NUMBERS: return NULL; /* parts of the others */
@@ -512,7 +546,7 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
             if ((section->kind == STORED_ROWS) == (pass == 0)) error = lay_section(graph, section);
         }
     for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE) && error == NULL; i++)
-        error = check_ends(graph, i);
+        if ((error = check_ends(graph, i)) == NULL) error = lay_frames(graph, i);
     if (error != NULL) {
         graph_destroy(graph);
         return error;

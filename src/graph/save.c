@@ -93,9 +93,22 @@ static StoredType stored_type(ColumnType type)
     return STORED_NOTHING;
 }
 
-static bool is_set(const StoredBlock *out, uint32_t i)
+typedef struct Described { /* a block, while it is saved */
+    StoredBlock out;
+    uint64_t present[GRAPH_BLOCK_ROWS / 64];
+} Described;
+
+static bool is_set(const Described *out, uint32_t i)
 {
     return out->present[i / 64] >> i % 64 & 1;
+}
+
+static bool has_gaps(const Described *block)
+{
+    uint32_t set = 0;
+    for (int i = 0; i < GRAPH_BLOCK_ROWS / 64; i++)
+        set += (uint32_t)__builtin_popcountll(block->present[i]);
+    return set < block->out.rows;
 }
 
 static Extent extent_of(const Rows *rows)
@@ -106,10 +119,10 @@ static Extent extent_of(const Rows *rows)
 
 /* What of the block is worth keeping: values of rows that are alive. */
 static void describe(const Save *save, const Extent *extent, uint64_t number,
-                     const ColumnBlock *block, StoredBlock *out)
+                     const ColumnBlock *block, Described *out)
 {
     uint64_t begin_row = number * GRAPH_BLOCK_ROWS;
-    *out = (StoredBlock){0};
+    *out = (Described){0};
     for (uint32_t i = 0; block != NULL && i < GRAPH_BLOCK_ROWS && begin_row + i < extent->count;
          i += 64) {
         uint64_t left = extent->count - begin_row - i;
@@ -121,25 +134,26 @@ static void describe(const Save *save, const Extent *extent, uint64_t number,
                 word &= ~(UINT64_C(1) << bit);
         }
         out->present[i / 64] = word;
-        if (word != 0) out->rows = i + 64 - (uint32_t)__builtin_clzll(word);
+        if (word != 0) out->out.rows = i + 64 - (uint32_t)__builtin_clzll(word);
     }
-    if (out->rows == 0) return;
-    out->type = stored_type(block->type);
-    out->dimensions = block->dimensions;
-    out->stride = block->stride;
+    if (out->out.rows == 0) return;
+    out->out.type = (uint16_t)stored_type(block->type);
+    out->out.gaps = has_gaps(out);
+    out->out.dimensions = block->dimensions;
+    out->out.stride = block->stride;
 }
 
 /* Where each row's text begins, if strings stand behind one another, and where they end. Mixed
  * values are encoded into scratch on the way. */
-static Error *text_offsets(Save *save, const ColumnBlock *block, const StoredBlock *stored,
+static Error *text_offsets(Save *save, const ColumnBlock *block, const Described *stored,
                            uint32_t offsets[GRAPH_BLOCK_ROWS + 1])
 {
     uint64_t at = 0;
     buffer_clear(&save->scratch);
-    for (uint32_t i = 0; i < stored->rows; i++) {
+    for (uint32_t i = 0; i < stored->out.rows; i++) {
         offsets[i] = (uint32_t)at;
         if (!is_set(stored, i)) continue;
-        if (stored->type == STORED_ANY) {
+        if (stored->out.type == STORED_ANY) {
             value_encode(&save->scratch, column_block_value(block, i));
             at = save->scratch.bytes;
         } else {
@@ -152,19 +166,19 @@ static Error *text_offsets(Save *save, const ColumnBlock *block, const StoredBlo
                                         GRAPH_BLOCK_ROWS),
                               "cut the texts into smaller ones");
     }
-    offsets[stored->rows] = (uint32_t)at;
+    offsets[stored->out.rows] = (uint32_t)at;
     return NULL;
 }
 
 /* Integers, and doubles that are decimals, in as few bits as they need; what has no such form is left as
  * it is. */
-static void pack_numbers(Save *save, const ColumnBlock *block, StoredBlock *stored)
+static void pack_numbers(Save *save, const ColumnBlock *block, Described *stored)
 {
     int64_t integers[GRAPH_BLOCK_ROWS];
     double numbers[GRAPH_BLOCK_ROWS];
-    bool floats = stored->type == STORED_FLOAT;
+    bool floats = stored->out.type == STORED_FLOAT;
     uint32_t exponent = 0;
-    for (uint32_t i = 0; i < stored->rows; i++) {
+    for (uint32_t i = 0; i < stored->out.rows; i++) {
         if (!is_set(stored, i)) continue;
         if (floats)
             numbers[i] = column_block_value(block, i).as.number;
@@ -172,13 +186,13 @@ static void pack_numbers(Save *save, const ColumnBlock *block, StoredBlock *stor
             integers[i] = block_integer(block, i);
     }
     buffer_clear(&save->scratch);
-    if (floats && !pack_decimals(numbers, stored->rows, stored->present, integers, &exponent))
+    if (floats && !pack_decimals(numbers, stored->out.rows, stored->present, integers, &exponent))
         return;
-    uint32_t width = pack(integers, stored->rows, stored->present, &save->scratch);
+    uint32_t width = pack(integers, stored->out.rows, stored->present, &save->scratch);
     if (width == PACK_NOT) return;
-    stored->type = floats ? STORED_DECIMAL : STORED_PACKED;
-    stored->dimensions = width;
-    stored->stride = exponent;
+    stored->out.type = floats ? STORED_DECIMAL : STORED_PACKED;
+    stored->out.dimensions = width;
+    stored->out.stride = exponent;
 }
 
 enum { WORDS_MAX = 256, WORD_SLOTS = 1024 };
@@ -205,91 +219,92 @@ static uint32_t word_number(Words *words, Str text)
 }
 
 /* Few texts in many rows are kept once; false: they are not few. */
-static bool pack_words(Save *save, const ColumnBlock *block, StoredBlock *stored,
-                       uint64_t text_bytes)
+static bool pack_words(Save *save, const ColumnBlock *block, Described *stored, uint64_t text_bytes)
 {
     int64_t numbers[GRAPH_BLOCK_ROWS], offsets[WORDS_MAX + 1] = {0};
     Words words = {.count = 0};
-    for (uint32_t i = 0; i < stored->rows; i++) {
+    for (uint32_t i = 0; i < stored->out.rows; i++) {
         if (!is_set(stored, i)) continue;
         numbers[i] = word_number(&words, column_block_text(block, i));
         if (numbers[i] == WORDS_MAX) return false;
     }
-    if (words.bytes + stored->rows > text_bytes) return false; /* a byte a row: no more than that */
+    if (words.bytes + stored->out.rows > text_bytes)
+        return false; /* a byte a row: no more than that */
     for (uint32_t i = 0; i < words.count; i++)
         offsets[i + 1] = offsets[i] + (int64_t)words.texts[i].bytes;
-    uint32_t width = pack(numbers, stored->rows, stored->present, &save->scratch);
+    uint32_t width = pack(numbers, stored->out.rows, stored->present, &save->scratch);
     uint32_t offset_width = pack(offsets, words.count + 1, NULL, &save->scratch);
     for (uint32_t i = 0; i < words.count; i++)
         buffer_str(&save->words, words.texts[i]);
-    stored->type = STORED_WORDS;
-    stored->stride = words.count;
-    stored->dimensions = width | offset_width << 8;
-    stored->text_bytes = words.bytes;
+    stored->out.type = STORED_WORDS;
+    stored->out.stride = words.count;
+    stored->out.dimensions = width | offset_width << 8;
+    stored->out.text_bytes = words.bytes;
     return true;
 }
 
-static Error *pack_texts(Save *save, const ColumnBlock *block, StoredBlock *stored)
+static Error *pack_texts(Save *save, const ColumnBlock *block, Described *stored)
 {
     uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
     int64_t wide[GRAPH_BLOCK_ROWS + 1];
     TRY(text_offsets(save, block, stored, offsets));
-    if (pack_words(save, block, stored, offsets[stored->rows])) return NULL;
-    for (uint32_t i = 0; i <= stored->rows; i++)
+    if (pack_words(save, block, stored, offsets[stored->out.rows])) return NULL;
+    for (uint32_t i = 0; i <= stored->out.rows; i++)
         wide[i] = offsets[i];
-    stored->type = STORED_TEXTS;
-    stored->text_bytes = offsets[stored->rows];
-    stored->dimensions = pack(wide, stored->rows + 1, NULL, &save->scratch);
+    stored->out.type = STORED_TEXTS;
+    stored->out.text_bytes = offsets[stored->out.rows];
+    stored->out.dimensions = pack(wide, stored->out.rows + 1, NULL, &save->scratch);
     return NULL;
 }
 
-static Error *put_vectors(Save *save, const ColumnBlock *block, const StoredBlock *stored)
+static Error *put_vectors(Save *save, const ColumnBlock *block, const Described *stored)
 {
-    uint64_t factor_bytes = stored->rows * sizeof(float);
-    TRY(segment_put(save->segment, block->vectors, stored_data_bytes(stored) - factor_bytes));
+    uint64_t factor_bytes = stored->out.rows * sizeof(float);
+    TRY(segment_put(save->segment, block->vectors, stored_data_bytes(&stored->out) - factor_bytes));
     return segment_put(save->segment, block->factors, factor_bytes);
 }
 
-static Error *put_data(Save *save, const ColumnBlock *block, StoredBlock *stored)
+static Error *put_data(Save *save, const ColumnBlock *block, Described *stored)
 {
     uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
-    if (stored->type == STORED_NOTHING) return NULL;
+    if (stored->out.type == STORED_NOTHING) return NULL;
     TRY(segment_pad(save->segment, STORED_ALIGN));
-    stored->data_at = segment_put_bytes(save->segment);
-    switch ((StoredType)stored->type) {
+    stored->out.data_at = segment_put_bytes(save->segment);
+    if (stored->out.gaps) TRY(segment_put(save->segment, stored->present, sizeof stored->present));
+    switch ((StoredType)stored->out.type) {
     case STORED_VECTOR: return put_vectors(save, block, stored);
     case STORED_ANY:
         TRY(text_offsets(save, block, stored, offsets));
-        stored->text_bytes = offsets[stored->rows];
-        return segment_put(save->segment, offsets, stored_data_bytes(stored));
+        stored->out.text_bytes = offsets[stored->out.rows];
+        return segment_put(save->segment, offsets, stored_data_bytes(&stored->out));
     case STORED_STRING:
         TRY(pack_texts(save, block, stored));
         return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
     case STORED_INTEGER:
     case STORED_FLOAT:
         pack_numbers(save, block, stored);
-        if (stored->type != STORED_INTEGER && stored->type != STORED_FLOAT)
+        if (stored->out.type != STORED_INTEGER && stored->out.type != STORED_FLOAT)
             return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
         break;
     default: break;
     }
-    return segment_put(save->segment, block->data, stored_data_bytes(stored));
+    return segment_put(save->segment, block->data, stored_data_bytes(&stored->out));
 }
 
-static Error *put_text(Save *save, const ColumnBlock *block, StoredBlock *stored)
+static Error *put_text(Save *save, const ColumnBlock *block, Described *stored)
 {
     uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
-    stored->text_at = segment_put_bytes(save->segment);
-    if (stored->type == STORED_ANY) {
+    stored->out.text_at = segment_put_bytes(save->segment);
+    if (stored->out.type == STORED_ANY) {
         TRY(text_offsets(save, block, stored, offsets));
         return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
     }
-    if (stored->type == STORED_WORDS) {
+    if (stored->out.type == STORED_WORDS) {
         const char *words = save->words.data + save->words_at;
-        save->words_at += stored->text_bytes;
-        return segment_put(save->segment, words, stored->text_bytes);
+        save->words_at += stored->out.text_bytes;
+        return segment_put(save->segment, words, stored->out.text_bytes);
     }
-    for (uint32_t i = 0; stored->type == STORED_TEXTS && i < stored->rows; i++) {
+    for (uint32_t i = 0; stored->out.type == STORED_TEXTS && i < stored->out.rows; i++) {
         if (!is_set(stored, i)) continue;
         Str text = column_block_text(block, i);
         TRY(segment_put(save->segment, text.data == NULL ? "" : text.data, text.bytes));
@@ -298,13 +313,13 @@ static Error *put_text(Save *save, const ColumnBlock *block, StoredBlock *stored
 }
 
 static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent *extent,
-                          const PropertyColumn *column, StoredBlock *stored)
+                          const PropertyColumn *column, Described *stored)
 {
     uint64_t count = blocks_for(extent->count);
     bool any = false;
     for (uint64_t i = 0; i < count; i++) {
         describe(save, extent, i, directory_get(&column->blocks, i), &stored[i]);
-        any = any || stored[i].type != STORED_NOTHING;
+        any = any || stored[i].out.type != STORED_NOTHING;
     }
     if (!any) return NULL;
     SegmentSection section = {.table = table, .key = key, .count = count};
@@ -320,13 +335,15 @@ static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent
         TRY(put_text(save, directory_get(&column->blocks, i), &stored[i]));
     section.kind = STORED_BLOCKS;
     TRY(begin(save, section));
-    return segment_put(save->segment, stored, count * sizeof *stored);
+    for (uint64_t i = 0; i < count; i++)
+        TRY(segment_put(save->segment, &stored[i].out, sizeof stored[i].out));
+    return NULL;
 }
 
 static Error *save_column(Save *save, uint32_t table, uint32_t key, const Extent *extent,
                           const PropertyColumn *column)
 {
-    StoredBlock *stored = mem_alloc((blocks_for(extent->count) + 1) * sizeof *stored);
+    Described *stored = mem_alloc((blocks_for(extent->count) + 1) * sizeof *stored);
     Error *error = save_blocks(save, table, key, extent, column, stored);
     mem_free(stored);
     return error;
@@ -388,27 +405,60 @@ static Error *save_labels(Save *save)
 
 /* ---- adjacency ---- */
 
-static Error *put_csr(Save *save, uint32_t table, const Csr *csr, bool in)
+/* Of a block of entries: what their numbers are beyond those that begin where the group of each
+ * one's target does in `frame`. */
+static void count_from_frame(const Csr *csr, const Csr *frame, uint32_t first, uint32_t count,
+                             int64_t *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = csr->numbers[first + i], target = csr->targets[first + i];
+        uint32_t base = frame == NULL ? 0 : frame->groups[target / 64 - frame->first_group].base;
+        out[i] = (int64_t)number - base;
+    }
+}
+
+static Error *put_numbers(Save *save, SegmentSection section, const Csr *csr, const Csr *frame)
+{
+    int64_t values[GRAPH_BLOCK_ROWS];
+    uint64_t blocks = blocks_for(csr->entry_count);
+    CsrNumbers *described = mem_alloc(blocks * sizeof *described);
+    buffer_clear(&save->scratch);
+    for (uint64_t i = 0; i < blocks; i++) {
+        uint32_t first = (uint32_t)(i * GRAPH_BLOCK_ROWS), left = csr->entry_count - first,
+                 count = left < GRAPH_BLOCK_ROWS ? left : GRAPH_BLOCK_ROWS;
+        count_from_frame(csr, frame, first, count, values);
+        described[i].at = (uint32_t)(blocks + save->scratch.bytes / 8);
+        described[i].width = pack(values, count, NULL, &save->scratch);
+        assert(described[i].width <= PACK_WIDTH_MAX); /* of 32 bits */
+    }
+    section.kind = STORED_NUMBERS;
+    section.count = csr->entry_count;
+    section.extra = frame != NULL;
+    Error *error = begin(save, section);
+    if (error == NULL) error = segment_put(save->segment, described, blocks * sizeof *described);
+    if (error == NULL) error = segment_put(save->segment, save->scratch.data, save->scratch.bytes);
+    mem_free(described);
+    return error;
+}
+
+/* `frame`: the other direction, if it is in order and has all there are; else NULL. */
+static Error *put_csr(Save *save, uint32_t table, const Csr *csr, const Csr *frame, bool in)
 {
     const struct {
         StoredSection kind;
         const void *data;
         uint64_t count, bytes;
-    } parts[] = {{STORED_BITS, csr->bits, csr->word_count, sizeof *csr->bits},
-                 {STORED_RANKS, csr->ranks, csr->word_count, sizeof *csr->ranks},
-                 {STORED_OFFSETS, csr->offsets, csr->slice_count + 1ul, sizeof *csr->offsets},
-                 {STORED_TARGETS, csr->targets, csr->entry_count, sizeof *csr->targets},
-                 {STORED_NUMBERS, csr->numbers, csr->entry_count, sizeof *csr->numbers}};
+    } parts[] = {{STORED_GROUPS, csr->groups, csr->group_count + 1, sizeof *csr->groups},
+                 {STORED_OFFSETS, csr->offsets, csr->offset_count, sizeof *csr->offsets},
+                 {STORED_TARGETS, csr->targets, csr->entry_count, sizeof *csr->targets}};
+    SegmentSection section = {.table = table, .key = in, .first = csr->first_group};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (parts[i].data == NULL) continue;
-        TRY(begin(save, (SegmentSection){.kind = (uint16_t)parts[i].kind,
-                                         .table = table,
-                                         .key = in,
-                                         .first = csr->first_word,
-                                         .count = parts[i].count}));
+        section.kind = (uint16_t)parts[i].kind;
+        section.count = parts[i].count;
+        TRY(begin(save, section));
         TRY(segment_put(save->segment, parts[i].data, parts[i].count * parts[i].bytes));
     }
-    return NULL;
+    return csr_in_order(csr) ? NULL : put_numbers(save, section, csr, frame);
 }
 
 /* What a load made is taken as it is, if it is all there is. */
@@ -440,7 +490,7 @@ static Error *save_ends(Save *save, uint32_t number, const RelationshipType *typ
 /* Relationships that lie by number in one direction have their ends there. */
 static bool has_order(const Csr *csr, uint64_t rows)
 {
-    return csr != NULL && csr->numbers == NULL && csr->entry_count == rows;
+    return csr != NULL && csr_in_order(csr) && csr->entry_count == rows;
 }
 
 static Error *save_directions(Save *save, uint32_t number, const RelationshipType *type,
@@ -451,10 +501,13 @@ static Error *save_directions(Save *save, uint32_t number, const RelationshipTyp
     for (int in = 0; in < 2; in++)
         if (bases[in] == NULL)
             bases[in] = made[in] = csr_make(save->view.graph, type, in == 1, save->view.version);
-    bool order = has_order(bases[0], extent->count) || has_order(bases[1], extent->count);
+    const Csr *frames[2] = {NULL, NULL}; /* of out, and of in */
+    for (int in = 0; in < 2; in++)
+        if (has_order(bases[in], extent->count)) frames[!in] = bases[in];
+    bool order = frames[0] != NULL || frames[1] != NULL;
     Error *error = order ? NULL : save_ends(save, number, type, blocks_for(extent->count));
     for (int in = 0; in < 2 && error == NULL; in++)
-        if (bases[in] != NULL) error = put_csr(save, 1 + number, bases[in], in == 1);
+        if (bases[in] != NULL) error = put_csr(save, 1 + number, bases[in], frames[in], in == 1);
     csr_free(made[0]);
     csr_free(made[1]);
     return error;

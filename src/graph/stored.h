@@ -5,14 +5,19 @@
  *     ROWS      table; count rows, extra alive    bitmap of the deleted ones, or nothing
  *     BLOCKS    table, key; count blocks          a StoredBlock each 2048 rows
  *     DATA      table, key                        the elements of these blocks, from multiples of
- *                                                 64
+ *                                                 64; before them a bitmap of the rows that have
+ *                                                 one, if some have none
  *     TEXT      table, key                        what strings and mixed values refer to
  *     LABEL     key label; first, count blocks,   bitmaps of 2048 bits
  *               extra alive
  *     ENDS      table; count blocks               u32 sources[2048], targets[2048]; not there if a
  *                                                 direction without NUMBERS has all of the rows
- *     BITS, RANKS, OFFSETS, TARGETS, NUMBERS      a Csr
- *               table, key direction; first word
+ *     GROUPS, OFFSETS, TARGETS                    a Csr: GraphGroups and one more, u16, u32
+ *               table, key direction; GROUPS:
+ *               first group
+ *     NUMBERS   table, key direction; count       CsrNumbers of each 2048 entries and what they
+ *               entries, extra framed             describe; not there: an entry's place is its
+ *                                                 number
  *     INDEX     key which; count slots, extra     {u64 mask, u64 slots[]}
  *               used
  *     RUN       key which index; first node,      nothing: entries that are in no table, of the nodes
@@ -32,8 +37,7 @@ typedef enum StoredSection {
     STORED_TEXT,
     STORED_LABEL,
     STORED_ENDS,
-    STORED_BITS,
-    STORED_RANKS,
+    STORED_GROUPS,
     STORED_OFFSETS,
     STORED_TARGETS,
     STORED_NUMBERS,
@@ -64,11 +68,14 @@ typedef enum StoredType { /* numbers of the format, never to change */
  * offsets of rows + 1; of words, few that stand in many rows, which of `stride` it is, and behind that
  * the offsets of stride + 1, with a width of dimensions >> 8. */
 typedef struct StoredBlock {
-    uint64_t present[GRAPH_BLOCK_ROWS / 64];
     uint64_t data_at, text_at, text_bytes;
-    uint32_t rows, type, dimensions, stride;
+    uint32_t rows, dimensions, stride;
+    uint16_t type, gaps; /* gaps 1: the bitmap is there; 0: all of the rows have a value */
+    uint32_t zero[2];
 } StoredBlock;
-_Static_assert(sizeof(StoredBlock) == 296, "StoredBlock is a format");
+_Static_assert(sizeof(StoredBlock) == 48, "StoredBlock is a format");
+_Static_assert(sizeof(GraphGroup) == 16 && sizeof(CsrNumbers) == 8, "they are formats");
+enum { STORED_BITMAP_BYTES = GRAPH_BLOCK_ROWS / 8 };
 _Static_assert(sizeof(EndsBlock) == 2 * 4 * GRAPH_BLOCK_ROWS, "EndsBlock is a format");
 
 static inline uint64_t stored_data_bytes(const StoredBlock *block)

@@ -47,6 +47,12 @@ static Error *check_header(const Segment *segment, const uint8_t *uuid)
         return error_hint(
             error_new(ERROR_VERSION, "%s was written by a newer version", segment->named.name),
             "use a newer contextql");
+    if (version < SEGMENT_VERSION_OLDEST)
+        return error_hint(
+            error_new(ERROR_VERSION,
+                      "%s was written in format %u, this program reads those from %d on",
+                      segment->named.name, version, SEGMENT_VERSION_OLDEST),
+            "write it out with the contextql that made it, and load it anew");
     if (memcmp(segment->memory + 8, uuid, SEGMENT_UUID_BYTES) != 0)
         return bad(&segment->named, "it belongs to another database");
     return id == segment->named.id ? NULL : bad(&segment->named, "it is another file of this name");

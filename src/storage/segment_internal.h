@@ -5,7 +5,8 @@
 #define SEGMENT_MAGIC         0x53585443u /* "CTXS" */
 #define SEGMENT_TRAILER_MAGIC 0x54585443u /* "CTXT" */
 enum {
-    SEGMENT_VERSION = 1,
+    SEGMENT_VERSION = 2,
+    SEGMENT_VERSION_OLDEST = 2, /* 1 had descriptions and adjacency that took more room */
     SEGMENT_HEADER_BYTES = 4096,
     SEGMENT_HEADER_USED_BYTES = 44,
     SEGMENT_TRAILER_BYTES = 4096,

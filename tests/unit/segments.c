@@ -418,6 +418,95 @@ static void same_when_written_ahead(const char *folder)
     buffer_free(&got);
 }
 
+/* ---- nodes with very many relationships ---- */
+
+enum { HUB = 5, HUB_NODES = 200, HUB_ENTRIES = 70000 }; /* more than 16 bits count */
+
+/* Relationship i, of the hub and of others: in the order of its starts, or in none. */
+static void hub_ends(uint64_t i, bool ordered, uint64_t *from, uint64_t *to)
+{
+    uint64_t total = HUB_ENTRIES + HUB_NODES * 10, at = ordered ? i : i * 7919 % total;
+    *from = at < HUB * 10 ? at / 10 : at < HUB * 10 + HUB_ENTRIES ? HUB : (at - HUB_ENTRIES) / 10;
+    *to = at * 31 % 100;
+}
+
+static void load_hub(Database *database, bool ordered)
+{
+    Transaction *transaction;
+    GraphWriter *writer;
+    uint64_t id, from[CHUNK], to[CHUNK], total = HUB_ENTRIES + HUB_NODES * 10;
+    uint16_t places[CHUNK];
+    error_drop(transaction_begin(database, &transaction));
+    error_drop(transaction_writer(transaction, &writer));
+    some_names(writer);
+    for (uint16_t i = 0; i < CHUNK; i++)
+        places[i] = i;
+    for (int i = 0; i < HUB_NODES; i++)
+        error_drop(graph_create_node(writer, NULL, 0, &id));
+    for (uint64_t at = 0; at < total; at += CHUNK) {
+        uint32_t count = total - at < CHUNK ? (uint32_t)(total - at) : CHUNK;
+        GraphRows rows = {places, count, 1, NULL, 0};
+        for (uint32_t i = 0; i < count; i++)
+            hub_ends(at + i, ordered, &from[i], &to[i]);
+        error_drop(graph_append_relationships(writer, 0, &rows, from, to, &id));
+    }
+    graph_settle(writer);
+    error_drop(transaction_commit(transaction));
+}
+
+/* Every node has just the relationships that were made, in the order in which they were. */
+static bool has_hub(const GraphView *view, bool ordered)
+{
+    uint64_t total = HUB_ENTRIES + HUB_NODES * 10, from, to;
+    size_t next[2][HUB_NODES] = {{0}};
+    Neighbors found[2][HUB_NODES] = {{{0}}};
+    bool good = graph_relationship_count(view, 0) == total;
+    for (uint64_t node = 0; node < HUB_NODES; node++)
+        for (int in = 0; in < 2; in++)
+            graph_expand(view, 0, in ? GRAPH_IN : GRAPH_OUT, node, &found[in][node]);
+    for (uint64_t i = 0; i < total && good; i++) {
+        hub_ends(i, ordered, &from, &to);
+        size_t out = next[0][from]++, in = next[1][to]++;
+        const Neighbors *starts = &found[0][from], *ends = &found[1][to];
+        uint64_t id = relationship_id(0, i), first, last;
+        graph_relationship_ends(view, id, &first, &last);
+        good = out < starts->count && in < ends->count && starts->nodes[out] == to &&
+               starts->relationships[out] == id && ends->nodes[in] == from &&
+               ends->relationships[in] == id && first == from && last == to;
+    }
+    for (uint64_t node = 0; node < HUB_NODES; node++)
+        for (int in = 0; in < 2; in++) {
+            good = good && next[in][node] == found[in][node].count;
+            neighbors_free(&found[in][node]);
+        }
+    return good;
+}
+
+static bool shows_hub(Database *database, bool ordered)
+{
+    Transaction *transaction;
+    error_drop(transaction_begin(database, &transaction));
+    GraphView view = transaction_view(transaction);
+    bool good = has_hub(&view, ordered);
+    transaction_rollback(transaction);
+    return good;
+}
+
+static void hubs_are_whole(const char *folder)
+{
+    char directory[4096];
+    for (int ordered = 0; ordered < 2; ordered++) {
+        snprintf(directory, sizeof directory, "%s/hub-%d.cqldb", folder, ordered);
+        Database *database = opened(directory, &writing);
+        load_hub(database, ordered == 1);
+        EXPECT(shows_hub(database, ordered == 1));
+        error_drop(database_close(database));
+        database = opened(directory, &reading);
+        EXPECT(shows_hub(database, ordered == 1));
+        error_drop(database_close(database));
+    }
+}
+
 /* ---- damage ---- */
 
 static void segment_path(const char *directory, char *out, size_t bytes)
@@ -492,6 +581,7 @@ int main(void)
     snprintf(path, sizeof path, "%s/a.cqldb", folder);
     same_after_every_reopening(path);
     same_when_written_ahead(folder);
+    hubs_are_whole(folder);
     snprintf(path, sizeof path, "%s/b.cqldb", folder);
     no_flip_is_unnoticed(path);
     snprintf(command, sizeof command, "rm -rf %s", folder);
