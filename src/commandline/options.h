@@ -44,7 +44,7 @@ typedef struct Options {
     size_t input_count;
     bool jsonl, read_only, batch, keep_going, quiet, verbose, echo, stats, strict_names;
     bool interactive, null, unbuffered, no_rc, safe, no_pager;
-    const char *timeout, *memory_limit, *at;
+    const char *timeout, *memory_limit, *at, *threads;
     const char *color, *errors; /* NULL, or one of their words */
     const char *history;        /* NULL: not given; "": none */
     int argument_count;         /* of a .lua script: all behind its name */

@@ -121,10 +121,11 @@ static int module_files(lua_State *L)
 void lua_open_library_chunks(lua_State *L)
 {
     for (size_t i = 0; i < sizeof library / sizeof *library; i++) {
-        if (luaL_loadbufferx(L, library[i].source, strlen(library[i].source), library[i].name,
-                             "t") != LUA_OK)
+        const char *name = lua_pushfstring(L, "@%s", library[i].name);
+        if (luaL_loadbufferx(L, library[i].source, strlen(library[i].source), name, "t") != LUA_OK)
             lua_error(L);
         lua_call(L, 0, 0);
+        lua_pop(L, 1);
     }
 }
 

@@ -7,7 +7,7 @@ nodist_src_contextql_SOURCES = %D%/library.lua.h
 BUILT_SOURCES += %D%/library.lua.h
 CLEANFILES += %D%/library.lua.h
 %D%/library.lua.h: $(LUA_LIBRARY) build-aux/embed
-	$(AM_V_GEN)$(MKDIR_P) %D% && cd $(srcdir) && sh build-aux/embed $(LUA_LIBRARY) >$(abs_builddir)/$@
+	$(AM_V_GEN)$(MKDIR_P) %D% && cd $(srcdir) && sh build-aux/embed library $(LUA_LIBRARY) >$(abs_builddir)/$@
 EXTRA_DIST += build-aux/embed lua/README.md $(LUA_LIBRARY)
 
 pkgluadir = $(pkgdatadir)/lua

@@ -9,6 +9,7 @@
 #include "editor/external.h"
 #include "editor/terminal.h"
 #include "shell/command_internal.h"
+#include "shell/guide.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -149,19 +150,37 @@ static void tell_function(FILE *output, const contextql_function_info *function)
             function->meaning, function->example, function->result);
 }
 
+/* Topics are the pages of the guide: "2-vectors.md" is `vectors`. */
+bool command_topic(size_t i, CommandTopic *out)
+{
+    if (i >= sizeof guide / sizeof *guide) return false;
+    Str name = str_from(strchr(guide[i].name, '-') + 1), title = str_from(guide[i].source + 2);
+    name.bytes -= strlen(".md");
+    title.bytes = strcspn(title.data, "\n");
+    *out = (CommandTopic){name, title, guide[i].source};
+    return true;
+}
+
+static void list_topics(FILE *output)
+{
+    CommandTopic topic;
+    for (size_t i = 0; command_topic(i, &topic); i++)
+        fprintf(output, ":help %-20.*s %.*s\n", STR_ARG(topic.name), STR_ARG(topic.title));
+}
+
 /* The nearest of all names that there is help on. */
 typedef struct Nearest {
     size_t distance;
-    const char *name;
+    Str name;
 } Nearest;
 
-static bool is_asked(Str asked, const char *name, Nearest *nearest)
+static bool is_asked(Str asked, Str name, Nearest *nearest)
 {
     enum { DISTANCE_MAX = 2 };
-    size_t distance = str_distance(asked, str_from(name), DISTANCE_MAX);
+    size_t distance = str_distance(asked, name, DISTANCE_MAX);
     if (distance < nearest->distance && distance < asked.bytes)
         *nearest = (Nearest){distance, name};
-    return str_equal_ignore_case(asked, str_from(name));
+    return str_equal_ignore_case(asked, name);
 }
 
 /* Commands, keywords and functions of a name: there may be one of each. */
@@ -171,13 +190,18 @@ static size_t tell_about(FILE *output, Str asked, Nearest *nearest)
     const Command *command = commands(&count);
     contextql_keyword keyword;
     contextql_function_info function;
+    CommandTopic topic;
     for (size_t i = 0; i < count; i++, command++)
-        if (is_asked(asked, command->name, nearest)) tell_command(output, command), told++;
+        if (is_asked(asked, str_from(command->name), nearest))
+            tell_command(output, command), told++;
     for (size_t i = 0; contextql_keyword_at(i, &keyword); i++)
-        if (is_asked(asked, keyword.word, nearest))
+        if (is_asked(asked, str_from(keyword.word), nearest))
             fprintf(output, "%-26s %s\n", keyword.word, keyword.meaning), told++;
     for (size_t i = 0; contextql_function_at(i, &function); i++)
-        if (is_asked(asked, function.name, nearest)) tell_function(output, &function), told++;
+        if (is_asked(asked, str_from(function.name), nearest))
+            tell_function(output, &function), told++;
+    for (size_t i = 0; command_topic(i, &topic); i++)
+        if (is_asked(asked, topic.name, nearest)) fputs(topic.text, output), told++;
     return told;
 }
 
@@ -187,19 +211,21 @@ Error *run_help(const Call *call)
     const Command *command = commands(&count);
     FILE *output = call->shell->output.file;
     Str asked = call->rest;
-    Nearest nearest = {3, NULL};
+    Nearest nearest = {3, {NULL, 0}};
     if (asked.bytes == 0) {
         for (size_t i = 0; i < count; i++)
             tell_command(output, &command[i]);
         const ScriptHost *script = call->shell->script;
         if (script != NULL && script->commands != NULL)
             script->commands(script->state, tell_script_command, output);
+        list_topics(output);
         return NULL;
     }
     if (asked.data[0] == ':' || asked.data[0] == '.') asked.data++, asked.bytes--;
     if (tell_about(output, asked, &nearest) > 0) return NULL;
     Error *error = error_new(ERROR_NAME_UNKNOWN, "no help on %.*s", STR_ARG(call->rest));
-    if (nearest.name != NULL) return error_hint(error, "did you mean %s?", nearest.name);
+    if (nearest.name.data != NULL)
+        return error_hint(error, "did you mean %.*s?", STR_ARG(nearest.name));
     return error_hint(error, ":help lists the commands, SHOW FUNCTIONS the functions");
 }
 

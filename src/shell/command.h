@@ -12,6 +12,11 @@ typedef struct CommandText { /* a row of contextql/commands.def */
 } CommandText;
 bool command_at(size_t i, CommandText *out); /* false: there are no more */
 bool command_named(Str name, CommandText *out);
+typedef struct CommandTopic { /* a page of the guide, Markdown */
+    Str name, title;
+    const char *text;
+} CommandTopic;
+bool command_topic(size_t i, CommandTopic *out); /* false: there are no more */
 /* Behind blanks and comments: where a statement or command of `text` begins; text.bytes: nowhere. */
 size_t command_skip(Str text);
 /* Does a command come next, behind blanks and comments? *line: its text from the `:` on, without

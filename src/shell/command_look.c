@@ -266,6 +266,12 @@ Error *run_indexes(const Call *call)
     return NULL;
 }
 
+Error *run_workers(const Call *call)
+{
+    command_run_text(call->shell, STR("SHOW WORKERS;"));
+    return NULL;
+}
+
 /* ---- :describe ---- */
 
 typedef struct Property {

@@ -173,7 +173,11 @@ static void offer_names(Completer *completer, Str word, size_t from)
 {
     contextql_keyword keyword;
     contextql_function_info function;
+    CommandTopic topic;
     offer_commands(completer, word, from);
+    for (size_t i = 0; command_topic(i, &topic); i++)
+        offer(completer, word, arena_printf(completer->arena, "%.*s", STR_ARG(topic.name)), "topic",
+              arena_printf(completer->arena, "%.*s", STR_ARG(topic.title)), from);
     for (size_t i = 0; contextql_function_at(i, &function); i++)
         offer(completer, word, function.name, "function", function.meaning, from);
     for (size_t i = 0; contextql_keyword_at(i, &keyword); i++)

@@ -275,6 +275,7 @@ static int configure(contextql *session, void *user)
     const Options *options = user;
     const Choice choices[] = {{"timeout", options->timeout},
                               {"memory_limit", options->memory_limit},
+                              {"workers", options->threads},
                               {"strict_names", options->strict_names ? "true" : NULL},
                               {"files", options->safe ? "false" : NULL},
                               {"simd", getenv("CONTEXTQL_SIMD")},
