@@ -42,7 +42,7 @@ typedef struct Settings {
     bool strict_names, files_allowed, plain;
     int64_t shuffle;          /* seed; 0: off */
     uint32_t workers, morsel; /* 0: the machine, the data decide */
-    char simd[16], gpu[16], gpu_device[256];
+    char simd[16], gpu[16], gpu_device[256], vector_codes[8];
     char at[256];         /* the moment that queries look at, as behind AT; empty: the present */
     uint64_t gpu_memory;  /* bytes; 0: the device decides */
     char directory[4096]; /* where relative file names of COPY and LOAD begin; empty: the process's

@@ -96,6 +96,7 @@ static contextql *session_new(void)
     session->settings.files_allowed = true;
     session->random = UINT64_C(0x9e3779b97f4a7c15);
     strcpy(session->settings.gpu, "auto");
+    strcpy(session->settings.vector_codes, "auto");
     session->clock = clock_system();
     return session;
 }
@@ -253,6 +254,7 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
 {
     static const char *const gpu[] = {"auto", "off", "force", NULL};
     static const char *const simd[] = {"", "scalar", "avx2", "avx512", NULL};
+    static const char *const codes[] = {"auto", "off", "now", NULL};
     *known = true;
     if (strcmp(name, "gpu") == 0)
         return one_of(value, gpu) && set_text(settings->gpu, sizeof settings->gpu, value);
@@ -264,6 +266,9 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
                set_text(settings->at, sizeof settings->at, value);
     if (strcmp(name, "simd") == 0)
         return one_of(value, simd) && set_text(settings->simd, sizeof settings->simd, value);
+    if (strcmp(name, "vector_codes") == 0)
+        return one_of(value, codes) &&
+               set_text(settings->vector_codes, sizeof settings->vector_codes, value);
     if (strcmp(name, "shuffle") == 0)
         return integer_parse(str_from(value), &settings->shuffle) && settings->shuffle >= 0;
     if (strcmp(name, "workers") == 0)
@@ -374,6 +379,7 @@ const char *contextql_get(contextql *session, const char *setting)
     if (strcmp(setting, "gpu") == 0) return s->gpu;
     if (strcmp(setting, "gpu_device") == 0) return s->gpu_device;
     if (strcmp(setting, "simd") == 0) return s->simd;
+    if (strcmp(setting, "vector_codes") == 0) return s->vector_codes;
     if (strcmp(setting, "directory") == 0) return s->directory;
     if (strcmp(setting, "strict_names") == 0) return s->strict_names ? "true" : "false";
     if (strcmp(setting, "optimizer") == 0) return s->plain ? "off" : "on";

@@ -81,6 +81,10 @@ void show_hardware(ShowRows *rows, const ExecutionEnvironment *environment)
     if (environment->workers != NULL) add_machine(rows, environment);
     add_fact(rows, "vector instructions", vector_kernel(environment->simd)->name,
              chosen ? "setting simd" : "the processor");
+    add_fact(rows, "vector codes",
+             arena_printf(arena, "%llu bytes",
+                          (unsigned long long)graph_derived_bytes(environment->view.graph)),
+             "counted");
     add_fact(rows, "gpu", environment->gpu, "setting gpu");
     if (environment->device != NULL) score_device_info(environment, &info);
     add_fact(rows, "gpu device",

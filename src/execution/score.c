@@ -3,7 +3,8 @@
  *
  * VECTOR scores a batch at a time and keeps the best k as it goes (value/best.h): a row is copied
  * only when it gets in, so memory is k rows and most rows cost their score and one comparison.
- * Where the rows come from a scan, a graphics device may do it (score_device.c).
+ * Where the rows come from a scan, it is taken as a whole: by a graphics device, or through codes
+ * (score_scan.c).
  *
  * RANK collects all rows and a column of scores a leg, because a strategy sees all candidates at
  * once (a rank, a greatest score); then the best k are picked in the same way.
@@ -26,8 +27,7 @@ typedef struct Score {
     BestRows *best;
     uint64_t limit;
     size_t at, count;
-    uint64_t candidates; /* of all runs */
-    char where[SCORE_WHERE_MAX];
+    ScoreFacts facts;                /* of all runs */
     char note[SCORE_WHERE_MAX + 64]; /* what PROFILE tells */
 
     /* RANK */
@@ -57,7 +57,7 @@ static Error *take_batch(Operator *self, const Batch *batch)
 {
     Score *score = self->state;
     Scored *scored = score->scored;
-    score->candidates += batch->selected_count;
+    score->facts.candidates += batch->selected_count;
     TRY(leg_score(score->legs[0], batch, (float)best_floor(score->best), scored));
     for (uint32_t i = 0; i < scored->count; i++)
         best_offer(score->best, batch, scored->positions[i], (double)scored->scores[i],
@@ -85,10 +85,9 @@ static Error *score_all(Operator *self)
     const Batch unit = {.row_count = 1, .selected_count = 1};
     leg_reset(leg);
     if (leg_constant(leg)) TRY(leg_query(leg, &unit, 0));
-    TRY(score_on_device(self, leg, score->limit, score->scored, score->best, &score->candidates,
-                        score->where));
-    if (score->where[0] != '\0') return leg_check(leg);
-    snprintf(score->where, sizeof score->where, "cpu %s", leg->kernel->name);
+    TRY(score_scan(self, leg, score->limit, score->scored, score->best, &score->facts));
+    if (score->facts.where[0] != '\0') return leg_check(leg);
+    snprintf(score->facts.where, sizeof score->facts.where, "cpu %s", leg->kernel->name);
     return score_input(self);
 }
 
@@ -146,7 +145,7 @@ static Error *collect_batch(Operator *self, const Batch *batch)
     for (uint32_t i = 0; i < batch->selected_count; i++)
         score->ids[rows + i] = row_id(self, batch, batch_position(batch, i));
     rows_append(&score->rows, batch);
-    score->candidates += batch->selected_count;
+    score->facts.candidates += batch->selected_count;
     return check_held(self);
 }
 
@@ -213,7 +212,7 @@ static Error *rank_all(Operator *self)
 {
     Score *score = self->state;
     Batch *batch;
-    snprintf(score->where, sizeof score->where, "cpu %s",
+    snprintf(score->facts.where, sizeof score->facts.where, "cpu %s",
              vector_kernel(self->execution->environment.simd)->name);
     if (score->limit == 0 && !plan_writes_below(self->plan->input)) return NULL;
     for (uint32_t l = 0; l < self->plan->leg_count; l++)
@@ -241,8 +240,12 @@ static Error *run(Operator *self)
     TRY(self->plan->kind == PLAN_RANK ? rank_all(self) : score_all(self));
     score->count = best_finish(score->best);
     if (!self->execution->plan->profile) return NULL;
-    snprintf(score->note, sizeof score->note, "on %s, %llu candidates", score->where,
-             (unsigned long long)score->candidates);
+    const ScoreFacts *facts = &score->facts;
+    int length = snprintf(score->note, sizeof score->note, "on %s, %llu candidates", facts->where,
+                          (unsigned long long)facts->candidates);
+    if (facts->scored > 0)
+        snprintf(score->note + length, sizeof score->note - (size_t)length, ", %llu scored",
+                 (unsigned long long)facts->scored);
     self->execution->notes[self->plan->id] = score->note;
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* score_internal.h - between the operator that ranks (score.c), its legs (score_leg.c) and the
- * graphics device (score_device.c). */
+/* score_internal.h - between the operator that ranks (score.c), its legs (score_leg.c) and what
+ * takes a scan as a whole (score_scan.c). */
 #ifndef EXECUTION_SCORE_INTERNAL_H
 #define EXECUTION_SCORE_INTERNAL_H
 #include "execution/operator_internal.h"
@@ -67,15 +67,20 @@ bool leg_score_value(Leg *leg, uint64_t id, float *score);
 /* The number a person sees. */
 double score_shown(PlanMetric metric, double score);
 
-/* ---- score_device.c ---- */
+/* ---- score_scan.c ---- */
 /* Can the rows of the plan be told from a node's id alone: a scan, perhaps filtered? */
 bool score_scans(const PlanNode *plan);
-enum { SCORE_WHERE_MAX = VECTOR_DEVICE_TEXT_MAX + 16 };
-/* Where a graphics device is wanted: `where` tells who answered, and `best` has the rows. An empty
- * `where`: nothing was done, and the input is as it was. */
-Error *score_on_device(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
-                       BestRows *best, uint64_t *candidates,
-                       char where[SCORE_WHERE_MAX]) MUST_CHECK;
+enum { SCORE_WHERE_MAX = VECTOR_DEVICE_TEXT_MAX + 32 };
+typedef struct ScoreFacts { /* for PROFILE */
+    char where[SCORE_WHERE_MAX];
+    uint64_t candidates;
+    uint64_t scored; /* of them, where codes spared the others; else 0 */
+} ScoreFacts;
+/* Where rows come from a scan: by a graphics device if one is wanted, else through the codes of the
+ * column if it has some. `facts->where` tells who answered, and `best` has the rows. An empty one:
+ * nothing was done, and the input is as it was. */
+Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
+                  ScoreFacts *facts) MUST_CHECK;
 /* What EXPLAIN says: where the scores would be computed. */
 const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan,
                         Arena *arena);

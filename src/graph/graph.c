@@ -73,6 +73,7 @@ void graph_destroy(Graph *graph)
         graph_free(graph, graph->retired[i].memory);
     mem_free(graph->retired);
     arena_destroy(graph->base_arena);
+    beside_free(graph);
     segment_close(graph->segment);
     pthread_mutex_destroy(&graph->base_lock);
     pthread_mutex_destroy(&graph->names_lock);

@@ -124,7 +124,8 @@ typedef struct GraphVectors {
     const uint64_t *present;     /* GRAPH_BLOCK_WORDS words; rows beyond `count` are not there */
     size_t count, stride;
     uint32_t dimensions;
-    const void *block;
+    void *block;
+    Graph *graph;
 } GraphVectors;
 typedef enum GraphVectorsKind {
     GRAPH_VECTORS_NONE,  /* no row of the block has a value */
@@ -140,6 +141,25 @@ bool graph_vectors_held(const GraphView *view, const GraphVectors *vectors);
  * writer is at them just now, or there are none. *column tells columns of living graphs apart. */
 bool graph_vectors_version(const GraphView *view, uint32_t key, uint64_t *column,
                            uint64_t *generation);
+
+/*
+ * Memory beside a block of vectors, for what readers derive from it (8-bit codes); one kind, of the
+ * same size for all who ask. It is void as soon as a vector of the block is written. One reader makes
+ * it, others do without meanwhile:
+ *
+ *     if (graph_derived(vectors, &stamp) != NULL) use it; good = graph_derived_held(vectors, stamp);
+ *     else if (graph_derive(vectors, bytes, .., &stamp) != NULL) fill it; graph_derive_end(vectors, stamp);
+ *
+ * What was used and not held is void, as with the vectors themselves.
+ */
+void *graph_derived(const GraphVectors *vectors, uint64_t *stamp); /* NULL: there is none now */
+bool graph_derived_held(const GraphVectors *vectors, uint64_t stamp);
+/* Room for `bytes`, 64-byte aligned, to be filled by the caller, who then says so. NULL: another is at
+ * it, a writer is, or (unless `now`) the block is not as it was when this was last asked, so that
+ * what is written between any two looks is never derived from. */
+void *graph_derive(const GraphVectors *vectors, size_t bytes, bool now, uint64_t *stamp);
+void graph_derive_end(const GraphVectors *vectors, uint64_t stamp);
+uint64_t graph_derived_bytes(const Graph *graph); /* held by all of them */
 
 /* ---- relationships ---- */
 typedef enum GraphDirection { GRAPH_OUT, GRAPH_IN, GRAPH_BOTH } GraphDirection;

@@ -81,6 +81,33 @@ typedef struct OldValue { /* what a row had before `version` */
     Value value;
     struct OldValue *next;
 } OldValue;
+/* What readers derived from a block of vectors (scan.c). Stamps are counts of writes and one. */
+typedef struct Derived {
+    struct Derived *next; /* all of a graph's: they go with it */
+    size_t bytes;
+} Derived;
+typedef struct Beside {
+    _Atomic uint64_t writes; /* odd while a vector is being written */
+    _Atomic uint64_t asked;  /* the stamp when somebody last wanted to derive; 0: nobody did */
+    _Atomic uint64_t stamp;  /* of what was derived; 0: nothing is, BESIDE_BUSY: it is being made */
+    Derived *_Atomic derived;
+} Beside;
+#define BESIDE_BUSY UINT64_MAX
+enum { BESIDE_ALIGN = 64 };
+/* Around every write of vectors of a block. */
+static inline void beside_begin(Beside *beside)
+{
+    uint64_t writes = atomic_load_explicit(&beside->writes, memory_order_relaxed);
+    atomic_store_explicit(&beside->writes, writes + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+}
+static inline void beside_end(Beside *beside)
+{
+    uint64_t writes = atomic_load_explicit(&beside->writes, memory_order_relaxed);
+    atomic_store_explicit(&beside->writes, writes + 1, memory_order_release);
+}
+void beside_move(Beside *from, Beside *to); /* its memory, if nobody is making something of it */
+void beside_free(Graph *graph);             /* all of the graph's */
 typedef struct ColumnBlock {
     ColumnType type;             /* COLUMN_UNSET while empty */
     uint32_t dimensions, stride; /* vectors: floats a row, padded */
@@ -97,6 +124,7 @@ typedef struct ColumnBlock {
     float *factors;        /* vectors: 1 / |row|, 0 for none */
     OldValue *_Atomic old; /* newest first */
     bool mapped; /* lies in the segment: never changed, a copy takes its place at the first write */
+    Beside beside; /* vectors */
     /* Of a segment: integers, decimals (divided by `power`), words by number, or where texts begin;
      * then `data` is not theirs. */
     Packed packed,
@@ -338,6 +366,8 @@ struct Graph {
     atomic_bool damaged;       /* something in the segment is not what it must be */
     Retired *retired;
     size_t retired_count, retired_capacity;
+    Derived *_Atomic derived; /* what lies beside blocks of vectors, each with the next */
+    _Atomic uint64_t derived_bytes;
     GraphSave *ahead; /* a thread of it reads what the writer loaded; the writer's (save.c) */
 };
 /* What is being saved ahead stands still: called before anything but new rows is written. */

@@ -208,11 +208,11 @@ GraphVectorsKind graph_vectors(const GraphView *view, uint32_t key, uint64_t num
 {
     const PropertyColumn *column =
         key == GRAPH_NAME_UNKNOWN ? NULL : table_column(&view->graph->nodes, key);
-    const ColumnBlock *block = column == NULL ? NULL : directory_get(&column->blocks, number);
+    ColumnBlock *block = column == NULL ? NULL : directory_get(&column->blocks, number);
     if (block == NULL) return GRAPH_VECTORS_NONE;
     if (block->type != COLUMN_VECTOR) return GRAPH_VECTORS_VALUES;
     *out = (GraphVectors){block->vectors, block->factors,    block->present, rows_lent(block),
-                          block->stride,  block->dimensions, block};
+                          block->stride,  block->dimensions, block,          view->graph};
     return column_block_steady(block, view->version) ? GRAPH_VECTORS_LENT : GRAPH_VECTORS_NEWER;
 }
 
@@ -230,4 +230,98 @@ bool graph_vectors_version(const GraphView *view, uint32_t key, uint64_t *column
     *generation = atomic_load_explicit(&found->generation, memory_order_acquire);
     *column = (uint64_t)(uintptr_t)found;
     return *generation % 2 == 0;
+}
+
+/* ---- beside vectors ---- */
+
+/*
+ * A seqlock: who reads looks at the stamp before and after, who makes says that it is busy first. Both
+ * hold the count of writes against it, so that a write voids what is there and what is being made. The
+ * memory stays where it is, for others may look at it; what they saw of a later making is void.
+ */
+static Beside *beside_of(const GraphVectors *vectors)
+{
+    return &((ColumnBlock *)vectors->block)->beside;
+}
+
+static void *derived_room(Derived *derived)
+{
+    return derived == NULL ? NULL : (char *)derived + BESIDE_ALIGN;
+}
+
+void *graph_derived(const GraphVectors *vectors, uint64_t *stamp)
+{
+    Beside *beside = beside_of(vectors);
+    uint64_t writes = atomic_load_explicit(&beside->writes, memory_order_acquire);
+    *stamp = writes + 1;
+    if (writes % 2 != 0 || atomic_load_explicit(&beside->stamp, memory_order_acquire) != *stamp)
+        return NULL;
+    return derived_room(atomic_load_explicit(&beside->derived, memory_order_acquire));
+}
+
+bool graph_derived_held(const GraphVectors *vectors, uint64_t stamp)
+{
+    const Beside *beside = beside_of(vectors);
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&beside->stamp, memory_order_relaxed) == stamp &&
+           atomic_load_explicit(&beside->writes, memory_order_relaxed) == stamp - 1;
+}
+
+static void *make_room(Graph *graph, Beside *beside, size_t bytes)
+{
+    Derived *derived = atomic_load_explicit(&beside->derived, memory_order_relaxed);
+    if (derived != NULL) {
+        assert(derived->bytes == bytes);
+        return derived_room(derived);
+    }
+    derived = mem_alloc_aligned(BESIDE_ALIGN + bytes, BESIDE_ALIGN);
+    *derived = (Derived){atomic_load(&graph->derived), bytes};
+    while (!atomic_compare_exchange_weak(&graph->derived, &derived->next, derived))
+        ;
+    atomic_fetch_add(&graph->derived_bytes, BESIDE_ALIGN + bytes);
+    atomic_store_explicit(&beside->derived, derived, memory_order_release);
+    return derived_room(derived);
+}
+
+void *graph_derive(const GraphVectors *vectors, size_t bytes, bool now, uint64_t *stamp)
+{
+    Beside *beside = beside_of(vectors);
+    uint64_t writes = atomic_load_explicit(&beside->writes, memory_order_acquire),
+             before = atomic_load_explicit(&beside->stamp, memory_order_relaxed);
+    if (writes % 2 != 0 || before == BESIDE_BUSY) return NULL;
+    *stamp = writes + 1;
+    if (atomic_exchange_explicit(&beside->asked, *stamp, memory_order_relaxed) != *stamp && !now)
+        return NULL;
+    if (!atomic_compare_exchange_strong(&beside->stamp, &before, BESIDE_BUSY)) return NULL;
+    atomic_thread_fence(memory_order_release);
+    return make_room(vectors->graph, beside, bytes);
+}
+
+void graph_derive_end(const GraphVectors *vectors, uint64_t stamp)
+{
+    Beside *beside = beside_of(vectors);
+    atomic_thread_fence(memory_order_acquire);
+    bool held = atomic_load_explicit(&beside->writes, memory_order_relaxed) == stamp - 1;
+    atomic_store_explicit(&beside->stamp, held ? stamp : 0, memory_order_release);
+}
+
+void beside_move(Beside *from, Beside *to)
+{
+    uint64_t stamp = atomic_load(&from->stamp);
+    if (stamp == BESIDE_BUSY || !atomic_compare_exchange_strong(&from->stamp, &stamp, BESIDE_BUSY))
+        return;
+    atomic_store(&to->derived, atomic_load(&from->derived)); /* `from` stays busy for ever */
+}
+
+uint64_t graph_derived_bytes(const Graph *graph)
+{
+    return atomic_load_explicit(&graph->derived_bytes, memory_order_relaxed);
+}
+
+void beside_free(Graph *graph)
+{
+    for (Derived *at = atomic_load(&graph->derived), *next; at != NULL; at = next) {
+        next = at->next;
+        mem_free(at);
+    }
 }

@@ -482,7 +482,11 @@ static void block_store(ColumnBlock *block, uint32_t i, Value value)
         text = value_text(value);
         store_words(&block->strings[i], &text, sizeof text);
         break;
-    case COLUMN_VECTOR: store_vector(block, i, value.as.vector); break;
+    case COLUMN_VECTOR:
+        beside_begin(&block->beside);
+        store_vector(block, i, value.as.vector);
+        beside_end(&block->beside);
+        break;
     case COLUMN_UNSET:
     case COLUMN_NODE:
     case COLUMN_RELATIONSHIP: break;
@@ -501,7 +505,7 @@ static bool block_fits(const ColumnBlock *block, Value value)
 /* A segment's block is never written to: a copy takes its place. Who reads the old one beside this
  * sees the same. */
 static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row,
-                              const ColumnBlock *mapped)
+                              ColumnBlock *mapped)
 {
     ColumnBlock *block = block_new(mapped->type, mapped->dimensions);
     size_t bytes = element_bytes(block);
@@ -518,6 +522,7 @@ static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row
         if (block->type == COLUMN_VECTOR) block->factors[i] = mapped->factors[i];
     }
     memcpy(block->present, mapped->present, sizeof block->present);
+    beside_move(&mapped->beside, &block->beside);
     directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, block);
     return block;
 }
@@ -655,10 +660,12 @@ static void store_vectors(PropertyColumn *column, ColumnBlock *block, uint32_t a
                           const Value *cells, const GraphRows *rows, uint32_t from, uint32_t count)
 {
     begin_vectors(column);
+    beside_begin(&block->beside);
     for (uint32_t i = 0; i < count; i++) {
         const Value *cell = &cells[rows->rows[from + i] * rows->stride];
         if (cell->kind == VALUE_VECTOR) store_vector(block, at + i, cell->as.vector);
     }
+    beside_end(&block->beside);
     end_vectors(column);
 }
 

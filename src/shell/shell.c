@@ -282,6 +282,7 @@ static int configure(contextql *session, void *user)
                               {"shuffle", getenv("CONTEXTQL_SHUFFLE")},
                               {"workers", getenv("CONTEXTQL_WORKERS")},
                               {"morsel", getenv("CONTEXTQL_MORSEL")},
+                              {"vector_codes", getenv("CONTEXTQL_VECTOR_CODES")},
                               {"gpu", getenv("CONTEXTQL_GPU")}};
     int result = CONTEXTQL_OK;
     for (size_t i = 0; i < sizeof choices / sizeof *choices && result == CONTEXTQL_OK; i++)

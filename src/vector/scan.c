@@ -61,7 +61,7 @@ VECTOR_BESIDE_A_WRITER static inline bool worth_a_look(const float *raw, const f
 }
 
 /* Raw scores become scores; those that count are kept. A floor is itself clamped, so comparing
- * before clamping keeps the same rows. */
+ * before clamping keeps the same rows, but for a floor of -1, which rounding can go below. */
 VECTOR_BESIDE_A_WRITER static void pick(const VectorQuery *query, const float *raw,
                                         const float *factors, size_t count, float floor,
                                         VectorPick *out)
@@ -69,6 +69,7 @@ VECTOR_BESIDE_A_WRITER static void pick(const VectorQuery *query, const float *r
     bool cosine = query->metric == VECTOR_COSINE;
     size_t kept = 0;
     if (!cosine) factors = NULL;
+    if (cosine && floor <= -1.0f) floor = -INFINITY;
     for (size_t i = 0; i < count;) {
         size_t end = i + GROUP_ROWS <= count ? i + GROUP_ROWS : count;
         bool look = end - i < GROUP_ROWS ||

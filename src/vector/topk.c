@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 typedef struct Entry {
     uint64_t id;
@@ -76,9 +77,8 @@ static void note_floor(TopK *top)
     top->floor = bounded ? vector_score_of(top->entries[0].order) : -INFINITY;
 }
 
-void topk_offer(TopK *top, float score, uint64_t id)
+static void offer_entry(TopK *top, Entry entry)
 {
-    Entry entry = {id, vector_orderable(score)};
     assert(top->count <= top->k);
     if (top->count < top->k) {
         mem_reserve(top->entries, top->capacity, top->count + 1);
@@ -88,6 +88,11 @@ void topk_offer(TopK *top, float score, uint64_t id)
         sift_down(top->entries, top->count, entry);
         note_floor(top);
     }
+}
+
+void topk_offer(TopK *top, float score, uint64_t id)
+{
+    offer_entry(top, (Entry){id, vector_orderable(score)});
 }
 
 float topk_floor(const TopK *top)
@@ -103,6 +108,21 @@ size_t topk_limit(const TopK *top)
 size_t topk_count(const TopK *top)
 {
     return top->count;
+}
+
+void topk_copy(TopK *to, const TopK *from)
+{
+    mem_reserve(to->entries, to->capacity, from->count);
+    if (from->count > 0) memcpy(to->entries, from->entries, from->count * sizeof *to->entries);
+    to->count = from->count;
+    to->k = from->k;
+    to->floor = from->floor;
+}
+
+void topk_merge(TopK *to, const TopK *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        offer_entry(to, from->entries[i]);
 }
 
 size_t topk_take(TopK *top, TopKHit *hits)

@@ -26,6 +26,10 @@ void topk_offer(TopK *top, float score, uint64_t id);
 float topk_floor(const TopK *top);
 size_t topk_limit(const TopK *top); /* k */
 size_t topk_count(const TopK *top);
+/* `to` becomes what `from` is, k and all. */
+void topk_copy(TopK *to, const TopK *from);
+/* Offers all that `from` holds. */
+void topk_merge(TopK *to, const TopK *from);
 /* Writes the hits, best first, into `hits` (room for topk_count) and leaves the collector empty. */
 size_t topk_take(TopK *top, TopKHit *hits);
 #endif

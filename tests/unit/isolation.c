@@ -186,10 +186,95 @@ static void younger_indexes(void)
     contextql_close(writer);
 }
 
+/* ---- searches through codes ---- */
+
+enum { BEST = 20, ROUNDS = 150 };
+
+typedef struct Found {
+    int count;
+    int64_t ids[BEST];
+    double scores[BEST];
+} Found;
+
+/* The nearest to the vector that moves about, as one setting of codes has them. */
+static Found nearest(contextql *session, const char *codes)
+{
+    static const char text[] = "MATCH (w:W) VECTOR w.v SIMILAR TO [j IN range(1, 64) | sin(j)] "
+                               "LIMIT 20 RETURN id(w), similarity_score";
+    contextql_statement *statement = NULL;
+    Found found = {0};
+    contextql_set(session, "vector_codes", codes);
+    if (contextql_prepare(session, text, strlen(text), &statement, NULL) != CONTEXTQL_OK)
+        return found;
+    while (contextql_step(statement) == CONTEXTQL_ROW && found.count < BEST) {
+        found.ids[found.count] = contextql_value_integer(contextql_column(statement, 0));
+        found.scores[found.count++] = contextql_value_float(contextql_column(statement, 1));
+    }
+    contextql_finalize(statement);
+    return found;
+}
+
+typedef struct Search {
+    contextql *session;
+    atomic_bool *ended;
+    int looks, bad;
+} Search;
+
+static void *searching(void *user)
+{
+    Search *search = user;
+    do {
+        number(search->session, "BEGIN");
+        Found want = nearest(search->session, "off"), have = nearest(search->session, "now"),
+              again = nearest(search->session, "now");
+        search->bad += want.count != BEST || memcmp(&want, &have, sizeof want) != 0 ||
+                       memcmp(&want, &again, sizeof want) != 0;
+        search->looks++;
+        number(search->session, "COMMIT");
+    } while (!atomic_load(search->ended));
+    return NULL;
+}
+
+/* Vectors are changed, and new ones come, while others search: a transaction finds the same ones
+ * through codes, whatever was made of them before or is being made of them. */
+static void codes_beside_a_writer(void)
+{
+    contextql *writer;
+    atomic_bool ended = false;
+    Search searches[READERS];
+    pthread_t threads[READERS];
+    char text[200];
+    EXPECT(contextql_open(":memory:", NULL, &writer) == CONTEXTQL_OK);
+    number(writer, "UNWIND range(1, 3000) AS i CREATE (:W {i: i, v: vector([j IN range(1, 64) | "
+                   "sin(i * j)])})");
+    for (int i = 0; i < READERS; i++) {
+        searches[i] = (Search){.ended = &ended};
+        EXPECT(contextql_connect(writer, &searches[i].session) == CONTEXTQL_OK);
+        pthread_create(&threads[i], NULL, searching, &searches[i]);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        snprintf(text, sizeof text,
+                 round % 3 == 0 ? "UNWIND range(1, 20) AS i CREATE (:W {i: i, v: vector([j IN "
+                                  "range(1, 64) | sin(j + i * %d)])})"
+                                : "MATCH (w:W) WHERE w.i %% 97 = %d SET w.v = vector([j IN "
+                                  "range(1, 64) | sin(j * w.i) + cos(j)])",
+                 round);
+        number(writer, text);
+    }
+    atomic_store(&ended, true);
+    for (int i = 0; i < READERS; i++) {
+        pthread_join(threads[i], NULL);
+        EXPECT(searches[i].looks > 0 && searches[i].bad == 0);
+        contextql_close(searches[i].session);
+    }
+    contextql_close(writer);
+}
+
 int main(void)
 {
     lent_vectors();
     younger_indexes();
     beside_a_writer();
+    codes_beside_a_writer();
     return DONE();
 }

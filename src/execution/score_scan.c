@@ -1,11 +1,13 @@
 /*
- * score_device.c - a SCORE over a scan, by the database's graphics device.
+ * score_scan.c - a SCORE over a scan, taken as a whole: by the database's graphics device, or by the
+ * processor through 8-bit codes.
  *
  * Where all candidates come from one scan of a label, perhaps filtered, a candidate is a bit: the
- * input is drawn for its nodes only, and the rows of the best are made from their ids. The column's
- * vectors are on the device already, or are brought there. What the device cannot answer for
- * (blocks of mixed values, values that are newer than this statement's view) is scored here; if the
- * device fails, everything is. Bits and scores are the same in any case.
+ * input is drawn for its nodes only, and the rows of the best are made from their ids. On a device the
+ * column's vectors are there already, or are brought there; the processor reads them where they lie
+ * (rank/column.h). What they cannot answer for (blocks of mixed values, values that are newer than this
+ * statement's view) is scored here; if the device fails, everything is done without it. Ids and scores
+ * are the same in any case.
  *
  * Not here: whether a device is worth it, and opening it (vector/device.c).
  */
@@ -13,6 +15,8 @@
 
 #include "base/map.h"
 #include "execution/score_internal.h"
+#include "rank/column.h"
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -179,7 +183,8 @@ static Batch *batch_of_nodes(Operator *operator, const uint64_t * ids, uint32_t 
 
 static void offer_hits(Operator *operator, const TopKHit * hits, size_t count, BestRows *best)
 {
-    uint64_t ids[VECTOR_DEVICE_K_MAX];
+    uint64_t ids[COLUMN_K_MAX] = {0};
+    assert(count <= COLUMN_K_MAX); /* which fits a batch */
     for (size_t i = 0; i < count; i++)
         ids[i] = hits[i].id;
     const Batch *batch = batch_of_nodes(operator, ids, (uint32_t)count);
@@ -212,6 +217,61 @@ static bool ask_device(Operator *operator, Leg * leg, uint64_t limit, Bits *bits
     return good;
 }
 
+/* ---- the processor's part ---- */
+
+static ColumnCodes codes_setting(const ExecutionEnvironment *environment)
+{
+    if (strcmp(environment->vector_codes, "off") == 0) return COLUMN_CODES_OFF;
+    return strcmp(environment->vector_codes, "now") == 0 ? COLUMN_CODES_NOW : COLUMN_CODES_AUTO;
+}
+
+static bool wants_codes(const ExecutionEnvironment *environment, uint32_t dimensions)
+{
+    return column_uses_codes(codes_setting(environment), codes_kernel(environment->simd),
+                             dimensions);
+}
+
+static Error *run_morsels(Operator *operator, ColumnSearch * search)
+{
+    uint64_t count = column_search_morsels(search);
+    for (uint64_t m = 0; m < count; m++) {
+        TRY(operator_interrupted(operator));
+        column_search_run(search, 0, m);
+    }
+    return NULL;
+}
+
+static Error *search_column(Operator *operator, Leg * leg, uint64_t limit, Bits *bits,
+                            BestRows *best, ScoreFacts *facts)
+{
+    const ExecutionEnvironment *environment = &operator->execution->environment;
+    TopKHit hits[COLUMN_K_MAX];
+    ColumnRequest request = {.view = &operator->execution->view,
+                             .key = leg->key,
+                             .dimensions = leg->query.dimensions,
+                             .kernel = leg->kernel,
+                             .codes_kernel = codes_kernel(environment->simd),
+                             .codes = codes_setting(environment),
+                             .queries = &leg->query.vector,
+                             .query_count = 1,
+                             .k = (size_t)limit,
+                             .words = bits->words,
+                             .block_count = bits->block_count,
+                             .workers = 1};
+    ColumnSearch *search = column_search_create(&request);
+    Error *error = run_morsels(operator, search);
+    if (error == NULL) {
+        offer_hits(operator, hits, column_search_take(search, 0, hits), best);
+        ColumnFacts found = column_search_facts(search);
+        if (found.rows > 0) leg->matches = 1;
+        if (found.coded > 0) facts->scored += found.scored;
+        snprintf(facts->where, sizeof facts->where, "cpu %s%s", leg->kernel->name,
+                 found.coded > 0 ? " with codes" : "");
+    }
+    column_search_destroy(search);
+    return error;
+}
+
 /* ---- the rest ---- */
 
 static Error *offer_scored(Operator *operator, Leg * leg, const uint64_t *ids, uint32_t count,
@@ -242,13 +302,11 @@ static Error *score_rest(Operator *operator, Leg * leg, const Bits *bits, Scored
     return NULL;
 }
 
-static bool is_wanted(Operator *operator, const Leg * leg, uint64_t limit)
+static bool wants_device(Operator *operator, const Leg * leg, uint64_t limit)
 {
     const Execution *execution = operator->execution;
-    const PlanNode *plan = operator->plan, *scan = scan_below(plan);
-    if (execution->environment.device == NULL || !score_scans(plan) || !leg_constant(leg) ||
-        limit == 0 || limit > VECTOR_DEVICE_K_MAX || leg->query.none)
-        return false;
+    const PlanNode *scan = scan_below(operator->plan);
+    if (execution->environment.device == NULL || limit > VECTOR_DEVICE_K_MAX) return false;
     uint64_t nodes = graph_node_count(&execution->view);
     for (uint32_t i = 0; i < scan->label_count; i++) {
         uint64_t labelled = graph_label_count(&execution->view,
@@ -262,23 +320,34 @@ static bool is_wanted(Operator *operator, const Leg * leg, uint64_t limit)
     return wanted;
 }
 
-Error *score_on_device(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
-                       BestRows *best, uint64_t *candidates, char where[SCORE_WHERE_MAX])
+static Error *answer(Operator *operator, Leg * leg, uint64_t limit, bool device, Bits *bits,
+                     BestRows *best, ScoreFacts *facts)
 {
-    where[0] = '\0';
-    if (!is_wanted(operator, leg, limit)) return NULL;
+    const ExecutionEnvironment *environment = &operator->execution->environment;
     VectorDeviceInfo info;
-    Bits bits = {0};
-    Error *error = take_candidates(operator, & bits);
-    if (error == NULL) {
-        bool answered = ask_device(operator, leg, limit, &bits, best);
-        vector_device_info(operator->execution->environment.device, &info);
-        if (!answered) tell_failure(&operator->execution->environment);
-        snprintf(where, SCORE_WHERE_MAX, "%s %s", answered ? "vulkan" : "cpu",
-                 answered ? info.name : leg->kernel->name);
-        *candidates += bits.count;
-        error = score_rest(operator, leg, &bits, scored, best);
+    TRY(take_candidates(operator, bits));
+    facts->candidates += bits->count;
+    if (device && ask_device(operator, leg, limit, bits, best)) {
+        vector_device_info(environment->device, &info);
+        snprintf(facts->where, sizeof facts->where, "vulkan %s", info.name);
+        return NULL;
     }
+    if (device) tell_failure(environment);
+    return search_column(operator, leg, limit, bits, best, facts);
+}
+
+Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
+                  ScoreFacts *facts)
+{
+    Bits bits = {0};
+    facts->where[0] = '\0';
+    if (!score_scans(operator->plan) || !leg_constant(leg) || leg->query.none) return NULL;
+    if (limit == 0 || limit > COLUMN_K_MAX) return NULL;
+    bool device = wants_device(operator, leg, limit);
+    if (!device && !wants_codes(&operator->execution->environment, leg->query.dimensions))
+        return NULL;
+    Error *error = answer(operator, leg, limit, device, &bits, best, facts);
+    if (error == NULL) error = score_rest(operator, leg, &bits, scored, best);
     mem_free(bits.words);
     return error;
 }
@@ -296,7 +365,7 @@ static bool limit_fits(const Expr *limit)
 {
     return limit != NULL &&
            (limit->kind != EXPR_CONSTANT ||
-            (limit->value.as.integer > 0 && limit->value.as.integer <= VECTOR_DEVICE_K_MAX));
+            (limit->value.as.integer > 0 && limit->value.as.integer <= COLUMN_K_MAX));
 }
 
 static bool is_estimated(const PlanNode *plan, double *out)
@@ -316,9 +385,12 @@ const char *score_where(const ExecutionEnvironment *environment, const PlanNode 
         vector_device_wanted(environment->device, &options, 0);
     if (fits && options.use != VECTOR_DEVICE_OFF) vector_device_info(environment->device, &info);
     bool used = info.open && (options.use == VECTOR_DEVICE_FORCE || !info.software);
-    const char *where = used
-                            ? arena_printf(arena, "vulkan %s", info.name)
-                            : arena_printf(arena, "cpu %s", vector_kernel(environment->simd)->name);
+    uint32_t dimensions = plan->legs[0].dimensions; /* 0: they are not known before the run */
+    bool codes = score_scans(plan) && limit_fits(plan->limit) &&
+                 wants_codes(environment, dimensions == 0 ? UINT32_MAX : dimensions);
+    const char *cpu = vector_kernel(environment->simd)->name;
+    const char *where = used ? arena_printf(arena, "vulkan %s", info.name)
+                             : arena_printf(arena, "cpu %s%s", cpu, codes ? " with codes" : "");
     return is_estimated(plan, &rows) ? arena_printf(arena, "on %s, ~%.0f candidates", where, rows)
                                      : arena_printf(arena, "on %s", where);
 }

@@ -1,0 +1,256 @@
+/*
+ * sieve.c - pieces of rows, sieved by their codes, the rest scored.
+ *
+ * A piece of 256 rows is 32 KiB of codes at 128 dimensions, which stays in the first cache while each
+ * query has its turn. Of a piece the bounds by the first plane of the query are computed for all rows, or
+ * for those that take part if they are few; the rows that are left are fetched while the others are still
+ * being looked at, then looked at once more with both planes and a floor that may have risen, and only
+ * then scored.
+ *
+ * Where many rows of a piece are left over (equal rows, rows close to each other and far from the
+ * origin, a large k at the beginning) codes are no help: the piece is scored as a whole, and so are the
+ * next ones, without another look for a while.
+ */
+#include "config.h"
+
+#include "base/memory.h"
+#include "vector/sieve.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    WORD_ROWS = 64,
+    PIECE_WORDS = VECTOR_PIECE_ROWS / WORD_ROWS,
+    FEW_ROWS = VECTOR_PIECE_ROWS / 4,  /* that take part: looked at one by one */
+    MANY_LEFT = VECTOR_PIECE_ROWS / 4, /* that are left: the codes were no help */
+    REST_PIECES = 16
+};
+
+/* ---- codes of a block ---- */
+
+size_t sieve_bytes(size_t rows, size_t dimensions)
+{
+    return rows * (sizeof(BoundRow) + quantize_stride(dimensions)) + QUANTIZE_LINE_BYTES;
+}
+
+/* The codes begin at a line: bounds of four rows are one. */
+static size_t codes_at(size_t rows)
+{
+    size_t bytes = rows * sizeof(BoundRow);
+    return (bytes + QUANTIZE_LINE_BYTES - 1) / QUANTIZE_LINE_BYTES * QUANTIZE_LINE_BYTES;
+}
+
+SieveBlock sieve_block(const void *memory, size_t rows)
+{
+    return (SieveBlock){memory, (const uint8_t *)memory + codes_at(rows)};
+}
+
+VECTOR_BESIDE_A_WRITER void sieve_make(void *memory, const float *rows, size_t row_count,
+                                       size_t stride, size_t dimensions, const uint64_t *present)
+{
+    BoundRow *bounds = memory;
+    uint8_t *codes = (uint8_t *)memory + codes_at(row_count);
+    size_t bytes = quantize_stride(dimensions);
+    for (size_t i = 0; i < row_count; i++) {
+        bool there =
+            __atomic_load_n(&present[i / WORD_ROWS], __ATOMIC_ACQUIRE) >> i % WORD_ROWS & 1;
+        if (there) {
+            bound_row(rows + i * stride, dimensions, codes + i * bytes, &bounds[i]);
+            continue;
+        }
+        memset(codes + i * bytes, 0, bytes);
+        bounds[i] = (BoundRow){0, 0, INFINITY, 0}; /* whoever may come here later is scored */
+    }
+}
+
+/* ---- queries ---- */
+
+void sieve_query_init(SieveQuery *out, const VectorQuery *query, size_t dimensions, TopK *top)
+{
+    size_t bytes = 2 * quantize_stride(dimensions);
+    if (out->planes_capacity < bytes) {
+        mem_free(out->planes);
+        out->planes = mem_alloc_aligned(bytes, QUANTIZE_LINE_BYTES);
+        out->planes_capacity = bytes;
+    }
+    out->query = *query;
+    out->code_bytes = bytes / 2;
+    out->top = top;
+    out->rest = 0;
+    out->scored = 0;
+    out->bounded = query->factor != 0 && bound_query_init(&out->bound, query->metric, query->query,
+                                                          dimensions, query->factor, out->planes);
+}
+
+void sieve_query_free(SieveQuery *query)
+{
+    mem_free(query->planes);
+    query->planes = NULL;
+    query->planes_capacity = 0;
+}
+
+/* ---- a piece ---- */
+
+typedef struct Piece {
+    const VectorKernel *kernel;
+    const CodesKernel *codes_kernel;
+    VectorBlock block; /* the rows of the piece alone */
+    const BoundRow *bounds;
+    const uint8_t *codes;
+    size_t stride, code_bytes; /* floats of a row, bytes of its codes */
+    size_t taking_part;
+    uint64_t present[PIECE_WORDS];
+} Piece;
+
+static void piece_of(Piece *piece, const VectorBlock *block, const SieveBlock *codes, size_t from)
+{
+    size_t left = block->count - from, count = left < VECTOR_PIECE_ROWS ? left : VECTOR_PIECE_ROWS;
+    piece->block = (VectorBlock){block->rows + from * piece->stride,
+                                 block->factors == NULL ? NULL : block->factors + from,
+                                 block->present == NULL ? NULL : block->present + from / WORD_ROWS,
+                                 count, block->first_id + from};
+    piece->bounds = codes->bounds + from;
+    piece->codes = codes->codes + from * piece->code_bytes;
+    piece->taking_part = 0;
+    for (size_t w = 0; w < PIECE_WORDS; w++) {
+        size_t rows = count <= w * WORD_ROWS ? 0 : count - w * WORD_ROWS;
+        uint64_t all = rows >= WORD_ROWS ? UINT64_MAX : (UINT64_C(1) << rows) - 1;
+        piece->present[w] =
+            block->present == NULL || rows == 0 ? all : piece->block.present[w] & all;
+        piece->taking_part += (size_t)__builtin_popcountll(piece->present[w]);
+    }
+}
+
+static bool takes_part(const Piece *piece, size_t row)
+{
+    return piece->present[row / WORD_ROWS] >> row % WORD_ROWS & 1;
+}
+
+/* Rows that are left, and their codes' products with the first plane. */
+typedef struct Left {
+    size_t count;
+    uint16_t rows[VECTOR_PIECE_ROWS];
+    int32_t dots[VECTOR_PIECE_ROWS];
+} Left;
+
+static void look_at_all(const Piece *piece, const BoundQuery *bound, float floor, Left *left)
+{
+    int32_t dots[VECTOR_PIECE_ROWS];
+    uint16_t at[VECTOR_PIECE_ROWS];
+    piece->codes_kernel->dot_rows(piece->codes, piece->block.count, piece->code_bytes,
+                                  bound->planes, dots);
+    size_t found = bound_pick(bound, piece->bounds, dots, piece->block.count, floor, at);
+    for (size_t i = 0; i < found; i++) {
+        if (!takes_part(piece, at[i])) continue;
+        left->dots[left->count] = dots[at[i]];
+        left->rows[left->count++] = at[i];
+    }
+}
+
+VECTOR_BESIDE_A_WRITER static void look_at_few(const Piece *piece, const BoundQuery *bound,
+                                               float floor, Left *left)
+{
+    uint32_t places[FEW_ROWS];
+    BoundRow bounds[FEW_ROWS];
+    int32_t dots[FEW_ROWS];
+    uint16_t at[FEW_ROWS];
+    size_t count = 0;
+    for (size_t w = 0; w < PIECE_WORDS; w++)
+        for (uint64_t bits = piece->present[w]; bits != 0; bits &= bits - 1) {
+            places[count] = (uint32_t)(w * WORD_ROWS + (size_t)__builtin_ctzll(bits));
+            bounds[count] = piece->bounds[places[count]];
+            count++;
+        }
+    piece->codes_kernel->dot_places(piece->codes, places, count, piece->code_bytes, bound->planes,
+                                    dots);
+    size_t found = bound_pick(bound, bounds, dots, count, floor, at);
+    for (size_t i = 0; i < found; i++) {
+        left->dots[left->count] = dots[at[i]];
+        left->rows[left->count++] = (uint16_t)places[at[i]];
+    }
+}
+
+static void fetch_rows(const Piece *piece, const Left *left)
+{
+    enum {
+        FLOATS_MAX = 16 * VECTOR_LINE_FLOATS
+    }; /* the hardware sees where a longer row goes on */
+    size_t floats = piece->stride < FLOATS_MAX ? piece->stride : FLOATS_MAX;
+    for (size_t i = 0; i < left->count; i++)
+        for (size_t at = 0; at < floats; at += VECTOR_LINE_FLOATS)
+            __builtin_prefetch(piece->block.rows + left->rows[i] * piece->stride + at);
+}
+
+VECTOR_BESIDE_A_WRITER static void score_left(const Piece *piece, SieveQuery *query,
+                                              const Left *left)
+{
+    const BoundQuery *bound = &query->bound;
+    bool cosine = query->query.metric == VECTOR_COSINE;
+    for (size_t i = 0; i < left->count; i++) {
+        size_t row = left->rows[i];
+        float factor = cosine ? piece->block.factors[row] : 1.0f;
+        if (factor == 0) continue;
+        int32_t second = piece->codes_kernel->dot(piece->codes + row * piece->code_bytes,
+                                                  bound->planes + bound->stride, bound->stride);
+        float floor = topk_floor(query->top);
+        if (bound_close(bound, &piece->bounds[row], left->dots[i], second) < floor) continue;
+        query->scored++;
+        float score = vector_score(piece->kernel, &query->query,
+                                   piece->block.rows + row * piece->stride, factor);
+        if (!(score < floor)) topk_offer(query->top, score, piece->block.first_id + row);
+    }
+}
+
+static void score_all(const Piece *piece, SieveQuery *query)
+{
+    query->scored += piece->taking_part;
+    vector_scan(piece->kernel, &query->query, &piece->block, 1, query->top);
+}
+
+/* A floor of -1 is no bound under cosine: rounding may have taken a score below it. */
+static bool floor_helps(const SieveQuery *query, float floor)
+{
+    return floor > -INFINITY && (query->query.metric != VECTOR_COSINE || floor > -1.0f);
+}
+
+static void sieve_piece(const Piece *piece, SieveQuery *query)
+{
+    Left left = {.count = 0};
+    float floor = topk_floor(query->top);
+    if (query->rest > 0 || !query->bounded || !floor_helps(query, floor)) {
+        query->rest -= query->rest > 0;
+        score_all(piece, query);
+        return;
+    }
+    if (piece->taking_part < FEW_ROWS)
+        look_at_few(piece, &query->bound, floor, &left);
+    else
+        look_at_all(piece, &query->bound, floor, &left);
+    if (left.count >= MANY_LEFT) {
+        query->rest = REST_PIECES;
+        score_all(piece, query);
+        return;
+    }
+    fetch_rows(piece, &left);
+    score_left(piece, query, &left);
+}
+
+void sieve_scan(const VectorKernel *kernel, const CodesKernel *codes_kernel, SieveQuery *queries,
+                size_t query_count, const VectorBlock *block, const SieveBlock *codes)
+{
+    Piece piece = {.kernel = kernel, .codes_kernel = codes_kernel};
+    if (query_count == 0) return;
+    piece.stride = queries[0].query.stride;
+    if (codes == NULL) {
+        for (size_t q = 0; q < query_count; q++)
+            vector_scan(kernel, &queries[q].query, block, 1, queries[q].top);
+        return;
+    }
+    piece.code_bytes = queries[0].code_bytes;
+    for (size_t from = 0; from < block->count; from += VECTOR_PIECE_ROWS) {
+        piece_of(&piece, block, codes, from);
+        for (size_t q = 0; piece.taking_part > 0 && q < query_count; q++)
+            sieve_piece(&piece, &queries[q]);
+    }
+}
