@@ -165,7 +165,7 @@ CONTEXTQL_API int contextql_bind_float(contextql_statement *, const char *parame
 CONTEXTQL_API int contextql_bind_string(contextql_statement *, const char *parameter, const char *,
                                         size_t);
 CONTEXTQL_API int contextql_bind_vector(contextql_statement *, const char *parameter, const float *,
-                                        size_t dimensions);
+                                        size_t dimensions); /* 1 to 16384, finite */
 CONTEXTQL_API int contextql_step(contextql_statement *); /* ROW, DONE or an error */
 CONTEXTQL_API int contextql_reset(contextql_statement *);
 CONTEXTQL_API void contextql_finalize(contextql_statement *);
@@ -240,7 +240,7 @@ CONTEXTQL_API contextql_value *contextql_value_new_float(double);
 CONTEXTQL_API contextql_value *contextql_value_new_string(const char *, size_t);
 CONTEXTQL_API contextql_value *contextql_value_new_bytes(const void *, size_t);
 CONTEXTQL_API contextql_value *
-contextql_value_new_vector(const float *, size_t dimensions); /* finite components only */
+contextql_value_new_vector(const float *, size_t dimensions); /* 1 to 16384, finite; else NULL */
 /* datetime: with a zone the offset only decides where its clock showed the time twice. */
 CONTEXTQL_API contextql_value *contextql_value_new_temporal(const contextql_temporal *);
 CONTEXTQL_API contextql_value *

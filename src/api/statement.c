@@ -216,6 +216,8 @@ int contextql_bind_string(contextql_statement *statement, const char *name, cons
 int contextql_bind_vector(contextql_statement *statement, const char *name, const float *components,
                           size_t dimensions)
 {
+    Error *error = value_check_vector(components, dimensions);
+    if (error != NULL) return session_fail(statement->session, error, CONTEXTQL_RUNTIME);
     return bind_value(statement, name, value_vector(components, dimensions));
 }
 

@@ -341,9 +341,9 @@ contextql_value *contextql_value_new_bytes(const void *data, size_t size)
 
 contextql_value *contextql_value_new_vector(const float *components, size_t dimensions)
 {
-    for (size_t i = 0; i < dimensions; i++)
-        if (!(components[i] - components[i] == 0)) return NULL; /* NaN and infinities */
-    return dimensions > UINT32_MAX ? NULL : new_value(value_vector(components, dimensions));
+    Error *error = value_check_vector(components, dimensions);
+    error_drop(error); /* NULL says it */
+    return error != NULL ? NULL : new_value(value_vector(components, dimensions));
 }
 
 /* What the program says, which may be anything. */

@@ -17,6 +17,9 @@
 #include <assert.h>
 #include <math.h>
 
+_Static_assert((int)VECTOR_DIMENSIONS_MAX == (int)VALUE_VECTOR_DIMENSIONS_MAX,
+               "what a vector may be, kernels take");
+
 static const VectorMetric metrics[] = {
     [METRIC_COSINE] = VECTOR_COSINE, [METRIC_DOT] = VECTOR_DOT, [METRIC_L2] = VECTOR_L2};
 

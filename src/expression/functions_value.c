@@ -360,7 +360,25 @@ CALL(vector)
     const float *components;
     uint32_t dimensions;
     TRY(as_vector(context, function, args[0], &components, &dimensions));
+    TRY(value_check_vector(components, dimensions));
     return *out = value_vector(components, dimensions), NULL;
+}
+
+CALL(vector_normalize)
+{
+    (void)count;
+    const float *components;
+    uint32_t dimensions;
+    TRY(as_vector(context, function, args[0], &components, &dimensions));
+    TRY(value_check_vector(components, dimensions));
+    double square = 0;
+    for (uint32_t i = 0; i < dimensions; i++)
+        square += (double)components[i] * (double)components[i];
+    if (square == 0) return NULL;
+    float *unit = arena_alloc(context->arena, dimensions * sizeof *unit);
+    for (uint32_t i = 0; i < dimensions; i++)
+        unit[i] = (float)((double)components[i] / sqrt(square));
+    return *out = value_vector(unit, dimensions), NULL;
 }
 
 typedef struct Sums {
@@ -418,6 +436,18 @@ CALL(vector_norm)
     Value both[2] = {args[0], args[0]};
     TRY(sums_of(context, function, both, &sums));
     return *out = value_float(sqrt(sums.left)), NULL;
+}
+
+CALL(vector_list)
+{
+    (void)count;
+    const float *components;
+    uint32_t dimensions;
+    TRY(as_vector(context, function, args[0], &components, &dimensions));
+    Value *items = arena_alloc(context->arena, (dimensions + 1) * sizeof *items);
+    for (uint32_t i = 0; i < dimensions; i++)
+        items[i] = value_float((double)components[i]);
+    return *out = value_list(items, dimensions), NULL;
 }
 
 CALL(vector_dimensions)

@@ -76,7 +76,7 @@ static Value get_list(Reader *reader, Arena *arena, int depth)
 static Value get_vector(Reader *reader, Arena *arena)
 {
     uint64_t count = get_varint(reader);
-    if (count > reader_left(reader) / sizeof(float)) {
+    if (count > reader_left(reader) / sizeof(float) || count > VALUE_VECTOR_DIMENSIONS_MAX) {
         reader->failed = true;
         return value_null();
     }

@@ -91,6 +91,17 @@ static Value copy_moment(Arena *arena, Value value)
     return value;
 }
 
+Error *value_check_vector(const float *data, size_t dimensions)
+{
+    if (dimensions == 0 || dimensions > VALUE_VECTOR_DIMENSIONS_MAX)
+        return error_new(ERROR_ARGUMENT_VALUE, "a vector has 1 to %d dimensions, not %zu",
+                         VALUE_VECTOR_DIMENSIONS_MAX, dimensions);
+    for (size_t i = 0; i < dimensions; i++)
+        if (!isfinite(data[i]))
+            return error_new(ERROR_ARGUMENT_VALUE, "a vector has finite components only");
+    return NULL;
+}
+
 Value value_copy(Arena *arena, Value value)
 {
     switch ((ValueKind)value.kind) {

@@ -149,6 +149,11 @@ static inline Value value_list(const Value *items, size_t count)
 {
     return (Value){.head = value_head(VALUE_LIST, count), .as.items = items};
 }
+/* 64 KiB of floats; also what the kernels count with (vector/kernel.h). */
+enum { VALUE_VECTOR_DIMENSIONS_MAX = 16384 };
+/* May these be a vector: 1 to so many components, all finite? Asked wherever one is made of what a
+ * person or a program gives. */
+Error *value_check_vector(const float *data, size_t dimensions) MUST_CHECK;
 static inline Value value_vector(const float *data, size_t dimensions)
 {
     return (Value){.head = value_head(VALUE_VECTOR, dimensions), .as.vector = data};
