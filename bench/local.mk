@@ -1,6 +1,6 @@
 # Programs that measure; `make bench` builds and runs them. One line a program in BENCHES.
 BENCHES = bench/vector_scan bench/topk bench/parse bench/prepare bench/wordnet
-BENCHES += bench/shell bench/graph bench/commit bench/opening
+BENCHES += bench/cancel bench/shell bench/graph bench/commit bench/opening
 EXTRA_PROGRAMS += $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench_vector_scan_SOURCES = bench/vector_scan.c
@@ -13,6 +13,8 @@ bench_prepare_SOURCES = bench/prepare.c
 bench_prepare_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_wordnet_SOURCES = bench/wordnet.c
 bench_wordnet_LDADD = src/libengine.la $(ENGINE_LIBS)
+bench_cancel_SOURCES = bench/cancel.c
+bench_cancel_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_shell_SOURCES = bench/shell.c
 bench_shell_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_commit_SOURCES = bench/commit.c
@@ -29,6 +31,7 @@ bench-load: src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/load "$(GRAPH)" $(PEERS)
 .PHONY: bench-graph bench-load
 bench: $(BENCHES) src/contextql
+	bench/cancel
 	bench/shell
 	bench/commit
 	bench/vector_scan

@@ -115,7 +115,9 @@ typedef struct contextql_setting {
 } contextql_setting;
 /* The settings one by one, by name; false: there are no more. */
 CONTEXTQL_API bool contextql_setting_at(size_t i, contextql_setting *out);
-typedef bool contextql_progress_fn(void *user, double done); /* true: stop */
+/* While a load or an algorithm runs: which part of it is done, 0 to 1, and how many rows were read (0:
+ * that is not counted). */
+typedef bool contextql_progress_fn(void *user, double done, uint64_t rows); /* true: stop */
 CONTEXTQL_API void contextql_progress(contextql *, contextql_progress_fn *, void *user);
 
 /* ---- looking after a database: no session is needed ---- */

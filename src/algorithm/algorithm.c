@@ -174,7 +174,7 @@ Error *run_alloc(Run *run, size_t count, size_t bytes, void *out)
 Error *run_step(const Run *run, double done)
 {
     const AlgorithmContext *context = run->context;
-    if (context->progress != NULL) context->progress(context->progress_state, done, run->count);
+    if (context->progress != NULL) context->progress(context->progress_state, done, 0);
     if (context->stop == NULL || !context->stop(context->stop_state)) return NULL;
     return error_new(ERROR_CANCELLED, "the statement was cancelled");
 }

@@ -263,9 +263,8 @@ static void warn(void *user, ErrorCode code, const char *message, const char *hi
 static void progress(void *user, double done, uint64_t rows)
 {
     const contextql_statement *statement = user;
-    (void)rows;
     contextql *session = statement->session;
-    if (session->progress != NULL && session->progress(session->progress_user, done))
+    if (session->progress != NULL && session->progress(session->progress_user, done, rows))
         contextql_interrupt(session);
 }
 

@@ -77,6 +77,13 @@ void open_argument(Operator *self)
 
 /* ---- extending ---- */
 
+/* UNWIND range(..) makes no list: its arguments are programs of their own. */
+typedef struct Ranges {
+    Program *programs[3];
+    Column columns[3];
+    uint32_t count;
+} Ranges;
+
 typedef struct Extend {
     Batch *in;
     uint32_t at;     /* of its selected rows */
@@ -88,7 +95,9 @@ typedef struct Extend {
     Value *values;
     Neighbors found; /* seeks */
     size_t found_at;
-    Value list; /* UNWIND */
+    Value list;         /* UNWIND: of the row at hand, */
+    IntegerRange range; /* or what stands for one */
+    Ranges *ranges;     /* ... NULL: lists */
     Program *program;
     EvalContext context;
     Column column;      /* UNWIND: lists of the batch; SEEK: keys */
@@ -110,10 +119,14 @@ static Error *next_input(Operator *self, bool *more)
         extend->at = 0;
         extend->inside = false;
         if (extend->in == NULL) return *more = false, NULL;
-        if (extend->program == NULL) continue;
+        if (extend->program == NULL && extend->ranges == NULL) continue;
         arena_reset(extend->input_arena);
         operator_context(self, extend->input_arena, &extend->context);
-        TRY(program_run(extend->program, &extend->context, extend->in, &extend->column));
+        if (extend->program != NULL)
+            TRY(program_run(extend->program, &extend->context, extend->in, &extend->column));
+        for (uint32_t i = 0; extend->ranges != NULL && i < extend->ranges->count; i++)
+            TRY(program_run(extend->ranges->programs[i], &extend->context, extend->in,
+                            &extend->ranges->columns[i]));
     }
     return NULL;
 }
@@ -318,14 +331,51 @@ void open_seek(Operator *self)
 
 /* ---- UNWIND ---- */
 
-static Value element(Value list, uint64_t i)
+static bool is_range(const Expr *expr)
 {
+    return expr->kind == EXPR_CALL && str_equal(expr->function->name, STR("range"));
+}
+
+static Error *range_of_row(Operator *self, uint32_t position)
+{
+    Extend *extend = self->state;
+    const Ranges *ranges = extend->ranges;
+    const Expr *expr = self->plan->expr;
+    Value args[3];
+    extend->range = (IntegerRange){0};
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        args[i] = column_value(&ranges->columns[i], position);
+        if (args[i].kind == VALUE_NULL) return NULL;
+    }
+    return error_at(integer_range(args, ranges->count, &extend->range), expr->offset,
+                    expr->length);
+}
+
+/* The row at hand begins. */
+static Error *begin_list(Operator *self, uint32_t position)
+{
+    Extend *extend = self->state;
+    extend->cursor = 0;
+    extend->inside = true;
+    if (extend->ranges != NULL) return range_of_row(self, position);
+    extend->list = column_value(&extend->column, position);
+    return NULL;
+}
+
+static Value element(const Extend *extend, uint64_t i)
+{
+    Value list = extend->list;
+    if (extend->ranges != NULL)
+        return value_integer(
+            (int64_t)((uint64_t)extend->range.from + i * (uint64_t)extend->range.step));
     if (list.kind == VALUE_LIST) return list.as.items[i];
     return list.kind == VALUE_VECTOR ? value_float((double)list.as.vector[i]) : list;
 }
 
-static uint64_t elements(Value list)
+static uint64_t elements(const Extend *extend)
 {
+    Value list = extend->list;
+    if (extend->ranges != NULL) return extend->range.count;
     if (list.kind == VALUE_NULL) return 0;
     return list.kind == VALUE_LIST || list.kind == VALUE_VECTOR ? list.aux : 1;
 }
@@ -342,14 +392,13 @@ static Error *next_unwind(Operator *self, Batch **out)
         Batch *in = extend->in;
         while (count < cap && extend->at < in->selected_count) {
             uint32_t position = batch_position(in, extend->at);
-            Value list = column_value(&extend->column, position);
-            if (!extend->inside) extend->cursor = 0;
-            extend->inside = true;
-            for (uint64_t n = elements(list); count < cap && extend->cursor < n; extend->cursor++) {
+            if (!extend->inside) TRY(begin_list(self, position));
+            uint64_t n = elements(extend);
+            for (; count < cap && extend->cursor < n; extend->cursor++) {
                 extend->positions[count] = (uint16_t)position;
-                extend->values[count++] = element(list, extend->cursor);
+                extend->values[count++] = element(extend, extend->cursor);
             }
-            if (extend->cursor < elements(list)) break;
+            if (extend->cursor < n) break;
             extend->inside = false;
             extend->at++;
         }
@@ -366,8 +415,14 @@ static Error *next_unwind(Operator *self, Batch **out)
 
 void open_unwind(Operator *self)
 {
-    extend_new(self, self->plan->expr);
+    const Expr *expr = self->plan->expr;
+    Extend *extend = extend_new(self, is_range(expr) ? NULL : expr);
     self->next = next_unwind;
+    if (!is_range(expr)) return;
+    extend->ranges = arena_new(self->state_arena, Ranges);
+    extend->ranges->count = expr->arg_count;
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        extend->ranges->programs[i] = program_compile(self->state_arena, expr->args[i]);
 }
 
 /* ---- procedures ---- */

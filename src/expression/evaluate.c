@@ -146,18 +146,54 @@ static Error *evaluate_quantifier(const Expr *expr, const Row *row, Value *out)
     return NULL;
 }
 
+static Error *reduce_one(const Expr *expr, const Row *row, Value list, uint32_t i, Value *sum)
+{
+    row->context->locals[expr->index] = *sum;
+    row->context->locals[expr->index + 1] = list.as.items[i];
+    TRY(check_stop(row->context, i));
+    return evaluate(expr->args[2], row, sum);
+}
+
+enum {
+    REDUCE_SHORT = 256,        /* elements: what their steps leave behind is not worth two arenas */
+    REDUCE_BYTES_MIN = 1 << 20 /* of what steps leave behind, before it is thrown away */
+};
+
+/* Each step makes its sum anew, and a text that grows by every element would be kept in all its
+ * lengths: now and then what is left behind is thrown away, when it is four times what stays. */
+static Error *reduce_long(const Expr *expr, const Row *row, Value list, Value *sum)
+{
+    Arena *mine = row->context->arena, *now = arena_create(), *next = arena_create();
+    Error *error = NULL;
+    size_t most = REDUCE_BYTES_MIN;
+    for (uint32_t i = 0; i < list.aux && error == NULL; i++) {
+        row->context->arena = now;
+        error = reduce_one(expr, row, list, i, sum);
+        if (error != NULL || arena_bytes(now) < most) continue;
+        *sum = value_copy(next, *sum);
+        arena_reset(now);
+        Arena *free = now;
+        now = next, next = free;
+        most = 4 * arena_bytes(now) < REDUCE_BYTES_MIN ? REDUCE_BYTES_MIN : 4 * arena_bytes(now);
+    }
+    if (error == NULL) *sum = value_copy(mine, *sum);
+    row->context->arena = mine;
+    arena_destroy(now);
+    arena_destroy(next);
+    return error;
+}
+
 static Error *evaluate_reduce(const Expr *expr, const Row *row, Value *out)
 {
     Value list, sum;
     TRY(evaluate(expr->args[0], row, &sum));
     TRY(list_of(expr->args[1], row, &list));
     if (list.kind == VALUE_NULL) return *out = list, NULL;
-    for (uint32_t i = 0; i < list.aux; i++) {
-        row->context->locals[expr->index] = sum;
-        row->context->locals[expr->index + 1] = list.as.items[i];
-        TRY(check_stop(row->context, i));
-        TRY(evaluate(expr->args[2], row, &sum));
-    }
+    if (list.aux > REDUCE_SHORT)
+        TRY(reduce_long(expr, row, list, &sum));
+    else
+        for (uint32_t i = 0; i < list.aux; i++)
+            TRY(reduce_one(expr, row, list, i, &sum));
     *out = sum;
     return NULL;
 }

@@ -41,6 +41,13 @@ typedef struct FunctionText {
 /* The i-th row of contextql/functions.def, functions and aggregates in its order; false: no more. */
 bool function_text(size_t i, FunctionText *out);
 
+/* What range() of these arguments has, one after the other, `step` apart. */
+typedef struct IntegerRange {
+    int64_t from, step;
+    uint64_t count;
+} IntegerRange;
+Error *integer_range(const Value *args, uint32_t count, IntegerRange *out) MUST_CHECK;
+
 /* ---- aggregates ---- */
 typedef enum AggregateKind {
     AGGREGATE_COUNT_ROWS,

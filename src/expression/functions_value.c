@@ -50,11 +50,8 @@ CALL(tail)
     return NULL;
 }
 
-enum { RANGE_ELEMENTS_MAX = 50000000 }; /* 800 MB of values: more is a mistake */
-
-CALL(range)
+Error *integer_range(const Value *args, uint32_t count, IntegerRange *out)
 {
-    UNUSED;
     int64_t step = 1;
     for (uint32_t i = 0; i < count; i++)
         if (args[i].kind != VALUE_INTEGER)
@@ -65,12 +62,34 @@ CALL(range)
     __int128 from = args[0].as.integer, to = args[1].as.integer;
     __int128 elements = (to - from) / step + 1;
     if ((step > 0 && from > to) || (step < 0 && from < to)) elements = 0;
-    if (elements > RANGE_ELEMENTS_MAX)
-        return error_new(ERROR_LIMIT, "range() gives at most %d elements", RANGE_ELEMENTS_MAX);
-    Value *items = arena_alloc(context->arena, (size_t)elements * sizeof *items);
-    for (int64_t i = 0; i < (int64_t)elements; i++)
-        items[i] = value_integer(args[0].as.integer + i * step);
-    *out = value_list(items, (size_t)elements);
+    if (elements > INT64_MAX) elements = INT64_MAX; /* nobody lives to see the last of them */
+    *out = (IntegerRange){args[0].as.integer, step, (uint64_t)elements};
+    return NULL;
+}
+
+enum {
+    RANGE_ELEMENTS_MAX = 50000000, /* 800 MB of values: more is a mistake */
+    RANGE_STRETCH = 1 << 20        /* between two looks at whether the statement is to stop */
+};
+
+CALL(range)
+{
+    UNUSED;
+    IntegerRange range;
+    const Interrupt *interrupt = context->interrupt;
+    TRY(integer_range(args, count, &range));
+    if (range.count > RANGE_ELEMENTS_MAX)
+        return error_hint(error_new(ERROR_LIMIT,
+                                    "a list that range() gives has at most %d elements",
+                                    RANGE_ELEMENTS_MAX),
+                          "UNWIND range(..) makes no list and has no limit");
+    Value *items = arena_alloc(context->arena, (size_t)range.count * sizeof *items);
+    for (uint64_t i = 0; i < range.count; i++) {
+        items[i] = value_integer(range.from + (int64_t)i * range.step);
+        if (i % RANGE_STRETCH == 0 && interrupt != NULL && interrupt->stop(interrupt->state))
+            return error_new(ERROR_CANCELLED, "the statement was cancelled");
+    }
+    *out = value_list(items, (size_t)range.count);
     return NULL;
 }
 

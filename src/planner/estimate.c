@@ -366,10 +366,27 @@ static double constant(const Expr *expr, double otherwise)
                : otherwise;
 }
 
+enum { LIST_UNKNOWN = 10 };
+
+static double range_rows(const Expr *call)
+{
+    Value args[3];
+    IntegerRange range;
+    for (uint32_t i = 0; i < call->arg_count; i++) {
+        if (call->args[i]->kind != EXPR_CONSTANT) return LIST_UNKNOWN;
+        args[i] = call->args[i]->value;
+    }
+    Error *error = integer_range(args, call->arg_count, &range);
+    if (error == NULL) return (double)range.count;
+    error_drop(error);
+    return LIST_UNKNOWN;
+}
+
 static double unwind_rows(const Expr *list)
 {
-    enum { LIST_UNKNOWN = 10 };
     if (list->kind == EXPR_LIST) return list->arg_count;
+    if (list->kind == EXPR_CALL && str_equal(list->function->name, STR("range")))
+        return range_rows(list);
     return list->kind == EXPR_CONSTANT && list->value.kind == VALUE_LIST ? list->value.aux
                                                                          : LIST_UNKNOWN;
 }

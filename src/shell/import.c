@@ -136,7 +136,7 @@ static size_t import_piece(void *state, Str text, bool last, Place *place, bool 
     if (place->text.data + place->offset < text.data + end) place_advance(place, text.data + end);
     import->bytes += (double)end;
     if (import->bytes_all > 0)
-        progress_report(&import->progress, import->bytes / import->bytes_all);
+        progress_report(&import->progress, import->bytes / import->bytes_all, 0);
     return end;
 }
 

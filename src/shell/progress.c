@@ -17,7 +17,7 @@ void progress_begin(Progress *progress, FILE *file, const Clock *clock)
     *progress = (Progress){file, clock, clock->monotonic_ns(clock->state), 0};
 }
 
-void progress_print(Buffer *out, double done, double seconds)
+void progress_print(Buffer *out, double done, uint64_t rows, double seconds)
 {
     if (!(done >= 0)) done = 0; /* not a number, too */
     if (done > 1) done = 1;
@@ -26,10 +26,11 @@ void progress_print(Buffer *out, double done, double seconds)
     for (int i = 0; i < BAR_COLUMNS; i++)
         buffer_char(out, i < filled ? '#' : ' ');
     buffer_char(out, ']');
+    if (rows > 0 && seconds > 0) buffer_printf(out, " %.0f rows/s,", (double)rows / seconds);
     if (done > 0) buffer_printf(out, " %.0f s left", seconds / done - seconds);
 }
 
-bool progress_report(void *state, double done)
+bool progress_report(void *state, double done, uint64_t rows)
 {
     Progress *progress = state;
     int64_t now_ns = progress->clock->monotonic_ns(progress->clock->state);
@@ -39,7 +40,7 @@ bool progress_report(void *state, double done)
         return false;
     Buffer text = {0};
     buffer_char(&text, '\r');
-    progress_print(&text, done, (double)(now_ns - progress->begin_ns) / 1e9);
+    progress_print(&text, done, rows, (double)(now_ns - progress->begin_ns) / 1e9);
     buffer_text(&text, "\033[K");
     fwrite(text.data, 1, text.bytes, progress->file);
     fflush(progress->file);

@@ -15,13 +15,13 @@ typedef struct Progress {
 
 /* For contextql_progress: draws a bar after half a second, ten times a second at most. Stops
  * nothing. */
-bool progress_report(void *progress, double done);
+bool progress_report(void *progress, double done, uint64_t rows);
 void progress_begin(Progress *progress, FILE *file, const Clock *clock);
 /* Takes the bar away. */
 void progress_end(Progress *progress);
-/* The bar's text, without line end: "  42 % [########            ] 3 s left". `seconds`: since the
- * beginning. */
-void progress_print(Buffer *out, double done, double seconds);
+/* The bar's text, without line end: "  42 % [########            ] 1200 rows/s, 3 s left". `seconds`:
+ * since the beginning; rows 0: they are not counted. */
+void progress_print(Buffer *out, double done, uint64_t rows, double seconds);
 /* Does the statement load a file: does it begin with COPY or LOAD? */
 bool progress_is_load(Str statement);
 /* "3 nodes, 2 edges in 0.5 s (6 nodes/s, 4 edges/s)" and a line end; nothing if nothing was made. */

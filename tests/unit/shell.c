@@ -212,10 +212,10 @@ static void pictures(void)
     frame_free(&frame);
 }
 
-static bool bar_is(double done, double seconds, const char *wanted)
+static bool bar_is(double done, uint64_t rows, double seconds, const char *wanted)
 {
     Buffer text = {0};
-    progress_print(&text, done, seconds);
+    progress_print(&text, done, rows, seconds);
     bool same = str_equal(buffer_view(&text), str_from(wanted));
     buffer_free(&text);
     return same;
@@ -231,20 +231,21 @@ static void bars(void)
     Buffer text = {0};
     clock_frozen(&clock, &now_ns);
     FILE *file = tmpfile();
-    EXPECT(bar_is(0.25, 1, " 25 % [#####               ] 3 s left"));
-    EXPECT(bar_is(0, 1, "  0 % [                    ]") &&
-           bar_is(0.0 / 0.0, 1, "  0 % [                    ]"));
-    EXPECT(bar_is(2, 1, "100 % [####################] 0 s left"));
+    EXPECT(bar_is(0.25, 0, 1, " 25 % [#####               ] 3 s left"));
+    EXPECT(bar_is(0, 0, 1, "  0 % [                    ]") &&
+           bar_is(0.0 / 0.0, 0, 1, "  0 % [                    ]"));
+    EXPECT(bar_is(2, 0, 1, "100 % [####################] 0 s left"));
+    EXPECT(bar_is(0.5, 3000, 2, " 50 % [##########          ] 1500 rows/s, 2 s left"));
     progress_begin(&progress, file, &clock);
     now_ns += first_ns - 1;
-    EXPECT(!progress_report(&progress, 0.5) && ftell(file) == 0);
+    EXPECT(!progress_report(&progress, 0.5, 0) && ftell(file) == 0);
     now_ns++;
-    EXPECT(!progress_report(&progress, 0.5) && ftell(file) > 0);
+    EXPECT(!progress_report(&progress, 0.5, 0) && ftell(file) > 0);
     long drawn = ftell(file);
     now_ns += between_ns - 1;
-    EXPECT(!progress_report(&progress, 0.6) && ftell(file) == drawn);
+    EXPECT(!progress_report(&progress, 0.6, 0) && ftell(file) == drawn);
     now_ns++;
-    EXPECT(!progress_report(&progress, 0.6) && ftell(file) > drawn);
+    EXPECT(!progress_report(&progress, 0.6, 0) && ftell(file) > drawn);
     drawn = ftell(file);
     progress_end(&progress);
     EXPECT(ftell(file) == drawn + 4);
