@@ -70,11 +70,11 @@ EXTRA_DIST += tests/stored/format-1.tar.xz tests/grammar tests/tck.passing repl-
 check_PROGRAMS = $(CHECKED) tests/texts
 tests_texts_SOURCES = tests/texts.c
 tests_texts_LDADD = src/libengine.la $(ENGINE_LIBS)
-dist_check_SCRIPTS += tests/corpus tests/levels tests/embed
+dist_check_SCRIPTS += tests/corpus tests/levels tests/workers tests/embed
 check_PROGRAMS += examples/c/recall
 examples_c_recall_SOURCES = examples/c/recall.c
 examples_c_recall_LDADD = src/libcontextql.la
-TESTS = $(CHECKED) tests/embed tests/corpus tests/levels tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats repl-tests/run repl-tests/tty
+TESTS = $(CHECKED) tests/embed tests/corpus tests/levels tests/workers tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats repl-tests/run repl-tests/tty
 
 # tests/fuzz/run builds the fuzz targets in a build folder of their own and runs each for FUZZ_SECONDS; without FUZZ_SECONDS, or
 # without clang, it is skipped. `make fuzz-targets` alone builds them; wants --enable-fuzzing with clang.

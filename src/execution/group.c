@@ -69,26 +69,38 @@ void open_distinct(Operator *self)
 
 /* ---- AGGREGATE ---- */
 
+typedef struct Table { /* groups, and what they come to: of all rows, or of a morsel's */
+    Groups *groups;
+    Arena *arena;            /* of states */
+    AggregateState **states; /* aggregate_count a group */
+    size_t state_capacity, state_groups;
+} Table;
+
 typedef struct Aggregate {
     uint64_t *order; /* where the setting shuffles: which group comes when */
-    Groups *groups;
-    AggregateState **states; /* aggregate_count a group */
-    size_t state_capacity, state_groups, at;
+    Table table;
+    size_t at;
     bool done;
+    uint32_t *slots;                       /* of keys */
     Program **keys, **arguments, **extras; /* arguments, extras: NULL where there is none */
     EvalContext context;
 } Aggregate;
 
 /* States for the groups that have none yet. */
-static void new_states(Operator *self, Aggregate *aggregate)
+static void new_states(const PlanNode *plan, Table *table)
 {
-    uint32_t count = self->plan->aggregate_count;
-    size_t groups = groups_count(aggregate->groups);
-    mem_reserve(aggregate->states, aggregate->state_capacity, groups * (count + 1));
-    for (; aggregate->state_groups < groups; aggregate->state_groups++)
+    uint32_t count = plan->aggregate_count;
+    size_t groups = groups_count(table->groups);
+    mem_reserve(table->states, table->state_capacity, groups * (count + 1));
+    for (; table->state_groups < groups; table->state_groups++)
         for (uint32_t a = 0; a < count; a++)
-            aggregate->states[aggregate->state_groups * count + a] =
-                aggregate_begin(self->state_arena, &self->plan->aggregates[a].spec);
+            table->states[table->state_groups * count + a] =
+                aggregate_begin(table->arena, &plan->aggregates[a].spec);
+}
+
+static size_t nth(const uint64_t *order, size_t i)
+{
+    return order == NULL ? i : (size_t)order[i];
 }
 
 typedef struct Columns {
@@ -114,7 +126,7 @@ static Error *run_all(Operator *self, const Batch *batch, Columns *columns)
     return NULL;
 }
 
-static Error *take_batch(Operator *self, const Batch *batch)
+static Error *take_batch(Operator *self, Table *table, const Batch *batch)
 {
     Aggregate *aggregate = self->state;
     uint32_t count = self->plan->aggregate_count;
@@ -123,22 +135,96 @@ static Error *take_batch(Operator *self, const Batch *batch)
     operator_context(self, self->arena, &aggregate->context);
     TRY(run_all(self, batch, &columns));
     uint32_t *found = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *found);
-    groups_find(aggregate->groups, columns.keys, batch, found);
-    new_states(self, aggregate);
+    groups_find(table->groups, columns.keys, batch, found);
+    new_states(self->plan, table);
     for (uint32_t a = 0; a < count; a++)
-        TRY(aggregate_batch(aggregate->states + a, count, found, &columns.arguments[a],
+        TRY(aggregate_batch(table->states + a, count, found, &columns.arguments[a],
                             &columns.extras[a], batch));
     return NULL;
 }
 
-static size_t nth(const uint64_t *order, size_t i)
+static Error *check_table(const Operator *self, const Table *table)
 {
-    return order == NULL ? i : (size_t)order[i];
+    return operator_check_memory(
+        self, groups_bytes(table->groups) + table->state_capacity * sizeof(AggregateState *) +
+                  (table->arena == self->state_arena ? 0 : arena_bytes(table->arena)));
 }
+
+/* Keys of groups from, from + 1, .. as columns, those of key k at slots[k]. */
+static void key_columns(Operator *self, const Table *table, const uint64_t *order, size_t from,
+                        Batch *batch, const uint32_t *slots)
+{
+    uint32_t count = batch->row_count;
+    for (uint32_t k = 0; k < self->plan->item_count; k++) {
+        Value first = groups_key(table->groups, nth(order, from), k);
+        Column *column = batch_column(self->arena, batch, slots == NULL ? k : slots[k],
+                                      column_type_of((ValueKind)first.kind));
+        for (uint32_t i = 0; i < count; i++)
+            column_set(self->arena, column, i, groups_key(table->groups, nth(order, from + i), k),
+                       count);
+    }
+}
+
+/* ---- AGGREGATE in morsels ---- */
+
+static void *table_new(Operator *self)
+{
+    Table *table = mem_calloc(1, sizeof *table);
+    table->groups = groups_create(self->plan->item_count);
+    table->arena = arena_create();
+    return table;
+}
+
+static void table_drop(void *part)
+{
+    Table *table = part;
+    groups_destroy(table->groups);
+    arena_destroy(table->arena);
+    mem_free(table->states);
+    mem_free(table);
+}
+
+static Error *take_part(Operator *own, void *part, Batch *batch)
+{
+    TRY(take_batch(own, part, batch));
+    return check_table(own, part);
+}
+
+/* Groups come in the order of their first rows, as if one worker had met them. */
+static Error *merge_part(Operator *self, void *part)
+{
+    Aggregate *aggregate = self->state;
+    Table *table = &aggregate->table, *from = part;
+    uint32_t count = self->plan->aggregate_count, keys = self->plan->item_count;
+    size_t groups = groups_count(from->groups);
+    for (size_t at = 0; at < groups; at += BATCH_ROWS_MAX) {
+        uint32_t rows = groups - at < BATCH_ROWS_MAX ? (uint32_t)(groups - at) : BATCH_ROWS_MAX;
+        arena_reset(self->arena);
+        Batch *batch = batch_create(self->arena, keys + 1);
+        uint32_t *found = arena_alloc(self->arena, rows * sizeof *found);
+        batch->row_count = batch->selected_count = rows;
+        key_columns(self, from, NULL, at, batch, NULL);
+        groups_find(table->groups, batch->columns, batch, found);
+        new_states(self->plan, table);
+        for (uint32_t i = 0; i < rows; i++)
+            for (uint32_t a = 0; a < count; a++)
+                TRY(aggregate_merge(table->states[(size_t)found[i] * count + a],
+                                    from->states[(at + i) * count + a]));
+    }
+    groups_destroy(from->groups);
+    from->groups = groups_create(keys);
+    arena_reset(from->arena);
+    from->state_groups = 0;
+    return check_table(self, table);
+}
+
+static const MorselSink aggregate_sink = {table_new, table_drop, take_part, NULL, merge_part};
+
+/* ---- AGGREGATE's rows ---- */
 
 static void shuffle_groups(Operator *self, Aggregate *aggregate)
 {
-    size_t count = groups_count(aggregate->groups);
+    size_t count = groups_count(aggregate->table.groups);
     aggregate->order = NULL;
     if (self->execution->environment.shuffle == 0) return;
     aggregate->order = arena_array(self->state_arena, uint64_t, count + 1);
@@ -147,21 +233,26 @@ static void shuffle_groups(Operator *self, Aggregate *aggregate)
     operator_shuffle(self, aggregate->order, NULL, count);
 }
 
-static Error *take_all(Operator *self)
+static Error *take_rows(Operator *self)
 {
     Aggregate *aggregate = self->state;
     Batch *batch;
     for (;;) {
         TRY(operator_next(self->input, &batch));
-        if (batch == NULL) break;
-        TRY(take_batch(self, batch));
-        TRY(operator_check_memory(self, groups_bytes(aggregate->groups) +
-                                            aggregate->state_capacity * sizeof(AggregateState *)));
+        if (batch == NULL) return NULL;
+        TRY(take_batch(self, &aggregate->table, batch));
+        TRY(check_table(self, &aggregate->table));
     }
+}
+
+static Error *take_all(Operator *self)
+{
+    Aggregate *aggregate = self->state;
+    TRY(morsels_fit(self) ? morsels_run(self, &aggregate_sink) : take_rows(self));
     if (self->plan->item_count == 0) {
         uint32_t none;
-        groups_find(aggregate->groups, NULL, &(Batch){0}, &none);
-        new_states(self, aggregate);
+        groups_find(aggregate->table.groups, NULL, &(Batch){0}, &none);
+        new_states(self->plan, &aggregate->table);
     }
     shuffle_groups(self, aggregate);
     aggregate->done = true;
@@ -174,26 +265,19 @@ static Error *next_aggregate(Operator *self, Batch **out)
     const PlanNode *plan = self->plan;
     if (!aggregate->done) TRY(take_all(self));
     *out = NULL;
-    size_t left = groups_count(aggregate->groups) - aggregate->at;
+    size_t left = groups_count(aggregate->table.groups) - aggregate->at;
     const uint64_t *order = aggregate->order; /* NULL: as the groups were met */
     if (left == 0) return NULL;
     uint32_t count = left > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (uint32_t)left;
     arena_reset(self->arena);
     Batch *batch = batch_create(self->arena, self->execution->plan->slot_count);
     batch->row_count = batch->selected_count = count;
-    for (uint32_t k = 0; k < plan->item_count; k++) {
-        Value first = groups_key(aggregate->groups, nth(order, aggregate->at), k);
-        Column *column = batch_column(self->arena, batch, plan->items[k].slot,
-                                      column_type_of((ValueKind)first.kind));
-        for (uint32_t i = 0; i < count; i++)
-            column_set(self->arena, column, i,
-                       groups_key(aggregate->groups, nth(order, aggregate->at + i), k), count);
-    }
+    key_columns(self, &aggregate->table, order, aggregate->at, batch, aggregate->slots);
     for (uint32_t a = 0; a < plan->aggregate_count; a++) {
         Column *column = batch_column(self->arena, batch, plan->aggregates[a].slot, COLUMN_ANY);
         for (uint32_t i = 0; i < count; i++)
             TRY(aggregate_end(
-                aggregate->states[nth(order, aggregate->at + i) * plan->aggregate_count + a],
+                aggregate->table.states[nth(order, aggregate->at + i) * plan->aggregate_count + a],
                 self->arena, &column->values[i]));
     }
     aggregate->at += count;
@@ -204,24 +288,28 @@ static Error *next_aggregate(Operator *self, Batch **out)
 static void reset_aggregate(Operator *self)
 {
     Aggregate *aggregate = self->state;
-    groups_destroy(aggregate->groups);
-    aggregate->groups = groups_create(self->plan->item_count);
-    aggregate->at = aggregate->state_groups = 0;
+    groups_destroy(aggregate->table.groups);
+    aggregate->table.groups = groups_create(self->plan->item_count);
+    aggregate->at = aggregate->table.state_groups = 0;
     aggregate->done = false;
 }
 
 static void close_aggregate(Operator *self)
 {
     Aggregate *aggregate = self->state;
-    groups_destroy(aggregate->groups);
-    mem_free(aggregate->states);
+    groups_destroy(aggregate->table.groups);
+    mem_free(aggregate->table.states);
 }
 
 void open_aggregate(Operator *self)
 {
     const PlanNode *plan = self->plan;
     Aggregate *aggregate = arena_new(self->state_arena, Aggregate);
-    aggregate->groups = groups_create(plan->item_count);
+    aggregate->table.groups = groups_create(plan->item_count);
+    aggregate->table.arena = self->state_arena;
+    aggregate->slots = arena_array(self->state_arena, uint32_t, plan->item_count + 1);
+    for (uint32_t k = 0; k < plan->item_count; k++)
+        aggregate->slots[k] = plan->items[k].slot;
     aggregate->keys = arena_array(self->state_arena, Program *, plan->item_count + 1);
     aggregate->arguments = arena_array(self->state_arena, Program *, plan->aggregate_count + 1);
     aggregate->extras = arena_array(self->state_arena, Program *, plan->aggregate_count + 1);

@@ -2,6 +2,7 @@
 #ifndef EXECUTION_OPERATOR_INTERNAL_H
 #define EXECUTION_OPERATOR_INTERNAL_H
 #include "execution/execution.h"
+#include "runtime/workers.h"
 
 typedef struct Operator Operator;
 struct Operator {
@@ -31,6 +32,8 @@ struct Execution {
     EntityReader reader;
     uint64_t run; /* 1, and more whenever it is used again: what was made of another view is void */
     uint64_t shuffle; /* state of the generator */
+    const struct Worker
+        *worker; /* whose own this execution is (morsels.c); NULL: the statement's */
     SubqueryRunner subquery_runner;
     struct Subquery *subqueries; /* by index of EXPR_SUBQUERY */
     Operator *root;
@@ -90,6 +93,22 @@ Error *drain_input(Operator *operator,
                    RowBuffer * rows); /* every row of the input, in state_arena */
 Error *row_count_of(Operator *operator, const Expr * expr, const char *what,
                     uint64_t *out); /* SKIP, LIMIT */
+
+/* ---- morsels.c: the rows of a large scan, taken by several workers ---- */
+typedef struct MorselSink {
+    void *(*part)(Operator *self); /* what a morsel's rows come to: an empty one */
+    void (*drop)(void *part);
+    /* By a worker; `own` is an operator like self, opened for it alone. */
+    Error *(*take)(Operator *own, void *part, Batch *batch);
+    Error *(*finish)(Operator *own, void *part); /* after the last batch; NULL: nothing to do */
+    /* By self's thread, in the order of morsels; leaves the part empty. */
+    Error *(*merge)(Operator *self, void *part);
+} MorselSink;
+/* Is the operator's input such, and so large, that it comes in morsels? */
+bool morsels_fit(const Operator *self);
+Error *morsels_run(Operator *self, const MorselSink *sink) MUST_CHECK;
+/* From now until the next reset the scan gives nodes of [from, to) only. */
+void scan_between(Operator *scan, uint64_t from, uint64_t to);
 
 void open_unit(Operator *), open_argument(Operator *), open_scan(Operator *), open_seek(Operator *),
     open_unwind(Operator *), open_call(Operator *);

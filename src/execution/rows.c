@@ -254,8 +254,10 @@ void open_union(Operator *self)
  * is left is sorted, and from then on no row is taken that comes behind the last of them.
  */
 typedef struct Sort {
-    bool done, cut; /* cut: the row at limit - 1 is the worst that counts */
+    bool done, limited;
     uint64_t limit;
+    const Value *cut; /* keys of the worst row that counts; NULL: each does */
+    Arena *cut_arena; /* of a cut that outlives its rows (morsels) */
     RowBuffer rows;
     Arena *arenas[2]; /* of the rows and keys, by turns */
     uint32_t arena;
@@ -271,7 +273,11 @@ typedef struct SortContext {
     const PlanNode *plan;
 } SortContext;
 
-enum { SORT_SLACK = 1024 };
+enum {
+    SORT_SLACK =
+        64, /* rows beyond twice the limit: so few cost little to sort, so a cut is soon known */
+    SORT_SHARED_MAX = 1 << 14 /* with a greater limit merging takes as long as sorting */
+};
 
 static int compare_rows(const void *a, const void *b, void *user)
 {
@@ -304,7 +310,7 @@ static bool is_behind(Operator *self, const Column *columns, uint32_t position)
 {
     const Sort *sort = self->state;
     const PlanNode *plan = self->plan;
-    const Value *cut = sort->keys + (sort->limit - 1) * plan->item_count;
+    const Value *cut = sort->cut;
     if (behind_by_first(&columns[0], position, cut[0], plan->items[0].descending)) return true;
     for (uint32_t k = 0; k < plan->item_count; k++) {
         int order = value_order(column_value(&columns[k], position), cut[k]);
@@ -353,7 +359,7 @@ static void prune(Operator *self)
     }
     mem_free(old_keys);
     arena_reset(old.arena);
-    sort->cut = kept > 0;
+    sort->cut = kept == 0 ? NULL : sort->keys + (kept - 1) * keys;
 }
 
 static void select_better(Operator *self, const Column *columns, Batch *batch)
@@ -368,6 +374,24 @@ static void select_better(Operator *self, const Column *columns, Batch *batch)
     batch->selected_count = count;
 }
 
+/* For so many rows more. The cut may lie among the keys, and moves with them. */
+static void reserve_keys(Sort *sort, uint32_t keys, size_t more)
+{
+    bool inside = sort->cut != NULL && sort->cut == sort->keys + (sort->limit - 1) * keys;
+    mem_reserve(sort->keys, sort->key_capacity, (sort->rows.row_count + more + 1) * keys);
+    if (inside) sort->cut = sort->keys + (sort->limit - 1) * keys;
+}
+
+static Error *know_limit(Operator *self)
+{
+    Sort *sort = self->state;
+    if (sort->limited) return NULL;
+    sort->limit = UINT64_MAX;
+    if (self->plan->expr != NULL) TRY(row_count_of(self, self->plan->expr, "LIMIT", &sort->limit));
+    sort->limited = true;
+    return NULL;
+}
+
 static Error *sort_take(Operator *self, Batch *batch)
 {
     Sort *sort = self->state;
@@ -377,9 +401,8 @@ static Error *sort_take(Operator *self, Batch *batch)
     Column *columns = arena_array(self->arena, Column, keys);
     for (uint32_t k = 0; k < keys; k++)
         TRY(program_run(sort->compute.programs[k], &sort->compute.context, batch, &columns[k]));
-    if (sort->cut) select_better(self, columns, batch);
-    mem_reserve(sort->keys, sort->key_capacity,
-                (sort->rows.row_count + batch->selected_count + 1) * keys);
+    if (sort->cut != NULL) select_better(self, columns, batch);
+    reserve_keys(sort, keys, batch->selected_count);
     for (uint32_t i = 0; i < batch->selected_count; i++)
         for (uint32_t k = 0; k < keys; k++)
             sort->keys[(sort->rows.row_count + i) * keys + k] =
@@ -391,13 +414,107 @@ static Error *sort_take(Operator *self, Batch *batch)
                                            sort->key_capacity * sizeof *sort->keys);
 }
 
+/* ---- SORT in morsels: of each the best rows, in order ---- */
+
+typedef struct SortPart {
+    Arena *arena;
+    RowBuffer rows;
+    Value *keys;
+} SortPart;
+
+static void *sort_part_new(Operator *self)
+{
+    SortPart *part = mem_calloc(1, sizeof *part);
+    part->arena = arena_create();
+    rows_init(&part->rows, part->arena, self->plan->slots, self->plan->slot_count);
+    return part;
+}
+
+static void sort_part_drop(void *user)
+{
+    SortPart *part = user;
+    arena_destroy(part->arena);
+    mem_free(part);
+}
+
+static Error *sort_part_take(Operator *own, void *part, Batch *batch)
+{
+    (void)part;
+    TRY(know_limit(own));
+    return sort_take(own, batch);
+}
+
+static void copy_values(Arena *arena, Value *to, const Value *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = value_copy(arena, from[i]);
+}
+
+/* The best rows leave; the worst of them stays as the cut. The worker's morsels to come are later ones,
+ * so what is no better than it comes behind it. */
+static Error *sort_part_finish(Operator *own, void *user)
+{
+    Sort *sort = own->state;
+    SortPart *part = user;
+    uint32_t keys = own->plan->item_count, width = sort->rows.column_count;
+    TRY(know_limit(own));
+    sort_rows(own);
+    size_t count = sort->rows.row_count < sort->limit ? sort->rows.row_count : (size_t)sort->limit;
+    part->rows.values = arena_alloc(part->arena, (count * width + 1) * sizeof(Value));
+    part->rows.multiplicity = arena_alloc(part->arena, (count + 1) * sizeof(uint64_t));
+    part->rows.row_count = part->rows.row_capacity = count;
+    part->keys = arena_alloc(part->arena, (count * keys + 1) * sizeof(Value));
+    for (size_t i = 0; i < count; i++) {
+        size_t row = sort->order[i];
+        copy_values(part->arena, part->rows.values + i * width, sort->rows.values + row * width,
+                    width);
+        copy_values(part->arena, part->keys + i * keys, sort->keys + row * keys, keys);
+        part->rows.multiplicity[i] = sort->rows.multiplicity[row];
+    }
+    if (count == sort->limit && count > 0) {
+        arena_reset(sort->cut_arena);
+        Value *kept = arena_alloc(sort->cut_arena, keys * sizeof *kept);
+        copy_values(sort->cut_arena, kept, part->keys + (count - 1) * keys, keys);
+        sort->cut = kept;
+    }
+    arena_reset(sort->rows.arena);
+    rows_init(&sort->rows, sort->rows.arena, own->plan->slots, width);
+    return NULL;
+}
+
+static Error *sort_part_merge(Operator *self, void *user)
+{
+    Sort *sort = self->state;
+    SortPart *part = user;
+    uint32_t keys = self->plan->item_count, width = sort->rows.column_count;
+    for (size_t i = 0; i < part->rows.row_count; i += BATCH_ROWS_MAX) {
+        size_t left = part->rows.row_count - i;
+        uint32_t count = left < BATCH_ROWS_MAX ? (uint32_t)left : BATCH_ROWS_MAX;
+        reserve_keys(sort, keys, count);
+        copy_values(sort->rows.arena, sort->keys + sort->rows.row_count * keys,
+                    part->keys + i * keys, (size_t)count * keys);
+        arena_reset(self->arena);
+        rows_append(&sort->rows, rows_batch(&part->rows, self->arena,
+                                            self->execution->plan->slot_count, i, count));
+    }
+    arena_reset(part->arena);
+    rows_init(&part->rows, part->arena, self->plan->slots, width);
+    if (sort->rows.row_count >= 2 * sort->limit + SORT_SLACK) prune(self);
+    return operator_check_memory(self, arena_bytes(sort->arenas[0]) + arena_bytes(sort->arenas[1]) +
+                                           sort->key_capacity * sizeof *sort->keys);
+}
+
+static const MorselSink sort_sink = {sort_part_new, sort_part_drop, sort_part_take,
+                                     sort_part_finish, sort_part_merge};
+
 static Error *sort_all(Operator *self)
 {
     Sort *sort = self->state;
     Batch *batch;
-    sort->limit = UINT64_MAX;
-    if (self->plan->expr != NULL) TRY(row_count_of(self, self->plan->expr, "LIMIT", &sort->limit));
-    for (;;) {
+    TRY(know_limit(self));
+    bool shared = sort->limit <= SORT_SHARED_MAX && morsels_fit(self);
+    if (shared) TRY(morsels_run(self, &sort_sink));
+    while (!shared) {
         TRY(operator_next(self->input, &batch));
         if (batch == NULL) break;
         TRY(sort_take(self, batch));
@@ -438,7 +555,8 @@ static Error *next_sort(Operator *self, Batch **out)
 static void reset_sort(Operator *self)
 {
     Sort *sort = self->state;
-    sort->done = sort->cut = false;
+    sort->done = sort->limited = false;
+    sort->cut = NULL;
     sort->at = sort->count = 0;
     arena_reset(sort->rows.arena);
     rows_init(&sort->rows, sort->rows.arena, self->plan->slots, self->plan->slot_count);
@@ -451,12 +569,14 @@ static void close_sort(Operator *self)
     mem_free(sort->order);
     arena_destroy(sort->arenas[0]);
     arena_destroy(sort->arenas[1]);
+    arena_destroy(sort->cut_arena);
 }
 
 void open_sort(Operator *self)
 {
     Sort *sort = arena_new(self->state_arena, Sort);
     sort->arenas[0] = arena_create(), sort->arenas[1] = arena_create();
+    sort->cut_arena = arena_create();
     rows_init(&sort->rows, sort->arenas[0], self->plan->slots, self->plan->slot_count);
     sort->compute.programs = arena_array(self->state_arena, Program *, self->plan->item_count + 1);
     for (uint32_t i = 0; i < self->plan->item_count; i++)

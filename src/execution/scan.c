@@ -1,6 +1,6 @@
 /*
  * scan.c - operators that add one entity or value to each row: scans, seeks, UNWIND, procedures,
- * and the ends of a known relationship.
+ * rows of a file, and the ends of a known relationship.
  *
  * All of them extend: they walk over the rows of the input's batch, remember for each row given out
  * which input row it came from, and gather the input's columns at the end.
@@ -9,6 +9,7 @@
 
 #include "algorithm/algorithm.h"
 #include "execution/operator_internal.h"
+#include "rowfile/rowfile.h"
 #include <math.h>
 
 /* ---- Unit and Argument ---- */
@@ -86,10 +87,11 @@ typedef struct Ranges {
 
 typedef struct Extend {
     Batch *in;
-    uint32_t at;     /* of its selected rows */
-    bool inside;     /* the row at hand has begun */
-    uint64_t cursor; /* scans: within the row at hand */
-    uint32_t room;   /* of the three, as many rows as a batch may have by now */
+    uint32_t at;       /* of its selected rows */
+    bool inside;       /* the row at hand has begun */
+    uint64_t cursor;   /* scans: within the row at hand */
+    uint64_t from, to; /* scans: nodes that count */
+    uint32_t room;     /* of the three, as many rows as a batch may have by now */
     uint16_t *positions;
     uint64_t *ids;
     Value *values;
@@ -201,10 +203,11 @@ static Error *next_scan(Operator *self, Batch **out)
         bool one_row = true; /* of the input: then the ids ascend */
         while (count < cap &&
                extend->at < in->selected_count) { /* a batch's rows come from one input batch */
-            if (!extend->inside) extend->cursor = 0;
+            if (!extend->inside) extend->cursor = extend->from;
             extend->inside = true;
-            uint32_t found = graph_scan(view, extend->labels, self->plan->label_count,
-                                        &extend->cursor, extend->ids + count, cap - count);
+            uint32_t found =
+                graph_scan_below(view, extend->labels, self->plan->label_count, &extend->cursor,
+                                 extend->to, extend->ids + count, cap - count);
             operator_shuffle(self, extend->ids + count, NULL, found);
             uint16_t position = (uint16_t)batch_position(in, extend->at);
             if (position == 0) memset(extend->positions + count, 0, found * sizeof position);
@@ -224,9 +227,17 @@ static Error *next_scan(Operator *self, Batch **out)
     return NULL;
 }
 
+void scan_between(Operator *scan, uint64_t from, uint64_t to)
+{
+    Extend *extend = scan->state;
+    extend->from = from;
+    extend->to = to;
+}
+
 void open_scan(Operator *self)
 {
     Extend *extend = extend_new(self, NULL);
+    scan_between(self, 0, UINT64_MAX);
     extend->labels = arena_array(self->state_arena, uint32_t, self->plan->label_count + 1);
     self->next = next_scan;
 }
@@ -597,4 +608,108 @@ void open_ends(Operator *self)
 {
     extend_new(self, NULL);
     self->next = next_ends;
+}
+
+/* ---- LOAD FROM: one row a row of a file, for each input row ---- */
+
+typedef struct Load {
+    Batch *in;
+    uint32_t at;
+    RowFile *file;
+    bool ended; /* its last rows were given out: they may point into it until the next call */
+    EvalContext context;
+} Load;
+
+Error *execution_path(const ExecutionEnvironment *environment, Arena *arena, Value source,
+                      const char **out)
+{
+    if (source.kind != VALUE_STRING)
+        return error_new(ERROR_ARGUMENT_TYPE, "a file is named by text, not %s",
+                         value_kind_name((ValueKind)source.kind));
+    if (!environment->files_allowed)
+        return error_new(ERROR_READ_ONLY, "files are not allowed in this session");
+    Str name = value_text(source);
+    if (memchr(name.data, '\0', name.bytes) != NULL)
+        return error_new(ERROR_ARGUMENT_VALUE, "a file name has no zero byte");
+    bool relative = environment->directory != NULL && name.bytes > 0 && name.data[0] != '/';
+    *out = relative ? arena_printf(arena, "%s/%.*s", environment->directory, STR_ARG(name))
+                    : str_copy(arena, name).data;
+    return NULL;
+}
+
+static Error *open_file(Operator *self, Load *load, uint32_t position)
+{
+    Value source, options = value_null();
+    const char *path;
+    operator_context(self, self->state_arena, &load->context);
+    TRY(expr_evaluate(self->plan->expr, &load->context, load->in, position, &source));
+    if (self->plan->options != NULL)
+        TRY(expr_evaluate(self->plan->options, &load->context, load->in, position, &options));
+    TRY(execution_path(&self->execution->environment, self->state_arena, source, &path));
+    return rowfile_open(path, options, &load->file);
+}
+
+static void report(Operator *self, const Load *load)
+{
+    const ExecutionEnvironment *environment = &self->execution->environment;
+    if (environment->progress != NULL)
+        environment->progress(environment->session, rowfile_done(load->file),
+                              self->execution->stats.rows_read);
+}
+
+static Error *next_load(Operator *self, Batch **out)
+{
+    Load *load = self->state;
+    *out = NULL;
+    for (;;) {
+        if (load->ended) {
+            rowfile_close(load->file);
+            load->file = NULL;
+            load->ended = false;
+            load->at++;
+        }
+        if (load->file == NULL) {
+            while (load->in == NULL || load->at == load->in->selected_count) {
+                TRY(operator_next(self->input, &load->in));
+                load->at = 0;
+                if (load->in == NULL) return NULL;
+            }
+            TRY(open_file(self, load, batch_position(load->in, load->at)));
+        }
+        uint16_t positions[BATCH_ROWS_MAX];
+        Value rows[BATCH_ROWS_MAX];
+        uint32_t count = 0, cap = operator_cap(self);
+        arena_reset(self->arena);
+        for (; count < cap; count++) {
+            TRY(rowfile_next(load->file, self->arena, &rows[count]));
+            if (rows[count].kind == VALUE_NULL) break;
+            positions[count] = (uint16_t)batch_position(load->in, load->at);
+        }
+        self->execution->stats.rows_read += count;
+        report(self, load);
+        load->ended = count < cap;
+        if (count == 0) continue;
+        *out = batch_extend(self, load->in, positions, count);
+        Column *column = batch_column(self->arena, *out, self->plan->slot, COLUMN_ANY);
+        memcpy(column->values, rows, count * sizeof *rows);
+        return NULL;
+    }
+}
+
+static void reset_load(Operator *self)
+{
+    Load *load = self->state;
+    rowfile_close(load->file);
+    load->file = NULL;
+    load->ended = false;
+    load->in = NULL;
+    load->at = 0;
+}
+
+void open_load(Operator *self)
+{
+    self->state = arena_new(self->state_arena, Load);
+    self->next = next_load;
+    self->reset = reset_load;
+    self->close = reset_load;
 }

@@ -182,6 +182,12 @@ static Error *add_duration(AggregateState *state, Value value, uint64_t multipli
     return temporal_add(state->arena, state->duration, value, false, &state->duration);
 }
 
+static Error *sum_overflow(void)
+{
+    return error_hint(error_new(ERROR_ARITHMETIC_OVERFLOW, "the sum is beyond 64 bits"),
+                      "sum floats: sum(toFloat(x))");
+}
+
 static Error *add_up(AggregateState *state, Value value, uint64_t multiplicity)
 {
     if (value.kind == VALUE_DURATION) return add_duration(state, value, multiplicity);
@@ -194,9 +200,7 @@ static Error *add_up(AggregateState *state, Value value, uint64_t multiplicity)
         bool over = multiplicity > INT64_MAX ||
                     __builtin_mul_overflow(value.as.integer, (int64_t)multiplicity, &product) ||
                     __builtin_add_overflow(state->integer, product, &state->integer);
-        if (over && state->spec->kind == AGGREGATE_SUM)
-            return error_hint(error_new(ERROR_ARITHMETIC_OVERFLOW, "the sum is beyond 64 bits"),
-                              "sum floats: sum(toFloat(x))");
+        if (over && state->spec->kind == AGGREGATE_SUM) return sum_overflow();
     }
     for (uint64_t i = 0; i < multiplicity && state->spec->kind >= AGGREGATE_STDEV; i++) {
         double before = number - state->mean;
@@ -327,6 +331,79 @@ Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint3
         TRY(aggregate_step(states[groups[i] * stride], column_value(value, position),
                            column_value(extra, position), batch_multiplicity(batch, position)));
     }
+    return NULL;
+}
+
+/* ---- two states in one ---- */
+
+static Error *merge_distinct(AggregateState *into, const AggregateState *from)
+{
+    Value extra = value_float(from->percentile);
+    for (size_t i = 0; i < from->value_count; i++)
+        TRY(aggregate_step(into, from->values[i], extra, 1));
+    for (size_t i = 0; from->nodes != NULL && i <= from->node_mask; i++)
+        if (from->nodes[i] != UINT64_MAX)
+            TRY(aggregate_step(into, value_node(from->nodes[i]), extra, 1));
+    return NULL;
+}
+
+static Error *merge_durations(AggregateState *into, const AggregateState *from)
+{
+    bool numbers = !value_is_null(into->duration) && value_is_null(from->duration);
+    if (numbers) return wrong(into, from->any_float ? value_float(0) : value_integer(0));
+    if (value_is_null(into->duration) && into->any) return wrong(into, from->duration);
+    if (!value_is_null(into->duration))
+        return temporal_add(into->arena, into->duration, from->duration, false, &into->duration);
+    into->duration = value_copy(into->arena, from->duration);
+    return NULL;
+}
+
+static Error *merge_sums(AggregateState *into, const AggregateState *from)
+{
+    if (!value_is_null(into->duration) || !value_is_null(from->duration))
+        return merge_durations(into, from);
+    into->sum += from->sum;
+    into->any_float = into->any_float || from->any_float;
+    bool over =
+        !into->any_float && __builtin_add_overflow(into->integer, from->integer, &into->integer);
+    if (over && into->spec->kind == AGGREGATE_SUM) return sum_overflow();
+    if (into->spec->kind < AGGREGATE_STDEV) return NULL;
+    double a = (double)into->count, b = (double)from->count, between = from->mean - into->mean;
+    into->mean += between * b / (a + b);
+    into->square += from->square + between * between * a * b / (a + b);
+    return NULL;
+}
+
+Error *aggregate_merge(AggregateState *into, const AggregateState *from)
+{
+    AggregateKind kind = into->spec->kind;
+    if (!is_count(into->spec) && kind >= AGGREGATE_PERCENTILE_CONT && from->any)
+        into->percentile = from->percentile;
+    if (into->spec->distinct && kind != AGGREGATE_COUNT_ROWS) return merge_distinct(into, from);
+    if (from->count == 0) return NULL;
+    switch (kind) {
+    case AGGREGATE_COUNT_ROWS:
+    case AGGREGATE_COUNT: break;
+    case AGGREGATE_SUM:
+    case AGGREGATE_AVG:
+    case AGGREGATE_STDEV:
+    case AGGREGATE_STDEVP: TRY(merge_sums(into, from)); break;
+    case AGGREGATE_MIN:
+    case AGGREGATE_MAX: {
+        int order = into->any ? value_order(from->best, into->best) : 0;
+        bool better = kind == AGGREGATE_MIN ? order < 0 : order > 0;
+        if (!into->any || better) into->best = value_copy(into->arena, from->best);
+        break;
+    }
+    case AGGREGATE_COLLECT:
+    case AGGREGATE_PERCENTILE_CONT:
+    case AGGREGATE_PERCENTILE_DISC:
+        for (size_t i = 0; i < from->value_count; i++)
+            keep(into, from->values[i]);
+        break;
+    }
+    into->any = into->any || from->any;
+    into->count += from->count;
     return NULL;
 }
 

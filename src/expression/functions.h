@@ -85,5 +85,9 @@ Error *aggregate_step(AggregateState *state, Value value, Value extra,
  * a step for each of them. The states are all of one aggregate. */
 Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
                        const Column *value, const Column *extra, const Batch *batch) MUST_CHECK;
+/* What `from` has taken counts as taken by `into`, behind what that has. They are of one aggregate;
+ * `from` is not changed, and nothing of it is kept. Sums of doubles are added sum to sum; variances
+ * by Chan, Golub and LeVeque's formula for two samples. */
+Error *aggregate_merge(AggregateState *into, const AggregateState *from) MUST_CHECK;
 Error *aggregate_end(AggregateState *state, Arena *arena, Value *out) MUST_CHECK;
 #endif

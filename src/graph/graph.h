@@ -102,6 +102,9 @@ const uint32_t *graph_node_labels(const GraphView *view, uint64_t node, uint32_t
  * node of the rarest label. */
 uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count,
                     uint64_t *cursor, uint64_t *ids, uint32_t max);
+/* The same, of those nodes whose ids are below `below`. */
+uint32_t graph_scan_below(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                          uint64_t *cursor, uint64_t below, uint64_t *ids, uint32_t max);
 /* The same nodes as bits, for those from block * GRAPH_BLOCK_ROWS on. false: none. */
 enum { GRAPH_BLOCK_WORDS = GRAPH_BLOCK_ROWS / 64 };
 bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t label_count,

@@ -153,7 +153,14 @@ static uint32_t take_word(uint64_t *bits, uint64_t first, uint64_t *ids, uint32_
 uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t label_count,
                     uint64_t *cursor, uint64_t *ids, uint32_t max)
 {
+    return graph_scan_below(view, labels, label_count, cursor, UINT64_MAX, ids, max);
+}
+
+uint32_t graph_scan_below(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                          uint64_t *cursor, uint64_t below, uint64_t *ids, uint32_t max)
+{
     uint64_t count = atomic_load_explicit(&view->graph->nodes.rows.count, memory_order_acquire);
+    if (count > below) count = below;
     LabelTest test = {view, labels, label_count, -1, false};
     uint32_t found = 0;
     ScanBlock block;
@@ -164,6 +171,7 @@ uint32_t graph_scan(const GraphView *view, const uint32_t *labels, uint32_t labe
             continue;
         }
         if (end > block.count) end = block.count;
+        if (end > below) end = block.count = below;
         while (*cursor < end && found < max) {
             uint64_t bits = scan_word(&test, &block, *cursor), first = *cursor / 64 * 64;
             found += take_word(&bits, first, ids + found, max - found);
