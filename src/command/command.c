@@ -2,7 +2,8 @@
 #include "config.h"
 
 #include "command/command_internal.h"
-#include "vector/kernel.h"
+#include "database/database.h"
+#include "vector/near.h"
 #include <stdio.h>
 
 /* ---- indexes ---- */
@@ -18,7 +19,56 @@ static Error *option(const Plan *plan, const ExecutionEnvironment *environment, 
                : expr_evaluate(plan->index.options, &context, &empty, 0, out);
 }
 
-static Error *vector_options(const Plan *plan, Value options, GraphIndex *index)
+/* An integer option; *out stays as it is where it is not given. */
+static Error *integer_option(Value options, const char *name, int64_t low, int64_t high,
+                             uint16_t *out)
+{
+    const Value *given = value_map_get(options, str_from(name));
+    if (given == NULL || given->kind == VALUE_NULL) return NULL;
+    if (given->kind != VALUE_INTEGER || given->as.integer < low || given->as.integer > high)
+        return error_new(ERROR_ARGUMENT_VALUE, "`%s` is a number from %lld to %lld", name,
+                         (long long)low, (long long)high);
+    *out = (uint16_t)given->as.integer;
+    return NULL;
+}
+
+static Error *check_vector_options(Value options)
+{
+    static const char *const known[] = {"dimensions", "metric",          "type",
+                                        "ef",         "ef_construction", "m"};
+    for (uint32_t i = 0; i < options.aux; i++) {
+        Str name = options.as.entries[i].key;
+        bool found = false;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            found = found || str_equal(name, str_from(known[k]));
+        if (!found)
+            return error_hint(
+                error_new(ERROR_ARGUMENT_VALUE, "a vector index has no option %.*s", STR_ARG(name)),
+                "dimensions, metric, type, ef, ef_construction");
+    }
+    return NULL;
+}
+
+/* `m` is known from others, and means nothing here: a row has 32 links, which they call 16. */
+static Error *search_options(Value options, GraphIndex *index)
+{
+    enum { M_MAX = 128 };
+    uint16_t m = 0;
+    const Value *type = value_map_get(options, STR("type"));
+    TRY(check_vector_options(options));
+    TRY(integer_option(options, "m", 1, M_MAX, &m));
+    TRY(integer_option(options, "ef", 1, NEAR_EF_MAX, &index->ef));
+    TRY(integer_option(options, "ef_construction", NEAR_EF_CONSTRUCTION_MIN,
+                       NEAR_EF_CONSTRUCTION_MAX, &index->ef_construction));
+    if (type == NULL || type->kind == VALUE_NULL) return NULL;
+    bool text = type->kind == VALUE_STRING;
+    index->flat = text && str_equal_ignore_case(value_text(*type), STR("flat"));
+    if (index->flat || (text && str_equal_ignore_case(value_text(*type), STR("graph"))))
+        return NULL;
+    return error_new(ERROR_ARGUMENT_VALUE, "the type is 'graph' or 'flat'");
+}
+
+static Error *vector_options(Value options, GraphIndex *index)
 {
     static const Str metrics[] = {{"cosine", 6}, {"dot", 3}, {"l2", 2}};
     const Value *dimensions =
@@ -26,13 +76,13 @@ static Error *vector_options(const Plan *plan, Value options, GraphIndex *index)
     const Value *metric = options.kind == VALUE_MAP ? value_map_get(options, STR("metric")) : NULL;
     bool good = dimensions != NULL && dimensions->kind == VALUE_INTEGER &&
                 dimensions->as.integer > 0 && dimensions->as.integer <= VECTOR_DIMENSIONS_MAX;
-    (void)plan;
     if (!good)
         return error_hint(error_new(ERROR_ARGUMENT_VALUE,
                                     "a vector index wants its dimensions, 1 to %d",
                                     VECTOR_DIMENSIONS_MAX),
                           "OPTIONS {dimensions: 384, metric: 'cosine'}");
     index->dimensions = (uint32_t)dimensions->as.integer;
+    TRY(search_options(options, index));
     if (metric == NULL) return NULL;
     for (uint8_t m = 0; m < 3; m++)
         if (metric->kind == VALUE_STRING && str_equal_ignore_case(value_text(*metric), metrics[m]))
@@ -87,6 +137,26 @@ static bool same_rule(const Graph *graph, const GraphIndex *wanted)
     return false;
 }
 
+/* The last tenth of what a build costs is not told. */
+static bool tell_rows(void *user, uint64_t done, uint64_t count)
+{
+    const ExecutionEnvironment *environment = user;
+    const Interrupt *interrupt = environment->interrupt;
+    if (environment->progress != NULL)
+        environment->progress(environment->session, count == 0 ? 1 : (double)done / (double)count,
+                              done);
+    return interrupt != NULL && interrupt->stop(interrupt->state);
+}
+
+static Error *make_finder(const ExecutionEnvironment *environment, Str name)
+{
+    ExecutionEnvironment *user = (ExecutionEnvironment *)(uintptr_t)environment;
+    FinderTelling telling = {environment->worker_max, tell_rows, user};
+    const GraphIndex *index = graph_index_named(environment->view.graph, name);
+    if (index == NULL || !index->vector) return NULL;
+    return finder_make(environment->database, environment->writer, index, &telling);
+}
+
 static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment)
 {
     GraphWriter *writer = environment->writer;
@@ -96,7 +166,7 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
                         .constraint = (GraphConstraint)wanted->constraint};
     Value options;
     TRY(option(plan, environment, arena, &options));
-    if (wanted->vector) TRY(vector_options(plan, options, &index));
+    if (wanted->vector) TRY(vector_options(options, &index));
     if (index.name.bytes == 0)
         index.name = str_from(
             arena_printf(arena, "%.*s_%.*s", STR_ARG(wanted->label), STR_ARG(wanted->property)));
@@ -111,6 +181,7 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
                                wanted->is_constraint ? "a constraint" : "an index",
                                STR_ARG(wanted->label), STR_ARG(wanted->property));
     TRY(graph_create_index(writer, &index));
+    TRY(make_finder(environment, index.name));
     warn_left_out(environment, &index);
     return NULL;
 }

@@ -94,6 +94,18 @@ Error *database_at_time(Database *database, int64_t wall_ns, Past **out) MUST_CH
 GraphView past_view(const Past *past);
 void past_release(Database *database, Past *past); /* NULL is welcome */
 
+/* ---- vector indexes (finder.c) ---- */
+typedef struct FinderTelling {
+    uint32_t worker_max; /* threads; 0: as many as the machine gives */
+    /* Told now and then how many of `count` rows are done; true: stop. NULL: nobody asks. */
+    bool (*tell)(void *user, uint64_t done, uint64_t count);
+    void *user;
+} FinderTelling;
+/* Makes what a vector index finds by, of what the writer sees; from then on searches use it. Nothing
+ * happens for one that is flat. ERROR_CANCELLED: told to stop. */
+Error *finder_make(Database *database, GraphWriter *writer, const GraphIndex *index,
+                   const FinderTelling *telling) MUST_CHECK;
+
 /* ---- looking after a directory that need not be open (check.c, backup.c); io: as in the options -- */
 /* Reads every byte the database in `directory` consists of, also beside a writer, and holds it
  * against checksums and against the rest. What is wrong is told. An error:

@@ -42,6 +42,8 @@ struct Database {
     int64_t commit_ns, durable_ns;
     int64_t snapshot_ns; /* of the newest snapshot: what is committed later is after it */
     bool failed;         /* the log could not be written: read-only from now on */
+    /* An index of the graph in use finds by what no segment has: leaving writes one. */
+    atomic_bool finder_unsaved;
     DatabaseCounters counters;
 };
 

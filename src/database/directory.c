@@ -15,6 +15,7 @@
 #include "config.h"
 
 #include "database/database_internal.h"
+#include "database/finder.h"
 #include "vector/device.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -70,6 +71,7 @@ static Error *load_base(Database *database, const SegmentFile *file, Str schema)
         io_close(pin);
         return error;
     }
+    finder_load_all(graph);
     swap_graph(database, graph);
     database->held->pin = pin;
     files->base = *file;
@@ -479,6 +481,7 @@ Error *files_save(Files *files, const GraphView *view, SegmentFile *out, Buffer 
                        files_next_segment(files), &segment));
     GraphSave *save = graph_save_new(segment);
     Error *error = graph_save_all(save, view, schema);
+    if (error == NULL) error = finder_save_all(save, view);
     graph_save_free(save);
     if (error == NULL) return segment_finish(segment, out);
     segment_abandon(segment);
@@ -491,6 +494,7 @@ static Error *write_segment(Database *database, const GraphView *view, SegmentFi
     Files *files = database->files;
     if (files->segment == NULL) TRY(begin_segment(files));
     Error *error = graph_save_all(files->save, view, schema);
+    if (error == NULL) error = finder_save_all(files->save, view);
     if (error == NULL) {
         error = segment_finish(files->segment, out);
         files->segment = NULL;
@@ -548,15 +552,16 @@ Error *files_leave(Database *database)
     checkpoint_wait(database);
     pasts_drop_idle(database, true); /* nobody is there: their segments may go */
     if (database->read_only || database->failed) return NULL;
-    if (wal_bytes(database->wal) == 0) return remove_freed(database);
+    bool unsaved = atomic_load(&database->finder_unsaved);
+    if (wal_bytes(database->wal) == 0 && !unsaved) return remove_freed(database);
     uint64_t tail = wal_bytes(database->wal) - files->base_log_bytes;
     bool named = strcmp(files->base.name, files->catalogued.name) == 0;
     uint64_t allowed =
         files->base.bytes / 8 > REPLAY_BYTES_MAX ? files->base.bytes / 8 : REPLAY_BYTES_MAX;
     if (database->counters.commits > 0) TRY(flush_mark(database));
-    if (tail == 0 && !named)
+    if (tail == 0 && !named && !unsaved)
         return checkpoint_last(database, NULL, &files->base, buffer_view(&files->schema));
-    if (tail <= allowed) return remove_freed(database);
+    if (tail <= allowed && !unsaved) return remove_freed(database);
     return checkpoint_last(database, graph, NULL, STR(""));
 }
 

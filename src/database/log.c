@@ -7,7 +7,7 @@
  *     PROPERTY   entity kind, id, key, value
  *     LABELS     node, count, labels
  *     GONE_NODE, GONE_RELATION   id
- *     INDEX      name, label, key, kind (bit 0: vector; above: constraint), dimensions, metric
+ *     INDEX      name, label, key, and what graph_put_index_kind puts
  *     NO_INDEX   name
  *     SEGMENT    file name, id, bytes, crc, schema: alone; the graph is that from here on
  *
@@ -49,9 +49,7 @@ static void encode_index(const GraphIndex *index, Buffer *out)
     put_str(out, index->name);
     put_varint(out, index->label);
     put_varint(out, index->key);
-    put_u8(out, graph_index_byte(index));
-    put_varint(out, index->dimensions);
-    put_u8(out, index->metric);
+    graph_put_index_kind(index, out);
 }
 
 static void encode_change(const GraphWriter *writer, const GraphChange *change, Buffer *out)
@@ -234,12 +232,9 @@ static Error *replay_index(GraphWriter *writer, Reader *reader)
     GraphIndex index = {.name = get_str(reader)};
     const Graph *graph = graph_writer_view(writer).graph;
     uint64_t label = get_varint(reader), key = get_varint(reader);
-    graph_index_kind(&index, get_u8(reader));
-    index.dimensions = (uint32_t)get_varint(reader);
-    index.metric = get_u8(reader);
-    bool sound = !reader->failed && label < graph_name_count(graph, NAME_LABEL) &&
-                 key < graph_name_count(graph, NAME_KEY) && index.metric <= 2 &&
-                 index.constraint <= GRAPH_REQUIRED;
+    bool sound = graph_get_index_kind(&index, reader) &&
+                 label < graph_name_count(graph, NAME_LABEL) &&
+                 key < graph_name_count(graph, NAME_KEY);
     if (!sound) return damaged("an index");
     index.label = (uint32_t)label;
     index.key = (uint32_t)key;

@@ -17,6 +17,7 @@
 #include "config.h"
 
 #include "database/database_internal.h"
+#include "database/finder.h"
 #include "value/temporal.h"
 #include "vector/device.h"
 #include <assert.h>
@@ -78,6 +79,7 @@ static Error *lie_on(Rebuild *rebuild, const SegmentFile *file, Str schema)
         io_close(pin);
         return error;
     }
+    finder_load_all(graph);
     graph_destroy(rebuild->graph);
     io_close(rebuild->pin);
     rebuild->graph = graph;

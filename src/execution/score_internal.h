@@ -76,9 +76,9 @@ typedef struct ScoreFacts { /* for PROFILE */
     uint64_t candidates;
     uint64_t scored; /* of them, where codes spared the others; else 0 */
 } ScoreFacts;
-/* Where rows come from a scan: by a graphics device if one is wanted, else through the codes of the
- * column if it has some. `facts->where` tells who answered, and `best` has the rows. An empty one:
- * nothing was done, and the input is as it was. */
+/* Where rows come from a scan: by an index that can answer for them, by a graphics device if one is
+ * wanted, else through the codes of the column if it has some. `facts->where` tells who answered, and
+ * `best` has the rows. An empty one: nothing was done, and the input is as it was. */
 Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
                   ScoreFacts *facts) MUST_CHECK;
 /* What EXPLAIN says: where the scores would be computed. */

@@ -1,6 +1,6 @@
 /*
- * score_scan.c - a SCORE over a scan, taken as a whole: by the database's graphics device, or by the
- * processor through 8-bit codes.
+ * score_scan.c - a SCORE over a scan, taken as a whole: by an index, by the database's graphics
+ * device, or by the processor through 8-bit codes.
  *
  * Where all candidates come from one scan of a label, perhaps filtered, a candidate is a bit: the
  * input is drawn for its nodes only, and the rows of the best are made from their ids. On a device the
@@ -9,6 +9,10 @@
  * statement's view) is scored here; if the device fails, everything is done without it. Ids and scores
  * are the same in any case.
  *
+ * An index (vector/near.h) gives candidates by their codes; they are scored by their vectors as the view
+ * shows them, together with every node that has changed since the index was made. Where looking at all
+ * candidates is cheaper, or the index finds too few of them, they are answered as if it were not there.
+ *
  * Not here: whether a device is worth it, and opening it (vector/device.c).
  */
 #include "config.h"
@@ -16,9 +20,11 @@
 #include "base/map.h"
 #include "execution/score_internal.h"
 #include "rank/column.h"
+#include "vector/near.h"
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* A word of candidates for every 64 nodes of the database. */
 typedef struct Bits {
@@ -169,25 +175,31 @@ static bool still_named(void *state)
            generation == named->generation;
 }
 
-/* Rows of a scan: nothing is known but the node. */
-static Batch *batch_of_nodes(Operator *operator, const uint64_t * ids, uint32_t count)
+/* Rows of a scan: nothing is known but the node. Ids are to be filled in. */
+static Batch *node_rows(Operator *operator, uint32_t count, uint64_t **ids)
 {
     arena_reset(operator->arena);
     Batch *batch = batch_create(operator->arena, operator->execution->plan->slot_count);
     batch->row_count = batch->selected_count = count;
-    Column *column =
-        batch_column(operator->arena, batch, operator->plan->legs[0].slot, COLUMN_NODE);
-    memcpy(column->ids, ids, count * sizeof *ids);
+    *ids = batch_column(operator->arena, batch, operator->plan->legs[0].slot, COLUMN_NODE)->ids;
+    return batch;
+}
+
+static Batch *batch_of_nodes(Operator *operator, const uint64_t * ids, uint32_t count)
+{
+    uint64_t *rows;
+    Batch *batch = node_rows(operator, count, &rows);
+    memcpy(rows, ids, count * sizeof *ids);
     return batch;
 }
 
 static void offer_hits(Operator *operator, const TopKHit * hits, size_t count, BestRows *best)
 {
-    uint64_t ids[COLUMN_K_MAX] = {0};
+    uint64_t *ids;
     assert(count <= COLUMN_K_MAX); /* which fits a batch */
+    const Batch *batch = node_rows(operator,(uint32_t) count, &ids);
     for (size_t i = 0; i < count; i++)
         ids[i] = hits[i].id;
-    const Batch *batch = batch_of_nodes(operator, ids, (uint32_t)count);
     for (size_t i = 0; i < count; i++)
         best_offer(best, batch, (uint32_t)i, (double)hits[i].score, hits[i].id, value_null());
 }
@@ -320,33 +332,262 @@ static bool wants_device(Operator *operator, const Leg * leg, uint64_t limit)
     return wanted;
 }
 
-static Error *answer(Operator *operator, Leg * leg, uint64_t limit, bool device, Bits *bits,
-                     BestRows *best, ScoreFacts *facts)
+/* ---- by an index ---- */
+
+/* Codes are not trusted with the order of the nearest: twice the limit are scored, and so many. */
+enum { RESCORED_MIN = 20, RESCORED_TIMES = 2, BY_INDEX_LABELS_MAX = 8 };
+#define INDEX_NAME_SHOWN(name) (name).bytes < 64 ? (int)(name).bytes : 64, (name).data
+
+typedef struct ByIndex {
+    const GraphIndex *index;
+    const GraphFinder *finder;
+    const PlanNode *scan;
+    size_t ef, rescored;
+    uint64_t limit;
+    const Bits *bits; /* of a scan that is filtered; NULL: all of the scan's nodes take part */
+    uint32_t labels[BY_INDEX_LABELS_MAX];
+    TopK *top;
+} ByIndex;
+
+static Error *bad_option(const PlanNode *plan, const char *what)
+{
+    return error_at(error_new(ERROR_ARGUMENT_VALUE, "%s", what), plan->options->offset,
+                    plan->options->length);
+}
+
+/* USING {exact: true, ef: 200}. *ef stays as it is where nothing is said. */
+static Error *search_options(Operator *operator, bool * exact, size_t *ef)
+{
+    const PlanNode *plan = operator->plan;
+    const Batch unit = {.row_count = 1, .selected_count = 1};
+    EvalContext context = {0};
+    Value options;
+    *exact = false;
+    if (plan->options == NULL) return NULL;
+    operator_context(operator, operator->arena, &context);
+    TRY(expr_evaluate(plan->options, &context, &unit, 0, &options));
+    const Value *given = value_map_get(options, STR("exact"));
+    if (given != NULL && given->kind != VALUE_BOOLEAN && given->kind != VALUE_NULL)
+        return bad_option(plan, "`exact` is true or false");
+    *exact = given != NULL && given->kind == VALUE_BOOLEAN && given->as.boolean;
+    given = value_map_get(options, STR("ef"));
+    if (given == NULL || given->kind == VALUE_NULL) return NULL;
+    if (given->kind != VALUE_INTEGER || given->as.integer < 1 || given->as.integer > NEAR_EF_MAX)
+        return bad_option(plan, "`ef` is a number from 1 to 4096");
+    *ef = (size_t)given->as.integer;
+    return NULL;
+}
+
+/* An index on a label of the scan that can answer for this view and query. */
+static bool find_index(const Operator *operator, const Leg * leg, ByIndex *by)
+{
+    const GraphView *view = &operator->execution->view;
+    const PlanNode *scan = by->scan;
+    if (scan->label_count > BY_INDEX_LABELS_MAX) return false;
+    for (uint32_t i = 0; i < scan->label_count; i++)
+        by->labels[i] = name_resolve(operator->execution, NAME_LABEL, scan->labels[i]);
+    for (uint32_t i = 0; i < scan->label_count && by->finder == NULL; i++) {
+        by->index = graph_index_on(view->graph, by->labels[i], leg->key, true);
+        if (graph_index_serves(by->index, view) && by->index->metric == leg->plan->metric &&
+            by->index->dimensions == leg->query.dimensions)
+            by->finder = graph_finder(view, by->index);
+    }
+    return by->finder != NULL;
+}
+
+/* Is the node one of the scan's, as the view shows it? */
+static bool takes_part(const Operator *operator, const ByIndex * by, uint64_t node)
+{
+    const GraphView *view = &operator->execution->view;
+    if (by->bits != NULL)
+        return node / GRAPH_BLOCK_ROWS < by->bits->block_count &&
+               (by->bits->words[node / 64] >> node % 64 & 1);
+    if (!graph_node_visible(view, node)) return false;
+    for (uint32_t i = 0; i < by->scan->label_count; i++)
+        if (!graph_node_has_label(view, node, by->labels[i])) return false;
+    return true;
+}
+
+static bool has_changed(const ByIndex *by, uint64_t node)
+{
+    const uint64_t *changed = graph_finder_changed(by->finder, node / GRAPH_BLOCK_ROWS);
+    size_t row = node % GRAPH_BLOCK_ROWS;
+    return changed != NULL &&
+           (__atomic_load_n(&changed[row / 64], __ATOMIC_RELAXED) >> row % 64 & 1);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Ascending, each once: what was added to an index again stands in it twice. */
+static uint32_t sort_nodes(uint64_t *nodes, uint32_t count)
+{
+    uint32_t kept = 0;
+    qsort(nodes, count, sizeof *nodes, by_id);
+    for (uint32_t i = 0; i < count; i++)
+        if (i == 0 || nodes[i] != nodes[i - 1]) nodes[kept++] = nodes[i];
+    return kept;
+}
+
+static Error *score_nodes(Operator *operator, Leg * leg, const ByIndex *by, const uint64_t *nodes,
+                          uint32_t count, Scored *scored)
+{
+    for (uint32_t from = 0; from < count; from += BATCH_ROWS_MAX) {
+        uint32_t some = count - from < BATCH_ROWS_MAX ? count - from : BATCH_ROWS_MAX;
+        const Batch *batch = batch_of_nodes(operator, nodes + from, some);
+        TRY(leg_score(leg, batch, topk_floor(by->top), scored));
+        for (uint32_t i = 0; i < scored->count; i++)
+            topk_offer(by->top, scored->scores[i], scored->ids[i]);
+    }
+    return NULL;
+}
+
+/* The nearest by their codes that take part and have not changed since, by their vectors. */
+static Error *score_found(Operator *operator, Leg * leg, const ByIndex *by, size_t ef,
+                          uint64_t seen[NEAR_EF_MAX], uint32_t *seen_count, Scored *scored)
+{
+    uint32_t found[NEAR_EF_MAX], count = 0;
+    const CodesKernel *kernel = codes_kernel(operator->execution->environment.simd);
+    size_t found_count =
+        near_search(graph_finder_thing(by->finder), kernel, &leg->query.vector, ef, found);
+    for (size_t i = 0; i < found_count && count < by->rescored; i++)
+        if (!has_changed(by, found[i]) && takes_part(operator, by, found[i]))
+            seen[count++] = found[i];
+    *seen_count = sort_nodes(seen, count);
+    return score_nodes(operator, leg, by, seen, *seen_count, scored);
+}
+
+/* What has changed since the index was made. A node that changes between two looks is in `seen`. */
+static Error *score_changed(Operator *operator, Leg * leg, const ByIndex *by, const uint64_t *seen,
+                            uint32_t seen_count, Scored *scored, uint64_t *candidates)
+{
+    uint64_t nodes[GRAPH_BLOCK_ROWS];
+    uint64_t blocks = graph_finder_changed_count(by->finder) == 0
+                          ? 0
+                          : graph_block_count(&operator->execution->view);
+    for (uint64_t block = 0; block < blocks; block++) {
+        const uint64_t *changed = graph_finder_changed(by->finder, block);
+        uint32_t count = 0;
+        for (uint32_t w = 0; changed != NULL && w < GRAPH_BLOCK_WORDS; w++)
+            for (uint64_t bits = __atomic_load_n(&changed[w], __ATOMIC_RELAXED); bits != 0;
+                 bits &= bits - 1) {
+                uint64_t node =
+                    block * GRAPH_BLOCK_ROWS + w * UINT64_C(64) + (uint64_t)__builtin_ctzll(bits);
+                if (takes_part(operator, by, node) &&
+                    bsearch(&node, seen, seen_count, sizeof node, by_id) == NULL)
+                    nodes[count++] = node;
+            }
+        *candidates += count;
+        TRY(score_nodes(operator, leg, by, nodes, count, scored));
+    }
+    return NULL;
+}
+
+/* How many nodes take part, about: then the search goes as far as there are others between them. */
+static uint64_t participants(const Operator *operator, const ByIndex * by)
+{
+    uint64_t count = by->bits == NULL ? UINT64_MAX : by->bits->count;
+    for (uint32_t i = 0; i < by->scan->label_count; i++) {
+        uint64_t labelled = graph_label_count(&operator->execution->view, by->labels[i]);
+        if (labelled < count) count = labelled;
+    }
+    return count;
+}
+
+/* true in *answered: `best` has the rows. Else nothing was done: looking at all that take part is
+ * cheaper, or the index did not find enough of them (filters may hide all that is near). */
+static Error *ask_index(Operator *operator, Leg * leg, ByIndex *by, Scored *scored, BestRows *best,
+                        ScoreFacts *facts, bool *answered)
+{
+    const NearIndex *near = graph_finder_thing(by->finder);
+    uint64_t wanted = participants(operator, by), seen[NEAR_EF_MAX], looked_at = 0;
+    uint32_t seen_count;
+    *answered = false;
+    if (near_exact_is_cheaper(near, by->ef, wanted)) return NULL;
+    size_t ef = near_ef(near, by->ef, wanted);
+    by->top = topk_create((size_t)by->limit);
+    Error *error = score_found(operator, leg, by, ef, seen, &seen_count, scored);
+    if (error == NULL)
+        error = score_changed(operator, leg, by, seen, seen_count, scored, &looked_at);
+    *answered = error == NULL && topk_count(by->top) == by->limit;
+    if (*answered) {
+        TopKHit hits[COLUMN_K_MAX];
+        offer_hits(operator, hits, topk_take(by->top, hits), best);
+        facts->candidates += ef + looked_at;
+        leg->matches = 1;
+        snprintf(facts->where, sizeof facts->where, "index %.*s",
+                 INDEX_NAME_SHOWN(by->index->name));
+    }
+    topk_destroy(by->top);
+    return error;
+}
+
+/* by->finder: NULL where no index can, or is to, answer. */
+static Error *prepare_index(Operator *operator, Leg * leg, ByIndex *by)
+{
+    bool exact,
+        directed = leg->query.vector.metric != VECTOR_COSINE || leg->query.vector.factor != 0;
+    size_t ef = 0;
+    TRY(search_options(operator, & exact, &ef));
+    by->scan = scan_below(operator->plan);
+    if (exact || !directed || !find_index(operator, leg, by)) return NULL;
+    by->ef = ef != 0 ? ef : by->index->ef != 0 ? by->index->ef : NEAR_EF;
+    by->rescored = (size_t)by->limit * RESCORED_TIMES;
+    if (by->rescored < RESCORED_MIN) by->rescored = RESCORED_MIN;
+    if (by->ef < by->rescored) by->ef = by->rescored;
+    return NULL;
+}
+
+/* ---- all of it ---- */
+
+/* Of a scan that is filtered, or that no index has answered. What is left of the bits is to be scored
+ * otherwise. */
+static Error *answer(Operator *operator, Leg * leg, ByIndex *by, bool device, Bits *bits,
+                     Scored *scored, BestRows *best, ScoreFacts *facts)
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
     VectorDeviceInfo info;
+    bool answered = false;
     TRY(take_candidates(operator, bits));
+    by->bits = bits;
+    if (by->finder != NULL) TRY(ask_index(operator, leg, by, scored, best, facts, &answered));
+    if (answered) {
+        bits->block_count = 0;
+        return NULL;
+    }
     facts->candidates += bits->count;
-    if (device && ask_device(operator, leg, limit, bits, best)) {
+    if (device && ask_device(operator, leg, by->limit, bits, best)) {
         vector_device_info(environment->device, &info);
         snprintf(facts->where, sizeof facts->where, "vulkan %s", info.name);
         return NULL;
     }
     if (device) tell_failure(environment);
-    return search_column(operator, leg, limit, bits, best, facts);
+    return search_column(operator, leg, by->limit, bits, best, facts);
 }
 
 Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
                   ScoreFacts *facts)
 {
     Bits bits = {0};
+    ByIndex by = {.limit = limit};
+    bool answered = false;
     facts->where[0] = '\0';
     if (!score_scans(operator->plan) || !leg_constant(leg) || leg->query.none) return NULL;
     if (limit == 0 || limit > COLUMN_K_MAX) return NULL;
+    TRY(prepare_index(operator, leg, &by));
+    if (by.finder != NULL && operator->plan->input == by.scan) {
+        TRY(ask_index(operator, leg, &by, scored, best, facts, &answered));
+        if (answered) return NULL;
+        by.finder = NULL;
+    }
     bool device = wants_device(operator, leg, limit);
-    if (!device && !wants_codes(&operator->execution->environment, leg->query.dimensions))
+    if (!device && by.finder == NULL &&
+        !wants_codes(&operator->execution->environment, leg->query.dimensions))
         return NULL;
-    Error *error = answer(operator, leg, limit, device, &bits, best, facts);
+    Error *error = answer(operator, leg, &by, device, &bits, scored, best, facts);
     if (error == NULL) error = score_rest(operator, leg, &bits, scored, best);
     mem_free(bits.words);
     return error;

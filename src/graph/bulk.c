@@ -87,7 +87,9 @@ static void fill_index(GraphWriter *writer, Index *index, const GraphRows *rows,
         values[count] = value;
         ids[count++] = first + i;
     }
-    index_insert_many(graph, index, values, ids, count);
+    if (index_has_table(&index->definition)) index_insert_many(graph, index, values, ids, count);
+    for (uint32_t i = 0; index->definition.vector && i < count; i++)
+        index_note_change(index, ids[i]);
 }
 
 static void fill_columns(GraphWriter *writer, Table *table, const GraphRows *rows, uint64_t first)
@@ -124,7 +126,7 @@ Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
         for (uint32_t c = 0; c < rows->column_count; c++)
-            if (index != NULL && index_has_table(&index->definition) &&
+            if (index != NULL && index->definition.constraint != GRAPH_REQUIRED &&
                 index->definition.key == rows->columns[c].key)
                 fill_index(writer, index, rows, rows->columns[c].cells, sets, *first);
     }

@@ -43,6 +43,7 @@ static void index_free(Graph *graph, void *item)
 {
     Index *index = item;
     graph_free(graph, atomic_load(&index->table));
+    graph_finder_free(atomic_load(&index->finder));
     mem_free(index->levels);
     mem_free((void *)index->definition.name.data);
     mem_free(index);
@@ -70,7 +71,7 @@ void graph_destroy(Graph *graph)
     directory_free(graph, &graph->types, type_free);
     directory_free(graph, &graph->indexes, index_free);
     for (size_t i = 0; i < graph->retired_count; i++)
-        graph_free(graph, graph->retired[i].memory);
+        retired_end(graph, &graph->retired[i]);
     mem_free(graph->retired);
     arena_destroy(graph->base_arena);
     beside_free(graph);

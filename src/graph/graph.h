@@ -18,6 +18,7 @@
  */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
+#include "base/bytes.h"
 #include "base/tell.h"
 #include "storage/segment.h"
 #include "value/batch.h"
@@ -217,23 +218,20 @@ typedef struct GraphIndex { /* definition */
     bool vector;
     uint32_t dimensions;
     uint8_t metric; /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
-    uint64_t since; /* the version that made it, and knows no value of before */
+    bool flat; /* a vector index that is never more than its definition: every search is exact */
+    uint16_t ef, ef_construction; /* how far a search, and one while building, goes; 0: as usual */
+    uint64_t since;               /* the version that made it, and knows no value of before */
 } GraphIndex;
 /* May the view ask it? An older one sees values that it has not. NULL: no. */
 static inline bool graph_index_serves(const GraphIndex *index, const GraphView *view)
 {
     return index != NULL && index->since <= view->version;
 }
-/* How an index's kind is kept in a byte: bit 0 vector, above it the constraint. */
-static inline uint8_t graph_index_byte(const GraphIndex *index)
-{
-    return (uint8_t)(index->vector | index->constraint << 1);
-}
-static inline void graph_index_kind(GraphIndex *index, uint8_t byte)
-{
-    index->vector = byte & 1;
-    index->constraint = (GraphConstraint)(byte >> 1);
-}
+/* What kind of index it is, in the log and among a segment's names: a byte (bit 0 vector, above it the
+ * constraint, bit 7: the last three are there), varint dimensions, u8 metric; u8 flat, varint ef, varint
+ * ef_construction. */
+void graph_put_index_kind(const GraphIndex *index, Buffer *out);
+bool graph_get_index_kind(GraphIndex *index, Reader *reader); /* false: it is none */
 uint32_t graph_index_count(const Graph *graph);
 const GraphIndex *graph_index_at(const Graph *graph, uint32_t i);
 const GraphIndex *graph_index_named(const Graph *graph, Str name);
@@ -246,6 +244,32 @@ void graph_seek(const GraphView *view, const GraphIndex *index, Value value, Nei
 void graph_seek_first(const GraphView *view, const GraphIndex *index, const Value *keys,
                       size_t stride, uint32_t count, uint64_t *out);
 #define GRAPH_NO_NODE UINT64_MAX
+
+/*
+ * What finds by a vector index (vector/near.h). It is made above the graph, which keeps it with the
+ * index's definition: it never changes, knows the nodes' values as of one version, and beside it the
+ * graph notes which of its nodes got another value, or the label, since. Those are to be looked at
+ * themselves; and whatever it finds is held against the view, as always.
+ */
+typedef struct GraphFinder GraphFinder;
+/* `thing` is the finder's from now on, and ended by `end` when nobody can use it any more. It knows
+ * what a view of `version` shows. */
+GraphFinder *graph_finder_new(void *thing, void (*end)(void *thing), uint64_t version);
+void graph_finder_free(GraphFinder *finder); /* one that no graph has; NULL is welcome */
+/* The index's, if the view may ask it; else NULL. It lives as long as the view is held. */
+const GraphFinder *graph_finder(const GraphView *view, const GraphIndex *index);
+void *graph_finder_thing(const GraphFinder *finder);
+/* Nodes of the block that are to be looked at themselves, GRAPH_BLOCK_WORDS words; NULL: none. */
+const uint64_t *graph_finder_changed(const GraphFinder *finder, uint64_t block);
+uint64_t graph_finder_changed_count(const GraphFinder *finder); /* of all, about */
+void graph_finder_change(GraphFinder *finder, uint64_t node);   /* of one that no graph has yet */
+/* Behind graph_save_all: a part of what an index of the view's finds by, in the order of the indexes. The bytes are
+ * as they are found again, 64-byte aligned. */
+Error *graph_save_finder(GraphSave *save, const GraphIndex *index, uint32_t part, const void *data,
+                         size_t bytes) MUST_CHECK;
+/* false: the graph lies on no segment that has it. Not checked: that would read all of it. */
+bool graph_stored_finder(const Graph *graph, const GraphIndex *index, uint32_t part,
+                         const void **data, size_t *bytes);
 
 /* ---- writing: one writer at a time ---- */
 GraphWriter *graph_writer_begin(Graph *graph);
@@ -306,7 +330,13 @@ bool graph_delete_relationship(GraphWriter *writer,
 bool graph_delete_node(GraphWriter *writer,
                        uint64_t node); /* its relationships are the caller's business */
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
-    MUST_CHECK;                                       /* builds it from what is there */
+    MUST_CHECK; /* builds it from what is there */
+/* Gives the index a finder, in place of the one it has; NULL: none. While a writer is at work, or when
+ * nobody reads; not taken back with what the writer does. */
+void graph_set_finder(Graph *graph, const GraphIndex *index, GraphFinder *finder);
+/* While a finder is being made of a view that is the newest now: what changes from now on is noted in
+ * it, too, until it is set, or NULL is prepared. */
+void graph_prepare_finder(GraphWriter *writer, const GraphIndex *index, GraphFinder *finder);
 bool graph_drop_index(GraphWriter *writer, Str name); /* false: no such index */
 /* ERROR_CONSTRAINT, naming the nodes, when what was done since change `from` breaks a constraint of
  * that kind. */

@@ -12,10 +12,13 @@
 /* ---- memory that readers may still look at ---- */
 typedef struct Retired {
     void *memory;
+    void (*end)(void *memory); /* NULL: it is freed */
     uint64_t version;
 } Retired;
 void graph_retire(Graph *graph,
                   void *memory); /* freed once no view is older than the version being made */
+void graph_retire_by(Graph *graph, void *thing, void (*end)(void *thing)); /* the same */
+void retired_end(Graph *graph, const Retired *retired);
 
 /* Frees it unless it lies in the segment. */
 void graph_free(Graph *graph, void *memory);
@@ -307,7 +310,13 @@ typedef struct Index {
         uint64_t stamp;         /* of the graph as the run began (run_is_sure) */
         _Atomic uint64_t count; /* the others never change once it is not 0 */
     } run;
+    /* Vector indexes. */
+    GraphFinder *_Atomic finder; /* NULL: none */
+    GraphFinder *preparing;      /* being made; its maker's; NULL: none */
 } Index;
+/* A node got a value, or the label, of a vector index. */
+void index_note_change(Index *index, uint64_t node);
+void index_retire(Graph *graph, Index *index); /* nobody finds it any more */
 /* Vector indexes and constraints on presence have no table. */
 static inline bool index_has_table(const GraphIndex *index)
 {

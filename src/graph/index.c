@@ -9,10 +9,16 @@
  * So the first entries of an index are kept as a run, which says where it begins and how long it is, as
  * long as every new one continues it; only what does not goes to the table. A run costs nothing to
  * keep or to write, and a search in it is a subtraction.
+ *
+ * A vector index has no table but a finder, which is made elsewhere and never changes. Here is what
+ * changed since: a bit a node, in blocks that are made when the first of their nodes changes and stay
+ * where they are, so that readers need no lock. Bits are never taken back: a bit too many costs a look
+ * at one node.
  */
 #include "config.h"
 
 #include "graph/graph_internal.h"
+#include <assert.h>
 #include <stdlib.h>
 
 /* Slots are fetched so many keys ahead: a table is larger than the caches near the processor. */
@@ -272,6 +278,167 @@ void graph_seek_first(const GraphView *view, const GraphIndex *definition, const
         slots[i % AHEAD] = slot_of(key, 0);
         __builtin_prefetch(hash_home(table, slots[i % AHEAD]));
     }
+}
+
+/* ---- finders of vector indexes ---- */
+
+enum { LEVELS = 22 }; /* level l has 2^l blocks, from 2^l - 1 on: together more than there are */
+_Static_assert((UINT64_C(1) << LEVELS) > GRAPH_NODES_MAX / GRAPH_BLOCK_ROWS, "too few levels");
+typedef struct ChangedBlock {
+    _Atomic uint64_t words[GRAPH_BLOCK_WORDS];
+} ChangedBlock;
+struct GraphFinder {
+    void *thing;
+    void (*end)(void *thing);
+    uint64_t version;
+    _Atomic uint64_t changed_count;
+    ChangedBlock *_Atomic *_Atomic changed[LEVELS];
+};
+
+GraphFinder *graph_finder_new(void *thing, void (*end)(void *thing), uint64_t version)
+{
+    GraphFinder *finder = mem_calloc(1, sizeof *finder);
+    finder->thing = thing;
+    finder->end = end;
+    finder->version = version;
+    return finder;
+}
+
+void graph_finder_free(GraphFinder *finder)
+{
+    if (finder == NULL) return;
+    for (size_t level = 0; level < LEVELS; level++) {
+        ChangedBlock *_Atomic *blocks = atomic_load(&finder->changed[level]);
+        for (size_t i = 0; blocks != NULL && i < (size_t)1 << level; i++)
+            mem_free(atomic_load(&blocks[i]));
+        mem_free((void *)blocks);
+    }
+    if (finder->thing != NULL) finder->end(finder->thing);
+    mem_free(finder);
+}
+
+static size_t level_of(uint64_t block, size_t *at)
+{
+    size_t level = 63 - (size_t)__builtin_clzll(block + 1);
+    *at = (size_t)(block + 1 - (UINT64_C(1) << level));
+    return level;
+}
+
+void graph_finder_change(GraphFinder *finder, uint64_t node)
+{
+    size_t at, level = level_of(node / GRAPH_BLOCK_ROWS, &at);
+    assert(node < GRAPH_NODES_MAX);
+    ChangedBlock *_Atomic *blocks = atomic_load(&finder->changed[level]);
+    if (blocks == NULL) {
+        blocks = mem_calloc((size_t)1 << level, sizeof *blocks);
+        atomic_store(&finder->changed[level], blocks);
+    }
+    ChangedBlock *block = atomic_load(&blocks[at]);
+    if (block == NULL) {
+        block = mem_calloc(1, sizeof *block);
+        atomic_store(&blocks[at], block);
+    }
+    uint64_t bit = UINT64_C(1) << node % 64;
+    uint64_t before = atomic_fetch_or(&block->words[node % GRAPH_BLOCK_ROWS / 64], bit);
+    if (!(before & bit)) atomic_fetch_add(&finder->changed_count, 1);
+}
+
+void index_note_change(Index *index, uint64_t node)
+{
+    GraphFinder *finder = atomic_load_explicit(&index->finder, memory_order_relaxed);
+    if (finder != NULL) graph_finder_change(finder, node);
+    if (index->preparing != NULL) graph_finder_change(index->preparing, node);
+}
+
+const uint64_t *graph_finder_changed(const GraphFinder *finder, uint64_t block)
+{
+    size_t at, level = level_of(block, &at);
+    ChangedBlock *_Atomic *blocks = atomic_load(&finder->changed[level]);
+    const ChangedBlock *found = blocks == NULL ? NULL : atomic_load(&blocks[at]);
+    return found == NULL ? NULL : (const uint64_t *)found->words;
+}
+
+uint64_t graph_finder_changed_count(const GraphFinder *finder)
+{
+    return atomic_load_explicit(&finder->changed_count, memory_order_relaxed);
+}
+
+void *graph_finder_thing(const GraphFinder *finder)
+{
+    return finder->thing;
+}
+
+const GraphFinder *graph_finder(const GraphView *view, const GraphIndex *definition)
+{
+    const Index *index = (const Index *)(const void *)definition; /* its first member */
+    const GraphFinder *finder = atomic_load_explicit(&index->finder, memory_order_acquire);
+    return finder != NULL && finder->version <= view->version ? finder : NULL;
+}
+
+static void end_finder(void *finder)
+{
+    graph_finder_free(finder);
+}
+
+void graph_set_finder(Graph *graph, const GraphIndex *definition, GraphFinder *finder)
+{
+    Index *index = (Index *)(uintptr_t)definition;
+    assert(definition->vector && (finder == NULL || finder->version <= graph_pending(graph)));
+    GraphFinder *before = atomic_exchange(&index->finder, finder);
+    index->preparing = NULL;
+    graph_retire_by(graph, before, end_finder);
+}
+
+void graph_prepare_finder(GraphWriter *writer, const GraphIndex *definition, GraphFinder *finder)
+{
+    Index *index = (Index *)(uintptr_t)definition;
+    assert(definition->vector && writer->count == 0); /* what it did already would be missing */
+    index->preparing = finder;
+}
+
+void index_retire(Graph *graph, Index *index)
+{
+    graph_retire(graph, atomic_load(&index->table));
+    graph_retire_by(graph, atomic_load(&index->finder), end_finder);
+    mem_free(index->levels);
+    graph_retire(graph, (void *)index->definition.name.data);
+    graph_retire(graph, index);
+}
+
+/* ---- definitions ---- */
+
+enum { KIND_MORE = 0x80 };
+
+void graph_put_index_kind(const GraphIndex *index, Buffer *out)
+{
+    bool more = index->flat || index->ef != 0 || index->ef_construction != 0;
+    put_u8(out, (uint8_t)(index->vector | index->constraint << 1 | (more ? KIND_MORE : 0)));
+    put_varint(out, index->dimensions);
+    put_u8(out, index->metric);
+    if (!more) return;
+    put_u8(out, index->flat);
+    put_varint(out, index->ef);
+    put_varint(out, index->ef_construction);
+}
+
+bool graph_get_index_kind(GraphIndex *index, Reader *reader)
+{
+    uint8_t kind = get_u8(reader), constraint = (kind & ~KIND_MORE & 0xff) >> 1;
+    uint64_t dimensions = get_varint(reader), ef = 0, ef_construction = 0;
+    index->metric = get_u8(reader);
+    uint8_t flat = kind & KIND_MORE ? get_u8(reader) : 0;
+    if (kind & KIND_MORE) {
+        ef = get_varint(reader);
+        ef_construction = get_varint(reader);
+    }
+    index->vector = kind & 1;
+    index->constraint = (GraphConstraint)constraint;
+    index->dimensions = (uint32_t)dimensions;
+    index->flat = flat == 1;
+    index->ef = (uint16_t)ef;
+    index->ef_construction = (uint16_t)ef_construction;
+    return !reader->failed && index->metric <= 2 && constraint <= GRAPH_REQUIRED && flat <= 1 &&
+           dimensions <= UINT32_MAX && ef <= UINT16_MAX && ef_construction <= UINT16_MAX;
 }
 
 uint32_t graph_index_count(const Graph *graph)

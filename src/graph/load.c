@@ -438,7 +438,8 @@ static Error *lay_section(Graph *graph, const SegmentSection *section)
     case STORED_TEXT:
     case STORED_OFFSETS:
     case STORED_TARGETS:
-    case STORED_NUMBERS: return NULL; /* parts of the others */
+    case STORED_NUMBERS:
+    case STORED_FINDER: return NULL; /* parts of the others, or asked for by graph_stored_finder */
     }
     return section->flags & SEGMENT_REQUIRED
                ? error_hint(error_new(ERROR_VERSION, "%s was written by a newer version",
@@ -496,12 +497,8 @@ static Error *load_indexes(GraphWriter *writer, Reader *reader)
     for (uint64_t i = 0; i < count; i++) {
         GraphIndex index = {.name = get_str(reader)};
         uint64_t label = get_varint(reader), key = get_varint(reader);
-        graph_index_kind(&index, get_u8(reader));
-        index.dimensions = (uint32_t)get_varint(reader);
-        index.metric = get_u8(reader);
-        if (reader->failed || label >= graph_name_count(graph, NAME_LABEL) ||
-            key >= graph_name_count(graph, NAME_KEY) || index.metric > 2 ||
-            index.constraint > GRAPH_REQUIRED)
+        if (!graph_get_index_kind(&index, reader) || label >= graph_name_count(graph, NAME_LABEL) ||
+            key >= graph_name_count(graph, NAME_KEY))
             return bad_schema();
         index.label = (uint32_t)label;
         index.key = (uint32_t)key;
@@ -553,4 +550,19 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
     }
     *out = graph;
     return NULL;
+}
+
+bool graph_stored_finder(const Graph *graph, const GraphIndex *definition, uint32_t part,
+                         const void **data, size_t *bytes)
+{
+    const Segment *segment = graph->segment;
+    for (size_t i = 0; segment != NULL && i < segment_count(segment); i++) {
+        const SegmentSection *section = segment_section(segment, i);
+        if (section->kind != STORED_FINDER || section->first != part) continue;
+        if (graph_index_at(graph, section->key) != definition) continue;
+        *data = segment_data(segment, section);
+        *bytes = section->bytes;
+        return true;
+    }
+    return false;
 }

@@ -572,9 +572,7 @@ static void put_index(const GraphIndex *index, Buffer *out)
     put_str(out, index->name);
     put_varint(out, index->label);
     put_varint(out, index->key);
-    put_u8(out, graph_index_byte(index));
-    put_varint(out, index->dimensions);
-    put_u8(out, index->metric);
+    graph_put_index_kind(index, out);
 }
 
 static void put_schema(const Graph *graph, Buffer *out)
@@ -751,6 +749,19 @@ Error *graph_save_all(GraphSave *save, const GraphView *view, Buffer *schema)
     put_schema(view->graph, schema);
     if (error == NULL) error = save_everything(save);
     return error == NULL ? graph_damage(view->graph) : error;
+}
+
+Error *graph_save_finder(GraphSave *save, const GraphIndex *definition, uint32_t part,
+                         const void *data, size_t bytes)
+{
+    const Graph *graph = save->view.graph;
+    uint32_t number = 0;
+    for (uint32_t i = 0; graph_index_at(graph, i) != definition; i++)
+        number += graph_index_at(graph, i) != NULL;
+    /* Whoever does not know it can do without. */
+    SegmentSection section = {.kind = STORED_FINDER, .key = number, .first = part, .count = bytes};
+    TRY(segment_begin(save->segment, &section));
+    return bytes == 0 ? NULL : segment_put(save->segment, data, bytes);
 }
 
 void graph_save_free(GraphSave *save)

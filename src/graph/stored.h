@@ -22,6 +22,7 @@
  *               used
  *     RUN       key which index; first node,      nothing: entries that are in no table, of the nodes
  *               count, extra the first integer    first, first + 1, .. and their integers
+ *     FINDER    key which index; first which part what a vector index finds by (database/finder.c)
  *
  * `table` is 0 for nodes and 1 + type for relationships. Numbers are little endian and lie where a
  * program can use them in place.
@@ -42,7 +43,8 @@ typedef enum StoredSection {
     STORED_TARGETS,
     STORED_NUMBERS,
     STORED_INDEX,
-    STORED_RUN
+    STORED_RUN,
+    STORED_FINDER
 } StoredSection;
 
 #define STORED_SHAPES UINT32_MAX /* the key under which a node's label set is kept */

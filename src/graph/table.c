@@ -26,7 +26,22 @@ void graph_retire(Graph *graph, void *memory)
 {
     if (memory == NULL) return;
     mem_reserve(graph->retired, graph->retired_capacity, graph->retired_count + 1);
-    graph->retired[graph->retired_count++] = (Retired){memory, atomic_load(&graph->pending)};
+    graph->retired[graph->retired_count++] = (Retired){memory, NULL, atomic_load(&graph->pending)};
+}
+
+void graph_retire_by(Graph *graph, void *thing, void (*end)(void *thing))
+{
+    if (thing == NULL) return;
+    graph_retire(graph, thing);
+    graph->retired[graph->retired_count - 1].end = end;
+}
+
+void retired_end(Graph *graph, const Retired *retired)
+{
+    if (retired->end != NULL)
+        retired->end(retired->memory);
+    else
+        graph_free(graph, retired->memory);
 }
 
 void graph_free(Graph *graph, void *memory)

@@ -332,6 +332,7 @@ const char *graph_section_name(unsigned kind)
         [STORED_ROWS] = "ROWS",       [STORED_BLOCKS] = "BLOCKS",   [STORED_DATA] = "DATA",
         [STORED_TEXT] = "TEXT",       [STORED_LABEL] = "LABEL",     [STORED_ENDS] = "ENDS",
         [STORED_GROUPS] = "GROUPS",   [STORED_OFFSETS] = "OFFSETS", [STORED_TARGETS] = "TARGETS",
-        [STORED_NUMBERS] = "NUMBERS", [STORED_INDEX] = "INDEX",     [STORED_RUN] = "RUN"};
+        [STORED_NUMBERS] = "NUMBERS", [STORED_INDEX] = "INDEX",     [STORED_RUN] = "RUN",
+        [STORED_FINDER] = "FINDER"};
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }

@@ -35,7 +35,7 @@ static void reclaim(Graph *graph)
     size_t kept = 0;
     for (size_t i = 0; i < graph->retired_count; i++) {
         if (graph->retired[i].version <= horizon)
-            graph_free(graph, graph->retired[i].memory);
+            retired_end(graph, &graph->retired[i]);
         else
             graph->retired[kept++] = graph->retired[i];
     }
@@ -54,11 +54,7 @@ static void retire_dropped(GraphWriter *writer)
 {
     for (size_t i = 0; i < writer->count; i++) {
         if (writer->changes[i].kind != CHANGE_DROP_INDEX) continue;
-        Index *index = writer->changes[i].index;
-        graph_retire(writer->graph, atomic_load(&index->table));
-        mem_free(index->levels);
-        graph_retire(writer->graph, (void *)index->definition.name.data);
-        graph_retire(writer->graph, index);
+        index_retire(writer->graph, writer->changes[i].index);
     }
 }
 
@@ -264,10 +260,11 @@ static void index_label(GraphWriter *writer, uint64_t node, uint32_t label)
     GraphView view = graph_writer_view(writer);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
-        if (index == NULL || !index_has_table(&index->definition)) continue;
-        if (index->definition.label != label) continue;
+        if (index == NULL || index->definition.label != label) continue;
         Value value = graph_property(&view, VALUE_NODE, node, index->definition.key);
-        if (value.kind != VALUE_NULL) index_insert(graph, index, value, node);
+        if (value.kind == VALUE_NULL) continue;
+        if (index_has_table(&index->definition)) index_insert(graph, index, value, node);
+        if (index->definition.vector) index_note_change(index, node);
     }
 }
 
@@ -406,10 +403,11 @@ static void index_property(GraphWriter *writer, uint64_t node, uint32_t key, Val
     Graph *graph = writer->graph;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
-        if (index == NULL || !index_has_table(&index->definition)) continue;
-        if (index->definition.key != key) continue;
-        if (shape_has(graph_shape(graph, node, writer->version), index->definition.label))
-            index_insert(graph, index, value, node);
+        if (index == NULL || index->definition.key != key) continue;
+        if (!shape_has(graph_shape(graph, node, writer->version), index->definition.label))
+            continue;
+        if (index_has_table(&index->definition)) index_insert(graph, index, value, node);
+        if (index->definition.vector) index_note_change(index, node);
     }
 }
 
@@ -565,10 +563,7 @@ static void undo(GraphWriter *writer, const Change *change)
         break;
     case CHANGE_CREATE_INDEX:
         directory_set(graph, &graph->indexes, change->id, NULL);
-        graph_retire(graph, atomic_load(&change->index->table));
-        mem_free(change->index->levels);
-        graph_retire(graph, (void *)change->index->definition.name.data);
-        graph_retire(graph, change->index);
+        index_retire(graph, change->index);
         break;
     case CHANGE_DROP_INDEX: directory_set(graph, &graph->indexes, change->id, change->index); break;
     }

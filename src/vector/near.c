@@ -158,9 +158,16 @@ bool near_exact_is_cheaper(const NearIndex *index, size_t ef, size_t wanted)
 
 /* ---- what it is ---- */
 
+NearIndex *near_share(const NearIndex *index)
+{
+    NearIndex *shared = (NearIndex *)(uintptr_t)index;
+    if (shared != NULL) atomic_fetch_add(&shared->more_owners, 1);
+    return shared;
+}
+
 void near_free(NearIndex *index)
 {
-    if (index == NULL) return;
+    if (index == NULL || atomic_fetch_sub(&index->more_owners, 1) > 0) return;
     for (size_t i = 0; i < NEAR_IDLE; i++)
         near_walk_free(index->idle[i]);
     mem_free(index->entry_codes);

@@ -21,6 +21,7 @@
 enum {
     NEAR_LINKS = 32,              /* of a row: two lines of a cache */
     NEAR_EF_MAX = 4096,           /* the working set of a search must stay in a first-level cache */
+    NEAR_EF = 64,                 /* 99 of 100 of the nearest ten are found */
     NEAR_EF_CONSTRUCTION = 200,   /* at half of it recall falls behind that of others; twice as
                                      much costs twice the time for a hundredth of the rest */
     NEAR_EF_CONSTRUCTION_MIN = 8, /* beyond these, what is built is no use or takes no end */
@@ -42,8 +43,9 @@ typedef struct NearRows {
 typedef struct NearOptions {
     VectorMetric metric;
     uint32_t dimensions, ef_construction;
-    unsigned threads; /* 1 .. NEAR_THREADS_MAX */
-    const char *simd; /* the highest level, as in vector_kernel */
+    struct Workers *workers; /* runtime/workers.h; NULL: the caller's thread does everything */
+    uint32_t threads;        /* of them, 1 .. NEAR_THREADS_MAX */
+    const char *simd;        /* the highest level, as in vector_kernel */
     /* Told now and then how many of `count` rows are done, by the calling thread; true: stop. */
     bool (*tell)(void *user, uint64_t done, uint64_t count);
     void *user;
@@ -55,7 +57,9 @@ NearIndex *near_build(const NearOptions *options, const NearRows *rows);
 /* `base` with more rows behind it; it must have the options' metric and dimensions, and stays as it
  * is. Its quantizer is kept. */
 NearIndex *near_extend(const NearIndex *base, const NearOptions *options, const NearRows *rows);
-void near_free(NearIndex *index); /* NULL is welcome */
+/* One more who ends it by near_free; with the last one it goes. NULL is welcome. */
+NearIndex *near_share(const NearIndex *index);
+void near_free(NearIndex *index);
 
 size_t near_count(const NearIndex *index);        /* rows */
 const uint32_t *near_ids(const NearIndex *index); /* of each */

@@ -18,9 +18,9 @@
 #include "config.h"
 
 #include "base/memory.h"
+#include "runtime/workers.h"
 #include "vector/near_internal.h"
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,12 +39,12 @@ enum {
 };
 
 /* What a thread works with. */
-typedef struct Worker {
+typedef struct Maker {
     NearWalk *walk;
     NearPlace *candidates;
     uint32_t chosen[NEAR_LINKS];
     int8_t *scratch;
-} __attribute__((aligned(128))) Worker;
+} __attribute__((aligned(128))) Maker;
 
 typedef struct Build {
     const NearOptions *options;
@@ -54,60 +54,41 @@ typedef struct Build {
     int32_t *constants;
     uint32_t *links, *ids;
     int32_t *squares;
-    Worker *workers;
+    Maker *makers;     /* one a thread */
     uint32_t from, to; /* the batch */
     /* Links back of the batch: a list for each row that was chosen. */
     uint32_t *first, *last; /* edges by row; NEAR_NONE: none */
     uint32_t *next, *targets;
     size_t target_count;
     /* Of what runs in parallel. */
-    void (*work)(struct Build *build, Worker *worker, uint32_t item);
+    void (*work)(struct Build *build, Maker *maker, uint32_t item);
     uint32_t item_count, grain;
-    _Atomic uint32_t item_next;
 } Build;
 
 /* ---- in parallel ---- */
 
-typedef struct Helper {
-    Build *build;
-    Worker *worker;
-    pthread_t thread;
-    bool started;
-} Helper;
-
-static void *help(void *argument)
+static Error *run_morsel(void *state, const Worker *worker, uint64_t morsel)
 {
-    Helper *helper = argument;
-    Build *build = helper->build;
-    for (;;) {
-        uint32_t from = atomic_fetch_add(&build->item_next, build->grain);
-        if (from >= build->item_count) return NULL;
-        uint32_t to =
-            from + build->grain < build->item_count ? from + build->grain : build->item_count;
-        for (uint32_t i = from; i < to; i++)
-            build->work(build, helper->worker, i);
-    }
+    Build *build = state;
+    uint32_t from = (uint32_t)morsel * build->grain;
+    uint32_t to = build->item_count - from < build->grain ? build->item_count : from + build->grain;
+    for (uint32_t i = from; i < to; i++)
+        build->work(build, &build->makers[worker->index], i);
+    return NULL;
 }
 
-/* Does `work` for every item below `count`, in any order, with the options' threads. What does not
- * get a thread is done by the others. */
-static void in_parallel(Build *build, void (*work)(Build *, Worker *, uint32_t), uint32_t count,
+/* Does `work` for every item below `count`, in any order. */
+static void in_parallel(Build *build, void (*work)(Build *, Maker *, uint32_t), uint32_t count,
                         uint32_t grain)
 {
-    Helper helpers[NEAR_THREADS_MAX];
-    unsigned threads = count <= ALONE_MAX ? 1 : build->options->threads;
+    Morsels morsels = {.count = (count + grain - 1) / grain,
+                       .workers = count <= ALONE_MAX ? 1 : build->options->threads,
+                       .run = run_morsel,
+                       .state = build};
     build->work = work;
     build->item_count = count;
     build->grain = grain;
-    atomic_store(&build->item_next, 0);
-    for (unsigned i = 0; i < threads; i++) {
-        helpers[i] = (Helper){.build = build, .worker = &build->workers[i]};
-        if (i > 0)
-            helpers[i].started = pthread_create(&helpers[i].thread, NULL, help, &helpers[i]) == 0;
-    }
-    help(&helpers[0]);
-    for (unsigned i = 1; i < threads; i++)
-        if (helpers[i].started) pthread_join(helpers[i].thread, NULL);
+    error_drop(workers_run(build->options->workers, &morsels)); /* no morsel fails or is stopped */
 }
 
 /* ---- links ---- */
@@ -130,36 +111,36 @@ static const uint8_t *codes_of(const Build *build, uint32_t place)
     return build->codes + (size_t)place * build->index->quantizer.stride;
 }
 
-/* Chooses among `count` of the worker's candidates, ascending, for the row. */
-static void choose(Build *build, Worker *worker, uint32_t place, size_t count)
+/* Chooses among `count` of the maker's candidates, ascending, for the row. */
+static void choose(Build *build, Maker *maker, uint32_t place, size_t count)
 {
     NearPrune prune = {
-        build->codes,   build->constants,   build->squares, build->index->quantizer.stride,
-        place,          worker->candidates, count,          worker->chosen,
-        worker->scratch};
+        build->codes,  build->constants,  build->squares, build->index->quantizer.stride,
+        place,         maker->candidates, count,          maker->chosen,
+        maker->scratch};
     uint32_t kept = build->kernel->near_prune(&prune);
     uint32_t *links = links_of(build, place);
-    memcpy(links, worker->chosen, kept * sizeof *links);
+    memcpy(links, maker->chosen, kept * sizeof *links);
     memset(links + kept, 0xff, (NEAR_LINKS - kept) * sizeof *links);
 }
 
-/* What lies near the row among those the walk is aimed at: to the worker's candidates. */
-static size_t look_around(const Build *build, Worker *worker, uint32_t place)
+/* What lies near the row among those the walk is aimed at: to the maker's candidates. */
+static size_t look_around(const Build *build, Maker *maker, uint32_t place)
 {
-    NearWalk *walk = worker->walk;
+    NearWalk *walk = maker->walk;
     quantize_as_query(codes_of(build, place), walk->stride, walk->own_query);
     build->kernel->near_walk(walk);
     for (uint32_t i = 0; i < walk->pool_count; i++) {
-        worker->candidates[i] = walk->pool[i];
-        worker->candidates[i].distance += build->squares[place];
+        maker->candidates[i] = walk->pool[i];
+        maker->candidates[i].distance += build->squares[place];
     }
     return walk->pool_count;
 }
 
-static void link_row(Build *build, Worker *worker, uint32_t item)
+static void link_row(Build *build, Maker *maker, uint32_t item)
 {
     uint32_t place = build->from + item;
-    choose(build, worker, place, look_around(build, worker, place));
+    choose(build, maker, place, look_around(build, maker, place));
 }
 
 static int by_distance(const void *a, const void *b)
@@ -187,19 +168,19 @@ static void sort_candidates(NearPlace *candidates, size_t count)
 }
 
 /* Distances of the candidates from the row, four or so at a time. */
-static void measure(const Build *build, Worker *worker, uint32_t place, size_t count)
+static void measure(const Build *build, Maker *maker, uint32_t place, size_t count)
 {
     enum { PIECE = 64 };
     size_t stride = build->index->quantizer.stride;
     uint32_t places[PIECE];
     int32_t dots[PIECE];
-    quantize_as_query(codes_of(build, place), stride, worker->scratch);
+    quantize_as_query(codes_of(build, place), stride, maker->scratch);
     for (size_t from = 0; from < count; from += PIECE) {
         size_t some = count - from < PIECE ? count - from : PIECE;
-        NearPlace *candidates = worker->candidates + from;
+        NearPlace *candidates = maker->candidates + from;
         for (size_t i = 0; i < some; i++)
             places[i] = candidates[i].place;
-        build->kernel->dot_places(build->codes, places, some, stride, worker->scratch, dots);
+        build->kernel->dot_places(build->codes, places, some, stride, maker->scratch, dots);
         for (size_t i = 0; i < some; i++)
             candidates[i].distance =
                 build->constants[places[i]] - 2 * dots[i] + build->squares[place];
@@ -207,25 +188,25 @@ static void measure(const Build *build, Worker *worker, uint32_t place, size_t c
 }
 
 /* One row that was chosen takes the links back. An edge's number says whose it is. */
-static void link_back(Build *build, Worker *worker, uint32_t item)
+static void link_back(Build *build, Maker *maker, uint32_t item)
 {
     uint32_t place = build->targets[item], *links = links_of(build, place);
     uint32_t old = link_count(links);
     size_t count = old;
     for (uint32_t i = 0; i < old; i++)
-        worker->candidates[i].place = links[i];
+        maker->candidates[i].place = links[i];
     for (uint32_t edge = build->first[place]; edge != NEAR_NONE; edge = build->next[edge])
-        worker->candidates[count++].place = build->from + edge / NEAR_LINKS;
+        maker->candidates[count++].place = build->from + edge / NEAR_LINKS;
     assert(count <= CANDIDATES_MAX);
     build->first[place] = NEAR_NONE;
     if (count <= NEAR_LINKS) {
         for (size_t i = old; i < count; i++)
-            links[i] = worker->candidates[i].place;
+            links[i] = maker->candidates[i].place;
         return;
     }
-    measure(build, worker, place, count);
-    sort_candidates(worker->candidates, count);
-    choose(build, worker, place, count);
+    measure(build, maker, place, count);
+    sort_candidates(maker->candidates, count);
+    choose(build, maker, place, count);
 }
 
 /* Lists of the links back, each in the order of the new rows. */
@@ -255,7 +236,7 @@ static void aim(Build *build, uint32_t rows, uint32_t ef)
     while (entries < index->entry_count && index->entries[entries] < rows)
         entries++;
     for (unsigned i = 0; i < build->options->threads; i++) {
-        NearWalk *walk = build->workers[i].walk;
+        NearWalk *walk = build->makers[i].walk;
         near_walk_aim(walk, index);
         walk->count = rows;
         walk->entry_count = entries & ~UINT32_C(3);
@@ -297,12 +278,12 @@ static bool has_bit(const uint64_t *bits, uint32_t place)
 
 /* A link to the row from the nearest of the reached around it that has room, else in place of the last
  * link of the nearest that has not given one away already, else of who was linked before. */
-static void link_from_near(Build *build, Worker *worker, uint32_t place, const Lonely *lonely)
+static void link_from_near(Build *build, Maker *maker, uint32_t place, const Lonely *lonely)
 {
-    size_t count = look_around(build, worker, place);
+    size_t count = look_around(build, maker, place);
     uint32_t giver = NEAR_NONE;
     for (size_t i = 0; i < count; i++) {
-        uint32_t near = worker->candidates[i].place, *links = links_of(build, near);
+        uint32_t near = maker->candidates[i].place, *links = links_of(build, near);
         uint32_t had = link_count(links);
         if (!has_bit(lonely->reached, near)) continue;
         if (had < NEAR_LINKS) {
@@ -334,7 +315,7 @@ static void link_lonely(Build *build)
         size_t now = reached;
         for (uint32_t place = 0; now < count && place < count; place++) {
             if (has_bit(lonely.reached, place)) continue;
-            link_from_near(build, &build->workers[0], place, &lonely);
+            link_from_near(build, &build->makers[0], place, &lonely);
             now += near_reach(build->index, place, lonely.reached, lonely.queue);
             lonely.before = place;
         }
@@ -349,14 +330,14 @@ static void link_lonely(Build *build)
 static void count_efforts(Build *build)
 {
     NearIndex *index = build->index;
-    Worker *worker = &build->workers[0];
+    Maker *maker = &build->makers[0];
     uint32_t rows = index->count < EFFORT_ROWS ? index->count : EFFORT_ROWS;
     for (uint32_t e = 0; rows > 0 && e < NEAR_EFFORTS; e++) {
         uint64_t looks = 0;
         aim(build, index->count, UINT32_C(32) << e);
         for (uint32_t i = 0; i < rows; i++) {
-            look_around(build, worker, (uint32_t)((uint64_t)i * index->count / rows));
-            looks += worker->walk->looks;
+            look_around(build, maker, (uint32_t)((uint64_t)i * index->count / rows));
+            looks += maker->walk->looks;
         }
         index->efforts[e] = (uint32_t)(looks / rows);
     }
@@ -425,11 +406,11 @@ static void code_rows(Build *build, const NearRows *rows, uint32_t from)
 static void build_free(Build *build)
 {
     for (unsigned i = 0; i < build->options->threads; i++) {
-        near_walk_free(build->workers[i].walk);
-        mem_free(build->workers[i].candidates);
-        mem_free(build->workers[i].scratch);
+        near_walk_free(build->makers[i].walk);
+        mem_free(build->makers[i].candidates);
+        mem_free(build->makers[i].scratch);
     }
-    mem_free(build->workers);
+    mem_free(build->makers);
     mem_free(build->squares);
     mem_free(build->first);
     mem_free(build->last);
@@ -458,12 +439,12 @@ static void build_room(Build *build)
     build->last = mem_alloc((count + 1) * sizeof *build->last);
     build->next = mem_alloc(edges * sizeof *build->next);
     build->targets = mem_alloc(edges * sizeof *build->targets);
-    build->workers = mem_alloc_aligned(threads * sizeof *build->workers, _Alignof(Worker));
+    build->makers = mem_alloc_aligned(threads * sizeof *build->makers, _Alignof(Maker));
     for (unsigned i = 0; i < threads; i++)
-        build->workers[i] =
-            (Worker){.walk = near_walk_create(count, stride),
-                     .candidates = mem_alloc((CANDIDATES_MAX + NEAR_EF_MAX) * sizeof(NearPlace)),
-                     .scratch = mem_alloc_aligned(stride, QUANTIZE_LINE_BYTES)};
+        build->makers[i] =
+            (Maker){.walk = near_walk_create(count, stride),
+                    .candidates = mem_alloc((CANDIDATES_MAX + NEAR_EF_MAX) * sizeof(NearPlace)),
+                    .scratch = mem_alloc_aligned(stride, QUANTIZE_LINE_BYTES)};
 }
 
 static NearIndex *build_from(NearIndex *index, const NearIndex *base, const NearOptions *options,

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "test.h"
+#include "runtime/workers.h"
 #include "vector/near.h"
 #include <math.h>
 #include <stdlib.h>
@@ -197,6 +198,7 @@ typedef struct Data {
     float factors[COUNT];
 } Data;
 static Data data;
+static Workers *pool;
 
 /* kind 0: around 40 centers, of different lengths; 1: each row a hundred times; 2: all the same. */
 static void make_data(size_t count, int kind)
@@ -236,6 +238,7 @@ static NearIndex *build_data(VectorMetric metric, unsigned threads, const char *
     NearOptions options = options_of(metric);
     NearRows rows = {&data, data.count, give_row};
     options.threads = threads;
+    options.workers = pool;
     options.simd = simd;
     data.from = 0;
     return near_build(&options, &rows);
@@ -388,6 +391,7 @@ static void test_extend(void)
     rows.count = COUNT - 2000;
     NearIndex *one = near_extend(base, &options, &rows);
     options.threads = 3;
+    options.workers = pool;
     NearIndex *other = near_extend(base, &options, &rows);
     double found = recall(one, 60);
     printf("# recall of an extended one: %.3f\n", found);
@@ -556,6 +560,7 @@ static void test_fault(void)
 
 int main(void)
 {
+    pool = workers_create(NULL);
     test_recall();
     test_same();
     test_same_search();
@@ -574,5 +579,6 @@ int main(void)
     test_order(VECTOR_COSINE, 20);
     test_order(VECTOR_DOT, 2);
     test_order(VECTOR_DOT, 20);
+    workers_destroy(pool);
     return DONE();
 }
