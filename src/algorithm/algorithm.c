@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct Algorithm {
-    AlgorithmShape shape;
-    Error *(*run)(Run *run);
-};
-
 static const Algorithm algorithms[] = {
 #define PROCEDURE(function, text, type, column_text, option_names, summary_text, example_text)     \
     {{.name = {text, sizeof text - 1},                                                             \
@@ -45,7 +40,7 @@ void algorithm_shape_of(const Algorithm *algorithm, AlgorithmShape *out)
 
 /* ---- options ---- */
 
-static bool option(const Run *run, const char *name, Value *out)
+bool option_value(const Run *run, const char *name, Value *out)
 {
     for (uint32_t i = 0; i < run->options.aux; i++)
         if (str_equal(run->options.as.entries[i].key, str_from(name)))
@@ -63,7 +58,7 @@ static Error *bad_option(const Run *run, const char *name, const char *wanted, V
 Error *option_number(const Run *run, const char *name, double least, double most, double *out)
 {
     Value value;
-    if (!option(run, name, &value)) return NULL;
+    if (!option_value(run, name, &value)) return NULL;
     if (!value_is_number(value)) return bad_option(run, name, "a number", value);
     *out = value_as_double(value);
     if (*out >= least && *out <= most) return NULL; /* and no NaN */
@@ -74,7 +69,7 @@ Error *option_number(const Run *run, const char *name, double least, double most
 Error *option_integer(const Run *run, const char *name, int64_t least, int64_t most, int64_t *out)
 {
     Value value;
-    if (!option(run, name, &value)) return NULL;
+    if (!option_value(run, name, &value)) return NULL;
     if (value.kind != VALUE_INTEGER) return bad_option(run, name, "an integer", value);
     *out = value.as.integer;
     if (*out >= least && *out <= most) return NULL;
@@ -86,7 +81,7 @@ Error *option_integer(const Run *run, const char *name, int64_t least, int64_t m
 Error *option_boolean(const Run *run, const char *name, bool *out)
 {
     Value value;
-    if (!option(run, name, &value)) return NULL;
+    if (!option_value(run, name, &value)) return NULL;
     if (value.kind != VALUE_BOOLEAN) return bad_option(run, name, "true or false", value);
     *out = value.as.boolean;
     return NULL;
@@ -136,11 +131,11 @@ static Error *find_names(Run *run)
     uint32_t all = graph_name_count(graph, NAME_TYPE);
     Str text;
     run->labels = arena_array(run->arena, uint32_t, 1);
-    if (option(run, "label", &value)) {
+    if (option_value(run, "label", &value)) {
         TRY(text_of(run, "label", value, &text));
         run->labels[run->label_count++] = graph_name_find(graph, NAME_LABEL, text);
     }
-    bool given = option(run, "types", &value);
+    bool given = option_value(run, "types", &value);
     uint32_t count = !given ? all : value.kind == VALUE_LIST ? value.aux : 1;
     run->types = arena_array(run->arena, uint32_t, count + 1ul);
     for (uint32_t i = 0; i < count; i++) {
@@ -286,11 +281,17 @@ static Error *give_rows(Run *run, Error *(*emit)(void *sink, const Value *row), 
 Error *algorithm_run(const Algorithm *algorithm, const AlgorithmContext *context, Value options,
                      Error *(*emit)(void *sink, const Value *row), void *sink)
 {
-    Run run = {.context = context, .algorithm = algorithm, .options = options};
+    Run run = {
+        .context = context, .algorithm = algorithm, .options = options, .emit = emit, .sink = sink};
     Error *error = NULL;
     run.arena = arena_create();
     if ((error = check_options(&run)) != NULL) goto done;
     if ((error = find_names(&run)) != NULL) goto done;
+    if (is_word_of(algorithm->shape.options,
+                   STR("from"))) { /* it touches a part only, and gives its rows itself */
+        error = algorithm->run(&run);
+        goto done;
+    }
     if ((error = find_nodes(&run)) != NULL) goto done;
     if ((error = algorithm->run(&run)) != NULL) goto done;
     error = give_rows(&run, emit, sink);

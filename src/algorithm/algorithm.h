@@ -1,5 +1,5 @@
 /*
- * algorithm.h - graph algorithms as procedures: one map of options in, a row a node out.
+ * algorithm.h - graph algorithms as procedures: one map of options in, a row a node out (of a path: one).
  *
  * An algorithm sees the view it is given, takes memory and time in proportion to the part of the
  * graph it is asked about, asks often whether it should stop, and tells how far it is.

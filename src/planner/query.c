@@ -66,11 +66,17 @@ static bool argument_fits(const Expr *expr, uint8_t wanted)
     return expr->type == wanted;
 }
 
+/* `algorithm`: one of ours, whose options may be left out; NULL: a program's procedure. */
 static Error *call_arguments(Binder *binder, const AstClause *clause,
-                             const PlanProcedure *procedure, bool alone, PlanNode *plan)
+                             const PlanProcedure *procedure, const Algorithm *algorithm, bool alone,
+                             PlanNode *plan)
 {
     plan->exprs = arena_array(binder->arena, Expr *, procedure->argument_count + 1);
     plan->expr_count = procedure->argument_count;
+    if (algorithm != NULL && clause->exprs.count == 0 && (clause->has_arguments || !alone)) {
+        plan->exprs[0] = expr_constant(binder->arena, value_map(NULL, 0));
+        return NULL;
+    }
     if (!clause->has_arguments) { /* standing alone, arguments come from parameters of the same
                                      names */
         if (!alone)
@@ -117,7 +123,9 @@ static Error *take_yield(Binder *binder, const PlanProcedure *procedure, Str col
                        STR_ARG(name.text));
     uint8_t type = procedure->yield_types[i];
     plan->yields[plan->slot_count] = procedure->yield_names[i];
-    VariableKind kind = type == VALUE_NODE ? VARIABLE_NODE : VARIABLE_VALUE;
+    VariableKind kind = type == VALUE_NODE   ? VARIABLE_NODE
+                        : type == VALUE_PATH ? VARIABLE_PATH
+                                             : VARIABLE_VALUE;
     plan->slots[plan->slot_count++] =
         scope_add(binder, name.text, kind, type == PROCEDURE_NUMBER ? EXPR_TYPE_ANY : type)->slot;
     return NULL;
@@ -133,8 +141,9 @@ static const PlanProcedure *shape_of(Binder *binder, const Algorithm *algorithm)
     PlanProcedure *procedure = arena_new(binder->arena, PlanProcedure);
     Str *yields = arena_array(binder->arena, Str, 2);
     uint8_t *types = arena_array(binder->arena, uint8_t, 2);
-    yields[0] = STR("node"), yields[1] = shape.column;
-    types[0] = VALUE_NODE, types[1] = shape.column_type;
+    bool path = str_equal(shape.name, STR("graph.path"));
+    yields[0] = path ? STR("path") : STR("node"), yields[1] = shape.column;
+    types[0] = path ? VALUE_PATH : VALUE_NODE, types[1] = shape.column_type;
     *procedure = (PlanProcedure){shape.name, 1, 2, &argument, yields, &argument_type, types};
     return procedure;
 }
@@ -164,7 +173,7 @@ static Error *plan_call(Binder *binder, const AstClause *clause, bool alone, Que
         return fail_at(ERROR_UNEXPECTED_SYNTAX, clause->offset, clause->length,
                        "YIELD * stands only where a procedure stands alone");
     PlanNode shape = {0};
-    TRY(call_arguments(binder, clause, procedure, alone, &shape));
+    TRY(call_arguments(binder, clause, procedure, algorithm, alone, &shape));
     PlanNode *plan = plan_node(binder, PLAN_CALL, clause->offset, clause->length);
     plan->exprs = shape.exprs;
     plan->expr_count = shape.expr_count;

@@ -189,8 +189,8 @@ static bool right_betweenness(bool directed)
     EACH(t)
     EACH(v)
     if (s != t && v != s && v != t && distance[s][t] < NODES * 2 &&
-        distance[s][v] + distance[v][t] == distance[s][t]) score[v] +=
-        paths[s][v] * paths[v][t] / paths[s][t];
+        distance[s][v] + distance[v][t] == distance[s][t])
+        score[v] += paths[s][v] * paths[v][t] / paths[s][t];
     bool right =
         ask(directed ? "graph.betweenness({label: 'A', types: ['R'], samples: 0}) YIELD node, "
                        "score"
@@ -206,7 +206,8 @@ static double modularity(const double *community)
     EACH(i) EACH(j) degree[i] += next_to(i, j);
     EACH(i) all += degree[i];
     EACH(i)
-    EACH(j) if (community[i] == community[j]) sum +=
+    EACH(j)
+    if (community[i] == community[j]) sum +=
         next_to(i, j) - (all > 0 ? degree[i] * degree[j] / all : 0);
     return all > 0 ? sum / all : 0;
 }
@@ -235,6 +236,53 @@ static bool right_communities(void)
     return right;
 }
 
+static double weight(int from, int to)
+{
+    return (from * 7 + to * 3) % 11 * 0.5;
+}
+
+/* Distances by Bellman and Ford; every path is as heavy as it is told, and as its parts together. */
+static bool right_paths(const char *direction)
+{
+    double distance[NODES], found[NODES], sums[NODES];
+    char text[512];
+    int from = 0;
+    bool right = true;
+    EACH(i) from = i;
+    run("MATCH (a)-[r]->(b) SET r.w = (a.k * 7 + b.k * 3) % 11 * 0.5", NULL);
+    for (int i = 0; i < NODES; i++)
+        distance[i] = i == from && asked[i] ? 0 : INFINITY, found[i] = sums[i] = INFINITY;
+    for (int round = 0; round < NODES; round++)
+        EACH(i)
+    EACH(j)
+    {
+        bool out = links[i][j] > 0 && direction[0] != 'i',
+             in = links[j][i] > 0 && direction[0] != 'o';
+        if (out && distance[i] + weight(i, j) < distance[j])
+            distance[j] = distance[i] + weight(i, j);
+        if (in && distance[i] + weight(j, i) < distance[j])
+            distance[j] = distance[i] + weight(j, i);
+    }
+    snprintf(
+        text, sizeof text,
+        "MATCH (a {k: %d}) CALL graph.distances({from: a, weight: 'w', label: 'A', types: 'R', "
+        "direction: '%s'}) YIELD node, distance RETURN node.k, distance",
+        from, direction);
+    right = run(text, found) == CONTEXTQL_DONE;
+    for (int i = 0; i < NODES; i++)
+        right = right && found[i] == distance[i]; /* halves add up exactly */
+    snprintf(text, sizeof text,
+             "MATCH (a {k: %d}), (b) CALL graph.path({from: a, to: b, weight: 'w', label: 'A', "
+             "types: 'R', direction: '%s'}) YIELD path, cost WITH b, path, cost WHERE cost = "
+             "reduce(s = 0.0, r IN relationships(path) | s + r.w) AND last(nodes(path)) = b AND "
+             "head(nodes(path)) = a RETURN b.k, cost",
+             from, direction);
+    right = right && run(text, sums) == CONTEXTQL_DONE;
+    for (int i = 0; i < NODES; i++)
+        right = right && sums[i] == distance[i];
+    return right;
+}
+
 static bool fails(const char *call, int code)
 {
     contextql_error_info info;
@@ -255,6 +303,11 @@ static void limits(void)
     EXPECT(fails("graph.components({types: 7})", 3001));
     EXPECT(fails("graph.components({label: ['A']})", 3001));
     EXPECT(run("CALL graph.components({types: 'none', label: 'nobody'})", NULL) == CONTEXTQL_DONE);
+    EXPECT(run("CALL graph.cores()", NULL) == CONTEXTQL_ROW);
+    EXPECT(run("CALL graph.cores() YIELD node, core RETURN 1, toFloat(core)", given) ==
+           CONTEXTQL_DONE);
+    EXPECT(fails("graph.path()", 3001)); /* it wants its ends */
+    EXPECT(fails("graph.distances({from: 1})", 3001));
     contextql_set(session, "memory_limit", "200000");
     EXPECT(fails("graph.pagerank({})", 4012));
     contextql_set(session, "memory_limit", "0");
@@ -274,6 +327,7 @@ int main(void)
         EXPECT(right_ranks() && right_components() && right_triangles());
         EXPECT(right_cores() && right_betweenness(true) && right_betweenness(false));
         EXPECT(right_communities());
+        EXPECT(right_paths("out") && right_paths("in") && right_paths("both"));
         contextql_close(session);
     }
     limits();
