@@ -4,8 +4,9 @@
  * The neighbors of one end are marked, and stay so while the rows at hand have that end (the arm that
  * was bound first varies slowest); those of the other end are looked up among the marks. A mark is a
  * byte that counts parallel relationships. The array has a byte a node, but only what is touched is
- * ever written or cleared. Rows in which a relationship could come twice are done by merging sorted
- * neighbors, where each meeting is known with its counts.
+ * ever written or cleared. Relationships that the row has used are taken off again. Rows whose arms
+ * begin at one node and could take the same relationship are done by merging sorted neighbors, where
+ * each meeting is known with its counts.
  */
 #include "config.h"
 
@@ -178,13 +179,26 @@ static uint64_t sum_marks(const uint8_t *marks, const Span *span)
     return sum;
 }
 
+/* Is it one of those that the row has used? Each counts once. */
+static bool skip(uint64_t *far, uint32_t *used, uint64_t node)
+{
+    for (uint32_t i = 0; i < *used; i++)
+        if (far[i] == node) {
+            far[i] = far[--*used];
+            return true;
+        }
+    return false;
+}
+
+/* Changes scan_far, where nodes are given. */
 static uint64_t scan_marks(Operator *self, Meet *meet, const Ends *ends)
 {
     const Span *spans;
     uint64_t sum = 0;
-    uint32_t count = adjacent_spans(&meet->scan, ends->scan, &spans);
+    bool counting = self->plan->slot == SLOT_NONE;
+    uint32_t count = adjacent_spans(&meet->scan, ends->scan, &spans), used = ends->scan_used;
     for (uint32_t s = 0; s < count; s++) {
-        if (self->plan->slot == SLOT_NONE && !spans[s].loopless) {
+        if (counting && !spans[s].loopless) {
             sum += sum_marks(meet->marks, &spans[s]);
             continue;
         }
@@ -192,10 +206,13 @@ static uint64_t scan_marks(Operator *self, Meet *meet, const Ends *ends)
             uint32_t target = spans[s].targets[i];
             uint8_t times = meet->marks[target];
             if (times == 0 || (spans[s].loopless && target == ends->scan)) continue;
+            if (!counting && used > 0 && skip(ends->scan_far, &used, target)) continue;
             sum += times;
-            if (self->plan->slot != SLOT_NONE) give(meet, target, times);
+            if (!counting) give(meet, target, times);
         }
     }
+    for (uint32_t i = 0; counting && i < used; i++)
+        sum -= meet->marks[ends->scan_far[i]];
     return sum;
 }
 
@@ -211,7 +228,7 @@ static uint64_t meet_row(Operator *self, Meet *meet, const Batch *in, uint32_t p
     ends.mark_used = adjacent_used(&meet->mark, in, position, ends.mark);
     mark_all(self, meet, &meet->mark, ends.mark);
     if (meet->touched.count == 0) return 0;
-    if (ends.twins || ends.scan_used > 0 || meet->saturated) return merge(self, meet, &ends);
+    if (ends.twins || meet->saturated) return merge(self, meet, &ends);
     if (ends.mark_used == 0) return scan_marks(self, meet, &ends);
     /* What the marked arm may not repeat is taken from its marks for the time of the row. */
     uint8_t *before = meet->before;
