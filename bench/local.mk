@@ -29,7 +29,10 @@ bench-graph: bench/graph
 	SRCDIR=$(abs_srcdir) bench/graph "$(GRAPH)" $(PEERS)
 bench-load: src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/load "$(GRAPH)" $(PEERS)
-.PHONY: bench-graph bench-load
+# LDBC: a folder with person.csv and so on, or an archive of one.
+bench-ldbc: src/contextql
+	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/ldbc "$(LDBC)" $(PEERS)
+.PHONY: bench-graph bench-load bench-ldbc
 bench: $(BENCHES) src/contextql
 	bench/cancel
 	bench/shell
@@ -43,4 +46,4 @@ bench: $(BENCHES) src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/conformance
-EXTRA_DIST += bench/load bench/load-peers bench/graph-peers bench/prompt bench/csv bench/conformance bench/measure.h
+EXTRA_DIST += bench/load bench/load-peers bench/graph-peers bench/ldbc bench/ldbc-peers bench/ldbc.cql bench/prompt bench/csv bench/conformance bench/measure.h
