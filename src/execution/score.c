@@ -86,6 +86,8 @@ static Error *score_all(Operator *self)
     leg_reset(leg);
     if (leg_constant(leg)) TRY(leg_query(leg, &unit, 0));
     TRY(score_scan(self, leg, score->limit, score->scored, score->best, &score->facts));
+    if (score->facts.where[0] == '\0')
+        TRY(score_each(self, leg, score->limit, score->scored, score->best, &score->facts));
     if (score->facts.where[0] != '\0') return leg_check(leg);
     snprintf(score->facts.where, sizeof score->facts.where, "cpu %s", leg->kernel->name);
     return score_input(self);

@@ -64,6 +64,9 @@ Error *leg_score(Leg *leg, const Batch *batch, float floor, Scored *out) MUST_CH
 Error *leg_check(const Leg *leg) MUST_CHECK;
 /* One row by its value, whatever kind it is. false: it has no score. */
 bool leg_score_value(Leg *leg, uint64_t id, float *score);
+/* Slots that an expression looks at, each once, beside those in `slots` already; false: it may differ for
+ * the same inputs. */
+bool score_inputs(const Expr *expr, uint32_t *slots, uint32_t *count);
 /* The number a person sees. */
 double score_shown(PlanMetric metric, double score);
 
@@ -80,6 +83,10 @@ typedef struct ScoreFacts { /* for PROFILE */
  * wanted, else through the codes of the column if it has some. `facts->where` tells who answered, and
  * `best` has the rows. An empty one: nothing was done, and the input is as it was. */
 Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
+                  ScoreFacts *facts) MUST_CHECK;
+/* Where each row of the input below a scan asks for the best of the same candidates: all rows are read,
+ * and the column is gone through once for many of them. Else as score_scan. */
+Error *score_each(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
                   ScoreFacts *facts) MUST_CHECK;
 /* What EXPLAIN says: where the scores would be computed. */
 const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan,

@@ -30,8 +30,7 @@ double score_shown(PlanMetric metric, double score)
 
 /* ---- the query's expression ---- */
 
-/* Slots it looks at, each once; false: it may differ for the same inputs. */
-static bool inputs_of(const Expr *expr, uint32_t *slots, uint32_t *count)
+bool score_inputs(const Expr *expr, uint32_t *slots, uint32_t *count)
 {
     bool pure = expr->kind != EXPR_SUBQUERY && (expr->kind != EXPR_CALL || expr->function->pure);
     if (expr->kind == EXPR_SLOT) {
@@ -41,7 +40,7 @@ static bool inputs_of(const Expr *expr, uint32_t *slots, uint32_t *count)
         if (!known) slots[(*count)++] = expr->index;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++)
-        if (expr->args[i] != NULL && !inputs_of(expr->args[i], slots, count)) pure = false;
+        if (expr->args[i] != NULL && !score_inputs(expr->args[i], slots, count)) pure = false;
     return pure;
 }
 
@@ -55,7 +54,7 @@ Leg *leg_new(Operator *operator, const PlanScoreLeg * plan, const VectorKernel *
     leg->key = name_resolve(operator->execution, NAME_KEY, plan->key);
     leg->slots =
         arena_array(operator->state_arena, uint32_t, operator->execution->plan->slot_count + 1);
-    leg->pure = inputs_of(plan->expr, leg->slots, &leg->slot_count);
+    leg->pure = score_inputs(plan->expr, leg->slots, &leg->slot_count);
     leg->arena = arena_create();
     for (uint32_t i = 0; i < BATCH_ROWS_MAX; i++)
         leg->every_position[i] = (uint16_t)i;

@@ -13,6 +13,11 @@
  * shows them, together with every node that has changed since the index was made. Where looking at all
  * candidates is cheaper, or the index finds too few of them, they are answered as if it were not there.
  *
+ * A query that comes from the row (each user's vector against all documents) is taken with those of up to
+ * 63 other rows, if the candidates do not depend on the row: one pass over the column finds the best of
+ * each, so that what is read once serves all. The best of a row are offered in the order of the rows; what
+ * LIMIT or PER keep of them is what they would keep of all.
+ *
  * Not here: whether a device is worth it, and opening it (vector/device.c).
  */
 #include "config.h"
@@ -20,6 +25,7 @@
 #include "base/map.h"
 #include "execution/score_internal.h"
 #include "rank/column.h"
+#include "runtime/workers.h"
 #include "vector/near.h"
 #include <assert.h>
 #include <math.h>
@@ -95,6 +101,17 @@ static Error *bits_of_input(Operator *operator, Bits * bits)
     }
 }
 
+/* The nodes of a block's bits, ascending. */
+static uint32_t take_ids_of(const uint64_t *words, uint64_t block, uint64_t ids[GRAPH_BLOCK_ROWS])
+{
+    uint32_t count = 0;
+    for (uint32_t w = 0; w < GRAPH_BLOCK_WORDS; w++)
+        for (uint64_t left = words[w]; left != 0; left &= left - 1)
+            ids[count++] =
+                block * GRAPH_BLOCK_ROWS + w * UINT64_C(64) + (uint64_t)__builtin_ctzll(left);
+    return count;
+}
+
 /* Nobody but the scan decides: its bits are taken whole, and its rows counted as if it had run. */
 static void bits_of_scan(Operator *operator, const PlanNode * scan, Bits *bits)
 {
@@ -108,8 +125,6 @@ static void bits_of_scan(Operator *operator, const PlanNode * scan, Bits *bits)
         for (uint32_t w = 0; w < GRAPH_BLOCK_WORDS; w++)
             bits->count += (uint64_t)__builtin_popcountll(words[w]);
     }
-    execution->rows[scan->id] += bits->count;
-    execution->rows[scan->input->id]++;
 }
 
 static Error *take_candidates(Operator *operator, Bits * bits)
@@ -119,6 +134,8 @@ static Error *take_candidates(Operator *operator, Bits * bits)
     bits->words = mem_calloc(bits->block_count * GRAPH_BLOCK_WORDS + 1, sizeof *bits->words);
     if (operator->plan->input != scan) return bits_of_input(operator, bits);
     bits_of_scan(operator, scan, bits);
+    operator->execution->rows[scan->id] += bits->count;
+    operator->execution->rows[scan->input->id]++;
     return NULL;
 }
 
@@ -243,14 +260,69 @@ static bool wants_codes(const ExecutionEnvironment *environment, uint32_t dimens
                              dimensions);
 }
 
-static Error *run_morsels(Operator *operator, ColumnSearch * search)
+static Error *run_morsel(void *search, const Worker *worker, uint64_t morsel)
 {
-    uint64_t count = column_search_morsels(search);
-    for (uint64_t m = 0; m < count; m++) {
-        TRY(operator_interrupted(operator));
-        column_search_run(search, 0, m);
-    }
+    column_search_run(search, worker->index, morsel);
     return NULL;
+}
+
+/* From so many bytes of vectors on a scan takes about a millisecond, and another worker is worth its
+ * waking up. */
+enum { WORKERS_BYTES_MIN = 48 << 20 };
+
+static uint32_t workers_for(const ExecutionEnvironment *environment, const Leg *leg, uint64_t rows)
+{
+    bool large = rows * leg->query.vector.stride * sizeof(float) >= WORKERS_BYTES_MIN ||
+                 environment->morsel_nodes > 0;
+    return large ? workers_chosen(environment->workers, environment->worker_max) : 1;
+}
+
+static uint32_t morsel_blocks(const ExecutionEnvironment *environment)
+{
+    uint32_t blocks = environment->morsel_nodes / GRAPH_BLOCK_ROWS;
+    if (environment->morsel_nodes == 0 || blocks > COLUMN_MORSEL_BLOCKS)
+        return COLUMN_MORSEL_BLOCKS;
+    return blocks == 0 ? 1 : blocks;
+}
+
+static Error *run_search(const ExecutionEnvironment *environment, ColumnSearch *search,
+                         uint32_t workers)
+{
+    const Interrupt *interrupt = environment->interrupt;
+    const Morsels morsels = {.count = column_search_morsels(search),
+                             .workers = workers,
+                             .run = run_morsel,
+                             .state = search,
+                             .stop = interrupt == NULL ? NULL : interrupt->stop,
+                             .stop_state = interrupt == NULL ? NULL : interrupt->state};
+    return workers_run(environment->workers, &morsels);
+}
+
+static ColumnRequest request_for(const ExecutionEnvironment *environment, const Leg *leg,
+                                 uint64_t limit, const Bits *bits)
+{
+    return (ColumnRequest){.view = leg->view,
+                           .key = leg->key,
+                           .dimensions = leg->query.dimensions,
+                           .kernel = leg->kernel,
+                           .codes_kernel = codes_kernel(environment->simd),
+                           .codes = codes_setting(environment),
+                           .queries = &leg->query.vector,
+                           .query_count = 1,
+                           .k = (size_t)limit,
+                           .words = bits->words,
+                           .block_count = bits->block_count,
+                           .morsel_blocks = morsel_blocks(environment),
+                           .workers = workers_for(environment, leg, bits->count)};
+}
+
+static void note_search(const ColumnSearch *search, Leg *leg, ScoreFacts *facts)
+{
+    ColumnFacts found = column_search_facts(search);
+    if (found.rows > 0) leg->matches = 1;
+    if (found.coded > 0) facts->scored += found.scored;
+    snprintf(facts->where, sizeof facts->where, "cpu %s%s", leg->kernel->name,
+             found.coded > 0 ? " with codes" : "");
 }
 
 static Error *search_column(Operator *operator, Leg * leg, uint64_t limit, Bits *bits,
@@ -258,27 +330,12 @@ static Error *search_column(Operator *operator, Leg * leg, uint64_t limit, Bits 
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
     TopKHit hits[COLUMN_K_MAX];
-    ColumnRequest request = {.view = &operator->execution->view,
-                             .key = leg->key,
-                             .dimensions = leg->query.dimensions,
-                             .kernel = leg->kernel,
-                             .codes_kernel = codes_kernel(environment->simd),
-                             .codes = codes_setting(environment),
-                             .queries = &leg->query.vector,
-                             .query_count = 1,
-                             .k = (size_t)limit,
-                             .words = bits->words,
-                             .block_count = bits->block_count,
-                             .workers = 1};
+    ColumnRequest request = request_for(environment, leg, limit, bits);
     ColumnSearch *search = column_search_create(&request);
-    Error *error = run_morsels(operator, search);
+    Error *error = run_search(environment, search, request.workers);
     if (error == NULL) {
         offer_hits(operator, hits, column_search_take(search, 0, hits), best);
-        ColumnFacts found = column_search_facts(search);
-        if (found.rows > 0) leg->matches = 1;
-        if (found.coded > 0) facts->scored += found.scored;
-        snprintf(facts->where, sizeof facts->where, "cpu %s%s", leg->kernel->name,
-                 found.coded > 0 ? " with codes" : "");
+        note_search(search, leg, facts);
     }
     column_search_destroy(search);
     return error;
@@ -301,34 +358,37 @@ static Error *offer_scored(Operator *operator, Leg * leg, const uint64_t *ids, u
 static Error *score_rest(Operator *operator, Leg * leg, const Bits *bits, Scored *scored,
                          BestRows *best)
 {
-    uint64_t ids[GRAPH_BLOCK_ROWS];
     for (uint64_t b = 0; b < bits->block_count; b++) {
-        uint32_t count = 0;
-        for (uint32_t w = 0; w < GRAPH_BLOCK_WORDS; w++)
-            for (uint64_t left = bits->words[b * GRAPH_BLOCK_WORDS + w]; left != 0;
-                 left &= left - 1)
-                ids[count++] =
-                    b * GRAPH_BLOCK_ROWS + w * UINT64_C(64) + (uint64_t)__builtin_ctzll(left);
+        uint64_t ids[GRAPH_BLOCK_ROWS];
+        uint32_t count = take_ids_of(bits->words + b * GRAPH_BLOCK_WORDS, b, ids);
         if (count > 0) TRY(offer_scored(operator, leg, ids, count, scored, best));
     }
     return NULL;
 }
 
-static bool wants_device(Operator *operator, const Leg * leg, uint64_t limit)
+/* At most so many candidates has the scan. */
+static uint64_t scanned_nodes(const Operator *operator)
 {
     const Execution *execution = operator->execution;
     const PlanNode *scan = scan_below(operator->plan);
-    if (execution->environment.device == NULL || limit > VECTOR_DEVICE_K_MAX) return false;
     uint64_t nodes = graph_node_count(&execution->view);
     for (uint32_t i = 0; i < scan->label_count; i++) {
         uint64_t labelled = graph_label_count(&execution->view,
                                               name_resolve(execution, NAME_LABEL, scan->labels[i]));
         if (labelled < nodes) nodes = labelled;
     }
-    VectorDeviceOptions options = options_of(&execution->environment);
-    bool wanted = vector_device_wanted(execution->environment.device, &options,
-                                       nodes * leg->query.vector.stride * sizeof(float));
-    if (!wanted) tell_failure(&execution->environment);
+    return nodes;
+}
+
+static bool wants_device(Operator *operator, const Leg * leg, uint64_t limit)
+{
+    const ExecutionEnvironment *environment = &operator->execution->environment;
+    if (environment->device == NULL || limit > VECTOR_DEVICE_K_MAX) return false;
+    VectorDeviceOptions options = options_of(environment);
+    bool wanted =
+        vector_device_wanted(environment->device, &options,
+                             scanned_nodes(operator) * leg->query.vector.stride * sizeof(float));
+    if (!wanted) tell_failure(environment);
     return wanted;
 }
 
@@ -584,12 +644,255 @@ Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
         by.finder = NULL;
     }
     bool device = wants_device(operator, leg, limit);
-    if (!device && by.finder == NULL &&
-        !wants_codes(&operator->execution->environment, leg->query.dimensions))
+    const ExecutionEnvironment *environment = &operator->execution->environment;
+    if (!device && by.finder == NULL && !wants_codes(environment, leg->query.dimensions) &&
+        workers_for(environment, leg, scanned_nodes(operator)) == 1)
         return NULL;
     Error *error = answer(operator, leg, &by, device, &bits, scored, best, facts);
     if (error == NULL) error = score_rest(operator, leg, &bits, scored, best);
     mem_free(bits.words);
+    return error;
+}
+
+/* ---- a query each row ---- */
+
+typedef struct Each { /* rows of the input that are asked for together */
+    Operator *operator;
+    Leg *leg;
+    uint64_t limit;
+    BestRows *best;
+    Scored *scored;
+    ScoreFacts *facts;
+    Bits bits;      /* candidates, of every row */
+    uint64_t *left; /* of them, what a search has not answered for */
+    const Batch *in;
+    uint32_t count;
+    uint16_t positions[COLUMN_QUERIES_MAX]; /* in the batch */
+    VectorQuery queries[COLUMN_QUERIES_MAX];
+    float *padded; /* of each */
+    size_t padded_capacity;
+} Each;
+
+static bool only_looks_at(const Expr *expr, uint32_t slot, uint32_t *slots)
+{
+    uint32_t count = 0;
+    bool pure = score_inputs(expr, slots, &count);
+    return pure && (count == 0 || (count == 1 && slots[0] == slot));
+}
+
+/* Are the candidates the same for every row of the input below the scan, and the query another one's
+ * matter? */
+static bool asks_each(Operator *operator, const Leg * leg)
+{
+    const PlanNode *plan = operator->plan, *scan = scan_below(plan);
+    uint32_t slot = plan->legs[0].slot,
+             *slots =
+                 arena_array(operator->arena, uint32_t, operator->execution->plan->slot_count + 1);
+    if (scan->kind != PLAN_NODE_SCAN || scan->slot != slot || scan->input->kind == PLAN_UNIT ||
+        plan->limit == NULL || plan->per_slot == slot ||
+        !leg->pure ||
+        operator->execution->environment.moments != NULL || plan_writes_below(scan->input))
+        return false;
+    for (uint32_t i = 0; i < leg->slot_count; i++)
+        if (leg->slots[i] == slot) return false;
+    for (const PlanNode *node = plan->input; node != scan; node = node->input)
+        if (!only_looks_at(node->expr, slot, slots)) return false;
+    return true;
+}
+
+static Error *filter_block(Operator *operator, Bits * bits, Program *program, uint64_t block)
+{
+    EvalContext context;
+    uint64_t ids[GRAPH_BLOCK_ROWS], *words = bits->words + block * GRAPH_BLOCK_WORDS;
+    uint32_t count = take_ids_of(words, block, ids);
+    if (count == 0) return NULL;
+    Batch *batch = batch_of_nodes(operator, ids, count);
+    operator_context(operator, operator->arena, &context);
+    TRY(program_filter(program, &context, batch));
+    memset(words, 0, GRAPH_BLOCK_WORDS * sizeof *words);
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint64_t id = ids[batch_position(batch, i)];
+        bits->words[id / 64] |= UINT64_C(1) << id % 64;
+    }
+    bits->count += batch->selected_count;
+    return operator_interrupted(operator);
+}
+
+/* What a filter above the scan leaves of the candidates. */
+static Error *filter_bits(Operator *operator, Bits * bits, const PlanNode *filter)
+{
+    Arena *arena = arena_create();
+    Program *program = program_compile(arena, filter->expr);
+    Error *error = NULL;
+    bits->count = 0;
+    for (uint64_t b = 0; b < bits->block_count && error == NULL; b++)
+        error = filter_block(operator, bits, program, b);
+    arena_destroy(arena);
+    return error;
+}
+
+static Error *candidates_of_each(Each *each)
+{
+    Operator *operator= each->operator;
+    const PlanNode *scan = scan_below(operator->plan);
+    each->bits.block_count = graph_block_count(&operator->execution->view);
+    size_t words = each->bits.block_count * GRAPH_BLOCK_WORDS + 1;
+    each->bits.words = mem_calloc(words, sizeof *each->bits.words);
+    each->left = mem_calloc(words, sizeof *each->left);
+    bits_of_scan(operator, scan, &each->bits);
+    for (const PlanNode *node = operator->plan->input; node != scan; node = node->input)
+        TRY(filter_bits(operator, & each->bits, node));
+    return NULL;
+}
+
+/* The row at `position` with each of the nodes. */
+static Batch *row_with_nodes(Each *each, uint16_t position, const uint64_t *ids, uint32_t count)
+{
+    Operator *operator= each->operator;
+    uint16_t positions[BATCH_ROWS_MAX];
+    for (uint32_t i = 0; i < count; i++)
+        positions[i] = position;
+    arena_reset(operator->arena);
+    Batch *batch = batch_extend(operator, each->in, positions, count);
+    Column *column =
+        batch_column(operator->arena, batch, operator->plan->legs[0].slot, COLUMN_NODE);
+    memcpy(column->ids, ids, count * sizeof *ids);
+    return batch;
+}
+
+static Value per_of(const Each *each, const Batch *batch, uint32_t position)
+{
+    uint32_t slot = each->operator->plan->per_slot;
+    return slot == SLOT_NONE ? value_null() : column_value(&batch->columns[slot], position);
+}
+
+static void offer_row(Each *each, uint16_t position, const TopKHit *hits, size_t count)
+{
+    uint64_t ids[COLUMN_K_MAX] = {0};
+    if (count == 0) return;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = hits[i].id;
+    const Batch *batch = row_with_nodes(each, position, ids, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        best_offer(each->best, batch, (uint32_t)i, (double)hits[i].score, hits[i].id,
+                   per_of(each, batch, (uint32_t)i));
+}
+
+/* The row's candidates that the search has left over. */
+static Error *score_left_over(Each *each, uint16_t position)
+{
+    for (uint64_t b = 0; b < each->bits.block_count; b++) {
+        uint64_t ids[GRAPH_BLOCK_ROWS];
+        uint32_t count = take_ids_of(each->left + b * GRAPH_BLOCK_WORDS, b, ids);
+        if (count == 0) continue;
+        const Batch *batch = row_with_nodes(each, position, ids, count);
+        TRY(leg_score(each->leg, batch, -INFINITY, each->scored));
+        for (uint32_t i = 0; i < each->scored->count; i++)
+            best_offer(each->best, batch, each->scored->positions[i],
+                       (double)each->scored->scores[i], each->scored->ids[i],
+                       per_of(each, batch, each->scored->positions[i]));
+    }
+    return NULL;
+}
+
+static Error *give_answers(Each *each, ColumnSearch *search)
+{
+    TopKHit hits[COLUMN_K_MAX];
+    for (uint32_t q = 0; q < each->count; q++) {
+        offer_row(each, each->positions[q], hits, column_search_take(search, q, hits));
+        TRY(score_left_over(each, each->positions[q]));
+        TRY(operator_check_memory(each->operator, best_bytes(each->best)));
+    }
+    return NULL;
+}
+
+/* One pass over the column for the rows at hand, in their order. */
+static Error *search_each(Each *each)
+{
+    const ExecutionEnvironment *environment = &each->operator->execution->environment;
+    if (each->count == 0) return NULL;
+    ColumnRequest request = request_for(environment, each->leg, each->limit, &each->bits);
+    memcpy(each->left, each->bits.words,
+           each->bits.block_count * GRAPH_BLOCK_WORDS * sizeof *each->left);
+    request.words = each->left;
+    request.dimensions = each->leg->query.dimensions;
+    request.queries = each->queries;
+    request.query_count = each->count;
+    ColumnSearch *search = column_search_create(&request);
+    Error *error = run_search(environment, search, request.workers);
+    if (error == NULL) note_search(search, each->leg, each->facts);
+    if (error == NULL) error = give_answers(each, search);
+    column_search_destroy(search);
+    each->facts->candidates += each->bits.count * each->count;
+    each->count = 0;
+    return error;
+}
+
+/* Puts the query that the leg has just made ready beside the others; those of another dimension are
+ * asked first. */
+static void take_query(Each *each, uint16_t position)
+{
+    const VectorQuery *query = &each->leg->query.vector;
+    size_t stride = query->stride;
+    mem_reserve(each->padded, each->padded_capacity, COLUMN_QUERIES_MAX * stride);
+    for (uint32_t q = 0; q <= each->count; q++) { /* it may have moved */
+        if (q == each->count) each->queries[q] = *query;
+        each->queries[q].query = each->padded + q * stride;
+    }
+    memcpy(each->padded + each->count * stride, query->query, stride * sizeof(float));
+    each->positions[each->count++] = position;
+}
+
+static Error *take_rows(Each *each)
+{
+    Leg *leg = each->leg;
+    uint32_t dimensions = 0;
+    for (uint32_t i = 0; i < each->in->selected_count; i++) {
+        uint32_t position = batch_position(each->in, i);
+        TRY(leg_query(leg, each->in, position));
+        if (leg->query.none) continue;
+        if (each->count > 0 &&
+            (each->count == COLUMN_QUERIES_MAX || leg->query.dimensions != dimensions)) {
+            leg->query.dimensions = dimensions;
+            TRY(search_each(each));
+            TRY(leg_query(leg, each->in, position));
+        }
+        dimensions = leg->query.dimensions;
+        take_query(each, (uint16_t)position);
+    }
+    return search_each(each);
+}
+
+static Error *each_row(Each *each)
+{
+    Operator *input = each->operator->input;
+    for (const PlanNode *node = each->operator->plan->input; node->kind == PLAN_FILTER;
+         node = node->input)
+        input = input->input;
+    TRY(candidates_of_each(each));
+    for (Batch *batch;;) {
+        TRY(operator_next(input->input, &batch));
+        if (batch == NULL) return NULL;
+        each->operator->execution->rows[input->plan->id] +=
+            each->bits.count * batch->selected_count;
+        each->in = batch;
+        TRY(take_rows(each));
+    }
+}
+
+Error *score_each(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
+                  ScoreFacts *facts)
+{
+    if (limit == 0 || limit > COLUMN_K_MAX || !asks_each(operator, leg)) return NULL;
+    Each *each = mem_calloc(1, sizeof *each);
+    each->operator= operator, each->leg = leg, each->limit = limit;
+    each->best = best, each->scored = scored, each->facts = facts;
+    snprintf(facts->where, sizeof facts->where, "cpu %s", leg->kernel->name);
+    Error *error = each_row(each);
+    mem_free(each->bits.words);
+    mem_free(each->left);
+    mem_free(each->padded);
+    mem_free(each);
     return error;
 }
 

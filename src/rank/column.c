@@ -21,6 +21,8 @@ typedef struct Side { /* one worker's */
     uint64_t present[GRAPH_BLOCK_WORDS];
 } Side;
 
+_Static_assert(COLUMN_MORSEL_BLOCKS <= 64, "a bit each");
+
 struct ColumnSearch {
     ColumnRequest request;
     bool codes;               /* are looked at */
@@ -39,6 +41,7 @@ ColumnSearch *column_search_create(const ColumnRequest *request)
 {
     ColumnSearch *search = mem_calloc(1, sizeof *search);
     assert(request->k > 0 && request->k <= COLUMN_K_MAX && request->workers > 0);
+    assert(request->morsel_blocks > 0 && request->morsel_blocks <= COLUMN_MORSEL_BLOCKS);
     assert(request->query_count > 0 && request->query_count <= COLUMN_QUERIES_MAX);
     search->request = *request;
     search->codes = column_uses_codes(request->codes, request->codes_kernel, request->dimensions);
@@ -72,7 +75,8 @@ void column_search_destroy(ColumnSearch *search)
 
 uint64_t column_search_morsels(const ColumnSearch *search)
 {
-    return (search->request.block_count + COLUMN_MORSEL_BLOCKS - 1) / COLUMN_MORSEL_BLOCKS;
+    const ColumnRequest *request = &search->request;
+    return (request->block_count + request->morsel_blocks - 1) / request->morsel_blocks;
 }
 
 static Side *side_of(ColumnSearch *search, uint32_t worker)
@@ -168,8 +172,8 @@ void column_search_run(ColumnSearch *search, uint32_t worker, uint64_t morsel)
 {
     Side *side = side_of(search, worker);
     size_t queries = search->request.query_count;
-    uint64_t first = morsel * COLUMN_MORSEL_BLOCKS, end = first + COLUMN_MORSEL_BLOCKS, done = 0;
-    assert(COLUMN_MORSEL_BLOCKS <= 64);
+    uint64_t first = morsel * search->request.morsel_blocks, done = 0,
+             end = first + search->request.morsel_blocks;
     if (end > search->request.block_count) end = search->request.block_count;
     for (size_t q = 0; q < queries; q++)
         topk_copy(side->saved[q], side->queries[q].top);

@@ -44,7 +44,8 @@ typedef struct ColumnRequest {
      * other dimensions, values newer than the view, or written just now. */
     uint64_t *words;
     uint64_t block_count;
-    uint32_t workers; /* at most so many run morsels at once */
+    uint32_t morsel_blocks; /* 1 to COLUMN_MORSEL_BLOCKS */
+    uint32_t workers;       /* at most so many run morsels at once */
 } ColumnRequest;
 
 typedef struct ColumnSearch ColumnSearch;

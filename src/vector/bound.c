@@ -41,7 +41,7 @@ enum { CODE_MAX = 255, PLANE_MAX = 127, PLANE_STEP = 128, LANES_WIDE = 4 };
 typedef float Floats __attribute__((vector_size(16)));
 typedef int32_t Integers __attribute__((vector_size(16)));
 
-static inline Floats load(const float *from)
+VECTOR_BESIDE_A_WRITER static inline Floats load(const float *from)
 {
     Floats floats;
     memcpy(&floats, from, sizeof floats);

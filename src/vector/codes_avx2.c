@@ -10,7 +10,7 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define CODES       __attribute__((target("avx2")))
+#define CODES       VECTOR_BESIDE_A_WRITER __attribute__((target("avx2")))
 #define LEVEL(name) name##_avx2
 enum { HALF_BYTES = 16 };
 

@@ -8,7 +8,7 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define CODES       __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+#define CODES       VECTOR_BESIDE_A_WRITER __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
 #define LEVEL(name) name##_avx512
 
 CODES static inline int32_t LEVEL(one)(const uint8_t *row, const int8_t *query, size_t stride)

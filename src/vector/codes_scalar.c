@@ -5,7 +5,7 @@
 
 #include "vector/codes_internal.h"
 
-#define CODES
+#define CODES       VECTOR_BESIDE_A_WRITER
 #define LEVEL(name) name##_scalar
 
 CODES static inline int32_t LEVEL(one)(const uint8_t *row, const int8_t *query, size_t stride)

@@ -361,9 +361,96 @@ static void beside_a_writer(const char *gpu)
     contextql_close(session);
 }
 
+/* ---- many queries in one statement ---- */
+
+/* Every row of a statement as text, one behind the other; the caller frees it. NULL: it failed. */
+static char *rows_of(contextql *session, const char *text)
+{
+    contextql_statement *statement = NULL;
+    size_t size = 0, capacity = 1 << 20;
+    char *rows = calloc(1, capacity);
+    int result = contextql_prepare(session, text, strlen(text), &statement, NULL);
+    while (result == CONTEXTQL_OK || result == CONTEXTQL_ROW) {
+        result = contextql_step(statement);
+        if (result != CONTEXTQL_ROW) break;
+        for (int c = 0; c < contextql_column_count(statement); c++) {
+            const contextql_value *value = contextql_column(statement, c);
+            size_t left = capacity - size;
+            if (contextql_value_type(value) == CONTEXTQL_FLOAT)
+                size += (size_t)snprintf(rows + size, left, "%a ", contextql_value_float(value));
+            else
+                size += (size_t)snprintf(rows + size, left, "%lld ",
+                                         (long long)contextql_value_integer(value));
+        }
+    }
+    contextql_finalize(statement);
+    if (result == CONTEXTQL_DONE && size + 100 < capacity) return rows;
+    free(rows);
+    return NULL;
+}
+
+/* The same question twice: as rows that are asked for together, and with a condition that is always
+ * true but looks at both sides, so that every row is asked for by itself. */
+static void each_row(contextql *session, const char *before, const char *condition,
+                     const char *query, const char *after)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "%s MATCH (d:D) WHERE %s VECTOR d.v SIMILAR TO %s %s", before,
+             condition, query, after);
+    char *together = rows_of(session, text);
+    snprintf(text, sizeof text,
+             "%s MATCH (d:D) WHERE %s AND (d.i IS NULL OR d.i < n + 100000) VECTOR d.v SIMILAR TO "
+             "%s %s",
+             before, condition, query, after);
+    char *alone = rows_of(session, text);
+    bool same = together != NULL && alone != NULL && strcmp(together, alone) == 0;
+    if (!same) printf("# %s\n", text);
+    EXPECT(same && (together[0] != '\0' || strstr(after, "LIMIT 0") != NULL));
+    free(together);
+    free(alone);
+}
+
+static void many_queries(void)
+{
+    static const char *const befores[] = {
+        "UNWIND range(1, 150) AS n WITH n, vector([j IN range(1, 64) | sin(n * j)]) AS q",
+        /* several rows of one n, some without a query, and lists for vectors */
+        "UNWIND range(1, 40) AS m WITH m % 7 AS n, CASE WHEN m % 5 = 0 THEN null ELSE [j IN "
+        "range(1, "
+        "64) | cos(m + j)] END AS q",
+        "MATCH (o:D) WHERE o.i % 50 = 7 WITH o.i AS n, o.v AS q", /* they find themselves */
+    };
+    static const char *const conditions[] = {"true", "d.i % 3 = 1", "d.i IS NULL OR d.i > 2000"};
+    static const char *const afters[] = {
+        "LIMIT 3 PER n RETURN n, id(d), similarity_score",
+        "USING {metric: 'l2'} LIMIT 20 RETURN n, id(d), similarity_score",
+        "USING {metric: 'dot'} LIMIT 1 PER n RETURN n, id(d), similarity_score",
+        "LIMIT 2000 RETURN n, id(d), similarity_score",
+        "LIMIT 0 RETURN n, id(d), similarity_score",
+    };
+    static const char *const settings[] = {"off", "now", "auto"};
+    contextql *session;
+    EXPECT(contextql_open(":memory:", NULL, &session) == CONTEXTQL_OK);
+    free(rows_of(session, "UNWIND range(1, 2500) AS i CREATE (:D {i: i, v: vector([j IN range(1, "
+                          "64) | sin((i % 900) * j)])})"));
+    free(rows_of(session, "UNWIND range(1, 30) AS i CREATE (:D {v: [j IN range(1, 64) | cos(i + "
+                          "j)]}), (:D {v: vector([i, 1])}), (:D {v: 'none'}), (:D)"));
+    for (int s = 0; s < 3; s++) {
+        contextql_set(session, "vector_codes", settings[s]);
+        contextql_set(session, "workers", s == 1 ? "3" : "1");
+        contextql_set(session, "morsel", s == 1 ? "2048" : "0");
+        for (int b = 0; b < 3; b++)
+            for (int c = 0; c < 3; c++)
+                for (int a = 0; a < 5; a++)
+                    each_row(session, befores[b], conditions[c], "q", afters[a]);
+    }
+    contextql_close(session);
+}
+
 int main(void)
 {
     best_rows();
+    many_queries();
     multiplicities();
     scans();
     lending();
