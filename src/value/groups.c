@@ -166,28 +166,63 @@ static void codes_of_texts(Groups *groups, Coder *coder, const Column *column, c
     }
 }
 
-/* How many of the rows ascend; they have their codes. */
+/* Integers and entities: a number a row, none of them null. */
+static bool is_numbered(const Column *column)
+{
+    return column->valid == NULL &&
+           (column->type == COLUMN_INTEGER || column->type == COLUMN_NODE ||
+            column->type == COLUMN_RELATIONSHIP);
+}
+
+static int64_t number_at(const Column *column, uint32_t position)
+{
+    return column->type == COLUMN_INTEGER ? column->integers[position]
+                                          : (int64_t)column->ids[position];
+}
+
+/* How many of the rows ascend; they have their codes. Only values of one kind are in a coder without
+ * hashes. */
 static uint32_t codes_ascending(Coder *coder, const Column *column, const Batch *batch,
                                 uint32_t *out)
 {
     uint32_t i = 0;
-    if (coder->hashed || column->type != COLUMN_INTEGER || column->valid != NULL) return 0;
+    if (coder->hashed || !is_numbered(column)) return 0;
     mem_reserve(coder->values, coder->value_capacity, coder->count + batch->selected_count);
+    Value value = column_value(column, batch_position(batch, 0));
+    if (coder->count > 0 && coder->values[0].kind != value.kind) return 0;
     for (; i < batch->selected_count; i++) {
-        int64_t integer = column->integers[batch_position(batch, i)];
+        int64_t number = number_at(column, batch_position(batch, i));
         int64_t last = coder->count == 0 ? 0 : coder->values[coder->count - 1].as.integer;
-        if (coder->count > 0 && integer < last) break;
-        if (coder->count == 0 || integer > last)
-            coder->values[coder->count++] = value_integer(integer);
+        if (coder->count > 0 && number < last) break;
+        value.as.integer = number;
+        if (coder->count == 0 || number > last) coder->values[coder->count++] = value;
         out[i] = (uint32_t)coder->count - 1;
     }
     return i;
 }
 
+/* The same number often stands in many rows, one below the other. */
+static void codes_of_numbers(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
+                             uint32_t from, uint32_t *out)
+{
+    int64_t last = 0;
+    uint32_t code = UINT32_MAX;
+    for (uint32_t i = from; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        int64_t number = number_at(column, position);
+        if (code == UINT32_MAX || number != last)
+            code = code_of(groups, coder, column_value(column, position));
+        last = number;
+        out[i] = code;
+    }
+}
+
 static void codes_of_column(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
                             uint32_t *out)
 {
-    uint32_t known = column->constant ? 0 : codes_ascending(coder, column, batch, out);
+    uint32_t known = column->constant || batch->selected_count == 0
+                         ? 0
+                         : codes_ascending(coder, column, batch, out);
     if (known == batch->selected_count && known > 0) return;
     hash_values(coder);
     if (column->constant) {
@@ -197,6 +232,8 @@ static void codes_of_column(Groups *groups, Coder *coder, const Column *column, 
             out[i] = code;
     } else if (column->type == COLUMN_STRING && column->valid == NULL) {
         codes_of_texts(groups, coder, column, batch, out);
+    } else if (is_numbered(column)) {
+        codes_of_numbers(groups, coder, column, batch, known, out);
     } else {
         for (uint32_t i = known; i < batch->selected_count; i++)
             out[i] = code_of(groups, coder, column_value(column, batch_position(batch, i)));

@@ -31,6 +31,41 @@ static Value some_value(Arena *arena, uint32_t kinds)
     }
 }
 
+/* Numbers that ascend, some in many rows, for `straight` batches, then any; of one kind a batch, and
+ * in the end of several. */
+static void numbers(uint32_t straight)
+{
+    static const ColumnType types[BATCHES] = {COLUMN_NODE, COLUMN_NODE,    COLUMN_NODE,
+                                              COLUMN_NODE, COLUMN_INTEGER, COLUMN_RELATIONSHIP};
+    static Value rows[BATCHES * ROWS];
+    static uint32_t found[BATCHES * ROWS];
+    Arena *arena = arena_create();
+    Groups *groups = groups_create(1);
+    size_t count = 0;
+    uint64_t next = 0;
+    bool right = true;
+    for (uint32_t b = 0; b < BATCHES; b++) {
+        Column column = *column_create(arena, types[b], ROWS);
+        for (uint32_t i = 0; i < ROWS; i++, count++) {
+            next = b < straight ? next + (below(4) == 0) : below(300);
+            rows[count] = types[b] == COLUMN_NODE      ? value_node(next)
+                          : types[b] == COLUMN_INTEGER ? value_integer((int64_t)next)
+                                                       : value_relationship(next);
+            column_set(arena, &column, i, rows[count], ROWS);
+        }
+        Batch batch = {.row_count = ROWS, .selected_count = ROWS};
+        groups_find(groups, &column, &batch, found + count - ROWS);
+    }
+    for (size_t i = 0; i < count; i++) {
+        right = right && value_equivalent(groups_key(groups, found[i], 0), rows[i]);
+        for (size_t k = i > 700 ? i - 700 : 0; k < i; k++)
+            right = right && (found[k] == found[i]) == value_equivalent(rows[k], rows[i]);
+    }
+    EXPECT(right && groups_count(groups) > 300);
+    groups_destroy(groups);
+    arena_destroy(arena);
+}
+
 static bool same_row(const Value *a, const Value *b, uint32_t keys)
 {
     for (uint32_t k = 0; k < keys; k++)
@@ -92,6 +127,8 @@ int main(void)
         against_pairs(keys, 1);
         against_pairs(keys, 6);
     }
+    for (uint32_t straight = 0; straight <= BATCHES; straight++)
+        numbers(straight);
     without_keys();
     return DONE();
 }
