@@ -339,6 +339,10 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, 
 
 #define READ_PLAIN(member, value)                                                                  \
     for (; i < count; i++) {                                                                       \
+        if (i > 0 && rows[i] == rows[i - 1]) { /* the near end of a hop, over all its far ones */  \
+            out->member[i] = out->member[i - 1];                                                   \
+            continue;                                                                              \
+        }                                                                                          \
         uint64_t row = rows[i] & mask;                                                             \
         uint32_t at = row % GRAPH_BLOCK_ROWS;                                                      \
         if (row / GRAPH_BLOCK_ROWS != number) {                                                    \
