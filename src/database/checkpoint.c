@@ -28,6 +28,7 @@
 
 #include "base/json.h"
 #include "database/database_internal.h"
+#include "database/finder.h"
 #include "value/temporal.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -53,10 +54,13 @@ typedef struct Checkpoint {
     bool known; /* the file is there already */
     bool moved; /* it is not the catalog's own */
     bool snapshot;
+    FinderCopy *finders; /* of the graph in use, at the place */
+    uint64_t finders_made;
 } Checkpoint;
 
 static void checkpoint_free(Checkpoint *checkpoint)
 {
+    finder_copies_free(checkpoint->finders);
     mem_free(checkpoint->logged);
     buffer_free(&checkpoint->schema);
 }
@@ -110,7 +114,11 @@ static Error *begin(Database *database, Checkpoint *out)
     TRY(token_take(database, true));
     Error *error = flush_appended(database);
     if (error == NULL) error = rotate(database, &out->start);
-    if (error == NULL) note_place(database, out);
+    if (error == NULL) {
+        note_place(database, out);
+        out->finders_made = atomic_load(&database->finders_made);
+        out->finders = finder_copy_all(database->held->graph);
+    }
     token_give(database);
     return error;
 }
@@ -125,6 +133,7 @@ static Error *build(Database *database, Checkpoint *out)
     if (out->known) return NULL;
     TRY(past_rebuild(files, &origin, out->start.lsn - 1, &graph, NULL));
     GraphView view = {graph, graph_pending(graph)};
+    finder_paste_all(out->finders, graph);
     Error *error = files_save(files, &view, &out->file, &out->schema);
     graph_destroy(graph);
     return error;
@@ -332,6 +341,7 @@ static Error *commit(Database *database, Arena *arena, const Catalog *next, cons
         arena_destroy(arena);
         return error;
     }
+    if (made != NULL && !made->known) atomic_store(&database->finders_saved, made->finders_made);
     note_catalog(&before, &files->catalog);
     for (size_t i = 0; made != NULL && i < made->logged_count; i++)
         note_file(&before, &made->logged[i]);

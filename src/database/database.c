@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "database/database_internal.h"
+#include "database/finder.h"
 #include "runtime/workers.h"
 #include "vector/device.h"
 #include <errno.h>
@@ -103,6 +104,7 @@ Database *database_share(Database *database)
 Error *database_close(Database *database)
 {
     if (atomic_fetch_sub(&database->sessions, 1) > 1) return NULL;
+    finder_settle(database, database->files == NULL || database->counters.commits == 0);
     Error *error = database->files == NULL ? NULL : files_leave(database);
     database_free(database);
     return error;
@@ -381,6 +383,7 @@ Error *transaction_commit(Transaction *transaction)
     }
     leave(transaction);
     if (error == NULL && database->wal != NULL) checkpoint_consider(database);
+    if (error == NULL) finder_consider(database);
     return error;
 }
 

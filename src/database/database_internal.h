@@ -42,8 +42,13 @@ struct Database {
     int64_t commit_ns, durable_ns;
     int64_t snapshot_ns; /* of the newest snapshot: what is committed later is after it */
     bool failed;         /* the log could not be written: read-only from now on */
-    /* An index of the graph in use finds by what no segment has: leaving writes one. */
-    atomic_bool finder_unsaved;
+    /* Vector indexes (finder.c). Made for the graph in use since opening, and how many there were when
+     * the newest segment was written: if more, leaving writes one. */
+    _Atomic uint64_t finders_made, finders_saved;
+    atomic_bool finder_building; /* a thread is at it; */
+    atomic_bool finder_stop;     /* and is to stop */
+    bool finder_joinable;        /* with the lock */
+    pthread_t finder_thread;
     DatabaseCounters counters;
 };
 

@@ -552,7 +552,7 @@ Error *files_leave(Database *database)
     checkpoint_wait(database);
     pasts_drop_idle(database, true); /* nobody is there: their segments may go */
     if (database->read_only || database->failed) return NULL;
-    bool unsaved = atomic_load(&database->finder_unsaved);
+    bool unsaved = finder_unsaved(database);
     if (wal_bytes(database->wal) == 0 && !unsaved) return remove_freed(database);
     uint64_t tail = wal_bytes(database->wal) - files->base_log_bytes;
     bool named = strcmp(files->base.name, files->catalogued.name) == 0;

@@ -227,8 +227,145 @@ Error *finder_make(Database *database, GraphWriter *writer, const GraphIndex *in
     NearIndex *near = make(database, &view, index, NULL, telling);
     if (near == NULL) return error_new(ERROR_CANCELLED, "the statement was stopped");
     graph_set_finder(view.graph, index, graph_finder_new(near, end_near, view.version));
-    atomic_store(&database->finder_unsaved, true);
+    atomic_fetch_add(&database->finders_made, 1);
     return NULL;
+}
+
+/* ---- making anew, beside everything ---- */
+
+/* Is there none, or has much changed? */
+static bool is_wanted(const GraphView *view, const GraphIndex *index)
+{
+    if (index == NULL || !can_be_made(index)) return false;
+    const GraphFinder *finder = graph_finder(view, index);
+    if (finder == NULL) return graph_label_count(view, index->label) >= ROWS_MIN;
+    uint64_t allowed = near_count(graph_finder_thing(finder)) / CHANGED_SHARE;
+    return graph_finder_changed_count(finder) > (allowed > CHANGED_MIN ? allowed : CHANGED_MIN);
+}
+
+static const GraphIndex *next_wanted(const Database *database)
+{
+    const Graph *graph = database->held->graph;
+    GraphView view = {database->held->graph, graph_version(graph)};
+    for (uint32_t i = 0; i < graph_index_count(graph); i++)
+        if (is_wanted(&view, graph_index_at(graph, i))) return graph_index_at(graph, i);
+    return NULL;
+}
+
+static bool told_to_stop(void *user, uint64_t done, uint64_t count)
+{
+    const Database *database = user;
+    (void)done, (void)count;
+    return atomic_load(&database->finder_stop);
+}
+
+typedef struct Making {
+    const GraphIndex *index; /* stays where it is while the view is held */
+    GraphFinder *finder;     /* gets what changes meanwhile */
+    GraphView view;
+    uint32_t slot;
+} Making;
+
+/* Nobody writes: the view shows everything, and what comes is noted. */
+static Error *begin_making(Database *database, Making *making)
+{
+    Graph *graph = database->held->graph;
+    TRY(token_take(database, false));
+    Error *error = database->wal == NULL ? NULL : flush_appended(database);
+    if (error == NULL) error = graph_acquire(graph, &making->view, &making->slot);
+    making->index = error == NULL ? next_wanted(database) : NULL;
+    if (making->index != NULL) {
+        GraphWriter *writer = graph_writer_begin(graph);
+        making->finder = graph_finder_new(NULL, NULL, making->view.version);
+        graph_prepare_finder(writer, making->index, making->finder);
+        graph_writer_abort(writer);
+    } else if (error == NULL) {
+        graph_release(graph, making->slot);
+    }
+    token_give(database);
+    return error;
+}
+
+static bool is_there(const Graph *graph, const GraphIndex *index)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++)
+        if (graph_index_at(graph, i) == index) return true;
+    return false;
+}
+
+/* With the token. `near` is NULL if it was not made. */
+static void install(Database *database, Making *making, NearIndex *near)
+{
+    Graph *graph = database->held->graph;
+    GraphWriter *writer = graph_writer_begin(graph);
+    if (near != NULL && is_there(graph, making->index)) {
+        graph_finder_give(making->finder, near, end_near);
+        graph_set_finder(graph, making->index, making->finder);
+        atomic_fetch_add(&database->finders_made, 1);
+    } else {
+        if (is_there(graph, making->index)) graph_prepare_finder(writer, making->index, NULL);
+        graph_finder_free(making->finder);
+        near_free(near);
+    }
+    graph_writer_abort(writer);
+}
+
+/* One; false: there is none to make, or it was not made. */
+static bool make_one(Database *database)
+{
+    Making making;
+    FinderTelling telling = {0, told_to_stop, database};
+    Error *error = begin_making(database, &making);
+    if (error != NULL || making.index == NULL) {
+        error_drop(
+            error); /* somebody writes for long, or cannot: it is tried after a later commit */
+        return false;
+    }
+    NearIndex *near = make(database, &making.view, making.index,
+                           graph_finder(&making.view, making.index), &telling);
+    while ((error = token_take(database, false)) != NULL)
+        error_drop(error); /* what was prepared must not be left behind */
+    install(database, &making, near);
+    token_give(database);
+    graph_release(database->held->graph, making.slot);
+    return near != NULL;
+}
+
+static void *run_making(void *user)
+{
+    Database *database = user;
+    while (!atomic_load(&database->finder_stop) && make_one(database))
+        ;
+    atomic_store(&database->finder_building, false);
+    return NULL;
+}
+
+void finder_consider(Database *database)
+{
+    if (atomic_load(&database->finder_building) || database->read_only || database->failed) return;
+    if (next_wanted(database) == NULL) return;
+    pthread_mutex_lock(&database->lock);
+    if (!atomic_load(&database->finder_building)) {
+        /* The one before has ended, and does not want the lock any more. */
+        if (database->finder_joinable) pthread_join(database->finder_thread, NULL);
+        atomic_store(&database->finder_building, true);
+        database->finder_joinable =
+            pthread_create(&database->finder_thread, NULL, run_making, database) == 0;
+        if (!database->finder_joinable) atomic_store(&database->finder_building, false);
+    }
+    pthread_mutex_unlock(&database->lock);
+}
+
+void finder_settle(Database *database, bool stop)
+{
+    if (stop) atomic_store(&database->finder_stop, true);
+    if (database->finder_joinable) pthread_join(database->finder_thread, NULL);
+    database->finder_joinable = false;
+}
+
+bool finder_unsaved(const Database *database)
+{
+    return atomic_load(&database->finders_made) != atomic_load(&database->finders_saved);
 }
 
 /* ---- in a segment ---- */
@@ -325,5 +462,59 @@ void finder_load_all(Graph *graph)
         const GraphIndex *index = graph_index_at(graph, i);
         if (index == NULL || !can_be_made(index)) continue;
         graph_set_finder(graph, index, load_one(graph, index));
+    }
+}
+
+/* ---- into a graph that was made from the log ---- */
+
+struct FinderCopy {
+    char *name;
+    NearIndex *near;
+    Buffer changed;
+    FinderCopy *next;
+};
+
+FinderCopy *finder_copy_all(const Graph *graph)
+{
+    GraphView view = {(Graph *)(uintptr_t)graph, graph_version(graph)};
+    FinderCopy *all = NULL;
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        const GraphFinder *finder =
+            index == NULL || !index->vector ? NULL : graph_finder(&view, index);
+        if (finder == NULL) continue;
+        FinderCopy *copy = mem_calloc(1, sizeof *copy);
+        copy->name = mem_calloc(index->name.bytes + 1, 1);
+        memcpy(copy->name, index->name.data, index->name.bytes);
+        copy->near = near_share(graph_finder_thing(finder));
+        put_changed(finder, graph_block_count(&view), &copy->changed);
+        copy->next = all;
+        all = copy;
+    }
+    return all;
+}
+
+void finder_paste_all(const FinderCopy *all, Graph *graph)
+{
+    for (const FinderCopy *copy = all; copy != NULL; copy = copy->next) {
+        const GraphIndex *index = graph_index_named(graph, str_from(copy->name));
+        if (index == NULL || !can_be_made(index) || !fits(copy->near, index)) continue;
+        GraphFinder *finder =
+            graph_finder_new(near_share(copy->near), end_near, graph_version(graph));
+        if (get_changed(finder, copy->changed.data, copy->changed.bytes))
+            graph_set_finder(graph, index, finder);
+        else
+            graph_finder_free(finder);
+    }
+}
+
+void finder_copies_free(FinderCopy *all)
+{
+    for (FinderCopy *next; all != NULL; all = next) {
+        next = all->next;
+        near_free(all->near);
+        buffer_free(&all->changed);
+        mem_free(all->name);
+        mem_free(all);
     }
 }

@@ -255,6 +255,8 @@ typedef struct GraphFinder GraphFinder;
 /* `thing` is the finder's from now on, and ended by `end` when nobody can use it any more. It knows
  * what a view of `version` shows. */
 GraphFinder *graph_finder_new(void *thing, void (*end)(void *thing), uint64_t version);
+/* To one that was prepared without a thing. */
+void graph_finder_give(GraphFinder *finder, void *thing, void (*end)(void *thing));
 void graph_finder_free(GraphFinder *finder); /* one that no graph has; NULL is welcome */
 /* The index's, if the view may ask it; else NULL. It lives as long as the view is held. */
 const GraphFinder *graph_finder(const GraphView *view, const GraphIndex *index);

@@ -304,6 +304,13 @@ GraphFinder *graph_finder_new(void *thing, void (*end)(void *thing), uint64_t ve
     return finder;
 }
 
+void graph_finder_give(GraphFinder *finder, void *thing, void (*end)(void *thing))
+{
+    assert(finder->thing == NULL);
+    finder->thing = thing;
+    finder->end = end;
+}
+
 void graph_finder_free(GraphFinder *finder)
 {
     if (finder == NULL) return;
