@@ -117,6 +117,8 @@ static void widen(CopyColumn *column, Value cell)
     Value parsed;
     if (cell.kind == VALUE_NULL || column->cast.kind != VALUE_NULL) return;
     if (cell.kind != VALUE_STRING) {
+        column->mixed = column->mixed || (column->value && column->kind != (ValueKind)cell.kind);
+        column->kind = (ValueKind)cell.kind;
         column->value = true;
         return;
     }
@@ -280,7 +282,8 @@ static Str type_name(const CopyColumn *column)
 {
     static const Str types[] = {{"INTEGER", 7}, {"FLOAT", 5}, {"BOOLEAN", 7}, {"STRING", 6}};
     if (column->cast.kind != VALUE_NULL) return column->cast.text;
-    return column->value ? STR("ANY") : types[column->type];
+    if (!column->value) return types[column->type];
+    return column->mixed || column->seen ? STR("ANY") : str_from(value_kind_name(column->kind));
 }
 
 static Value shown_columns(const Copy *copy)

@@ -12,7 +12,9 @@ typedef struct CopyColumn {
     CellType type;       /* found out */
     CellCast cast;       /* or named: cast.kind is not null */
     bool seen;           /* a cell that is not null */
-    bool value;          /* values come typed (JSON lines, vectors): no conversion */
+    bool value;          /* values come typed (JSON lines, vectors): no conversion; */
+    ValueKind kind;      /* of those looked at, */
+    bool mixed;          /* ... if it is one */
     uint32_t key;        /* property, resolved at the first use */
     uint32_t at;         /* in a chunk */
 } CopyColumn;
