@@ -81,7 +81,9 @@ typedef struct Aggregate {
     Table table;
     size_t at;
     bool done;
-    uint32_t *slots;                       /* of keys */
+    uint32_t *slots;    /* of keys */
+    uint64_t asked_run; /* when `streams` was found out */
+    bool streams;
     Program **keys, **arguments, **extras; /* arguments, extras: NULL where there is none */
     EvalContext context;
 } Aggregate;
@@ -220,6 +222,102 @@ static Error *merge_part(Operator *self, void *part)
 
 static const MorselSink aggregate_sink = {table_new, table_drop, take_part, NULL, merge_part};
 
+/* ---- AGGREGATE of rows that are groups ---- */
+
+/*
+ * Where a key is a node that a scan gives once, or a property by which no two of them are equal and that
+ * all of them have, and nothing on the way makes two rows of one, each row is a group: the table would
+ * be filled with all of them only to be read once.
+ */
+static const PlanNode *scan_of_rows(const PlanNode *plan)
+{
+    for (; plan != NULL; plan = plan->input)
+        switch (plan->kind) {
+        case PLAN_NODE_SCAN: return plan->input->kind == PLAN_UNIT ? plan : NULL;
+        case PLAN_FILTER:
+        case PLAN_PROJECT:
+        case PLAN_DEGREE:
+        case PLAN_LINK: break;
+        default: return NULL;
+        }
+    return NULL;
+}
+
+static bool tells_apart(const Execution *execution, const PlanNode *scan, const Expr *key)
+{
+    const GraphView *view = &execution->view;
+    uint32_t *labels = arena_array(execution->arena, uint32_t, scan->label_count + 1);
+    bool id = key->kind == EXPR_CALL && str_equal(key->function->name, STR("id"));
+    if (id) key = key->args[0];
+    if (key->kind == EXPR_SLOT) return key->index == scan->slot;
+    if (id || key->kind != EXPR_PROPERTY || key->args[0]->kind != EXPR_SLOT ||
+        key->args[0]->index != scan->slot)
+        return false;
+    uint32_t property = name_resolve(execution, NAME_KEY, key->name);
+    bool unique = false;
+    for (uint32_t i = 0; i < scan->label_count; i++) {
+        labels[i] = name_resolve(execution, NAME_LABEL, scan->labels[i]);
+        const GraphIndex *index = graph_index_on(view->graph, labels[i], property, false);
+        unique = unique || (graph_index_serves(index, view) && index->constraint == GRAPH_UNIQUE);
+    }
+    return unique && graph_property_covers(view, labels, scan->label_count, property);
+}
+
+bool aggregate_streams(const Execution *execution, const PlanNode *plan)
+{
+    enum { NODES_MIN = 1024 }; /* of fewer the table is soon made */
+    const PlanNode *scan = scan_of_rows(plan->input);
+    bool fits = scan != NULL && plan->item_count > 0 && !execution->plan->writes &&
+                execution->environment.shuffle == 0 && execution->environment.moments == NULL &&
+                graph_node_count(&execution->view) >= NODES_MIN;
+    for (uint32_t a = 0; a < plan->aggregate_count && fits; a++)
+        fits = plan->aggregates[a].spec.kind == AGGREGATE_COUNT_ROWS;
+    if (!fits) return false;
+    for (uint32_t k = 0; k < plan->item_count; k++)
+        if (tells_apart(execution, scan, plan->items[k].expr)) return true;
+    return false;
+}
+
+static Error *next_row_groups(Operator *self, Batch **out)
+{
+    Aggregate *aggregate = self->state;
+    const PlanNode *plan = self->plan;
+    Batch *in;
+    Columns columns;
+    *out = NULL;
+    TRY(operator_next(self->input, &in));
+    if (in == NULL) return NULL;
+    arena_reset(self->arena);
+    operator_context(self, self->arena, &aggregate->context);
+    TRY(run_all(self, in, &columns));
+    uint32_t count = in->selected_count;
+    Batch *batch = batch_create(self->arena, self->execution->plan->slot_count);
+    batch->row_count = batch->selected_count = count;
+    for (uint32_t k = 0; k < plan->item_count; k++) {
+        Column *column = &batch->columns[plan->items[k].slot];
+        if (in->selection == NULL)
+            *column = columns.keys[k];
+        else
+            column_gather(self->arena, column, &columns.keys[k], in->selection, count);
+    }
+    for (uint32_t a = 0; a < plan->aggregate_count; a++) {
+        Column *column = batch_column(self->arena, batch, plan->aggregates[a].slot, COLUMN_INTEGER);
+        for (uint32_t i = 0; i < count; i++)
+            column->integers[i] = (int64_t)batch_multiplicity(in, batch_position(in, i));
+    }
+    *out = batch;
+    return NULL;
+}
+
+static bool streams(Operator *self)
+{
+    Aggregate *aggregate = self->state;
+    if (aggregate->asked_run != self->execution->run)
+        aggregate->streams = aggregate_streams(self->execution, self->plan);
+    aggregate->asked_run = self->execution->run;
+    return aggregate->streams;
+}
+
 /* ---- AGGREGATE's rows ---- */
 
 static void shuffle_groups(Operator *self, Aggregate *aggregate)
@@ -263,6 +361,7 @@ static Error *next_aggregate(Operator *self, Batch **out)
 {
     Aggregate *aggregate = self->state;
     const PlanNode *plan = self->plan;
+    if (streams(self)) return next_row_groups(self, out);
     if (!aggregate->done) TRY(take_all(self));
     *out = NULL;
     size_t left = groups_count(aggregate->table.groups) - aggregate->at;

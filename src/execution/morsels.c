@@ -82,10 +82,13 @@ static bool operator_fits(PlanKind kind)
 }
 
 /* The scan at the end of the chain; NULL: there is none, or something before it does not fit. */
-static const PlanNode *scan_below(const PlanNode *plan)
+static const PlanNode *scan_below(const Execution *execution, const PlanNode *plan)
 {
-    for (; plan != NULL && operator_fits(plan->kind); plan = plan->input)
+    for (; plan != NULL; plan = plan->input) {
+        bool rows = plan->kind == PLAN_AGGREGATE && aggregate_streams(execution, plan);
+        if (!rows && !operator_fits(plan->kind)) return NULL;
         if (plan->kind == PLAN_NODE_SCAN && plan->input->kind == PLAN_UNIT) return plan;
+    }
     return NULL;
 }
 
@@ -105,7 +108,7 @@ bool morsels_fit(const Operator *self)
 {
     const Execution *execution = self->execution;
     const ExecutionEnvironment *environment = &execution->environment;
-    const PlanNode *scan = scan_below(self->plan->input);
+    const PlanNode *scan = scan_below(execution, self->plan->input);
     if (scan == NULL || execution->plan->writes || execution->worker != NULL ||
         environment->shuffle != 0)
         return false;
@@ -218,7 +221,10 @@ static void add_up(Operator *self, Sharing *sharing, uint32_t workers, int64_t p
         }
         if (execution->stopped == NULL) execution->stopped = helper->execution->stopped;
     }
-    execution->rows[scan_below(self->plan->input)->input->id] = 1; /* Unit gave one a morsel */
+    const PlanNode *unit = self->plan;
+    while (unit->kind != PLAN_UNIT)
+        unit = unit->input;
+    execution->rows[unit->id] = 1; /* it gave one a morsel */
 }
 
 static bool ask_interrupt(void *state)

@@ -104,6 +104,9 @@ typedef struct MorselSink {
     /* By self's thread, in the order of morsels; leaves the part empty. */
     Error *(*merge)(Operator *self, void *part);
 } MorselSink;
+/* group.c: an AGGREGATE each of whose input rows is a group of its own, so that it gives a row as soon
+ * as it has one. Asked once a run. */
+bool aggregate_streams(const Execution *execution, const PlanNode *plan);
 /* Is the operator's input such, and so large, that it comes in morsels? */
 bool morsels_fit(const Operator *self);
 Error *morsels_run(Operator *self, const MorselSink *sink) MUST_CHECK;

@@ -358,8 +358,7 @@ static Error *range_of_row(Operator *self, uint32_t position)
         args[i] = column_value(&ranges->columns[i], position);
         if (args[i].kind == VALUE_NULL) return NULL;
     }
-    return error_at(integer_range(args, ranges->count, &extend->range), expr->offset,
-                    expr->length);
+    return error_at(integer_range(args, ranges->count, &extend->range), expr->offset, expr->length);
 }
 
 /* The row at hand begins. */

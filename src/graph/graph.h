@@ -111,6 +111,11 @@ enum { GRAPH_BLOCK_WORDS = GRAPH_BLOCK_ROWS / 64 };
 bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t label_count,
                       uint64_t block, uint64_t bits[GRAPH_BLOCK_WORDS]);
 uint64_t graph_block_count(const GraphView *view); /* blocks of nodes there are */
+/* Has every visible node with all `labels` the property, an integer or text, as far as a look at 64
+ * nodes at once can tell?
+ * false: perhaps not. */
+bool graph_property_covers(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                           uint32_t key);
 
 /* ---- properties ---- */
 /* `kind` is VALUE_NODE or VALUE_RELATIONSHIP. `out` becomes a typed column of `count` rows in

@@ -196,6 +196,25 @@ bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t la
     return any != 0;
 }
 
+bool graph_property_covers(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                           uint32_t key)
+{
+    const PropertyColumn *column =
+        key == GRAPH_NAME_UNKNOWN ? NULL : table_column(&view->graph->nodes, key);
+    uint64_t blocks = graph_block_count(view), bits[GRAPH_BLOCK_WORDS];
+    for (uint64_t number = 0; number < blocks; number++) {
+        if (!graph_scan_block(view, labels, label_count, number, bits)) continue;
+        const ColumnBlock *block = column == NULL ? NULL : directory_get(&column->blocks, number);
+        if (block == NULL) return false;
+        for (uint32_t word = 0; word < GRAPH_BLOCK_WORDS; word++)
+            if ((bits[word] & ~__atomic_load_n(&block->present[word], __ATOMIC_ACQUIRE)) != 0)
+                return false;
+        if (block->type != COLUMN_INTEGER && block->type != COLUMN_STRING) return false;
+        if (!column_block_steady(block, view->version)) return false;
+    }
+    return true;
+}
+
 uint64_t graph_block_count(const GraphView *view)
 {
     uint64_t count = atomic_load_explicit(&view->graph->nodes.rows.count, memory_order_acquire);
