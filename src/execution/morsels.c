@@ -186,6 +186,9 @@ static Error *run_morsel(void *state, const Worker *worker, uint64_t morsel)
     if (helper->arena == NULL) TRY(helper_open(helper, sharing->self, worker));
     Operator *own = helper->own;
     operator_reset(own->input);
+    for (Operator *at = own->input; at != NULL; at = at->input)
+        at->cap =
+            BATCH_ROWS_MAX; /* nobody waits for the first rows; batches are blocks of the scan */
     scan_between(helper->scan, morsel * sharing->nodes, (morsel + 1) * sharing->nodes);
     for (;;) {
         TRY(operator_next(own->input, &batch));

@@ -337,23 +337,26 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, 
     return old == NULL ? value : old->value;
 }
 
+/* Block by block; the chain is looked at after the block's values: then none of them is newer. */
 #define READ_PLAIN(member, value)                                                                  \
-    for (; i < count; i++) {                                                                       \
-        if (i > 0 && rows[i] == rows[i - 1]) { /* the near end of a hop, over all its far ones */  \
-            out->member[i] = out->member[i - 1];                                                   \
-            continue;                                                                              \
+    while (i < count) {                                                                            \
+        uint64_t number = (rows[i] & mask) / GRAPH_BLOCK_ROWS;                                     \
+        const ColumnBlock *block = directory_get(&column->blocks, number);                         \
+        if (block == NULL || block->type != type) return i;                                        \
+        uint32_t begin = i, at;                                                                    \
+        for (; i < count && (rows[i] & mask) / GRAPH_BLOCK_ROWS == number; i++) {                  \
+            if (i > begin &&                                                                       \
+                rows[i] == rows[i - 1]) { /* the near end of a hop, over its far ones */           \
+                out->member[i] = out->member[i - 1];                                               \
+                continue;                                                                          \
+            }                                                                                      \
+            at = (rows[i] & mask) % GRAPH_BLOCK_ROWS;                                              \
+            if (!is_present(block, at)) break;                                                     \
+            out->member[i] = value;                                                                \
         }                                                                                          \
-        uint64_t row = rows[i] & mask;                                                             \
-        uint32_t at = row % GRAPH_BLOCK_ROWS;                                                      \
-        if (row / GRAPH_BLOCK_ROWS != number) {                                                    \
-            number = row / GRAPH_BLOCK_ROWS;                                                       \
-            block = directory_get(&column->blocks, number);                                        \
-            if (block == NULL || block->type != first->type) return i;                             \
-        }                                                                                          \
-        if (!is_present(block, at)) return i;                                                      \
-        out->member[i] = value;                                                                    \
         atomic_thread_fence(memory_order_acquire);                                                 \
-        if (atomic_load_explicit(&block->old, memory_order_relaxed) != NULL) return i;             \
+        if (atomic_load_explicit(&block->old, memory_order_relaxed) != NULL) return begin;         \
+        if (i < count && (rows[i] & mask) / GRAPH_BLOCK_ROWS == number) return i;                  \
     }                                                                                              \
     break
 
@@ -362,15 +365,15 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, 
 static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                            uint64_t mask, Arena *arena, Column *out)
 {
-    uint64_t number = (rows[0] & mask) / GRAPH_BLOCK_ROWS;
-    const ColumnBlock *block = directory_get(&column->blocks, number), *first = block;
+    const ColumnBlock *first = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
     uint32_t i = 0;
     if (first == NULL) return 0;
-    bool plain = first->type == COLUMN_BOOLEAN || first->type == COLUMN_INTEGER ||
-                 first->type == COLUMN_FLOAT || first->type == COLUMN_STRING;
+    ColumnType type = first->type;
+    bool plain = type == COLUMN_BOOLEAN || type == COLUMN_INTEGER || type == COLUMN_FLOAT ||
+                 type == COLUMN_STRING;
     if (!plain) return 0;
-    *out = *column_create(arena, first->type, count);
-    switch (first->type) {
+    *out = *column_create(arena, type, count);
+    switch (type) {
     case COLUMN_BOOLEAN:
         READ_PLAIN(booleans, __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED));
     case COLUMN_INTEGER: READ_PLAIN(integers, block_integer(block, at));

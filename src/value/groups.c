@@ -6,10 +6,10 @@
  * hashed and compared once a key and never again as parts of rows. Both tables are open addressing
  * over 64-bit slots: the upper half of a hash and a number.
  *
- * Text is looked up by where it lies first: names of types and labels, and a value repeated for all
- * that hangs on a node, come from one place again and again. Integers that only ever ascend, as keys
- * of rows in the order of their making do, are each new or the last one: the table is made when the
- * first one does not.
+ * Text of up to eight bytes is one number, and compared as such. Text is looked up by where it lies
+ * first: names of types and labels, and a value repeated for all that hangs on a node, come from one
+ * place again and again. Integers that only ever ascend, as keys of rows in the order of their making
+ * do, are each new or the last one: the table is made when the first one does not.
  */
 #include "config.h"
 
@@ -30,11 +30,18 @@ typedef struct Recent {
     uint32_t bytes, code;
 } Recent;
 
+enum { SHORT_BYTES = 8, SHORT_NONE = UINT8_MAX };
+typedef struct Short { /* what of a value is compared first */
+    uint64_t word;     /* of short text: all of it */
+    uint8_t bytes;     /* of it; SHORT_NONE: the value is none */
+} Short;
+
 typedef struct Coder { /* one key */
     Table table;
     Value *values; /* by code */
     uint64_t *hashes;
-    size_t count, value_capacity, hash_capacity;
+    Short *shorts;
+    size_t count, value_capacity, hash_capacity, short_capacity;
     bool hashed; /* false: all values are integers, ascending, and not in the table */
 } Coder;
 
@@ -74,31 +81,49 @@ static void table_grow(Table *table, const uint64_t *hashes, size_t count)
 
 /* ---- codes ---- */
 
-/* Good enough to spread short texts, and several times as fast as the hash that is stored. */
-static uint64_t text_hash(Str text)
+/* Two texts of one length, eight bytes at most, have the same word only if they are the same: it is
+ * loaded as two parts that meet or overlap. */
+static inline uint64_t short_word(Str text)
+{
+    uint64_t word = 0;
+    uint32_t low, high;
+    const char *at = text.data;
+    if (text.bytes == 8) {
+        memcpy(&word, at, 8);
+    } else if (text.bytes >= 4) {
+        memcpy(&low, at, 4);
+        memcpy(&high, at + text.bytes - 4, 4);
+        word = (uint64_t)high << 32 | low;
+    } else if (text.bytes > 0) {
+        word = (unsigned char)at[0] | (uint64_t)(unsigned char)at[text.bytes / 2] << 8 |
+               (uint64_t)(unsigned char)at[text.bytes - 1] << 16;
+    }
+    return word;
+}
+
+/* Good enough to spread texts, and several times as fast as the hash that is stored. */
+static inline uint64_t text_hash(Str text, uint64_t word)
 {
     const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
     const char *at = text.data, *end = text.data + text.bytes;
-    uint64_t hash = text.bytes * factor, word = 0;
-    for (; end - at > 8; at += 8) {
+    uint64_t hash = text.bytes * factor;
+    for (; end - at > SHORT_BYTES; at += 8) {
         memcpy(&word, at, 8);
         hash = (hash ^ word) * factor;
         hash ^= hash >> 29;
     }
-    word = 0;
-    if (text.bytes >= 8)
-        memcpy(&word, end - 8, 8);
-    else
-        for (; at < end; at++)
-            word = word << 8 | (unsigned char)*at;
+    if (text.bytes > SHORT_BYTES) memcpy(&word, end - 8, 8);
     return hash_u64(hash ^ word);
 }
 
-static uint32_t coder_add(Groups *groups, Coder *coder, size_t at, uint64_t hash, Value value)
+static uint32_t coder_add(Groups *groups, Coder *coder, size_t at, uint64_t hash, Value value,
+                          Short known)
 {
     assert(coder->count < UINT32_MAX);
     mem_reserve(coder->values, coder->value_capacity, coder->count + 1);
     mem_reserve(coder->hashes, coder->hash_capacity, coder->count + 1);
+    mem_reserve(coder->shorts, coder->short_capacity, coder->count + 1);
+    coder->shorts[coder->count] = known;
     coder->values[coder->count] = value_copy(groups->arena, value);
     coder->hashes[coder->count] = hash;
     coder->table.slots[at] = hash >> 32 << 32 | coder->count++;
@@ -113,6 +138,7 @@ static void hash_values(Coder *coder)
     if (coder->hashed) return;
     coder->hashed = true;
     mem_reserve(coder->hashes, coder->hash_capacity, coder->count + 1);
+    mem_reserve(coder->shorts, coder->short_capacity, coder->count + 1);
     size_t size = SLOTS_FIRST;
     while (coder->count * 2 >= size)
         size *= 2;
@@ -120,6 +146,7 @@ static void hash_values(Coder *coder)
     coder->table = table_new(size);
     for (size_t i = 0; i < coder->count; i++) {
         uint64_t hash = coder->hashes[i] = value_hash(coder->values[i]);
+        coder->shorts[i] = (Short){.bytes = SHORT_NONE};
         size_t at = hash & coder->table.mask;
         while (coder->table.slots[at] != SLOT_EMPTY)
             at = (at + 1) & coder->table.mask;
@@ -127,9 +154,23 @@ static void hash_values(Coder *coder)
     }
 }
 
+static uint32_t code_of_short(Groups *groups, Coder *coder, Str text)
+{
+    uint64_t word = short_word(text), hash = text_hash(text, word);
+    size_t at = hash & coder->table.mask;
+    for (uint64_t slot; (slot = coder->table.slots[at]) != SLOT_EMPTY;
+         at = (at + 1) & coder->table.mask) {
+        const Short *known = &coder->shorts[(uint32_t)slot];
+        if (known->word == word && known->bytes == text.bytes) return (uint32_t)slot;
+    }
+    return coder_add(groups, coder, at, hash, value_string(text),
+                     (Short){word, (uint8_t)text.bytes});
+}
+
 static uint32_t code_of_text(Groups *groups, Coder *coder, Str text)
 {
-    uint64_t hash = text_hash(text);
+    if (text.bytes <= SHORT_BYTES) return code_of_short(groups, coder, text);
+    uint64_t hash = text_hash(text, 0);
     size_t at = hash & coder->table.mask;
     for (uint64_t slot; (slot = coder->table.slots[at]) != SLOT_EMPTY;
          at = (at + 1) & coder->table.mask) {
@@ -138,7 +179,7 @@ static uint32_t code_of_text(Groups *groups, Coder *coder, Str text)
             memcmp(known->as.text, text.data, text.bytes) == 0)
             return (uint32_t)slot;
     }
-    return coder_add(groups, coder, at, hash, value_string(text));
+    return coder_add(groups, coder, at, hash, value_string(text), (Short){.bytes = SHORT_NONE});
 }
 
 static uint32_t code_of(Groups *groups, Coder *coder, Value value)
@@ -150,7 +191,7 @@ static uint32_t code_of(Groups *groups, Coder *coder, Value value)
          at = (at + 1) & coder->table.mask)
         if (slot >> 32 == hash >> 32 && value_equivalent(coder->values[(uint32_t)slot], value))
             return (uint32_t)slot;
-    return coder_add(groups, coder, at, hash, value);
+    return coder_add(groups, coder, at, hash, value, (Short){.bytes = SHORT_NONE});
 }
 
 static void codes_of_texts(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
@@ -263,6 +304,7 @@ void groups_destroy(Groups *groups)
         mem_free(groups->coders[k].table.slots);
         mem_free(groups->coders[k].values);
         mem_free(groups->coders[k].hashes);
+        mem_free(groups->coders[k].shorts);
     }
     mem_free(groups->coders);
     mem_free(groups->table.slots);
@@ -282,7 +324,8 @@ size_t groups_bytes(const Groups *groups)
         const Coder *coder = &groups->coders[k];
         bytes += (coder->table.mask + 1) * sizeof(uint64_t) +
                  coder->value_capacity * sizeof *coder->values +
-                 coder->hash_capacity * sizeof *coder->hashes;
+                 coder->hash_capacity * sizeof *coder->hashes +
+                 coder->short_capacity * sizeof *coder->shorts;
     }
     return bytes;
 }
