@@ -90,7 +90,7 @@ typedef struct contextql_error_info { /* a warning too: type and detail are then
 /* ---- sessions ---- */
 typedef struct contextql_options {
     bool read_only, create;
-    uint64_t memory_bytes_max; /* 0: three quarters of the machine */
+    uint64_t memory_bytes_max; /* as the setting memory_limit; 0: three quarters of the machine */
     unsigned workers;          /* 0: as many as the machine suggests */
 } contextql_options;
 /* `directory`: a path, or ":memory:" for a scratch database. When it fails *out is a handle that

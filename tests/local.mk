@@ -113,7 +113,7 @@ fuzz-targets: $(FUZZ_TARGETS)
 endif
 
 # The disk that tests own, and what is done to it: short forms in check, the long ones on demand.
-FAULT_TESTS = tests/faults/crash tests/faults/bits tests/faults/failing tests/faults/memory tests/faults/strays
+FAULT_TESTS = tests/faults/crash tests/faults/bits tests/faults/failing tests/faults/memory tests/faults/limits tests/faults/strays
 FAULT_SOURCES = tests/faults/disk.c tests/faults/disk.h tests/faults/ledger.c tests/faults/ledger.h
 EXTRA_DIST += tests/faults/README.md
 CHECKED += $(FAULT_TESTS)
@@ -128,6 +128,8 @@ tests_faults_failing_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_faults_memory_SOURCES = tests/faults/memory.c
 tests_faults_memory_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_faults_memory_LDFLAGS = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=posix_memalign
+tests_faults_limits_SOURCES = tests/faults/limits.c
+tests_faults_limits_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_faults_strays_SOURCES = tests/faults/strays.c $(FAULT_SOURCES)
 tests_faults_strays_LDADD = src/libengine.la $(ENGINE_LIBS)
 check-faults:

@@ -162,6 +162,7 @@ Error *run_alloc(Run *run, size_t count, size_t bytes, void *out)
                                     "%.*s needs more memory than its limit of %llu bytes",
                                     STR_ARG(run->algorithm->shape.name), (unsigned long long)limit),
                           "raise memory_limit, or ask about a part of the graph: label, types");
+    TRY(error_if_short((count + 1) * bytes));
     *(void **)out = arena_calloc(run->arena, count + 1, bytes);
     return NULL;
 }

@@ -78,6 +78,8 @@ int session_open(const char *directory, const contextql_options *options, const 
                  contextql **out);
 /* Keeps `error` as the session's last one and gives its code (CONTEXTQL_OK for NULL). */
 int session_fail(contextql *session, Error *error, contextql_phase phase);
+/* How much the process may hold when a statement of the session goes on; never 0. */
+uint64_t session_memory_limit(const contextql *session);
 void session_info(const Error *error, contextql_phase phase, contextql_error_info *out);
 /* What the planner asks the session for. */
 void session_environment(contextql *session, PlanEnvironment *out);

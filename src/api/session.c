@@ -86,6 +86,12 @@ void contextql_progress(contextql *session, contextql_progress_fn *progress, voi
     session->progress_user = user;
 }
 
+uint64_t session_memory_limit(const contextql *session)
+{
+    uint64_t limit = session->settings.memory_bytes_max;
+    return limit > 0 ? limit : mem_usual_limit();
+}
+
 /* ---- open and close ---- */
 
 static contextql *session_new(void)

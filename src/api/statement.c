@@ -41,6 +41,8 @@ struct contextql_statement {
     bool *bound;
     StatementState state;
 
+    MemAccount account;       /* of this run */
+    bool was_short;           /* it was told to stop because of it */
     Transaction *transaction; /* own (autocommit) or the session's */
     size_t savepoint;
     Execution *execution;
@@ -237,9 +239,10 @@ static Error *check_parameters(const contextql_statement *statement)
 
 static bool should_stop(void *state)
 {
-    const contextql_statement *statement = state;
+    contextql_statement *statement = state;
     const contextql *session = statement->session;
     if (atomic_load_explicit(&session->interrupted, memory_order_relaxed)) return true;
+    if (mem_is_short()) return statement->was_short = true;
     return statement->deadline_ns != 0 &&
            session->clock->monotonic_ns(session->clock->state) > statement->deadline_ns;
 }
@@ -499,6 +502,13 @@ static void show_settings(contextql_statement *statement)
     statement->table_width = 4;
 }
 
+/* Who needs too much memory; NULL: the statement itself, whatever it is. */
+static const char *command_name(const Plan *plan)
+{
+    if (is_copy_from(plan) || plan->statement == STATEMENT_COPY_TO) return "COPY";
+    return plan->statement == STATEMENT_CREATE_INDEX ? "CREATE INDEX" : NULL;
+}
+
 static Error *start_command(contextql_statement *statement)
 {
     CommandTable table = {0};
@@ -513,7 +523,8 @@ static Error *start_command(contextql_statement *statement)
         show_settings(statement);
         return NULL;
     }
-    TRY(command_execute(statement->run_arena, statement->plan, &statement->environment, &table));
+    TRY(error_named(command_execute(statement->run_arena, plan, &statement->environment, &table),
+                    command_name(plan)));
     statement->table = table.values;
     statement->table_rows = table.row_count;
     statement->table_width = table.column_count;
@@ -525,6 +536,7 @@ static Error *start(contextql_statement *statement)
 {
     contextql *session = statement->session;
     TRY(check_parameters(statement));
+    if (statement->plan->writes) TRY(error_if_short(0));
     statement->started_ns = session->clock->monotonic_ns(session->clock->state);
     int64_t timeout_ns = session->settings.timeout_ns;
     statement->deadline_ns = timeout_ns == 0 ? 0 : statement->started_ns + timeout_ns;
@@ -544,6 +556,20 @@ static Error *start(contextql_statement *statement)
                          &statement->environment, statement->run_arena));
     if (statement->plan->statement == STATEMENT_QUERY) return start_query(statement);
     return start_command(statement);
+}
+
+/* Rows of the batch at hand are given without a look at anything else. */
+static inline bool has_next_row(const contextql_statement *statement)
+{
+    return statement->state == STATEMENT_RUNNING && statement->batch != NULL &&
+           statement->repeat <= 1 && statement->next < statement->batch->selected_count &&
+           statement->table == NULL;
+}
+
+static void take_next_row(contextql_statement *statement)
+{
+    statement->position = batch_position(statement->batch, statement->next++);
+    statement->repeat = batch_multiplicity(statement->batch, statement->position);
 }
 
 /* *more: there is a row at hand. */
@@ -569,8 +595,7 @@ static Error *advance(contextql_statement *statement, bool *more)
         TRY(check_damage(statement));
         if (statement->batch == NULL) return *more = false, NULL;
     }
-    statement->position = batch_position(statement->batch, statement->next++);
-    statement->repeat = batch_multiplicity(statement->batch, statement->position);
+    take_next_row(statement);
     return NULL;
 }
 
@@ -600,9 +625,10 @@ static Error *why_stopped(const contextql_statement *statement, Error *error)
     if (error_code(error) != ERROR_CANCELLED || atomic_load(&statement->session->interrupted))
         return error;
     error_drop(error);
+    const char *where = statement->execution == NULL ? command_name(statement->plan)
+                                                     : execution_stopped_in(statement->execution);
+    if (statement->was_short) return error_named(error_memory(), where);
     double seconds = (double)statement->session->settings.timeout_ns / 1e9;
-    const char *where =
-        statement->execution == NULL ? NULL : execution_stopped_in(statement->execution);
     return error_hint(error_new(ERROR_TIMEOUT,
                                 "the statement took longer than its time limit of %g s%s%s",
                                 seconds, where == NULL ? "" : ", in ", where == NULL ? "" : where),
@@ -633,15 +659,10 @@ static int finish(contextql_statement *statement, Error *error)
     return session_fail(statement->session, error, CONTEXTQL_RUNTIME);
 }
 
-int contextql_step(contextql_statement *statement)
+static int step(contextql_statement *statement)
 {
     Error *error = NULL;
     bool more = false;
-    if (statement->state == STATEMENT_DONE) return CONTEXTQL_DONE;
-    if (statement->state == STATEMENT_FAILED)
-        return session_fail(statement->session,
-                            error_new(ERROR_MISUSE, "the statement failed: reset it first"),
-                            CONTEXTQL_RUNTIME);
     if (statement->state == STATEMENT_PREPARED) {
         statement->state = STATEMENT_RUNNING;
         error = start(statement);
@@ -652,6 +673,32 @@ int contextql_step(contextql_statement *statement)
     if (error != NULL || !more) return finish(statement, error);
     statement->stats.rows++;
     return CONTEXTQL_ROW;
+}
+
+int contextql_step(contextql_statement *statement)
+{
+    if (has_next_row(statement)) {
+        arena_reset(statement->row_arena);
+        statement->shown = NULL;
+        take_next_row(statement);
+        statement->stats.rows++;
+        return CONTEXTQL_ROW;
+    }
+    if (statement->state == STATEMENT_DONE) return CONTEXTQL_DONE;
+    if (statement->state == STATEMENT_FAILED)
+        return session_fail(statement->session,
+                            error_new(ERROR_MISUSE, "the statement failed: reset it first"),
+                            CONTEXTQL_RUNTIME);
+    if (statement->state == STATEMENT_PREPARED) {
+        mem_keep_reserve();
+        statement->account = (MemAccount){.limit = session_memory_limit(statement->session),
+                                          .writes = statement->plan->writes};
+        statement->was_short = false;
+    }
+    MemAccount *before = mem_account_enter(&statement->account);
+    int result = step(statement);
+    mem_account_enter(before);
+    return result;
 }
 
 int contextql_reset(contextql_statement *statement)

@@ -12,6 +12,7 @@
 struct Error {
     ErrorCode code;
     bool placed;
+    uint64_t memory_limit; /* of error_memory that nobody named; else 0 */
     size_t offset, length;
     char *message, *hint;
     const char **expected;
@@ -38,6 +39,16 @@ static char *format_text(const char *format, va_list args)
     va_end(again);
     char *text = mem_alloc((size_t)bytes + 1);
     vsnprintf(text, (size_t)bytes + 1, format, args);
+    return text;
+}
+
+static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *text_of(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = format_text(format, args);
+    va_end(args);
     return text;
 }
 
@@ -72,6 +83,53 @@ Error *error_errno(ErrorCode code, int errno_value, const char *format, ...)
     snprintf(whole, bytes, "%s: %s", message, text);
     mem_free(message);
     return error_of(code, whole);
+}
+
+/* ---- memory ---- */
+
+static char *memory_text(const char *who, uint64_t limit)
+{
+    char number[64];
+    snprintf(number, sizeof number, "%llu bytes", (unsigned long long)limit);
+    const char *what = who == NULL ? "the statement" : who,
+               *of = who == NULL ? "its" : "the statement's";
+    return limit == UINT64_MAX
+               ? text_of("%s needs more memory than the machine gives", what)
+               : text_of("%s needs more memory than %s limit of %s", what, of, number);
+}
+
+Error *error_memory(void)
+{
+    uint64_t limit = mem_limit();
+    if (limit == 0 || mem_total() < limit / 2) limit = UINT64_MAX; /* it was the machine */
+    Error *error = error_of(ERROR_LIMIT, memory_text(NULL, limit));
+    error->memory_limit = limit;
+    if (limit != UINT64_MAX && mem_account_held() < (int64_t)(limit / 2))
+        return error_hint(error,
+                          "raise memory_limit, or end what else holds memory: it is the limit "
+                          "of all statements and the graph's new part together");
+    return error_hint(error, "raise memory_limit, or ask for fewer rows at once");
+}
+
+bool error_is_nameless(const Error *error)
+{
+    return error != NULL && error->memory_limit != 0;
+}
+
+Error *error_named(Error *error, const char *who)
+{
+    if (error == NULL || error->memory_limit == 0) return error;
+    mem_free(error->message);
+    error->message = memory_text(who, error->memory_limit);
+    error->memory_limit = 0;
+    return error;
+}
+
+Error *error_if_short(size_t bytes)
+{
+    enum { SMALL_BYTES = 4096 }; /* counted soon enough without a question */
+    bool is_short = mem_is_short() || (bytes > SMALL_BYTES && !mem_has_room(bytes));
+    return is_short ? error_memory() : NULL;
 }
 
 Error *error_at(Error *error, size_t offset, size_t length)

@@ -31,6 +31,14 @@ Error *error_new(ErrorCode code, const char *format, ...) MUST_CHECK
 /* The same with the reason of `errno` behind the message. */
 Error *error_errno(ErrorCode code, int errno_value, const char *format, ...) MUST_CHECK
     __attribute__((format(printf, 3, 4)));
+/* The account at work is short (mem_is_short): ERROR_LIMIT, which says so of the statement. Who needs
+ * the memory is not known where that is found: error_named, further up, puts `who` in its place, once;
+ * it leaves all other errors as they are. */
+Error *error_memory(void) MUST_CHECK;
+Error *error_named(Error *error, const char *who);
+bool error_is_nameless(const Error *error); /* of error_memory, and nobody named it; NULL: false */
+/* error_memory() when it is, or when `bytes` are more than what is left; NULL. */
+Error *error_if_short(size_t bytes) MUST_CHECK;
 /* The next three change and return `error` (NULL stays NULL). A place or hint already set is kept.
  */
 Error *error_at(Error *error, size_t offset, size_t length);

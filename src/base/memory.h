@@ -5,13 +5,21 @@
  * whole. mem_* is for what must live and grow by itself (tables of the store, growing arrays).
  * malloc stands in memory.c and nowhere else.
  *
- * Exhaustion: none of these functions returns NULL. When the machine has no memory left the process
- * says so and ends (exit status 70); what was acknowledged is in the log. Statements are kept from
- * getting there by their memory limit, which is checked once a batch (arena_bytes), not once an
- * allocation.
+ * Limits: all that is taken here is counted, once for the process and once for the account of the
+ * statement at work (mem_account_enter). No call fails because a limit is reached: who works in an
+ * account asks mem_is_short() once a row, a batch or a block, where it can fail cleanly, and
+ * mem_has_room() before it takes much at once. What may be taken between two such questions is the
+ * slack of a limit.
+ *
+ * Exhaustion: none of these functions returns NULL but mem_try_realloc. When the machine has no
+ * memory left a reserve is given up, every account is short from then on, and statements end with an
+ * error. Only when that is not enough does the process say so and end (exit status 70); what was
+ * acknowledged is in the log.
  */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +32,71 @@ void mem_free(void *memory); /* NULL is welcome */
 void *mem_alloc_aligned(size_t bytes,
                         size_t alignment); /* alignment: a power of two; ended by mem_free */
 char *mem_strdup(const char *text);
+/* For libraries that know what to do without: NULL when the account is short or the machine refuses;
+ * `memory` is as it was then. */
+void *mem_try_realloc(void *memory, size_t bytes);
+
+/* ---- accounts: what a statement holds, and how much it may ---- */
+
+enum {
+    MEM_BATCH_BYTES = 64 << 10, /* a thread tells the process's sum no smaller changes than these */
+    MEM_ALLOWED_BYTES = 1 << 20 /* a reader may take so much even where the limit is reached: else
+                                 * nobody could look at what fills it */
+};
+
+typedef struct MemAccount {
+    _Atomic int64_t held; /* taken in its name, less what was given back */
+    uint64_t limit;       /* of all that the process holds, in bytes; 0: none but the machine's */
+    bool writes;          /* what it takes stays: it has no MEM_ALLOWED_BYTES */
+} MemAccount;
+
+typedef struct MemThread { /* memory.c's; here for mem_is_short */
+    int64_t pending;       /* not yet in the sums */
+    int64_t base;          /* so much of it is not the account's */
+    int64_t promised;      /* by mem_has_room, until it is told or asked again */
+    MemAccount *account;   /* NULL: nobody's */
+    bool is_short;
+} MemThread;
+extern _Thread_local MemThread mem_thread
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+void mem_account_look(void);  /* memory.c's: of mem_account_enter */
+void mem_account_leave(void); /* ... and, where something was taken or given back */
+
+/* What this thread takes and gives back goes into `account` (NULL: nobody's) until the next call;
+ * returns the one it went into before, which is to be given back. */
+static inline MemAccount *mem_account_enter(MemAccount *account)
+{
+    MemThread *thread = &mem_thread;
+    MemAccount *before = thread->account;
+    if (before != NULL && thread->pending != thread->base) mem_account_leave();
+    thread->base = thread->pending;
+    thread->account = account;
+    thread->is_short = false;
+    if (account != NULL) mem_account_look();
+    return before;
+}
+static inline MemAccount *mem_account(void) /* this thread's: to be entered by threads it makes */
+{
+    return mem_thread.account;
+}
+int64_t mem_account_held(void); /* in bytes, exact for what this thread took; 0: no account */
+/* Must the account's statement end? Two instructions. */
+static inline bool mem_is_short(void)
+{
+    return __builtin_expect(mem_thread.is_short, 0);
+}
+/* May so much be taken at once, within the account's limit? If so it is kept for this thread until
+ * the next question, so that of many that ask at once not all are told the same. */
+bool mem_has_room(size_t bytes);
+uint64_t mem_limit(void); /* of this thread's account; 0: none */
+/* Makes the reserve, if it is not there (any more). */
+void mem_keep_reserve(void);
+uint64_t mem_total(void); /* bytes the process holds of mem_*, within MEM_BATCH_BYTES a thread */
+uint64_t mem_peak(void);  /* the most it ever held */
+/* What stands for no limit: three quarters of what a process may take here, by the machine's memory,
+ * its control group's and the process's limits. */
+uint64_t mem_usual_limit(void);
 
 typedef struct Arena Arena;
 Arena *arena_create(void);
@@ -43,5 +116,8 @@ char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(
     ((needed) <= (capacity)                                                                        \
          ? (void)0                                                                                 \
          : (void)((array) = mem_grow((array), &(capacity), (needed), sizeof *(array))))
+/* The capacity an array of `capacity` elements grows to: twice, or by less where that would go far
+ * beyond the account's limit. */
+size_t mem_grown(size_t capacity, size_t needed, size_t element_bytes);
 void *mem_grow(void *array, size_t *capacity, size_t needed, size_t element_bytes);
 #endif

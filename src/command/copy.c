@@ -151,6 +151,7 @@ static Error *infer_rows(Copy *copy, RowFile *file)
 {
     Value row;
     for (;; arena_reset(copy->row_arena)) {
+        TRY(error_if_short(0));
         TRY(rowfile_next(file, copy->row_arena, &row));
         if (row.kind != VALUE_MAP) return NULL;
         for (uint32_t i = 0; i < row.aux; i++)
@@ -300,6 +301,7 @@ static Value shown_columns(const Copy *copy)
 static Error *load_chunk(Copy *copy, CopyChunk *chunk)
 {
     const ExecutionEnvironment *environment = copy->environment;
+    TRY(error_if_short(graph_write_growth(copy->writer)));
     TRY(copy_chunk(copy, chunk));
     copy->read += chunk->rows.row_count;
     if (environment->interrupt != NULL &&
@@ -341,6 +343,7 @@ static Error *load(Copy *copy, RowFile *file, bool *fits)
         error = load_chunks(copy, reader, fits);
     }
     copy_reader_free(reader);
+    if (error == NULL && *fits) error = error_if_short(graph_settle_growth(copy->writer));
     if (error == NULL && *fits) graph_settle(copy->writer);
     if (error != NULL || *fits) return error;
     graph_rollback_to(copy->writer, savepoint);

@@ -275,7 +275,8 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
     Error *error = graph_damage(database->held->graph);
     if (error == NULL && whole) error = files_write_segment(database, writer, &payload);
     if (!whole) files_abandon_segment(database);
-    if (error == NULL && !whole) log_encode(writer, &database->names, &payload);
+    if (error == NULL && !whole) error = log_encode(writer, &database->names, &payload);
+    error = error_named(error, "COMMIT");
     int64_t now_ns = database->clock->wall_ns(database->clock->state);
     pthread_mutex_lock(&database->lock);
     if (now_ns < database->commit_ns) now_ns = database->commit_ns; /* it was set back */

@@ -131,10 +131,12 @@ static void encode_filled(const GraphWriter *writer, const GraphChange *filled, 
     }
 }
 
-void log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out)
+Error *log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out)
 {
+    LoggedNames before = *names;
     encode_names(writer, names, out);
     for (size_t i = 0; i < graph_change_count(writer); i++) {
+        if (mem_is_short()) return *names = before, error_memory();
         GraphChange change = graph_change_at(writer, i);
         if (change.whole)
             encode_whole(writer, &change, out);
@@ -143,6 +145,10 @@ void log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out)
         else
             encode_change(writer, &change, out);
     }
+    /* The log has a copy of it. */
+    Error *error = error_if_short(out->bytes);
+    if (error != NULL) *names = before;
+    return error;
 }
 
 void log_encode_segment(const LoggedSegment *segment, Buffer *out)

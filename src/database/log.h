@@ -10,7 +10,8 @@ typedef struct LoggedNames { /* how many names of each kind the log has already 
 } LoggedNames;
 
 /* Physical effects: ids, values, new names; never statements. */
-void log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out);
+/* ERROR_LIMIT: it takes more than the account at work may; `names` is then as it was. */
+Error *log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out) MUST_CHECK;
 /* A transaction that was written as a segment: the record that names it. */
 typedef struct LoggedSegment {
     SegmentFile file;

@@ -71,10 +71,12 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-Error *operator_check_memory(const Operator *operator, size_t more)
+Error *operator_check_memory(Operator *operator, size_t more)
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
     size_t held = arena_bytes(operator->arena) + arena_bytes(operator->state_arena) + more;
+    operator->beside = more;
+    if (mem_is_short()) return error_memory();
     if (environment->memory_bytes_max == 0 || held <= environment->memory_bytes_max) return NULL;
     return error_hint(error_new(ERROR_LIMIT,
                                 "%s needs more memory than the statement's limit of %llu bytes",
@@ -83,17 +85,41 @@ Error *operator_check_memory(const Operator *operator, size_t more)
                       "raise memory_limit, or ask for fewer rows at once");
 }
 
+Error *operator_room(const Operator *operator, size_t bytes)
+{
+    return error_named(error_if_short(bytes), plan_kind_name(operator->plan->kind));
+}
+
 Error *operator_interrupted(const Operator *operator)
 {
+    if (mem_is_short()) return error_memory();
     const Interrupt *interrupt = operator->execution->environment.interrupt;
     if (interrupt == NULL || !interrupt->stop(interrupt->state)) return NULL;
     return error_new(ERROR_CANCELLED, "the statement was cancelled");
 }
 
-static Error *check_limits(const Operator *operator)
+static Error *check_limits(Operator *operator)
 {
     TRY(operator_interrupted(operator));
-    return operator_check_memory(operator, 0);
+    return operator_check_memory(operator, operator->beside);
+}
+
+/* Whoever finds that memory is short may be the last who took a little: the one who holds most is
+ * named. */
+static Error *name_heaviest(Error *error, const Operator *finder)
+{
+    const Execution *execution = finder->execution;
+    const Operator *heaviest = finder;
+    size_t most = 0;
+    for (uint32_t i = 0; i < execution->plan->node_count; i++) {
+        const Operator *operator= execution->all[i];
+        if (operator== NULL || operator->arena == NULL) continue;
+        size_t held =
+            arena_bytes(operator->arena) + arena_bytes(operator->state_arena) + operator->beside;
+        if (held > most) most = held, heaviest = operator;
+    }
+    error = error_named(error, plan_kind_name(heaviest->plan->kind));
+    return error_at(error, heaviest->plan->offset, heaviest->plan->length);
 }
 
 Error *operator_next(Operator *operator, Batch ** out)
@@ -102,9 +128,10 @@ Error *operator_next(Operator *operator, Batch ** out)
     uint32_t id = operator->plan->id;
     Error *limit = check_limits(operator);
     if (limit != NULL && execution->stopped == NULL) execution->stopped = operator->plan;
-    TRY(limit);
+    if (limit != NULL) return error_is_nameless(limit) ? name_heaviest(limit, operator) : limit;
     int64_t start = execution->plan->profile ? now_ns() : 0;
     Error *error = operator->next(operator, out);
+    if (error_is_nameless(error)) error = name_heaviest(error, operator);
     if (error == NULL && *out != NULL) execution->rows[id] += batch_rows(*out);
     if (execution->plan->profile) execution->elapsed_ns[id] += now_ns() - start;
     /* An expression told its own place; what is left is the clause's. Stopping has none. */
@@ -244,6 +271,7 @@ Error *drain_input(Operator *operator, RowBuffer * rows)
     for (;;) {
         TRY(operator_next(operator->input, &batch));
         if (batch == NULL) return NULL;
+        TRY(operator_room(operator, rows_growth(rows, batch->selected_count)));
         rows_append(rows, batch);
         TRY(operator_check_memory(operator, 0));
     }

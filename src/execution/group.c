@@ -30,6 +30,7 @@ static Error *next_distinct(Operator *self, Batch **out)
         uint32_t count = 0;
         for (uint32_t k = 0; k < self->plan->slot_count; k++)
             distinct->keys[k] = batch->columns[self->plan->slots[k]];
+        TRY(operator_room(self, groups_growth(distinct->groups, batch->selected_count)));
         groups_find(distinct->groups, distinct->keys, batch, found);
         for (uint32_t i = 0; i < batch->selected_count; i++) {
             if (found[i] != known) continue; /* the next new group comes with its first row */
@@ -137,6 +138,7 @@ static Error *take_batch(Operator *self, Table *table, const Batch *batch)
     operator_context(self, self->arena, &aggregate->context);
     TRY(run_all(self, batch, &columns));
     uint32_t *found = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *found);
+    TRY(operator_room(self, groups_growth(table->groups, batch->selected_count)));
     groups_find(table->groups, columns.keys, batch, found);
     new_states(self->plan, table);
     for (uint32_t a = 0; a < count; a++)

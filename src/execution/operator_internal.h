@@ -19,7 +19,8 @@ struct Operator {
     Arena *arena;       /* of the present batch: reset at each next */
     Arena *state_arena; /* as long as the operator */
     void *state;
-    uint32_t cap; /* rows of the next batch: 8, 64, .. BATCH_ROWS_MAX, so that a short query does
+    size_t beside; /* bytes beside its arenas, as it told operator_check_memory last */
+    uint32_t cap;  /* rows of the next batch: 8, 64, .. BATCH_ROWS_MAX, so that a short query does
                      little */
 };
 
@@ -47,7 +48,9 @@ struct Execution {
 };
 
 /* Is what the operator holds, and `more` bytes beside its arenas, within the statement's limit? */
-Error *operator_check_memory(const Operator *operator, size_t more) MUST_CHECK;
+Error *operator_check_memory(Operator *operator, size_t more) MUST_CHECK;
+/* Asked before much is taken at once: is there room for it in the statement's account? */
+Error *operator_room(const Operator *operator, size_t bytes) MUST_CHECK;
 Error *operator_interrupted(const Operator *operator) MUST_CHECK; /* asked in long loops */
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out);
 Error *operator_next(Operator *operator, Batch ** out); /* counts, times, asks for interruption */

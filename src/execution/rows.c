@@ -402,6 +402,7 @@ static Error *sort_take(Operator *self, Batch *batch)
     for (uint32_t k = 0; k < keys; k++)
         TRY(program_run(sort->compute.programs[k], &sort->compute.context, batch, &columns[k]));
     if (sort->cut != NULL) select_better(self, columns, batch);
+    TRY(operator_room(self, rows_growth(&sort->rows, batch->selected_count)));
     reserve_keys(sort, keys, batch->selected_count);
     for (uint32_t i = 0; i < batch->selected_count; i++)
         for (uint32_t k = 0; k < keys; k++)
@@ -519,6 +520,7 @@ static Error *sort_all(Operator *self)
         if (batch == NULL) break;
         TRY(sort_take(self, batch));
     }
+    TRY(operator_room(self, sort->rows.row_count * 2 * sizeof *sort->order)); /* and qsort's own */
     sort_rows(self);
     sort->count = sort->rows.row_count;
     if (sort->count > sort->limit) sort->count = (size_t)sort->limit;

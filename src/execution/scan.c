@@ -442,6 +442,7 @@ static Error *take_row(void *sink, const Value *row)
     Operator *self = sink;
     Extend *extend = self->state;
     size_t width = self->plan->item_count;
+    if (mem_is_short()) return operator_room(self, 0);
     mem_reserve(extend->given, extend->given_capacity, (extend->given_count + 1) * (width + 1));
     for (size_t i = 0; i < width; i++)
         extend->given[extend->given_count * width + i] = value_copy(extend->given_arena, row[i]);

@@ -314,16 +314,20 @@ static void reach_forget(Reach *reach)
     reach->count = reach->next = 0;
 }
 
-static void reach_room(Operator *self, Reach *reach)
+static Error *reach_room(Operator *self, Reach *reach)
 {
     size_t words = (graph_block_count(&self->execution->view) + 1) * GRAPH_BLOCK_WORDS;
-    if (words <= reach->seen_words) return;
+    bool both = self->plan->direction == PLAN_BOTH;
+    if (words <= reach->seen_words) return NULL;
+    TRY(operator_room(self,
+                      words * (sizeof *reach->seen + (both ? 64 * sizeof *reach->places : 0))));
     mem_free(reach->seen);
     reach->seen = mem_calloc(words, sizeof *reach->seen);
     reach->seen_words = words;
-    if (self->plan->direction != PLAN_BOTH) return;
+    if (!both) return NULL;
     mem_free(reach->places);
     reach->places = mem_alloc(words * 64 * sizeof *reach->places);
+    return NULL;
 }
 
 static bool is_seen(const Reach *reach, uint32_t node)
@@ -431,7 +435,7 @@ static Error *reach_row(Operator *self, Reach *reach, uint32_t position)
     bool closed = false;
     reach_forget(reach);
     if (!entity_at(reach->in, plan->from_slot, position, VALUE_NODE, &start)) return NULL;
-    reach_room(self, reach);
+    TRY(reach_room(self, reach));
     mem_reserve(reach->nodes, reach->capacity, 1);
     mem_reserve(reach->branches, reach->branch_capacity, 1);
     if (reach->places != NULL) reach->places[start] = 0;

@@ -207,12 +207,22 @@ static Error *create_row(Operator *self, Batch *batch, uint32_t position)
     return NULL;
 }
 
+/* Asked before each row that is written: nothing of it can be left out afterwards. */
+static Error *row_room(Operator *self, size_t row)
+{
+    enum { ASK_EVERY = 1024 }; /* a table of an index becomes twice as large at once, but rarely */
+    const GraphWriter *writer = self->execution->environment.writer;
+    if (mem_is_short()) return operator_room(self, 0); /* what it takes stands in the graph */
+    return row % ASK_EVERY == 0 ? operator_room(self, graph_write_growth(writer)) : NULL;
+}
+
 /* A row that counts several times is written several times: multiplicities become rows. */
 static Error *expand_multiplicity(Operator *self, const RowBuffer *in, size_t row, Batch **out,
                                   uint32_t *times)
 {
     RowBuffer one = *in;
     uint64_t multiplicity = in->multiplicity[row];
+    TRY(row_room(self, row));
     if (multiplicity > UINT32_MAX) return error_new(ERROR_LIMIT, "too many rows to write");
     *times = (uint32_t)multiplicity;
     uint64_t single = 1;
@@ -236,6 +246,8 @@ static Error *create_all(Operator *self)
         TRY(expand_multiplicity(self, &write->in, row, &batch, &times));
         make_columns(self, write->row_arena, batch);
         for (uint32_t t = 0; t < times; t++) {
+            TRY(row_room(self, t + 1));
+            TRY(operator_room(self, rows_growth(&write->out, 1)));
             TRY(create_row(self, batch, 0));
             rows_append(&write->out, batch);
         }
@@ -452,6 +464,7 @@ static Error *take_match(Operator *self, Batch *row, const Batch *match, uint32_
     }
     for (uint32_t i = 0; i < plan->match_item_count; i++)
         TRY(set_item(self, row, 0, &plan->match_items[i]));
+    TRY(operator_room(self, rows_growth(&write->out, 1)));
     rows_append(&write->out, row);
     return NULL;
 }
@@ -472,6 +485,7 @@ static Error *merge_row(Operator *self, Batch *row)
         Batch *batch;
         TRY(operator_next(self->inner, &batch));
         if (batch == NULL) break;
+        TRY(operator_room(self, rows_growth(&found, batch->selected_count)));
         rows_append(&found, batch);
     }
     for (size_t i = 0; i < found.row_count; i++)
@@ -580,17 +594,22 @@ static Error *delete_all(Operator *self, const Doomed *doomed)
     GraphWriter *writer = execution->environment.writer;
     Neighbors around = {0};
     Error *error = NULL;
-    for (size_t i = 0; i < doomed->relationship_count; i++)
+    for (size_t i = 0; i < doomed->relationship_count && error == NULL; i++) {
         execution->stats.relationships_deleted +=
             graph_delete_relationship(writer, doomed->relationships[i]);
-    for (size_t i = 0; self->plan->detach && i < doomed->node_count; i++) {
+        error = operator_room(self, 0);
+    }
+    for (size_t i = 0; self->plan->detach && i < doomed->node_count && error == NULL; i++) {
         relationships_of(self, doomed->nodes[i], &around);
         for (size_t r = 0; r < around.count; r++)
             execution->stats.relationships_deleted +=
                 graph_delete_relationship(writer, around.relationships[r]);
+        error = operator_room(self, 0);
     }
-    for (size_t i = 0; i < doomed->node_count; i++)
+    for (size_t i = 0; i < doomed->node_count && error == NULL; i++) {
         execution->stats.nodes_deleted += graph_delete_node(writer, doomed->nodes[i]);
+        error = operator_room(self, 0);
+    }
     for (size_t i = 0; error == NULL && i < doomed->node_count; i++) {
         relationships_of(self, doomed->nodes[i], &around);
         if (around.count > 0)

@@ -34,6 +34,7 @@ static Error *evaluate_and_or(const Expr *expr, const Row *row, Value *out)
 
 static Error *evaluate_list(const Expr *expr, const Row *row, Value *out)
 {
+    if (mem_is_short()) return error_memory();
     Value *items = arena_alloc(row->context->arena, expr->arg_count * sizeof *items);
     for (uint32_t i = 0; i < expr->arg_count; i++)
         TRY(evaluate(expr->args[i], row, &items[i]));
@@ -43,6 +44,7 @@ static Error *evaluate_list(const Expr *expr, const Row *row, Value *out)
 
 static Error *evaluate_map(const Expr *expr, const Row *row, Value *out)
 {
+    if (mem_is_short()) return error_memory();
     Value *values = arena_alloc(row->context->arena, (expr->arg_count + 1) * sizeof *values);
     size_t room = expr->arg_count, count = 0;
     for (uint32_t i = 0; i < expr->arg_count; i++) {
@@ -93,6 +95,7 @@ static Error *holds(const Expr *where, const Row *row, Truth *out)
 
 static Error *check_stop(const EvalContext *context, uint32_t i)
 {
+    if (mem_is_short()) return error_memory();
     bool asked = (i & 1023) == 1023 && context->interrupt != NULL &&
                  context->interrupt->stop(context->interrupt->state);
     return asked ? error_new(ERROR_CANCELLED, "the statement was cancelled") : NULL;
@@ -103,6 +106,7 @@ static Error *evaluate_comprehension(const Expr *expr, const Row *row, Value *ou
     Value list;
     TRY(list_of(expr->args[0], row, &list));
     if (list.kind == VALUE_NULL) return *out = list, NULL;
+    TRY(error_if_short(list.aux * sizeof(Value)));
     Value *items = arena_alloc(row->context->arena, list.aux * sizeof *items);
     uint32_t count = 0;
     for (uint32_t i = 0; i < list.aux; i++) {
@@ -201,6 +205,7 @@ static Error *evaluate_reduce(const Expr *expr, const Row *row, Value *out)
 static Error *evaluate_call(const Expr *expr, const Row *row, Value *out)
 {
     Value args[FUNCTION_ARGS_MAX];
+    if (mem_is_short()) return error_memory();
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         TRY(evaluate(expr->args[i], row, &args[i]));
         if (expr->function->null_on_null && args[i].kind == VALUE_NULL)

@@ -128,12 +128,14 @@ CALL(replace)
         size_t before = (size_t)(found.data - rest.data);
         buffer_append(&text, rest.data, before);
         buffer_str(&text, to);
+        if (mem_is_short()) break;
         rest = (Str){found.data + from.bytes, rest.bytes - before - from.bytes};
     }
     buffer_str(&text, rest);
-    *out = value_string(str_copy(context->arena, buffer_view(&text)));
+    Error *error = error_if_short(text.bytes);
+    if (error == NULL) *out = value_string(str_copy(context->arena, buffer_view(&text)));
     buffer_free(&text);
-    return NULL;
+    return error;
 }
 
 static Value split_characters(Arena *arena, Str text)
@@ -152,6 +154,7 @@ CALL(split)
 {
     TRY(want_texts(function, args, count));
     Str rest = value_text(args[0]), delimiter = value_text(args[1]);
+    TRY(error_if_short((rest.bytes + 2) / (delimiter.bytes + 1) * sizeof(Value)));
     if (delimiter.bytes == 0) return *out = split_characters(context->arena, rest), NULL;
     size_t parts = 1;
     Value *items = arena_alloc(context->arena, (rest.bytes / delimiter.bytes + 2) * sizeof *items);

@@ -83,6 +83,7 @@ CALL(range)
                                     "a list that range() gives has at most %d elements",
                                     RANGE_ELEMENTS_MAX),
                           "UNWIND range(..) makes no list and has no limit");
+    TRY(error_if_short((size_t)range.count * sizeof(Value)));
     Value *items = arena_alloc(context->arena, (size_t)range.count * sizeof *items);
     for (uint64_t i = 0; i < range.count; i++) {
         items[i] = value_integer(range.from + (int64_t)i * range.step);

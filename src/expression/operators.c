@@ -73,6 +73,15 @@ Value operator_concat(Arena *arena, Str a, Str b)
     return value_string((Str){data, a.bytes + b.bytes});
 }
 
+/* Text and lists double where they are added to themselves: asked before, each time. */
+static Error *room_for(uint64_t count, size_t bytes_each)
+{
+    if (count > UINT32_MAX)
+        return error_new(ERROR_LIMIT, "text and lists have at most %u bytes or elements",
+                         UINT32_MAX);
+    return error_if_short((size_t)count * bytes_each);
+}
+
 static Value concat_lists(Arena *arena, Value a, Value b)
 {
     Value *items = arena_alloc(arena, ((size_t)a.aux + b.aux) * sizeof *items);
@@ -120,13 +129,16 @@ static Error *add_others(const Expr *expr, EvalContext *context, Value a, Value 
     if (a.kind == VALUE_LIST || b.kind == VALUE_LIST) {
         Value left = a.kind == VALUE_LIST ? a : single(context->arena, a);
         Value right = b.kind == VALUE_LIST ? b : single(context->arena, b);
+        TRY(room_for((uint64_t)left.aux + right.aux, sizeof(Value)));
         *out = concat_lists(context->arena, left, right);
         return NULL;
     }
     bool text = (a.kind == VALUE_STRING && (b.kind == VALUE_STRING || value_is_number(b))) ||
                 (b.kind == VALUE_STRING && value_is_number(a));
     if (!text) return wrong_kinds(expr, "+", a, b);
-    *out = operator_concat(context->arena, as_text(context->arena, a), as_text(context->arena, b));
+    Str left = as_text(context->arena, a), right = as_text(context->arena, b);
+    TRY(room_for((uint64_t)left.bytes + right.bytes, 1));
+    *out = operator_concat(context->arena, left, right);
     return NULL;
 }
 

@@ -239,6 +239,15 @@ static void *make_incoming(void *user)
     return NULL;
 }
 
+size_t graph_settle_growth(const GraphWriter *writer)
+{
+    const Graph *graph = writer->graph;
+    size_t bytes = 0;
+    for (uint32_t t = 0; t < graph_name_count(graph, NAME_TYPE); t++)
+        bytes += graph_type(graph, t)->pending * 4 * sizeof(uint32_t); /* ends, numbers; twice */
+    return bytes;
+}
+
 void graph_settle(GraphWriter *writer)
 {
     enum { THREAD_ROWS_MIN = 1 << 15 }; /* some milliseconds of work */

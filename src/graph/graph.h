@@ -320,6 +320,10 @@ size_t graph_savepoint(const GraphWriter *writer);
 void graph_rollback_to(GraphWriter *writer, size_t savepoint);
 size_t graph_change_count(const GraphWriter *writer);
 /* What the changes amount to: entities, label sets and properties, each once a time it changed. */
+/* Bytes that the next 1024 rows may take at once, beside what each adds: tables of indexes. */
+size_t graph_write_growth(const GraphWriter *writer);
+/* ... and graph_settle. */
+size_t graph_settle_growth(const GraphWriter *writer);
 uint64_t graph_change_weight(const GraphWriter *writer);
 
 uint32_t graph_name_intern(GraphWriter *writer, NameKind kind, Str text);

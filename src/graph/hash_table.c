@@ -135,6 +135,19 @@ void index_reserve(Graph *graph, Index *index, uint64_t more)
     if (size > slots) table_grown(graph, index, table, size);
 }
 
+size_t graph_write_growth(const GraphWriter *writer)
+{
+    enum { ROWS = 1024 };
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < graph_index_count(writer->graph); i++) {
+        const Index *index = directory_get(&writer->graph->indexes, i);
+        const HashTable *table = index == NULL ? NULL : atomic_load(&index->table);
+        if (table != NULL && (index->used + ROWS) * 2 > table->mask)
+            bytes += (table->mask + 1) * 2 * sizeof table->slots[0];
+    }
+    return bytes;
+}
+
 bool hash_entries(const Graph *graph, const HashTable *table, uint64_t **out, uint64_t *count)
 {
     size_t capacity = 0;

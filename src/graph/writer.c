@@ -455,16 +455,17 @@ static void vectors_of(GraphWriter *writer, const Index *index, const uint64_t *
     }
 }
 
-static void build_index(GraphWriter *writer, Index *index)
+static Error *build_index(GraphWriter *writer, Index *index)
 {
     enum { CHUNK = 512 };
     GraphView view = graph_writer_view(writer);
     uint64_t cursor = 0, ids[CHUNK];
     uint32_t found;
-    if (index->definition.constraint == GRAPH_REQUIRED) return;
+    if (index->definition.constraint == GRAPH_REQUIRED) return NULL;
     while ((found = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0) {
         Value values[CHUNK];
         uint32_t count = 0;
+        TRY(error_if_short(graph_write_growth(writer)));
         if (index->definition.vector) vectors_of(writer, index, ids, found);
         for (uint32_t i = 0; i < found && !index->definition.vector; i++) {
             values[count] = graph_property(&view, VALUE_NODE, ids[i], index->definition.key);
@@ -473,9 +474,13 @@ static void build_index(GraphWriter *writer, Index *index)
         }
         index_insert_many(writer->graph, index, values, ids, count);
         /* Keys that make no run go to a table, which is as large as it will be from the start. */
-        if (index->used > 0 && index->used <= CHUNK)
-            index_reserve(writer->graph, index, graph_label_count(&view, index->definition.label));
+        if (index->used > 0 && index->used <= CHUNK) {
+            uint64_t nodes = graph_label_count(&view, index->definition.label);
+            TRY(error_if_short(nodes * 4 * sizeof(uint64_t)));
+            index_reserve(writer->graph, index, nodes);
+        }
     }
+    return NULL;
 }
 
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
@@ -494,8 +499,7 @@ Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     directory_set(graph, &graph->indexes, id, index);
     atomic_store(&graph->index_count, id + 1);
     writer_note(writer, (Change){.kind = CHANGE_CREATE_INDEX, .id = id, .index = index});
-    build_index(writer, index);
-    return NULL;
+    return build_index(writer, index);
 }
 
 bool graph_drop_index(GraphWriter *writer, Str name)

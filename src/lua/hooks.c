@@ -181,7 +181,8 @@ bool lua_hooks_command(lua_State *L, Str name, Str arguments, Error **error)
     lua_pushcfunction(L, lua_error_traceback);
     lua_insert(L, -2);
     lua_pushlstring(L, arguments.data, arguments.bytes);
-    *error = lua_pcall(L, 1, 0, -3) == LUA_OK ? NULL : lua_error_take(L);
+    bool good = lua_call_limited(lua_host_of(L), 1, 0, -3) == LUA_OK;
+    *error = good ? NULL : lua_error_take(L);
     lua_pop(L, 1);
     return true;
 }

@@ -19,9 +19,13 @@ typedef struct LuaHost { /* one Lua state; its registry holds what C must find a
     StatementBox *statements;    /* the open ones */
     const contextql_value *last; /* result of the shell; NULL: none */
     bool safe;                   /* scripts get no files, no programs, no other database */
+    MemAccount account;          /* what scripts take outside of statements */
+    bool may_refuse;             /* Lua can cope: a pcall of ours is the next one out */
 } LuaHost;
 
 LuaHost *lua_host_of(lua_State *L);
+/* lua_pcall within the session's memory_limit: beyond it the script gets "not enough memory". */
+int lua_call_limited(LuaHost *host, int argc, int results, int handler);
 
 /* ---- value.c ---- */
 void lua_push_value(lua_State *L, const contextql_value *value);

@@ -53,13 +53,16 @@ static void call_function(contextql_call *call, int argc, const contextql_value 
     LuaCallback *callback = user;
     lua_State *L = callback->host->L;
     int top = lua_gettop(L);
+    bool outer = callback->host->may_refuse;
     contextql_value *value = NULL;
+    callback->host->may_refuse = false;
     lua_pushcfunction(L, take_result);
     lua_pushlightuserdata(L, &value);
     lua_rawgeti(L, LUA_REGISTRYINDEX, callback->reference);
     for (int i = 0; i < argc; i++)
         lua_push_value(L, argv[i]);
-    bool good = lua_pcall(L, argc, 1, 0) == LUA_OK && lua_pcall(L, 2, 0, 0) == LUA_OK;
+    bool good =
+        lua_call_limited(callback->host, argc, 1, 0) == LUA_OK && lua_pcall(L, 2, 0, 0) == LUA_OK;
     if (good)
         contextql_return(call, value);
     else
@@ -67,6 +70,7 @@ static void call_function(contextql_call *call, int argc, const contextql_value 
                                                                  : lua_tostring(L, -1));
     contextql_value_free(value);
     lua_settop(L, top);
+    callback->host->may_refuse = outer;
 }
 
 static void call_procedure(contextql_call *call, int argc, const contextql_value **argv, void *user)
@@ -78,14 +82,17 @@ static void call_procedure(contextql_call *call, int argc, const contextql_value
     int outer_yields = host->yield_count, top = lua_gettop(L);
     host->call = call;
     host->yield_count = callback->yields;
+    bool refusing = host->may_refuse;
+    host->may_refuse = false;
     lua_rawgeti(L, LUA_REGISTRYINDEX, callback->reference);
     for (int i = 0; i < argc; i++)
         lua_push_value(L, argv[i]);
-    if (lua_pcall(L, argc, 0, 0) != LUA_OK)
+    if (lua_call_limited(host, argc, 0, 0) != LUA_OK)
         contextql_return_error(call, lua_tostring(L, -1) == NULL ? "the procedure failed"
                                                                  : lua_tostring(L, -1));
     host->call = outer;
     host->yield_count = outer_yields;
+    host->may_refuse = refusing;
     lua_settop(L, top);
 }
 
@@ -240,6 +247,8 @@ static int strategy_begin(void *user, const contextql_value *arguments, void **s
 {
     LuaStrategy *strategy = user;
     lua_State *L = strategy->callback.host->L;
+    bool outer = strategy->callback.host->may_refuse;
+    strategy->callback.host->may_refuse = false;
     *state = strategy;
     lua_pushcfunction(L, take_params);
     lua_pushlightuserdata(L, strategy);
@@ -248,6 +257,7 @@ static int strategy_begin(void *user, const contextql_value *arguments, void **s
     luaL_unref(L, LUA_REGISTRYINDEX, strategy->given);
     strategy->given = good ? luaL_ref(L, LUA_REGISTRYINDEX) : LUA_NOREF;
     if (!good) lua_pop(L, 1);
+    strategy->callback.host->may_refuse = outer;
     return good ? CONTEXTQL_OK : CONTEXTQL_SCRIPT;
 }
 
@@ -286,7 +296,7 @@ static int strategy_score(void *state, const contextql_candidates *candidates, d
     Scoring scoring = {strategy, candidates, out};
     lua_pushcfunction(L, score_candidates);
     lua_pushlightuserdata(L, &scoring);
-    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return CONTEXTQL_OK;
+    if (lua_call_limited(strategy->callback.host, 1, 0, 0) == LUA_OK) return CONTEXTQL_OK;
     const char *why = lua_tostring(L, -1);
     snprintf(candidates->message, CONTEXTQL_MESSAGE_MAX, "%s", why == NULL ? "" : why);
     lua_pop(L, 1);

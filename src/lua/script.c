@@ -24,6 +24,39 @@ LuaHost *lua_host_of(lua_State *L)
     return host;
 }
 
+/* ---- memory ---- */
+
+/* A refusal is an error that jumps to the next pcall out. Where that is not ours but one on the other
+ * side of the engine, the arguments of a function being pushed, nothing is refused. */
+static void *take_memory(void *user, void *memory, size_t before, size_t bytes)
+{
+    const LuaHost *host = user;
+    (void)before; /* the kind of object where there is no memory yet */
+    if (bytes == 0) return mem_free(memory), NULL;
+    return host->may_refuse ? mem_try_realloc(memory, bytes) : mem_realloc(memory, bytes);
+}
+
+static uint64_t limit_of(LuaHost *host)
+{
+    const char *text = host->session == NULL ? NULL : contextql_get(host->session, "memory_limit");
+    uint64_t limit = text == NULL ? 0 : strtoull(text, NULL, 10);
+    return limit > 0 ? limit : mem_usual_limit();
+}
+
+int lua_call_limited(LuaHost *host, int argc, int results, int handler)
+{
+    bool outer = host->may_refuse, alone = mem_account() == NULL;
+    if (alone) {
+        host->account = (MemAccount){.limit = limit_of(host)};
+        mem_account_enter(&host->account);
+    }
+    host->may_refuse = true;
+    int status = lua_pcall(host->L, argc, results, handler);
+    host->may_refuse = outer;
+    if (alone) mem_account_enter(NULL);
+    return status;
+}
+
 /* ---- the module ---- */
 
 static int open_module(lua_State *L)
@@ -49,7 +82,7 @@ static Error *call_chunk(LuaHost *host, int argc, bool print)
     int base = lua_gettop(L) - argc;
     lua_pushcfunction(L, lua_error_traceback);
     lua_insert(L, base);
-    int status = lua_pcall(L, argc, print ? LUA_MULTRET : 0, base);
+    int status = lua_call_limited(host, argc, print ? LUA_MULTRET : 0, base);
     lua_remove(L, base);
     if (status != LUA_OK) return lua_error_take(L);
     for (int i = base; print && i <= lua_gettop(L); i++) {
@@ -248,14 +281,23 @@ static void keep_result(void *state, const void *rows)
     ((Box *)state)->lua.last = rows;
 }
 
+/* No error gets here: whatever may fail is called by lua_pcall. */
+static int panic(lua_State *L)
+{
+    const char *message = lua_tostring(L, -1);
+    fprintf(stderr, "contextql: Lua: %s\n", message == NULL ? "an error" : message);
+    return 0; /* Lua then ends the process */
+}
+
 ScriptHost *lua_host_create(bool safe)
 {
     Box *box = mem_calloc(1, sizeof *box);
-    box->lua.L = luaL_newstate();
+    box->lua.L = lua_newstate(take_memory, &box->lua);
     if (box->lua.L == NULL) {
         mem_free(box);
         return NULL;
     }
+    lua_atpanic(box->lua.L, panic);
     lua_pushlightuserdata(box->lua.L, &box->lua);
     lua_setfield(box->lua.L, LUA_REGISTRYINDEX, "contextql.host");
     box->lua.safe = safe;

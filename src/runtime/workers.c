@@ -38,7 +38,8 @@ typedef struct Job {
     _Alignas(LANE_LINE_BYTES) _Atomic uint64_t next;  /* the morsel to be begun next */
     _Alignas(LANE_LINE_BYTES) _Atomic uint64_t limit; /* morsels below it may be begun */
     _Atomic uint64_t failed;                          /* the first that failed; UINT64_MAX: none */
-    atomic_bool stopped;
+    atomic_bool stopped, is_short;                    /* is_short: of memory (mem_is_short) */
+    MemAccount *account; /* the caller's: what all of them take is the statement's */
     /* The caller's: */
     uint64_t merged;
     uint8_t *done; /* ring of `window` */
@@ -83,6 +84,11 @@ static bool must_stop(void *state)
     if (atomic_load_explicit(&job->stopped, memory_order_relaxed)) return true;
     if (atomic_load_explicit(&job->failed, memory_order_relaxed) < part->morsel) return true;
     const Morsels *morsels = job->morsels;
+    if (mem_is_short()) {
+        atomic_store(&job->is_short, true);
+        atomic_store(&job->stopped, true);
+        return true;
+    }
     if (part->worker.index > 0 || morsels->stop == NULL || !morsels->stop(morsels->stop_state))
         return false;
     atomic_store(&job->stopped, true);
@@ -222,8 +228,10 @@ static void *thread_main(void *user)
         job->inside++;
         thread->busy = true;
         pthread_mutex_unlock(&pool->lock);
+        mem_account_enter(job->account);
         work_on(thread, job, index, arena);
         arena_reset(arena);
+        mem_account_enter(NULL);
         pthread_mutex_lock(&pool->lock);
         thread->busy = false;
         job->inside--;
@@ -373,6 +381,7 @@ static Error *first_error(Job *job)
             error_drop(job->errors[w]); /* one worker would not have come so far */
     }
     if (first != NULL || !atomic_load(&job->stopped)) return first;
+    if (atomic_load(&job->is_short)) return error_memory();
     return error_new(ERROR_CANCELLED, "the statement was cancelled");
 }
 
@@ -383,6 +392,7 @@ static Error *run_together(Workers *pool, const Morsels *morsels, uint32_t worke
     *job = (Job){.morsels = morsels,
                  .workers = workers,
                  .joined = 1,
+                 .account = mem_account(),
                  .merging = morsels->merge != NULL,
                  .window = morsels->ahead == 0 ? morsels->count : morsels->ahead};
     if (job->window > morsels->count) job->window = morsels->count;

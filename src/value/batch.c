@@ -228,12 +228,26 @@ void rows_init(RowBuffer *rows, Arena *arena, const uint32_t *slots, uint32_t co
     *rows = (RowBuffer){.arena = arena, .column_count = column_count, .slots = slots};
 }
 
+static size_t grown_capacity(const RowBuffer *rows, size_t needed)
+{
+    if (needed <= rows->row_capacity) return rows->row_capacity;
+    size_t capacity = rows->row_capacity < 8 ? 16 : rows->row_capacity * 2;
+    return capacity < needed ? needed : capacity;
+}
+
+size_t rows_growth(const RowBuffer *rows, uint32_t more)
+{
+    size_t capacity = grown_capacity(rows, rows->row_count + more);
+    return capacity == rows->row_capacity
+               ? 0
+               : capacity * ((rows->column_count + 1) * sizeof(Value) + sizeof(uint64_t));
+}
+
 /* Arena arrays do not grow in place: the old one stays behind, at most as much again. */
 static void rows_reserve(RowBuffer *rows, size_t needed)
 {
-    if (needed <= rows->row_capacity) return;
-    size_t capacity = rows->row_capacity < 8 ? 16 : rows->row_capacity * 2;
-    if (capacity < needed) capacity = needed;
+    size_t capacity = grown_capacity(rows, needed);
+    if (capacity == rows->row_capacity) return;
     Value *values = arena_alloc(rows->arena, capacity * (rows->column_count + 1) * sizeof *values);
     uint64_t *multiplicity = arena_alloc(rows->arena, capacity * sizeof *multiplicity);
     if (rows->row_count > 0) {

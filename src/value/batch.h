@@ -119,6 +119,8 @@ typedef struct RowBuffer {
     size_t row_count, row_capacity;
 } RowBuffer;
 void rows_init(RowBuffer *rows, Arena *arena, const uint32_t *slots, uint32_t column_count);
+/* Bytes that appending so many rows takes at once, beside what they point to; mostly 0. */
+size_t rows_growth(const RowBuffer *rows, uint32_t more);
 void rows_append(RowBuffer *rows, const Batch *batch); /* the selected rows; `batch` must be flat */
 /* Rows [from, from + count) as a batch of `frame` columns in `arena`; count at most BATCH_ROWS_MAX.
  * Columns come typed where all values of a slot are of one kind. */

@@ -330,6 +330,25 @@ size_t groups_bytes(const Groups *groups)
     return bytes;
 }
 
+/* A table is made anew with twice as many slots. (The arrays grow by less near a limit.) */
+static size_t table_growth(const Table *table, size_t entries)
+{
+    return entries * 2 > table->mask ? (table->mask + 1) * 2 * sizeof *table->slots : 0;
+}
+
+size_t groups_growth(const Groups *groups, uint32_t rows)
+{
+    size_t bytes = groups->key_count < 2 ? 0 : table_growth(&groups->table, groups->count + rows);
+    for (uint32_t k = 0; k < groups->key_count; k++) {
+        const Coder *coder = &groups->coders[k];
+        if (coder->hashed || coder->count == 0)
+            bytes += table_growth(&coder->table, coder->count + rows);
+        else
+            bytes += coder->count * 4 * sizeof *coder->table.slots; /* all at once: hash_values */
+    }
+    return bytes;
+}
+
 size_t groups_count(const Groups *groups)
 {
     return groups->key_count == 1 ? groups->coders[0].count : groups->count;

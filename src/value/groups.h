@@ -13,6 +13,8 @@ Groups *groups_create(uint32_t key_count);
 void groups_destroy(Groups *groups); /* NULL is welcome */
 size_t groups_count(const Groups *groups);
 size_t groups_bytes(const Groups *groups); /* what they hold of the memory */
+/* Bytes that finding the groups of a batch may take at once, beside their values; mostly 0. */
+size_t groups_growth(const Groups *groups, uint32_t rows);
 /* out[i] becomes the group of the batch's i-th selected row, whose keys stand in keys[0] ..
  * keys[key_count - 1] at its position. Without keys there is one group. */
 void groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_t *out);

@@ -1,11 +1,13 @@
 /*
- * memory.c - the n-th request for memory is refused: those of the engine, which end the process
- * (base/memory.h), and those of sqlite, which are errors.
+ * memory.c - the n-th request for memory is refused. One of the engine's: it gives up its reserve
+ * (base/memory.h), the statement fails, and the process lives. That and all that follow: the process
+ * ends. One of sqlite's: an error.
  *
  * A child does numbered commits in a real directory, notes each that was acknowledged through a
  * pipe, closes and opens in between, and is refused memory at some place. The parent then opens the
  * directory: every acknowledged commit is there, at most one more, and none is half there. The
- * child must have ended by itself, saying why, never by a signal.
+ * child must have ended by itself, saying why, never by a signal; and only where nothing was to be had
+ * any more.
  *
  * FAULTS_LONG=1: more places.
  */
@@ -25,6 +27,7 @@ enum { COMMITS = 12, CLOSE_EVERY = 4, EXIT_NO_MEMORY = 70, EXIT_TOLD = 3, TOLD_M
 /* ---- memory that is refused; tests/local.mk has the linker send the engine's requests here ---- */
 
 static uint64_t asked, refused_at; /* 0: never */
+static bool for_ever;              /* all from there on are refused */
 static uint64_t asked_by_sqlite, sqlite_refused_at;
 
 void *__real_malloc(size_t bytes);
@@ -38,7 +41,8 @@ int __wrap_posix_memalign(void **out, size_t alignment, size_t bytes);
 
 static bool is_refused(void)
 {
-    return __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED) == refused_at;
+    uint64_t number = __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED);
+    return number == refused_at || (for_ever && refused_at > 0 && number > refused_at);
 }
 
 void *__wrap_malloc(size_t bytes)
@@ -219,11 +223,15 @@ static void remove_database(void)
     if (system(command) != 0) exit(1);
 }
 
-static void refuse_each(const char *name, uint64_t places, uint64_t wanted, bool sqlite)
+typedef enum Refusal { REFUSE_ONCE, REFUSE_FOR_EVER, REFUSE_SQLITE } Refusal;
+
+static void refuse_each(const char *name, uint64_t places, uint64_t wanted, Refusal how)
 {
+    bool sqlite = how == REFUSE_SQLITE;
     char what[128];
     uint64_t done = 0, wrong = 0, ended = 0;
     uint64_t step = places / wanted | 1;
+    for_ever = how == REFUSE_FOR_EVER;
     for (uint64_t place = 1; place <= places; place += step, done++) {
         const char *bad = "";
         Outcome outcome = live_in_child(sqlite ? 0 : place, sqlite ? place : 0);
@@ -237,7 +245,8 @@ static void refuse_each(const char *name, uint64_t places, uint64_t wanted, bool
            " processes ended by it, %" PRIu64 " wrong\n",
            name, done, places, ended, wrong);
     snprintf(what, sizeof what, "%s that is refused loses nothing", name);
-    tell(wrong == 0 && done > 20 && (sqlite || ended > done / 2), what);
+    bool ends = how == REFUSE_FOR_EVER ? ended > done / 2 : ended == 0;
+    tell(wrong == 0 && done > 20 && ends, what);
 }
 
 int main(void)
@@ -247,13 +256,14 @@ int main(void)
     take_sqlite();
     if (mkdtemp(folder) == NULL) return 1;
     snprintf(database, sizeof database, "%s/d", folder);
-    printf("1..3\n");
+    printf("1..4\n");
     Outcome whole = live_in_child(0, 0);
     tell(whole.acknowledged == COMMITS && is_sound(&whole, &bad) && whole.asked > 1000,
          "a life without refusals");
     remove_database();
-    refuse_each("memory of the engine", whole.asked, thorough ? 5000 : 150, false);
-    refuse_each("memory of sqlite", whole.asked_by_sqlite, thorough ? 5000 : 150, true);
+    refuse_each("memory of the engine", whole.asked, thorough ? 5000 : 100, REFUSE_ONCE);
+    refuse_each("all memory from there on", whole.asked, thorough ? 5000 : 100, REFUSE_FOR_EVER);
+    refuse_each("memory of sqlite", whole.asked_by_sqlite, thorough ? 5000 : 100, REFUSE_SQLITE);
     rmdir(folder);
     return failed != 0;
 }
