@@ -32,7 +32,7 @@ enum {
     /* Enough to build an error, take a transaction back and write a log's last records, while other
      * threads go on to where they can stop. Not touched, so it costs address space only. */
     RESERVE_BYTES = 4 << 20,
-    PROBE_BYTES = 8 << 20 /* the machine is asked before so much is promised */
+    PROBE_BYTES = 1 << 20 /* the machine is asked before so much is promised */
 };
 
 /* ---- counting ---- */
@@ -396,6 +396,38 @@ void arena_reset(Arena *arena)
     arena->at = kept->data;
     arena->end = kept->data + kept->bytes;
     arena->held_bytes = kept->bytes;
+}
+
+ArenaMark arena_mark(const Arena *arena)
+{
+    Block *first = arena->blocks;
+    return (ArenaMark){first, first == NULL ? NULL : first->next, arena->at};
+}
+
+/* Frees the blocks from `block` to `end`, which is left. */
+static void free_until(Arena *arena, Block *block, const Block *end)
+{
+    while (block != end) {
+        Block *next = block->next;
+        arena->held_bytes -= block->bytes;
+        mem_free(block);
+        block = next;
+    }
+}
+
+void arena_rewind(Arena *arena, ArenaMark mark)
+{
+    Block *first = mark.block;
+    free_until(arena, arena->blocks, first);
+    arena->blocks = first;
+    if (first == NULL) {
+        *arena = (Arena){.next_bytes = ARENA_FIRST_BYTES};
+        return;
+    }
+    free_until(arena, first->next, mark.behind); /* large ones that lie behind it */
+    first->next = mark.behind;
+    arena->at = mark.at;
+    arena->end = first->data + first->bytes;
 }
 
 size_t arena_bytes(const Arena *arena)

@@ -102,8 +102,14 @@ typedef struct Arena Arena;
 Arena *arena_create(void);
 void arena_destroy(Arena *arena); /* NULL is welcome */
 void arena_reset(Arena *arena);   /* forgets everything, keeps one block for what comes next */
-size_t arena_bytes(const Arena *arena);        /* what it holds of the machine's memory */
-void *arena_alloc(Arena *arena, size_t bytes); /* 16-aligned, not cleared */
+typedef struct ArenaMark {        /* where allocation stood */
+    void *block, *behind;
+    char *at;
+} ArenaMark;
+ArenaMark arena_mark(const Arena *arena);
+void arena_rewind(Arena *arena, ArenaMark mark); /* gives back what was taken since */
+size_t arena_bytes(const Arena *arena);          /* what it holds of the machine's memory */
+void *arena_alloc(Arena *arena, size_t bytes);   /* 16-aligned, not cleared */
 void *arena_calloc(Arena *arena, size_t count, size_t bytes);
 char *arena_copy(Arena *arena, const void *data, size_t bytes); /* and a NUL behind it */
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -378,7 +378,7 @@ Error *transaction_commit(Transaction *transaction)
             error = wait_durable(database, lsn);
         } else {
             files_abandon_segment(database);
-            graph_writer_abort(writer);
+            graph_writer_abort(writer, transaction->slot);
             token_give(database);
         }
     }
@@ -393,7 +393,7 @@ void transaction_rollback(Transaction *transaction)
     if (transaction == NULL) return;
     if (transaction->writer != NULL) {
         files_abandon_segment(transaction->database);
-        graph_writer_abort(transaction->writer);
+        graph_writer_abort(transaction->writer, transaction->slot);
         token_give(transaction->database);
     }
     leave(transaction);

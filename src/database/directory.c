@@ -117,7 +117,7 @@ static Error *replay_one(void *user, Str payload, const WalCommit *commit)
     if (error == NULL)
         graph_writer_publish(writer);
     else
-        graph_writer_abort(writer);
+        graph_writer_abort(writer, GRAPH_NO_SLOT);
     if (error != NULL || database->salvage) return error;
     return graph_damage(database->held->graph);
 }

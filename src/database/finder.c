@@ -278,7 +278,7 @@ static Error *begin_making(Database *database, Making *making)
         GraphWriter *writer = graph_writer_begin(graph);
         making->finder = graph_finder_new(NULL, NULL, making->view.version);
         graph_prepare_finder(writer, making->index, making->finder);
-        graph_writer_abort(writer);
+        graph_writer_abort(writer, GRAPH_NO_SLOT);
     } else if (error == NULL) {
         graph_release(graph, making->slot);
     }
@@ -307,7 +307,7 @@ static void install(Database *database, Making *making, NearIndex *near)
         graph_finder_free(making->finder);
         near_free(near);
     }
-    graph_writer_abort(writer);
+    graph_writer_abort(writer, GRAPH_NO_SLOT);
 }
 
 /* One; false: there is none to make, or it was not made. */

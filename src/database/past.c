@@ -99,7 +99,7 @@ static Error *do_again(void *user, Str payload, const WalCommit *commit)
     GraphWriter *writer = graph_writer_begin(rebuild->graph);
     Error *error = log_replay(writer, payload);
     if (error != NULL) {
-        graph_writer_abort(writer);
+        graph_writer_abort(writer, GRAPH_NO_SLOT);
         return error;
     }
     graph_writer_publish(writer);

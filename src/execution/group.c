@@ -147,7 +147,7 @@ static Error *take_batch(Operator *self, Table *table, const Batch *batch)
     return NULL;
 }
 
-static Error *check_table(const Operator *self, const Table *table)
+static Error *check_table(Operator *self, const Table *table)
 {
     return operator_check_memory(
         self, groups_bytes(table->groups) + table->state_capacity * sizeof(AggregateState *) +

@@ -89,6 +89,20 @@ AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec)
     return state;
 }
 
+/* Asked before a value is kept: large tables and lists grow twice as large at once. */
+static Error *room(const AggregateState *state)
+{
+    enum { LARGE = 4096 };
+    size_t bytes = 0;
+    if (state->value_count == state->value_capacity && state->value_capacity >= LARGE)
+        bytes += state->value_capacity * 2 * sizeof *state->values;
+    if (state->value_count * 2 > state->seen_mask && state->seen_mask >= LARGE)
+        bytes += (state->seen_mask + 1) * 2 * sizeof *state->seen;
+    if (state->node_count * 2 > state->node_mask && state->node_mask >= LARGE)
+        bytes += (state->node_mask + 1) * 2 * sizeof *state->nodes;
+    return error_if_short(bytes);
+}
+
 static void keep(AggregateState *state, Value value)
 {
     if (state->value_count == state->value_capacity) {
@@ -219,12 +233,29 @@ static Error *set_percentile(AggregateState *state, Value extra)
                      state->percentile);
 }
 
+static Error *note(AggregateState *state, uint64_t multiplicity)
+{
+    state->any = true;
+    state->count += multiplicity;
+    return NULL;
+}
+
+static Error *keep_all(AggregateState *state, Value value, uint64_t multiplicity)
+{
+    for (uint64_t i = 0; i < multiplicity; i++) {
+        TRY(room(state));
+        keep(state, value);
+    }
+    return note(state, multiplicity);
+}
+
 Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t multiplicity)
 {
     AggregateKind kind = state->spec->kind;
     if (kind == AGGREGATE_COUNT_ROWS) return state->count += multiplicity, NULL;
     if (kind >= AGGREGATE_PERCENTILE_CONT) TRY(set_percentile(state, extra));
     if (value.kind == VALUE_NULL) return NULL;
+    TRY(room(state));
     bool kept = state->spec->distinct, node = kind == AGGREGATE_COUNT && value.kind == VALUE_NODE;
     if (kept && !(node ? first_time_node(state, value.as.id) : first_time(state, value)))
         return NULL;
@@ -247,17 +278,10 @@ Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t 
     case AGGREGATE_PERCENTILE_CONT:
     case AGGREGATE_PERCENTILE_DISC:
         if (!value_is_number(value)) return wrong(state, value);
-        for (uint64_t i = 0; i < multiplicity && !kept; i++)
-            keep(state, value);
-        break;
-    case AGGREGATE_COLLECT:
-        for (uint64_t i = 0; i < multiplicity && !kept; i++)
-            keep(state, value);
-        break;
+        return kept ? note(state, 1) : keep_all(state, value, multiplicity);
+    case AGGREGATE_COLLECT: return kept ? note(state, 1) : keep_all(state, value, multiplicity);
     }
-    state->any = true;
-    state->count += multiplicity;
-    return NULL;
+    return note(state, multiplicity);
 }
 
 static void count_rows(AggregateState *const *states, size_t stride, const uint32_t *groups,
@@ -398,8 +422,10 @@ Error *aggregate_merge(AggregateState *into, const AggregateState *from)
     case AGGREGATE_COLLECT:
     case AGGREGATE_PERCENTILE_CONT:
     case AGGREGATE_PERCENTILE_DISC:
-        for (size_t i = 0; i < from->value_count; i++)
+        for (size_t i = 0; i < from->value_count; i++) {
+            TRY(room(into));
             keep(into, from->values[i]);
+        }
         break;
     }
     into->any = into->any || from->any;

@@ -76,6 +76,12 @@ static void delta_block_free(Graph *graph, void *item)
     mem_free(block);
 }
 
+void adjacency_trim(Graph *graph, Adjacency *adjacency, uint64_t nodes)
+{
+    uint64_t blocks = (nodes + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
+    directory_trim(graph, &adjacency->delta, blocks, delta_block_free);
+}
+
 void adjacency_free(Graph *graph, Adjacency *adjacency)
 {
     directory_free(graph, &adjacency->delta, delta_block_free);

@@ -315,7 +315,10 @@ typedef struct GraphChange {
 GraphChange graph_change_at(const GraphWriter *writer, size_t i);
 /* For replay: the node's labels become exactly these. */
 void graph_set_labels(GraphWriter *writer, uint64_t node, const uint32_t *labels, uint32_t count);
-void graph_writer_abort(GraphWriter *writer); /* takes everything back; ends the writer */
+/* Takes everything back; ends the writer. `slot`: of the view that the writer's transaction holds:
+ * when there is no other, the memory of what is taken back is given back, too. */
+#define GRAPH_NO_SLOT UINT32_MAX /* it holds none, or somebody may look without one */
+void graph_writer_abort(GraphWriter *writer, uint32_t slot);
 size_t graph_savepoint(const GraphWriter *writer);
 void graph_rollback_to(GraphWriter *writer, size_t savepoint);
 size_t graph_change_count(const GraphWriter *writer);

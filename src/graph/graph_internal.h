@@ -28,14 +28,18 @@ typedef struct DirectoryArray {
     size_t capacity;
     void *_Atomic items[];
 } DirectoryArray;
+/* Frees what stands at `from` and behind it, but what a segment holds. Nobody looks there. */
+typedef struct Directory Directory;
+void directory_trim(Graph *graph, Directory *directory, uint64_t from,
+                    void (*release)(Graph *graph, void *item));
 typedef struct DirectoryBase { /* what a segment holds of a directory: asked at the first look */
     void *(*item)(struct DirectoryBase *base, size_t i); /* always the same answer; NULL: none */
     size_t count;
 } DirectoryBase;
-typedef struct Directory {
+struct Directory {
     DirectoryArray *_Atomic array;
     DirectoryBase *base; /* NULL: none; set before anybody reads */
-} Directory;
+};
 void *directory_miss(const Directory *directory, size_t i);
 static inline void *directory_get(const Directory *directory, size_t i)
 {
@@ -143,7 +147,11 @@ static inline int64_t block_integer(const ColumnBlock *block, uint32_t i)
 }
 typedef struct PropertyColumn {
     Directory blocks;
-    Arena *heap; /* text and elements; only grows */
+    Arena *heap; /* text and elements; grows until a writer is taken back */
+    /* Where `heap` stood when the writer of version `marked` first wrote to it. */
+    ArenaMark mark;
+    uint64_t marked;
+    Arena *kept; /* what a writer copies of what was there before: it stays; NULL: nothing */
     /* Counts writes of vectors: odd while one is under way, so that whoever copied the column knows
      * whether the copy is whole and still the column. */
     _Atomic uint64_t generation;
@@ -175,7 +183,13 @@ void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32
  * next write). */
 Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
                    uint64_t version, bool keep);
+/* The same, of what column_write gave: text and elements lie where they lay. */
+void column_restore(Graph *graph, PropertyColumn *column, uint64_t row, Value before,
+                    uint64_t version);
 void column_free(Graph *graph, PropertyColumn *column);
+/* Nobody looks at the graph but its writer, whose version was taken back: gives back what it wrote
+ * to the heap, and the blocks behind those of `rows` rows. */
+void column_trim(Graph *graph, PropertyColumn *column, uint64_t rows, uint64_t version);
 /* Rows first, first + 1, .. that nobody has seen yet get the cells that are not null; see
  * GraphRows. */
 void column_append(Graph *graph, PropertyColumn *column, uint64_t first, const Value *cells,
@@ -192,6 +206,7 @@ typedef struct Table { /* rows and their columns by property key */
 PropertyColumn *table_column(const Table *table, uint32_t key); /* NULL */
 PropertyColumn *table_column_make(Graph *graph, Table *table, uint32_t key);
 void table_free(Graph *graph, Table *table);
+void table_trim(Graph *graph, Table *table, uint64_t version); /* as column_trim */
 
 /* ---- adjacency ---- */
 /*
@@ -266,6 +281,7 @@ void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t t
                    uint32_t number);
 void adjacency_undo(Adjacency *adjacency, uint64_t node); /* the last one added to `node` */
 void adjacency_free(Graph *graph, Adjacency *adjacency);
+void adjacency_trim(Graph *graph, Adjacency *adjacency, uint64_t nodes);
 bool adjacency_is_empty(const Adjacency *adjacency);
 
 /* ---- making a Csr (csr.c) ---- */

@@ -98,6 +98,22 @@ void directory_free(Graph *graph, Directory *directory, void (*release)(Graph *g
     mem_free(atomic_load(&directory->array));
 }
 
+void directory_trim(Graph *graph, Directory *directory, uint64_t from,
+                    void (*release)(Graph *graph, void *item))
+{
+    DirectoryArray *array = atomic_load(&directory->array);
+    if (directory->base != NULL && from < directory->base->count) from = directory->base->count;
+    for (uint64_t i = from; array != NULL && i < array->capacity; i++) {
+        void *item = atomic_exchange(&array->items[i], NULL);
+        if (item != NULL) release(graph, item);
+    }
+}
+
+static uint64_t blocks_of(uint64_t rows)
+{
+    return (rows + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
+}
+
 /* ---- rows ---- */
 
 static bool was_dead(const Rows *rows, uint64_t row)
@@ -443,6 +459,21 @@ static ColumnBlock *block_new(ColumnType type, uint32_t dimensions)
     return block;
 }
 
+/* Before anything of a writer goes to the heap. */
+static void mark_heap(PropertyColumn *column, uint64_t version)
+{
+    if (column->marked == version) return;
+    column->mark = arena_mark(column->heap);
+    column->marked = version;
+}
+
+/* A copy that stays also when the writer is taken back. */
+static Value kept(PropertyColumn *column, Value value)
+{
+    if (column->kept == NULL) column->kept = arena_create();
+    return value_copy(column->kept, value);
+}
+
 static Value owned(PropertyColumn *column, Value value)
 {
     return value.kind < VALUE_STRING || value.kind == VALUE_VECTOR
@@ -556,8 +587,7 @@ static ColumnBlock *promote(Graph *graph, PropertyColumn *column, uint64_t row, 
     for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
         Value value = column_block_value(typed, i);
         if (value.kind != VALUE_NULL)
-            block_store(mixed, i,
-                        value.kind == VALUE_VECTOR ? value_copy(column->heap, value) : value);
+            block_store(mixed, i, value.kind == VALUE_VECTOR ? kept(column, value) : value);
     }
     atomic_store(&mixed->old, atomic_load(&typed->old));
     directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, mixed);
@@ -582,20 +612,22 @@ static void chain_push(Graph *graph, PropertyColumn *column, ColumnBlock *block,
         }
     }
     OldValue *entry = mem_alloc(sizeof *entry);
-    *entry = (OldValue){version, i,
-                        before.kind == VALUE_VECTOR ? value_copy(column->heap, before) : before,
+    *entry = (OldValue){version, i, before.kind == VALUE_VECTOR ? kept(column, before) : before,
                         atomic_load(&block->old)};
     atomic_store_explicit(&block->old, entry, memory_order_release);
     atomic_thread_fence(memory_order_release);
 }
 
+typedef enum Storing { STORE_NEW, STORE_AND_KEEP, STORE_AGAIN } Storing;
+
 static Value write_value(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
-                         uint64_t version, bool keep)
+                         uint64_t version, Storing storing)
 {
     ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     uint32_t i = row % GRAPH_BLOCK_ROWS;
     writer_wait_saved(graph);
     column->rewrites++;
+    mark_heap(column, version);
     if (block == NULL) {
         if (value.kind == VALUE_NULL) return value_null();
         block = block_new(column_type_of((ValueKind)value.kind), value.aux);
@@ -603,17 +635,18 @@ static Value write_value(Graph *graph, PropertyColumn *column, uint64_t row, Val
     }
     if (block->mapped) block = own_block(graph, column, row, block);
     Value before = column_block_value(block, i);
-    if (before.kind == VALUE_VECTOR) before = value_copy(column->heap, before);
-    if (keep) chain_push(graph, column, block, i, before, version);
+    if (block->type == COLUMN_VECTOR) before = value_copy(column->heap, before);
+    if (storing == STORE_AND_KEEP) chain_push(graph, column, block, i, before, version);
     if (value.kind == VALUE_NULL) {
         __atomic_fetch_and(&block->present[i / 64], ~(UINT64_C(1) << i % 64), __ATOMIC_RELEASE);
         return before;
     }
     if (!block_fits(block, value)) block = promote(graph, column, row, block);
-    block_store(block, i,
-                block->type == COLUMN_ANY && value.kind == VALUE_VECTOR
-                    ? value_copy(column->heap, value)
-                    : owned(column, value));
+    bool mixed = block->type == COLUMN_ANY && value.kind == VALUE_VECTOR;
+    if (storing == STORE_AGAIN)
+        block_store(block, i, mixed ? kept(column, value) : value);
+    else
+        block_store(block, i, mixed ? value_copy(column->heap, value) : owned(column, value));
     return before;
 }
 
@@ -630,16 +663,28 @@ static void end_vectors(PropertyColumn *column)
     atomic_store_explicit(&column->generation, generation + 1, memory_order_release);
 }
 
-Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
-                   uint64_t version, bool keep)
+static Value write_any(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
+                       uint64_t version, Storing storing)
 {
     const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     bool vectors = value.kind == VALUE_VECTOR || (block != NULL && block->type == COLUMN_VECTOR);
-    if (!vectors) return write_value(graph, column, row, value, version, keep);
+    if (!vectors) return write_value(graph, column, row, value, version, storing);
     begin_vectors(column);
-    Value before = write_value(graph, column, row, value, version, keep);
+    Value before = write_value(graph, column, row, value, version, storing);
     end_vectors(column);
     return before;
+}
+
+Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,
+                   uint64_t version, bool keep)
+{
+    return write_any(graph, column, row, value, version, keep ? STORE_AND_KEEP : STORE_NEW);
+}
+
+void column_restore(Graph *graph, PropertyColumn *column, uint64_t row, Value before,
+                    uint64_t version)
+{
+    write_any(graph, column, row, before, version, STORE_AGAIN);
 }
 
 /* ---- many rows at once ---- */
@@ -758,6 +803,7 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
         return;
     }
     column->appends++;
+    mark_heap(column, version);
     if (type == COLUMN_STRING)
         store_texts(column, block, at, cells, rows, from, count);
     else if (type == COLUMN_FLOAT)
@@ -821,6 +867,14 @@ void column_free(Graph *graph, PropertyColumn *column)
 {
     directory_free(graph, &column->blocks, column_block_free);
     arena_destroy(column->heap);
+    arena_destroy(column->kept);
+}
+
+void column_trim(Graph *graph, PropertyColumn *column, uint64_t rows, uint64_t version)
+{
+    directory_trim(graph, &column->blocks, blocks_of(rows), column_block_free);
+    if (column->marked == version) arena_rewind(column->heap, column->mark);
+    column->marked = 0;
 }
 
 PropertyColumn *table_column(const Table *table, uint32_t key)
@@ -849,4 +903,14 @@ void table_free(Graph *graph, Table *table)
 {
     rows_free(graph, &table->rows);
     directory_free(graph, &table->columns, property_column_free);
+}
+
+void table_trim(Graph *graph, Table *table, uint64_t version)
+{
+    uint64_t rows = atomic_load(&table->rows.count);
+    directory_trim(graph, &table->rows.blocks, blocks_of(rows), row_block_free);
+    for (size_t key = 0; key < directory_size(&table->columns); key++) {
+        PropertyColumn *column = directory_get(&table->columns, key);
+        if (column != NULL) column_trim(graph, column, rows, version);
+    }
 }

@@ -85,10 +85,48 @@ void graph_writer_publish(GraphWriter *writer)
     graph_writer_finish(writer);
 }
 
-/* The version's number is used up: what was retired under it must not look older than it is. */
-void graph_writer_abort(GraphWriter *writer)
+/* Does nobody hold a view but the owner of `slot`? Who takes one from now on finds what was undone
+ * gone. */
+static bool is_alone(const Graph *graph, uint32_t slot)
 {
+    for (uint32_t i = 0; i < GRAPH_READERS_MAX; i++)
+        if (i != slot && atomic_load(&graph->readers[i]) != 0) return false;
+    return true;
+}
+
+/* What was taken back would be used again by the next rows; but a transaction that needed more memory
+ * than there is must not keep it from others. */
+static void trim(Graph *graph, uint64_t version)
+{
+    uint64_t nodes = atomic_load(&graph->nodes.rows.count);
+    uint64_t blocks = (nodes + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
+    table_trim(graph, &graph->nodes, version);
+    column_trim(graph, &graph->shapes_of, nodes, version);
+    for (uint32_t i = 0; i < graph_name_count(graph, NAME_LABEL); i++) {
+        Label *label = directory_get(&graph->labels, i);
+        directory_trim(graph, &label->blocks, blocks, graph_free);
+    }
+    for (uint32_t t = 0; t < graph_name_count(graph, NAME_TYPE); t++) {
+        RelationshipType *type = graph_type(graph, t);
+        uint64_t rows = atomic_load(&type->table.rows.count);
+        table_trim(graph, &type->table, version);
+        directory_trim(graph, &type->ends, (rows + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS,
+                       graph_free);
+        adjacency_trim(graph, &type->out, nodes);
+        adjacency_trim(graph, &type->in, nodes);
+    }
+    for (size_t i = 0; i < graph->retired_count; i++)
+        graph_free(graph, graph->retired[i].memory);
+    graph->retired_count = 0;
+}
+
+/* The version's number is used up: what was retired under it must not look older than it is. */
+void graph_writer_abort(GraphWriter *writer, uint32_t slot)
+{
+    Graph *graph = writer->graph;
+    uint64_t version = writer->version;
     graph_rollback_to(writer, 0);
+    if (slot != GRAPH_NO_SLOT && is_alone(graph, slot)) trim(graph, version);
     writer_free(writer);
 }
 
@@ -535,7 +573,7 @@ static void undo_shape(GraphWriter *writer, const Change *change)
     count_labels(graph, shape_at(graph, change->before), true);
     /* The bits stay; the row may be given out again, to a node of other labels. */
     loosen(graph, shape_at(graph, change->after), shape_at(graph, change->before));
-    column_write(graph, &graph->shapes_of, change->id, change->before, writer->version, false);
+    column_restore(graph, &graph->shapes_of, change->id, change->before, writer->version);
 }
 
 static void undo(GraphWriter *writer, const Change *change)
@@ -552,8 +590,8 @@ static void undo(GraphWriter *writer, const Change *change)
         break;
     case CHANGE_PROPERTY: {
         Table *table = table_for(graph, (ValueKind)change->entity, change->id);
-        column_write(graph, table_column(table, change->key), row, change->before, writer->version,
-                     false);
+        column_restore(graph, table_column(table, change->key), row, change->before,
+                       writer->version);
         break;
     }
     case CHANGE_SHAPE: undo_shape(writer, change); break;

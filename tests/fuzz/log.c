@@ -125,7 +125,7 @@ static void replay(Graph *graph, Str payload)
     if (error == NULL)
         graph_writer_publish(writer);
     else
-        graph_writer_abort(writer);
+        graph_writer_abort(writer, GRAPH_NO_SLOT);
     error_drop(error);
 }
 

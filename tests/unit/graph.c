@@ -128,7 +128,7 @@ static void rollback(void)
     neighbors_free(&found);
     expect_no_error(graph_create_node(writer, NULL, 0, &b));
     EXPECT(b == a + 1); /* an id nobody ever saw is given again */
-    graph_writer_abort(writer);
+    graph_writer_abort(writer, GRAPH_NO_SLOT);
     uint32_t slot;
     expect_no_error(graph_acquire(graph, &view, &slot));
     EXPECT(graph_node_count(&view) == 0 && graph_index_named(graph, STR("a_k")) == NULL);
@@ -251,7 +251,7 @@ static void many(void)
     expect_no_error(graph_create_relationship(writer, names.type, 0, 5, &relationship));
     view = graph_writer_view(writer);
     EXPECT(graph_degree(&view, names.type, GRAPH_OUT, 0) == 2);
-    graph_writer_abort(writer);
+    graph_writer_abort(writer, GRAPH_NO_SLOT);
     uint32_t slot;
     expect_no_error(graph_acquire(graph, &view, &slot));
     expect_ring(&view, index, &names);
@@ -304,7 +304,7 @@ static void guessed_keys(void)
     graph_seek_first(&view, index, keys, 1, ASKED, found);
     for (uint32_t i = 0; i < ASKED; i++)
         EXPECT(found[i] == sought(&view, index, keys[i]));
-    graph_writer_abort(writer);
+    graph_writer_abort(writer, GRAPH_NO_SLOT);
     graph_destroy(graph);
 }
 
@@ -322,7 +322,7 @@ static void too_many_types(void)
     uint64_t id = relationship_id(RELATIONSHIP_TYPES_MAX - 1, 7);
     EXPECT(relationship_type(id) == RELATIONSHIP_TYPES_MAX - 1 && entity_moment(id) == 0);
     EXPECT(relationship_number(id) == 7 && entity_id(id) == id);
-    graph_writer_abort(writer);
+    graph_writer_abort(writer, GRAPH_NO_SLOT);
     graph_destroy(graph);
 }
 

@@ -215,7 +215,7 @@ static void scans(void)
         for (uint32_t count = 0; count <= LABELS; count++)
             good = good && scan_agrees(&own, labels, count);
         if (random_below(3) == 0)
-            graph_writer_abort(writer);
+            graph_writer_abort(writer, GRAPH_NO_SLOT);
         else
             graph_writer_publish(writer);
     }
@@ -266,7 +266,7 @@ static void lending(void)
     EXPECT(graph_vectors(&view, key, 0, &lent) == GRAPH_VECTORS_NEWER);
     EXPECT(graph_vectors_version(&view, key, &column, &later) && later != generation);
     generation = later;
-    graph_writer_abort(writer); /* which writes the old value: another generation again */
+    graph_writer_abort(writer, GRAPH_NO_SLOT); /* which writes the old value: another generation again */
     EXPECT(graph_vectors_version(&view, key, &column, &later) && later != generation);
     writer = graph_writer_begin(graph);
     graph_set_property(writer, VALUE_NODE, node, key, value_integer(7));
