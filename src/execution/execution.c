@@ -362,6 +362,7 @@ static bool can_renew(PlanKind kind)
     case PLAN_SORT:
     case PLAN_SKIP:
     case PLAN_LIMIT:
+    case PLAN_SCORE:
     case PLAN_PRODUCE: return true;
     default: return false;
     }

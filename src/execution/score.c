@@ -20,6 +20,7 @@
 
 typedef struct Score {
     bool done;
+    uint64_t run;       /* of the execution, that `facts` are about */
     Leg **legs;         /* vector legs; others NULL */
     Program **programs; /* of the others */
     EvalContext context;
@@ -283,6 +284,8 @@ static void reset_score(Operator *self)
     score->best = NULL;
     score->done = false;
     score->at = score->count = 0;
+    if (score->run != self->execution->run) score->facts = (ScoreFacts){.candidates = 0};
+    score->run = self->execution->run;
     arena_reset(score->rows_arena);
     rows_init(&score->rows, score->rows_arena, self->plan->slots, self->plan->slot_count);
 }

@@ -73,8 +73,11 @@ void leg_close(Leg *leg)
 
 void leg_reset(Leg *leg)
 {
+    const Execution *execution = leg->operator->execution;
     leg->ready = false;
     leg->matches = leg->mismatched = 0;
+    leg->kernel = vector_kernel(execution->environment.simd);
+    leg->key = name_resolve(execution, NAME_KEY, leg->plan->key);
 }
 
 bool leg_constant(const Leg *leg)
@@ -225,6 +228,68 @@ static void score_values(Leg *leg, uint32_t from, uint32_t to, float floor, Scor
         if (!leg_score_value(leg, leg->ids[i], &score) || score < floor) continue;
         out->positions[out->count] = leg->positions[i];
         out->ids[out->count] = leg->ids[i] | leg->moment;
+        out->scores[out->count++] = score;
+    }
+}
+
+/* Asks for the row; all that are wanted are on their way before the first is looked at. */
+static void ask_for(const float *row, size_t stride)
+{
+    enum { FLOATS_MAX = 32 * VECTOR_LINE_FLOATS }; /* the rest the hardware fetches by itself */
+    for (size_t at = 0; at < stride && at < FLOATS_MAX; at += VECTOR_LINE_FLOATS)
+        __builtin_prefetch(row + at);
+}
+
+VECTOR_BESIDE_A_WRITER void leg_score_nodes(Leg *leg, const uint64_t *ids, uint32_t count,
+                                            float floor, Scored *out)
+{
+    GraphVectors blocks[VECTOR_PIECE_ROWS];
+    const float *pointers[VECTOR_PIECE_ROWS];
+    float factors[VECTOR_PIECE_ROWS], score;
+    uint64_t lent[VECTOR_PIECE_ROWS], number = UINT64_MAX;
+    uint32_t block_count = 0;
+    size_t lent_count = 0;
+    bool held = true, usable = false, none = false;
+    VectorPick found;
+    assert(count <= VECTOR_PIECE_ROWS);
+    out->count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t row = ids[i] % GRAPH_BLOCK_ROWS;
+        if (ids[i] / GRAPH_BLOCK_ROWS != number) {
+            GraphVectors *block = &blocks[block_count];
+            number = ids[i] / GRAPH_BLOCK_ROWS;
+            GraphVectorsKind kind = graph_vectors(leg->view, leg->key, number, block);
+            none = kind == GRAPH_VECTORS_NONE;
+            usable = kind == GRAPH_VECTORS_LENT && block->dimensions == leg->query.dimensions;
+            block_count += usable;
+        }
+        if (none) continue;
+        if (!usable) {
+            if (!leg_score_value(leg, ids[i], &score) || score < floor) continue;
+            out->ids[out->count] = ids[i];
+            out->scores[out->count++] = score;
+            continue;
+        }
+        const GraphVectors *block = &blocks[block_count - 1];
+        if (!(__atomic_load_n(&block->present[row / 64], __ATOMIC_ACQUIRE) >> row % 64 & 1))
+            continue;
+        pointers[lent_count] = block->rows + row * block->stride;
+        factors[lent_count] = block->factors[row];
+        lent[lent_count] = ids[i];
+        ask_for(pointers[lent_count++], block->stride);
+    }
+    if (lent_count == 0) return;
+    vector_pick_pointers(leg->kernel, &leg->query.vector, pointers, factors, lent_count, floor,
+                         &found);
+    for (uint32_t b = 0; b < block_count; b++)
+        held = held && graph_vectors_held(leg->view, &blocks[b]);
+    for (size_t i = 0; held && i < found.count; i++) {
+        out->ids[out->count] = lent[found.at[i]];
+        out->scores[out->count++] = found.scores[i];
+    }
+    for (size_t i = 0; !held && i < lent_count; i++) { /* a writer came: old values count */
+        if (!leg_score_value(leg, lent[i], &score) || score < floor) continue;
+        out->ids[out->count] = lent[i];
         out->scores[out->count++] = score;
     }
 }

@@ -485,29 +485,35 @@ static int by_id(const void *a, const void *b)
 /* Ascending, each once: what was added to an index again stands in it twice. */
 static uint32_t sort_nodes(uint64_t *nodes, uint32_t count)
 {
+    enum { FEW = 64 };
     uint32_t kept = 0;
-    qsort(nodes, count, sizeof *nodes, by_id);
+    if (count > FEW) qsort(nodes, count, sizeof *nodes, by_id);
+    for (uint32_t i = 1; count <= FEW && i < count; i++) {
+        uint64_t node = nodes[i];
+        uint32_t at = i;
+        for (; at > 0 && nodes[at - 1] > node; at--)
+            nodes[at] = nodes[at - 1];
+        nodes[at] = node;
+    }
     for (uint32_t i = 0; i < count; i++)
         if (i == 0 || nodes[i] != nodes[i - 1]) nodes[kept++] = nodes[i];
     return kept;
 }
 
-static Error *score_nodes(Operator *operator, Leg * leg, const ByIndex *by, const uint64_t *nodes,
-                          uint32_t count, Scored *scored)
+static void score_nodes(Leg *leg, const ByIndex *by, const uint64_t *nodes, uint32_t count,
+                        Scored *scored)
 {
-    for (uint32_t from = 0; from < count; from += BATCH_ROWS_MAX) {
-        uint32_t some = count - from < BATCH_ROWS_MAX ? count - from : BATCH_ROWS_MAX;
-        const Batch *batch = batch_of_nodes(operator, nodes + from, some);
-        TRY(leg_score(leg, batch, topk_floor(by->top), scored));
+    for (uint32_t from = 0; from < count; from += VECTOR_PIECE_ROWS) {
+        uint32_t some = count - from < VECTOR_PIECE_ROWS ? count - from : VECTOR_PIECE_ROWS;
+        leg_score_nodes(leg, nodes + from, some, topk_floor(by->top), scored);
         for (uint32_t i = 0; i < scored->count; i++)
             topk_offer(by->top, scored->scores[i], scored->ids[i]);
     }
-    return NULL;
 }
 
 /* The nearest by their codes that take part and have not changed since, by their vectors. */
-static Error *score_found(Operator *operator, Leg * leg, const ByIndex *by, size_t ef,
-                          uint64_t seen[NEAR_EF_MAX], uint32_t *seen_count, Scored *scored)
+static void score_found(Operator *operator, Leg * leg, const ByIndex *by, size_t ef,
+                        uint64_t seen[NEAR_EF_MAX], uint32_t *seen_count, Scored *scored)
 {
     uint32_t found[NEAR_EF_MAX], count = 0;
     const CodesKernel *kernel = codes_kernel(operator->execution->environment.simd);
@@ -517,12 +523,12 @@ static Error *score_found(Operator *operator, Leg * leg, const ByIndex *by, size
         if (!has_changed(by, found[i]) && takes_part(operator, by, found[i]))
             seen[count++] = found[i];
     *seen_count = sort_nodes(seen, count);
-    return score_nodes(operator, leg, by, seen, *seen_count, scored);
+    score_nodes(leg, by, seen, *seen_count, scored);
 }
 
 /* What has changed since the index was made. A node that changes between two looks is in `seen`. */
-static Error *score_changed(Operator *operator, Leg * leg, const ByIndex *by, const uint64_t *seen,
-                            uint32_t seen_count, Scored *scored, uint64_t *candidates)
+static void score_changed(Operator *operator, Leg * leg, const ByIndex *by, const uint64_t *seen,
+                          uint32_t seen_count, Scored *scored, uint64_t *candidates)
 {
     uint64_t nodes[GRAPH_BLOCK_ROWS];
     uint64_t blocks = graph_finder_changed_count(by->finder) == 0
@@ -541,9 +547,8 @@ static Error *score_changed(Operator *operator, Leg * leg, const ByIndex *by, co
                     nodes[count++] = node;
             }
         *candidates += count;
-        TRY(score_nodes(operator, leg, by, nodes, count, scored));
+        score_nodes(leg, by, nodes, count, scored);
     }
-    return NULL;
 }
 
 /* How many nodes take part, about: then the search goes as far as there are others between them. */
@@ -557,23 +562,21 @@ static uint64_t participants(const Operator *operator, const ByIndex * by)
     return count;
 }
 
-/* true in *answered: `best` has the rows. Else nothing was done: looking at all that take part is
+/* true: `best` has the rows. Else nothing was done: looking at all that take part is
  * cheaper, or the index did not find enough of them (filters may hide all that is near). */
-static Error *ask_index(Operator *operator, Leg * leg, ByIndex *by, Scored *scored, BestRows *best,
-                        ScoreFacts *facts, bool *answered)
+static bool ask_index(Operator *operator, Leg * leg, ByIndex *by, Scored *scored, BestRows *best,
+                      ScoreFacts *facts)
 {
     const NearIndex *near = graph_finder_thing(by->finder);
     uint64_t wanted = participants(operator, by), seen[NEAR_EF_MAX], looked_at = 0;
     uint32_t seen_count;
-    *answered = false;
-    if (near_exact_is_cheaper(near, by->ef, wanted)) return NULL;
+    if (near_exact_is_cheaper(near, by->ef, wanted)) return false;
     size_t ef = near_ef(near, by->ef, wanted);
     by->top = topk_create((size_t)by->limit);
-    Error *error = score_found(operator, leg, by, ef, seen, &seen_count, scored);
-    if (error == NULL)
-        error = score_changed(operator, leg, by, seen, seen_count, scored, &looked_at);
-    *answered = error == NULL && topk_count(by->top) == by->limit;
-    if (*answered) {
+    score_found(operator, leg, by, ef, seen, &seen_count, scored);
+    score_changed(operator, leg, by, seen, seen_count, scored, &looked_at);
+    bool answered = topk_count(by->top) == by->limit;
+    if (answered) {
         TopKHit hits[COLUMN_K_MAX];
         offer_hits(operator, hits, topk_take(by->top, hits), best);
         facts->candidates += ef + looked_at;
@@ -582,7 +585,7 @@ static Error *ask_index(Operator *operator, Leg * leg, ByIndex *by, Scored *scor
                  INDEX_NAME_SHOWN(by->index->name));
     }
     topk_destroy(by->top);
-    return error;
+    return answered;
 }
 
 /* by->finder: NULL where no index can, or is to, answer. */
@@ -610,11 +613,9 @@ static Error *answer(Operator *operator, Leg * leg, ByIndex *by, bool device, Bi
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
     VectorDeviceInfo info;
-    bool answered = false;
     TRY(take_candidates(operator, bits));
     by->bits = bits;
-    if (by->finder != NULL) TRY(ask_index(operator, leg, by, scored, best, facts, &answered));
-    if (answered) {
+    if (by->finder != NULL && ask_index(operator, leg, by, scored, best, facts)) {
         bits->block_count = 0;
         return NULL;
     }
@@ -633,14 +634,12 @@ Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
 {
     Bits bits = {0};
     ByIndex by = {.limit = limit};
-    bool answered = false;
     facts->where[0] = '\0';
     if (!score_scans(operator->plan) || !leg_constant(leg) || leg->query.none) return NULL;
     if (limit == 0 || limit > COLUMN_K_MAX) return NULL;
     TRY(prepare_index(operator, leg, &by));
     if (by.finder != NULL && operator->plan->input == by.scan) {
-        TRY(ask_index(operator, leg, &by, scored, best, facts, &answered));
-        if (answered) return NULL;
+        if (ask_index(operator, leg, &by, scored, best, facts)) return NULL;
         by.finder = NULL;
     }
     bool device = wants_device(operator, leg, limit);

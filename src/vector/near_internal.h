@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 enum {
-    NEAR_ENTRIES_MAX = 520, /* 512, and what rounding adds */
+    NEAR_ENTRIES_MAX = 560, /* 512, and what rounding adds */
     NEAR_EFFORTS = 8,       /* counted at ef 32, 64, .. 4096 */
     NEAR_IDLE = 8           /* states of searches kept for the next ones */
 };
@@ -69,8 +69,7 @@ struct NearIndex {
     NearWalk *_Atomic idle[NEAR_IDLE];
 };
 
-/* The rows that searches of `count` rows begin from. */
-uint32_t near_entries(uint32_t count, uint32_t entries[NEAR_ENTRIES_MAX]);
+/* Chooses the rows that searches begin from, spread over all, and copies their codes. */
 void near_entry_codes(NearIndex *index);
 NearWalk *near_walk_create(size_t rows, size_t stride);
 void near_walk_free(NearWalk *walk);

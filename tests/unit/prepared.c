@@ -67,6 +67,9 @@ static const char *const texts[] = {
     "MATCH (a:A {id: $n})-[:T*..4]->(b) RETURN count(DISTINCT b)",
     "MATCH (a:A) WHERE a.id <> $n RETURN a.id ORDER BY a.text DESC, a.id LIMIT 3",
     "UNWIND range(1, $n) AS i MATCH (a:A {id: i}) RETURN i, a.text LIMIT $n",
+    "MATCH (a:A) VECTOR a.v SIMILAR TO [1.0, $n] LIMIT 3 AS s RETURN a.id, s",
+    "MATCH (a:A) WHERE a.id > $n VECTOR a.v SIMILAR TO [$n, 1.0] USING {metric: 'l2'} LIMIT 4 AS s "
+    "RETURN a.id, s",
     "MATCH (a:A) RETURN max(a.id), min(a.text), 10 / (a.id - $n)",
     "OPTIONAL MATCH (a:A {id: $n}) RETURN a.id, EXISTS { (a)-->() }",
     "MATCH (a:A {id: $n}) CALL { WITH a MATCH (a)-->(b) RETURN count(b) AS n } RETURN a.id, n",
@@ -113,7 +116,9 @@ int main(void)
     contextql_statement *kept[TEXTS];
     Buffer again = {0}, anew = {0};
     EXPECT(contextql_open(":memory:", NULL, &session) == CONTEXTQL_OK);
-    execute("UNWIND range(1, 40) AS i CREATE (:A {id: i, text: 'text ' + i})", 0);
+    execute("UNWIND range(1, 40) AS i CREATE (:A {id: i, text: 'text ' + i, v: vector([i % 7, i % "
+            "5 + 1])})",
+            0);
     execute("CREATE INDEX FOR (a:A) ON (a.id)", 0);
     execute("MATCH (a:A) MATCH (b:A {id: a.id % 40 + 1}) CREATE (a)-[:T]->(b)", 0);
     for (size_t t = 0; t < TEXTS; t++)
