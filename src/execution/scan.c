@@ -78,6 +78,16 @@ void open_argument(Operator *self)
 
 /* ---- extending ---- */
 
+/* Intervals of numbers that a scan's blocks are held against (PlanRange). */
+typedef struct Zones {
+    uint32_t count;
+    bool known; /* in this run */
+    struct {
+        uint32_t key;
+        Value low, high;
+    } items[];
+} Zones;
+
 /* UNWIND range(..) makes no list: its arguments are programs of their own. */
 typedef struct Ranges {
     Program *programs[3];
@@ -104,6 +114,7 @@ typedef struct Extend {
     EvalContext context;
     Column column;      /* UNWIND: lists of the batch; SEEK: keys */
     Arena *input_arena; /* values of the input's batch */
+    Zones *zones;       /* scans; NULL: none */
     uint32_t *labels;
     uint32_t label_count;
     Arena *given_arena; /* procedures: what the row at hand gave, and how far it was passed on */
@@ -163,6 +174,7 @@ static void reset_extend(Operator *self)
     extend->at = 0;
     extend->inside = false;
     extend->given_count = extend->given_at = 0;
+    if (extend->zones != NULL) extend->zones->known = false;
 }
 
 static void close_extend(Operator *self)
@@ -187,6 +199,63 @@ static Extend *extend_new(Operator *self, const Expr *expr)
 
 /* ---- scans ---- */
 
+static bool is_number(Value value)
+{
+    return value.kind == VALUE_INTEGER || (value.kind == VALUE_FLOAT && !isnan(value.as.number));
+}
+
+/* A bound that is no number leaves no block out: the filter knows what is to become of it. */
+static Error *find_zones(Operator *self)
+{
+    Extend *extend = self->state;
+    Zones *zones = extend->zones;
+    Batch none = {.row_count = 1, .selected_count = 1};
+    zones->count = 0;
+    zones->known = true;
+    operator_context(self, extend->input_arena, &extend->context);
+    for (uint32_t i = 0; i < self->plan->range_count; i++) {
+        const PlanRange *range = &self->plan->ranges[i];
+        Value bound;
+        TRY(expr_evaluate(range->bound, &extend->context, &none, 0, &bound));
+        if (!is_number(bound)) continue;
+        bool below = range->comparison == EXPR_LESS || range->comparison == EXPR_LESS_EQUAL,
+             above = range->comparison == EXPR_GREATER || range->comparison == EXPR_GREATER_EQUAL;
+        zones->items[zones->count].key = name_resolve(self->execution, NAME_KEY, range->key);
+        zones->items[zones->count].low = below ? value_null() : bound;
+        zones->items[zones->count++].high = above ? value_null() : bound;
+    }
+    return NULL;
+}
+
+static bool may_hold(const GraphView *view, const Zones *zones, uint64_t block)
+{
+    for (uint32_t i = 0; i < zones->count; i++)
+        if (!graph_block_spans(view, block, zones->items[i].key, zones->items[i].low,
+                               zones->items[i].high))
+            return false;
+    return true;
+}
+
+/* As graph_scan_below, without the blocks that the zones leave out. */
+static uint32_t scan_zones(const Operator *self, Extend *extend, uint64_t *ids, uint32_t max)
+{
+    const GraphView *view = &self->execution->view;
+    uint64_t nodes = graph_block_count(view) * GRAPH_BLOCK_ROWS;
+    uint64_t below = extend->to < nodes ? extend->to : nodes;
+    uint32_t found = 0;
+    while (found < max && extend->cursor < below) {
+        uint64_t block = extend->cursor / GRAPH_BLOCK_ROWS, end = (block + 1) * GRAPH_BLOCK_ROWS;
+        if (!may_hold(view, extend->zones, block)) {
+            extend->cursor = end;
+            continue;
+        }
+        found += graph_scan_below(view, extend->labels, self->plan->label_count, &extend->cursor,
+                                  end < below ? end : below, ids + found, max - found);
+        if (found < max && extend->cursor < end) extend->cursor = end;
+    }
+    return found;
+}
+
 static Error *next_scan(Operator *self, Batch **out)
 {
     Extend *extend = self->state;
@@ -196,6 +265,7 @@ static Error *next_scan(Operator *self, Batch **out)
     *out = NULL;
     for (uint32_t i = 0; i < self->plan->label_count; i++)
         extend->labels[i] = name_resolve(self->execution, NAME_LABEL, self->plan->labels[i]);
+    if (extend->zones != NULL && !extend->zones->known) TRY(find_zones(self));
     while (count == 0) {
         TRY(next_input(self, &more));
         if (!more) return NULL;
@@ -205,9 +275,11 @@ static Error *next_scan(Operator *self, Batch **out)
                extend->at < in->selected_count) { /* a batch's rows come from one input batch */
             if (!extend->inside) extend->cursor = extend->from;
             extend->inside = true;
-            uint32_t found =
-                graph_scan_below(view, extend->labels, self->plan->label_count, &extend->cursor,
-                                 extend->to, extend->ids + count, cap - count);
+            uint64_t *ids = extend->ids + count;
+            uint32_t found = extend->zones != NULL && extend->zones->count > 0
+                                 ? scan_zones(self, extend, ids, cap - count)
+                                 : graph_scan_below(view, extend->labels, self->plan->label_count,
+                                                    &extend->cursor, extend->to, ids, cap - count);
             operator_shuffle(self, extend->ids + count, NULL, found);
             uint16_t position = (uint16_t)batch_position(in, extend->at);
             if (position == 0) memset(extend->positions + count, 0, found * sizeof position);
@@ -238,6 +310,10 @@ void open_scan(Operator *self)
 {
     Extend *extend = extend_new(self, NULL);
     scan_between(self, 0, UINT64_MAX);
+    if (self->plan->range_count > 0)
+        extend->zones = arena_calloc(self->state_arena, 1,
+                                     sizeof *extend->zones +
+                                         self->plan->range_count * sizeof extend->zones->items[0]);
     extend->labels = arena_array(self->state_arena, uint32_t, self->plan->label_count + 1);
     self->next = next_scan;
 }

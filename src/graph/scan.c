@@ -221,6 +221,36 @@ uint64_t graph_block_count(const GraphView *view)
     return (count + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
 }
 
+/* ---- zones ---- */
+
+/* The least and the greatest that the block's packed numbers can be; false: not known. */
+static bool packed_zone(const ColumnBlock *block, Value *low, Value *high)
+{
+    const Packed *packed = &block->packed;
+    bool numbers = block->type == COLUMN_INTEGER || block->type == COLUMN_FLOAT;
+    if (!numbers || packed->bits == NULL) return false;
+    __int128 first = (int64_t)packed->base,
+             last = first + (__int128)(int64_t)packed->step * (GRAPH_BLOCK_ROWS - 1);
+    __int128 least = first < last ? first : last,
+             most = (first < last ? last : first) + ((__int128)1 << packed->width) - 1;
+    if (least < INT64_MIN || most > INT64_MAX) return false; /* sums that wrap around */
+    bool integer = block->type == COLUMN_INTEGER;
+    *low = integer ? value_integer((int64_t)least) : value_float((double)least / block->power);
+    *high = integer ? value_integer((int64_t)most) : value_float((double)most / block->power);
+    return true;
+}
+
+bool graph_block_spans(const GraphView *view, uint64_t block, uint32_t key, Value low, Value high)
+{
+    const PropertyColumn *column =
+        key == GRAPH_NAME_UNKNOWN ? NULL : table_column(&view->graph->nodes, key);
+    const ColumnBlock *found = column == NULL ? NULL : directory_get(&column->blocks, block);
+    Value least, most;
+    if (found == NULL) return false; /* null is in no interval */
+    if (!packed_zone(found, &least, &most)) return true;
+    return value_compare(most, low) != -1 && value_compare(least, high) != 1;
+}
+
 /* ---- vectors ---- */
 
 /* A segment's block has as many rows as were there, its factors right behind them. */

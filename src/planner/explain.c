@@ -152,12 +152,30 @@ static void moment_shape(const Explain *explain, uint32_t moment, const char *be
     expr_print(explain->out, at->expr, explain->plan->slot_names);
 }
 
+static void ranges_shape(const Explain *explain, const PlanNode *node)
+{
+    static const char *const signs[] = {[EXPR_EQUAL] = "=",
+                                        [EXPR_LESS] = "<",
+                                        [EXPR_LESS_EQUAL] = "<=",
+                                        [EXPR_GREATER] = ">",
+                                        [EXPR_GREATER_EQUAL] = ">="};
+    for (uint32_t i = 0; i < node->range_count; i++) {
+        const PlanRange *range = &node->ranges[i];
+        buffer_printf(explain->out, "%s .%.*s %s ", i == 0 ? " in blocks with" : ",",
+                      STR_ARG(range->key.text), signs[range->comparison]);
+        expr_print(explain->out, range->bound, explain->plan->slot_names);
+    }
+}
+
 static void details(const Explain *explain, const PlanNode *node)
 {
     static const char *const applies[] = {"optional", "rows", "exists", "count", "collect", "each"};
     buffer_char(explain->out, ' ');
     switch (node->kind) {
-    case PLAN_NODE_SCAN: node_shape(explain, node->slot, node->labels, node->label_count); break;
+    case PLAN_NODE_SCAN:
+        node_shape(explain, node->slot, node->labels, node->label_count);
+        ranges_shape(explain, node);
+        break;
     case PLAN_NODE_SEEK:
     case PLAN_NODE_BY_ID:
         node_shape(explain, node->slot, node->labels, node->label_count);

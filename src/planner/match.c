@@ -410,6 +410,43 @@ static void bind_node(Pattern *pattern, PatternNode *node)
     mark_bound(pattern, node->slot);
 }
 
+enum { RANGES_MAX = 8 }; /* of a scan; more would hardly leave out more */
+
+static void note_range(Binder *binder, PlanNode *scan, const Expr *compared, int side)
+{
+    static const ExprKind turned[] = {[EXPR_EQUAL] = EXPR_EQUAL,
+                                      [EXPR_LESS] = EXPR_GREATER,
+                                      [EXPR_LESS_EQUAL] = EXPR_GREATER_EQUAL,
+                                      [EXPR_GREATER] = EXPR_LESS,
+                                      [EXPR_GREATER_EQUAL] = EXPR_LESS_EQUAL};
+    Expr *property = compared->args[side], *bound = compared->args[1 - side];
+    bool fixed = bound->kind == EXPR_CONSTANT || bound->kind == EXPR_PARAMETER;
+    if (!fixed || !is_property_of(property, scan->slot) || scan->range_count == RANGES_MAX) return;
+    if (scan->ranges == NULL) scan->ranges = arena_array(binder->arena, PlanRange, RANGES_MAX);
+    ExprKind kind = (ExprKind)compared->kind;
+    scan->ranges[scan->range_count++] =
+        (PlanRange){property->name, side == 0 ? kind : turned[kind], bound};
+}
+
+static void note_ranges(Binder *binder, PlanNode *scan, const Expr *condition)
+{
+    switch (condition->kind) {
+    case EXPR_AND:
+        for (uint32_t i = 0; i < condition->arg_count; i++)
+            note_ranges(binder, scan, condition->args[i]);
+        return;
+    case EXPR_EQUAL:
+    case EXPR_LESS:
+    case EXPR_LESS_EQUAL:
+    case EXPR_GREATER:
+    case EXPR_GREATER_EQUAL:
+        note_range(binder, scan, condition, 0);
+        note_range(binder, scan, condition, 1);
+        return;
+    default: return;
+    }
+}
+
 static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size_t offset,
                        size_t length)
 {
@@ -433,6 +470,10 @@ static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size
     if (start.kind == PLAN_NODE_SEEK) pattern->filters[start.filter].done = true;
     bind_node(pattern, node);
     place_filters(binder, pattern);
+    const PlanNode *filter = binder->chain;
+    bool alone = plan->kind == PLAN_NODE_SCAN && filter->kind == PLAN_FILTER;
+    if (alone && filter->input == plan && !binder->environment->plain)
+        note_ranges(binder, plan, filter->expr);
 }
 
 static bool types_overlap(const PatternRelationship *a, const PatternRelationship *b)

@@ -163,6 +163,14 @@ typedef struct PlanArm {
     bool loops; /* only from a node to itself */
 } PlanArm;
 
+/* What a filter right above a scan wants of a property, so that blocks in which no node has it can be
+ * left out; the filter stays. */
+typedef struct PlanRange {
+    NameRef key;
+    ExprKind comparison; /* of the property with `bound`, a constant or parameter */
+    Expr *bound;
+} PlanRange;
+
 typedef struct PlanNode PlanNode;
 struct PlanNode {
     PlanKind kind;
@@ -178,8 +186,10 @@ struct PlanNode {
     uint32_t label_count;
     Expr *expr; /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or
                    NULL */
-    Expr *options; /* USING map, or NULL */
-    NameRef key;   /* SEEK, SCORE: property */
+    Expr *options;     /* USING map, or NULL */
+    NameRef key;       /* SEEK, SCORE: property */
+    PlanRange *ranges; /* SCAN */
+    uint32_t range_count;
 
     /* EXPAND, EXPAND_VARIABLE, RELATIONSHIP_*, SHORTEST */
     uint32_t from_slot, to_slot,
