@@ -1,10 +1,12 @@
 # Programs that measure; `make bench` builds and runs them. One line a program in BENCHES.
 BENCHES = bench/vector_scan bench/topk bench/parse bench/prepare bench/wordnet
-BENCHES += bench/cancel bench/shell bench/graph bench/commit bench/opening
+BENCHES += bench/cancel bench/shell bench/graph bench/commit bench/opening bench/vector
 EXTRA_PROGRAMS += $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench_vector_scan_SOURCES = bench/vector_scan.c
 bench_vector_scan_LDADD = src/libengine.la $(ENGINE_LIBS)
+bench_vector_SOURCES = bench/vector.c
+bench_vector_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_topk_SOURCES = bench/topk.c
 bench_topk_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_parse_SOURCES = bench/parse.c
@@ -27,12 +29,17 @@ bench_graph_LDADD = src/libengine.la $(ENGINE_LIBS)
 # DuckDB, too, where npm has them.
 bench-graph: bench/graph
 	SRCDIR=$(abs_srcdir) bench/graph "$(GRAPH)" $(PEERS)
+# VECTORS: a folder with sift100k.base.u8bin, .query.u8bin, .gt.ibin, or those packed (.xz). Peers: bench/vector-run says which.
+bench-vector: bench/vector
+	BENCH=bench/vector $(srcdir)/bench/vector-run "$(VECTORS)"
+bench-vector-large: bench/vector
+	BENCH=bench/vector $(srcdir)/bench/vector-run "$(VECTORS)" 1000000
 bench-load: src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/load "$(GRAPH)" $(PEERS)
 # LDBC: a folder with person.csv and so on, or an archive of one.
 bench-ldbc: src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/ldbc "$(LDBC)" $(PEERS)
-.PHONY: bench-graph bench-load bench-ldbc
+.PHONY: bench-graph bench-load bench-vector bench-vector-large bench-ldbc
 bench: $(BENCHES) src/contextql
 	bench/cancel
 	bench/shell
@@ -46,4 +53,4 @@ bench: $(BENCHES) src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/conformance
-EXTRA_DIST += bench/load bench/load-peers bench/graph-peers bench/ldbc bench/ldbc-peers bench/ldbc.cql bench/prompt bench/csv bench/conformance bench/measure.h
+EXTRA_DIST += bench/vector-run bench/vector-usearch bench/vector_peers.cpp bench/load bench/load-peers bench/graph-peers bench/ldbc bench/ldbc-peers bench/ldbc.cql bench/prompt bench/csv bench/conformance bench/measure.h

@@ -134,12 +134,29 @@ typedef struct Left {
     int32_t dots[VECTOR_PIECE_ROWS];
 } Left;
 
+/* The codes' products with the query's first plane. Hardware does not look beyond a page of memory, which
+ * is a few rows of codes: so the next page is asked for while this one is worked on, and what lies beside
+ * the codes at the beginning. */
+static void dots_of_all(const Piece *piece, const int8_t *plane, int32_t *dots)
+{
+    enum { PAGE_BYTES = 4096, BOUNDS_A_LINE = QUANTIZE_LINE_BYTES / sizeof(BoundRow) };
+    size_t bytes = piece->code_bytes, step = bytes < PAGE_BYTES ? PAGE_BYTES / bytes : 1;
+    for (size_t i = 0; i < piece->block.count; i += BOUNDS_A_LINE)
+        __builtin_prefetch(piece->bounds + i);
+    for (size_t row = 0; row < piece->block.count; row += step) {
+        const uint8_t *codes = piece->codes + row * bytes;
+        size_t left = piece->block.count - row;
+        for (size_t at = 0; at < PAGE_BYTES; at += QUANTIZE_LINE_BYTES)
+            __builtin_prefetch(codes + PAGE_BYTES + at); /* beyond the end it does nothing */
+        piece->codes_kernel->dot_rows(codes, left < step ? left : step, bytes, plane, dots + row);
+    }
+}
+
 static void look_at_all(const Piece *piece, const BoundQuery *bound, float floor, Left *left)
 {
     int32_t dots[VECTOR_PIECE_ROWS];
     uint16_t at[VECTOR_PIECE_ROWS];
-    piece->codes_kernel->dot_rows(piece->codes, piece->block.count, piece->code_bytes,
-                                  bound->planes, dots);
+    dots_of_all(piece, bound->planes, dots);
     size_t found = bound_pick(bound, piece->bounds, dots, piece->block.count, floor, at);
     for (size_t i = 0; i < found; i++) {
         if (!takes_part(piece, at[i])) continue;

@@ -1,0 +1,707 @@
+/*
+ * vector.c - searches for the nearest vectors, exact and through an index, beside those of others.
+ *
+ * Data: 100,000 real SIFT vectors of 128 dimensions, 5,000 queries and their ten nearest
+ * (sift100k.base.u8bin, .query.u8bin, .gt.ibin in the folder that is given; u32 rows, u32 columns, elements).
+ * With more rows asked for than there are, copies with one or two components changed a little follow, and
+ * recall is held against our own exact search. All are nodes of a database in memory; each search is a
+ * prepared statement of the public interface, from binding the query to the last row.
+ *
+ * Contenders run turn by turn, a hundred queries each, on one processor and one thread; printed are the
+ * queries a second of all turns, p50 and p99. An index has many rows, one a breadth of search (ef); what
+ * counts is the smallest that reaches a recall of .95 and of .99. Peers are shared objects made of
+ * vector_peers.cpp (PEERS: their paths, with colons) and sqlite-vec (SQLITE_VEC: its vec0); who is not
+ * there is passed over with a word.
+ *
+ *     bench/vector FOLDER [rows [exact]]        exact: without the indexes
+ */
+#define _GNU_SOURCE
+#include "config.h"
+
+#include "base/memory.h"
+#include "bench/measure.h"
+#include "contextql.h"
+#include <dlfcn.h>
+#include <math.h>
+#include <sched.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+enum { K = 10, CHUNK = 5000, TURNS = 10, TURN_QUERIES = 100, PEERS_MAX = 4, RESULTS_MAX = 128 };
+static const int breadths[] = {10, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 400, 0};
+
+static size_t row_count, dimensions, query_count, base_count;
+static float *rows, *queries;
+static int32_t *truth; /* K a query */
+static bool copies;    /* rows were made of others */
+
+/* ---- data ---- */
+
+static void *must(void *memory, const char *what)
+{
+    if (memory != NULL) return memory;
+    fprintf(stderr, "vector: %s\n", what);
+    exit(1);
+}
+
+static FILE *open_matrix(const char *folder, const char *name, uint32_t header[2])
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    if (file != NULL && fread(header, sizeof *header, 2, file) == 2) return file;
+    printf("bench/vector: skipped: no data (%s)\n", path);
+    exit(0);
+}
+
+static float *read_vectors(const char *folder, const char *name, size_t *count)
+{
+    uint32_t header[2];
+    FILE *file = open_matrix(folder, name, header);
+    size_t elements = (size_t)header[0] * header[1];
+    uint8_t *bytes = mem_alloc(elements);
+    float *out = mem_alloc(elements * sizeof *out);
+    if (fread(bytes, 1, elements, file) != elements) must(NULL, "a file is too short");
+    for (size_t i = 0; i < elements; i++)
+        out[i] = bytes[i];
+    mem_free(bytes);
+    fclose(file);
+    *count = header[0];
+    dimensions = header[1];
+    return out;
+}
+
+static void read_data(const char *folder)
+{
+    uint32_t header[2];
+    rows = read_vectors(folder, "sift100k.base.u8bin", &base_count);
+    queries = read_vectors(folder, "sift100k.query.u8bin", &query_count);
+    FILE *file = open_matrix(folder, "sift100k.gt.ibin", header);
+    truth = mem_alloc((size_t)header[0] * header[1] * sizeof *truth);
+    if (header[1] != K || fread(truth, sizeof *truth * K, header[0], file) != header[0])
+        must(NULL, "a file is too short");
+    fclose(file);
+    if (row_count == 0) row_count = base_count;
+    copies = row_count > base_count;
+    float *aligned = mem_alloc_aligned(row_count * dimensions * sizeof *rows, 64);
+    size_t there = row_count < base_count ? row_count : base_count;
+    memcpy(aligned, rows, there * dimensions * sizeof *rows);
+    mem_free(rows);
+    rows = aligned;
+    uint64_t random = 88172645463325252u;
+    for (size_t i = there; i < row_count; i++) {
+        float *row = rows + i * dimensions;
+        memcpy(row, rows + i % base_count * dimensions, dimensions * sizeof *row);
+        for (int n = 0; n < 16; n++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+            row[random % dimensions] += (float)((random >> 32) % 9) - 4;
+        }
+    }
+}
+
+/* ---- the sum ---- */
+
+#if defined(__x86_64__)
+/* Eight streams of additions, so that nothing but the loads can be the limit. */
+__attribute__((target("avx512f"))) static float sum_avx512(const float *data, size_t count)
+{
+    __m512 sums[8];
+    for (size_t j = 0; j < 8; j++)
+        sums[j] = _mm512_setzero_ps();
+    for (size_t i = 0; i + 128 <= count; i += 128)
+        for (size_t j = 0; j < 8; j++)
+            sums[j] = _mm512_add_ps(sums[j], _mm512_load_ps(data + i + 16 * j));
+    for (size_t j = 1; j < 8; j++)
+        sums[0] = _mm512_add_ps(sums[0], sums[j]);
+    return _mm512_reduce_add_ps(sums[0]);
+}
+#endif
+
+static float sum_plain(const float *data, size_t count)
+{
+    float sums[32] = {0};
+    for (size_t i = 0; i + 32 <= count; i += 32)
+        for (size_t j = 0; j < 32; j++)
+            sums[j] += data[i + j];
+    return sums[0] + sums[31];
+}
+
+static void sum_search(void *state, const float *query, int64_t *ids)
+{
+    volatile float sink;
+    (void)state, (void)query, (void)ids;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f")) {
+        sink = sum_avx512(rows, row_count * dimensions);
+        (void)sink;
+        return;
+    }
+#endif
+    sink = sum_plain(rows, row_count * dimensions);
+    (void)sink;
+}
+
+/* ---- contenders ---- */
+
+typedef struct Contender {
+    char name[64];
+    void *state;
+    void (*search)(void *state, const float *query, int64_t *ids);
+    void (*breadth)(void *state, int ef); /* NULL: it has none */
+    int ef;
+    size_t queries_a_turn;
+    double *times, *processor; /* of each query, in microseconds; the thread's own */
+    size_t count, hits, wanted;
+} Contender;
+
+static Contender contenders[RESULTS_MAX];
+static size_t contender_count;
+
+static Contender *enter(void *state, void (*search)(void *, const float *, int64_t *),
+                        size_t queries_a_turn, const char *format, ...)
+{
+    va_list args;
+    Contender *contender = &contenders[contender_count++];
+    if (contender_count > RESULTS_MAX) must(NULL, "too many contenders");
+    *contender = (Contender){.state = state, .search = search, .queries_a_turn = queries_a_turn};
+    va_start(args, format);
+    vsnprintf(contender->name, sizeof contender->name, format, args);
+    va_end(args);
+    contender->times = mem_alloc(TURNS * queries_a_turn * sizeof(double));
+    contender->processor = mem_alloc(TURNS * queries_a_turn * sizeof(double));
+    return contender;
+}
+
+/* The processor's time of this thread. */
+static double thread_us(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
+}
+
+static size_t hits_of(const int64_t *ids, size_t query)
+{
+    size_t hits = 0;
+    for (size_t i = 0; i < K; i++)
+        for (size_t j = 0; j < K; j++)
+            hits += ids[i] == truth[query * K + j];
+    return hits;
+}
+
+static void take_turn(Contender *contender, size_t turn)
+{
+    int64_t ids[K];
+    if (contender->breadth != NULL) contender->breadth(contender->state, contender->ef);
+    for (size_t i = 0; i < contender->queries_a_turn; i++) {
+        size_t query = (turn * TURN_QUERIES + i) % query_count;
+        for (size_t j = 0; j < K; j++)
+            ids[j] = -1;
+        double from = now_us(), used = thread_us();
+        contender->search(contender->state, queries + query * dimensions, ids);
+        contender->processor[contender->count] = thread_us() - used;
+        contender->times[contender->count++] = now_us() - from;
+        contender->hits += hits_of(ids, query);
+        contender->wanted += K;
+    }
+}
+
+/* All who were entered since, turn by turn. */
+static void race(size_t first)
+{
+    for (size_t c = first; c < contender_count; c++) { /* once in vain */
+        take_turn(&contenders[c], TURNS);
+        contenders[c].count = contenders[c].hits = contenders[c].wanted = 0;
+    }
+    for (size_t turn = 0; turn < TURNS; turn++)
+        for (size_t c = first; c < contender_count; c++)
+            take_turn(&contenders[c], turn);
+}
+
+static double recall(const Contender *contender)
+{
+    return contender->wanted == 0 ? 0 : (double)contender->hits / (double)contender->wanted;
+}
+
+static double total_us(const Contender *contender)
+{
+    double sum = 0;
+    for (size_t i = 0; i < contender->count; i++)
+        sum += contender->times[i];
+    return sum;
+}
+
+/* The median of the processor's time. */
+static double worked(const Contender *contender)
+{
+    return contender->processor[contender->count / 2];
+}
+
+/* The fastest tenth, in microseconds, of sorted times: what others on the machine disturb least. */
+static double best(const Contender *contender)
+{
+    return contender->times[contender->count / 10];
+}
+
+/* Queries a second by the median: the mean is of those that others on the machine held up, too. Of
+ * sorted times. */
+static double rate(const Contender *contender)
+{
+    return 1e6 / contender->times[contender->count / 2];
+}
+
+static void report(Contender *contender)
+{
+    double each = total_us(contender) / (double)contender->count;
+    qsort(contender->times, contender->count, sizeof(double), by_number);
+    qsort(contender->processor, contender->count, sizeof(double), by_number);
+    printf("%-34s %9.0f queries/s  p10 %9.1f  p50 %9.1f  p99 %9.1f us  recall %.4f\n",
+           contender->name, 1e6 / each, best(contender), contender->times[contender->count / 2],
+           contender->times[contender->count * 99 / 100], recall(contender));
+}
+
+/* ---- ours ---- */
+
+typedef struct Ours {
+    contextql *session;
+    contextql_statement *statement;
+    const char *codes, *workers; /* settings while it runs; NULL: as they are */
+} Ours;
+
+static void check(contextql *session, int result)
+{
+    contextql_error_info info;
+    if (result == CONTEXTQL_OK || result == CONTEXTQL_ROW || result == CONTEXTQL_DONE) return;
+    contextql_error(session, &info);
+    fprintf(stderr, "vector: %s\n", info.message);
+    exit(1);
+}
+
+static contextql_statement *prepare(contextql *session, const char *text)
+{
+    contextql_statement *statement;
+    check(session, contextql_prepare(session, text, strlen(text), &statement, NULL));
+    return statement;
+}
+
+static void run(contextql *session, const char *text)
+{
+    contextql_statement *statement = prepare(session, text);
+    int result;
+    do
+        check(session, result = contextql_step(statement));
+    while (result == CONTEXTQL_ROW);
+    contextql_finalize(statement);
+}
+
+static void our_search(void *state, const float *query, int64_t *ids)
+{
+    const Ours *ours = state;
+    int result;
+    size_t found = 0;
+    check(ours->session, contextql_bind_vector(ours->statement, "q", query, dimensions));
+    while ((result = contextql_step(ours->statement)) == CONTEXTQL_ROW && found < K)
+        ids[found++] = contextql_value_integer(contextql_column(ours->statement, 0));
+    check(ours->session, result);
+    contextql_reset(ours->statement);
+}
+
+static void our_settings(void *state, int ef)
+{
+    const Ours *ours = state;
+    (void)ef;
+    if (ours->codes != NULL)
+        check(ours->session, contextql_set(ours->session, "vector_codes", ours->codes));
+    if (ours->workers != NULL)
+        check(ours->session, contextql_set(ours->session, "workers", ours->workers));
+}
+
+static void load(contextql *session)
+{
+    contextql_statement *create =
+        prepare(session, "UNWIND $rows AS row CREATE (:V {i: row[0], v: row[1]})");
+    for (size_t at = 0; at < row_count; at += CHUNK) {
+        contextql_value *list = contextql_value_new_list();
+        for (size_t i = at; i < at + CHUNK && i < row_count; i++) {
+            contextql_value *pair = contextql_value_new_list(),
+                            *number = contextql_value_new_integer((int64_t)i),
+                            *vector = contextql_value_new_vector(rows + i * dimensions, dimensions);
+            contextql_value_append(pair, number);
+            contextql_value_append(pair, vector);
+            contextql_value_append(list, pair);
+            contextql_value_free(number);
+            contextql_value_free(vector);
+            contextql_value_free(pair);
+        }
+        check(session, contextql_bind(create, "rows", list));
+        contextql_value_free(list);
+        int result;
+        do
+            check(session, result = contextql_step(create));
+        while (result == CONTEXTQL_ROW);
+        contextql_reset(create);
+    }
+    contextql_finalize(create);
+}
+
+static Ours *ours_new(contextql *session, const char *codes, const char *workers,
+                      const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    Ours *ours = mem_alloc(sizeof *ours);
+    *ours = (Ours){session, prepare(session, text), codes, workers};
+    return ours;
+}
+
+#define EXACT_TEXT                                                                                 \
+    "MATCH (v:V) %sVECTOR v.v SIMILAR TO $q USING {metric: 'l2', exact: true} LIMIT %d RETURN v.i"
+#define INDEX_TEXT                                                                                 \
+    "MATCH (v:V) %sVECTOR v.v SIMILAR TO $q USING {metric: 'l2', ef: %d} LIMIT %d RETURN v.i"
+
+/* Of copies the nearest are not known: our own exact search finds them. */
+static void find_truth(contextql *session)
+{
+    Ours *ours = ours_new(session, NULL, NULL, EXACT_TEXT, "", K);
+    int64_t ids[K];
+    query_count = (TURNS + 1) * TURN_QUERIES;
+    for (size_t q = 0; q < query_count; q++) {
+        our_search(ours, queries + q * dimensions, ids);
+        for (size_t j = 0; j < K; j++)
+            truth[q * K + j] = (int32_t)ids[j];
+    }
+    contextql_finalize(ours->statement);
+    mem_free(ours);
+}
+
+/* ---- peers ---- */
+
+typedef struct Peer {
+    const char *name;
+    void (*load)(const float *, size_t, size_t);
+    void (*build)(const float *, size_t, size_t, int);
+    void (*set_breadth)(int);
+    void (*find)(const float *, int, int64_t *);
+    int (*exact)(const float *, int, int64_t *);
+    double seconds, bytes;
+} Peer;
+
+static Peer peers[PEERS_MAX];
+static size_t peer_count;
+
+static void *symbol(void *library, const char *name)
+{
+    return must(dlsym(library, name), name);
+}
+
+static void open_peers(const char *paths)
+{
+    char list[4096];
+    snprintf(list, sizeof list, "%s", paths == NULL ? "" : paths);
+    for (char *path = strtok(list, ":"); path != NULL; path = strtok(NULL, ":")) {
+        void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        if (library == NULL || peer_count == PEERS_MAX) {
+            printf("# not here: %s\n", library == NULL ? dlerror() : path);
+            continue;
+        }
+        Peer *peer = &peers[peer_count++];
+        const char *(*name)(void);
+        *(void **)&name = symbol(library, "peer_name");
+        *(void **)&peer->load = symbol(library, "peer_load");
+        *(void **)&peer->build = symbol(library, "peer_build");
+        *(void **)&peer->set_breadth = symbol(library, "peer_breadth");
+        *(void **)&peer->find = symbol(library, "peer_search");
+        *(void **)&peer->exact = symbol(library, "peer_exact");
+        peer->name = name();
+    }
+}
+
+static void peer_search(void *state, const float *query, int64_t *ids)
+{
+    ((Peer *)state)->find(query, K, ids);
+}
+static void peer_exact_search(void *state, const float *query, int64_t *ids)
+{
+    ((Peer *)state)->exact(query, K, ids);
+}
+static void peer_set_breadth(void *state, int ef)
+{
+    ((Peer *)state)->set_breadth(ef);
+}
+
+static double resident_bytes(void)
+{
+    unsigned long whole = 0, resident = 0;
+    FILE *file = must(fopen("/proc/self/statm", "r"), "no statm");
+    if (fscanf(file, "%lu %lu", &whole, &resident) != 2) resident = 0;
+    fclose(file);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+static void build_peers(void)
+{
+    for (size_t p = 0; p < peer_count; p++) {
+        double bytes = resident_bytes(), from = now_us();
+        peers[p].build(rows, row_count, dimensions, 2);
+        peers[p].seconds = (now_us() - from) / 1e6;
+        peers[p].bytes = resident_bytes() - bytes;
+        printf("%-34s built by 2 threads in %.1f s, %.0f bytes a vector with its own copies\n",
+               peers[p].name, peers[p].seconds, peers[p].bytes / (double)row_count);
+        fflush(stdout);
+    }
+}
+
+/* ---- sqlite-vec ---- */
+
+static sqlite3_stmt *vec0_search;
+
+static bool open_vec0(const char *path)
+{
+    sqlite3 *db;
+    sqlite3_stmt *insert;
+    char text[128];
+    if (path == NULL || access(path, R_OK) != 0) return false;
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK) return false;
+    sqlite3_enable_load_extension(db, 1);
+    if (sqlite3_load_extension(db, path, NULL, NULL) != SQLITE_OK) return false;
+    snprintf(text, sizeof text, "CREATE VIRTUAL TABLE t USING vec0(e float[%zu])", dimensions);
+    sqlite3_exec(db, text, NULL, NULL, NULL);
+    sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    if (sqlite3_prepare_v2(db, "INSERT INTO t(rowid, e) VALUES (?, ?)", -1, &insert, NULL) !=
+        SQLITE_OK)
+        return false;
+    int bytes = (int)(dimensions * sizeof(float));
+    for (size_t i = 0; i < row_count; i++) {
+        sqlite3_bind_int64(insert, 1, (sqlite3_int64)i);
+        sqlite3_bind_blob(insert, 2, rows + i * dimensions, bytes, SQLITE_STATIC);
+        sqlite3_step(insert);
+        sqlite3_reset(insert);
+    }
+    sqlite3_finalize(insert);
+    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    return sqlite3_prepare_v2(db, "SELECT rowid FROM t WHERE e MATCH ? AND k = 10", -1,
+                              &vec0_search, NULL) == SQLITE_OK;
+}
+
+static void vec0_find(void *state, const float *query, int64_t *ids)
+{
+    size_t found = 0;
+    (void)state;
+    sqlite3_bind_blob(vec0_search, 1, query, (int)(dimensions * sizeof(float)), SQLITE_STATIC);
+    while (sqlite3_step(vec0_search) == SQLITE_ROW && found < K)
+        ids[found++] = sqlite3_column_int64(vec0_search, 0);
+    sqlite3_reset(vec0_search);
+}
+
+/* ---- what is measured ---- */
+
+static void pin(bool pinned)
+{
+    static cpu_set_t whole;
+    cpu_set_t one;
+    if (CPU_COUNT(&whole) == 0) sched_getaffinity(0, sizeof whole, &whole);
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof one, pinned ? &one : &whole);
+}
+
+static Contender *enter_ours(Ours *ours, size_t queries_a_turn, const char *name)
+{
+    Contender *contender = enter(ours, our_search, queries_a_turn, "%s", name);
+    contender->breadth = our_settings;
+    return contender;
+}
+
+static void measure_exact(contextql *session)
+{
+    size_t first = contender_count, few = row_count > 200000 ? 3 : 10;
+    printf("\nExact, one thread:\n");
+    pin(true);
+    Contender *sum = enter(NULL, sum_search, few, "sum of as many floats"),
+              *floats = enter_ours(ours_new(session, "off", NULL, EXACT_TEXT, "", K), few,
+                                   "ContextQL, all vectors scored"),
+              *codes = enter_ours(ours_new(session, "auto", NULL, EXACT_TEXT, "", K), few,
+                                  "ContextQL, through codes");
+    codes->breadth(codes->state, 0);
+    for (int i = 0; i < 12; i++) { /* codes are made meanwhile */
+        int64_t ids[K];
+        our_search(codes->state, queries, ids);
+    }
+    for (size_t p = 0; p < peer_count; p++) {
+        int64_t ids[K];
+        peers[p].load(rows, row_count, dimensions);
+        if (peers[p].exact(queries, K, ids) == 0) continue;
+        enter(&peers[p], peer_exact_search, few, "%s, flat", peers[p].name);
+    }
+    if (vec0_search != NULL) enter(NULL, vec0_find, few > 2 ? 2 : few, "sqlite-vec");
+    race(first);
+    for (size_t c = first; c < contender_count; c++)
+        report(&contenders[c]);
+    double bytes = (double)(row_count * dimensions * sizeof(float));
+    printf("bandwidth %.1f GB/s; all vectors scored: %.2f of it; through codes: %.2f times the "
+           "rate of "
+           "that; by the processor's time %.1f GB/s, %.2f, %.2f\n",
+           bytes / best(sum) / 1e3, best(sum) / best(floats), best(floats) / best(codes),
+           bytes / worked(sum) / 1e3, worked(sum) / worked(floats), worked(floats) / worked(codes));
+    for (size_t c = first + 3; c < contender_count; c++)
+        printf("through codes: %.1f times %s\n", best(&contenders[c]) / best(codes),
+               contenders[c].name);
+    pin(false);
+}
+
+/* ---- indexes ---- */
+
+static void build_ours(contextql *session)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "CREATE VECTOR INDEX near FOR (v:V) ON (v.v) OPTIONS {dimensions: %zu, metric: 'l2'}",
+             dimensions);
+    check(session, contextql_set(session, "workers", "2"));
+    double bytes = resident_bytes(), from = now_us();
+    run(session, text);
+    printf("%-34s built by 2 threads in %.1f s, %.0f bytes a vector\n", "ContextQL",
+           (now_us() - from) / 1e6, (resident_bytes() - bytes) / (double)row_count);
+    check(session, contextql_set(session, "workers", "1"));
+}
+
+/* The fastest of a family that finds so many of the nearest; NULL: none does. */
+static const Contender *reaching(size_t first, const char *family, double wanted)
+{
+    const Contender *found = NULL;
+    for (size_t c = first; c < contender_count; c++) {
+        bool own = strncmp(contenders[c].name, family, strlen(family)) == 0;
+        if (own && recall(&contenders[c]) >= wanted &&
+            (found == NULL || rate(&contenders[c]) > rate(found)))
+            found = &contenders[c];
+    }
+    return found;
+}
+
+static void compare(size_t first, double wanted)
+{
+    const Contender *ours = reaching(first, "ContextQL", wanted);
+    printf("recall %.2f: ", wanted);
+    if (ours == NULL) {
+        printf("ContextQL does not reach it\n");
+        return;
+    }
+    printf("%s, %.0f queries/s", ours->name, rate(ours));
+    for (size_t p = 0; p < peer_count; p++) {
+        const Contender *other = reaching(first, peers[p].name, wanted);
+        if (other == NULL)
+            printf("; %s does not reach it", peers[p].name);
+        else
+            printf("; %.2f times %s (%.0f)", rate(ours) / rate(other), other->name, rate(other));
+    }
+    printf("\n");
+}
+
+static void measure_index(contextql *session)
+{
+    size_t first = contender_count;
+    printf("\nBy an index, one thread:\n");
+    build_ours(session);
+    build_peers();
+    pin(true);
+    for (size_t b = 0; breadths[b] != 0; b++) {
+        Contender *ours = enter(ours_new(session, NULL, NULL, INDEX_TEXT, "", breadths[b], K),
+                                our_search, TURN_QUERIES, "ContextQL, ef %d", breadths[b]);
+        ours->breadth = our_settings;
+        for (size_t p = 0; p < peer_count; p++) {
+            Contender *other = enter(&peers[p], peer_search, TURN_QUERIES, "%s, ef %d",
+                                     peers[p].name, breadths[b]);
+            other->breadth = peer_set_breadth;
+            other->ef = breadths[b];
+        }
+    }
+    race(first);
+    for (size_t c = first; c < contender_count; c++)
+        report(&contenders[c]);
+    compare(first, .95);
+    compare(first, .99);
+    pin(false);
+}
+
+/* The nearest of those that pass, by an index that is asked for more of them, and exactly. */
+static void measure_filtered(contextql *session, const char *filter)
+{
+    size_t first = contender_count;
+    printf("\nBest of those that pass `%s`, one thread:\n", filter);
+    char where[128];
+    snprintf(where, sizeof where, "WHERE %s ", filter);
+    Ours *exact = ours_new(session, "auto", NULL, EXACT_TEXT, where, K);
+    int32_t *whole = truth;
+    truth = mem_alloc(query_count * K * sizeof *truth);
+    for (size_t q = 0; q < (TURNS + 1) * (size_t)TURN_QUERIES; q++) {
+        int64_t ids[K];
+        our_search(exact, queries + q % query_count * dimensions, ids);
+        for (size_t j = 0; j < K; j++)
+            truth[q % query_count * K + j] = (int32_t)ids[j];
+    }
+    pin(true);
+    enter_ours(ours_new(session, "off", NULL, EXACT_TEXT, where, K), 10, "exact, all scored");
+    enter_ours(exact, 10, "exact, through codes");
+    enter_ours(ours_new(session, "auto", NULL, INDEX_TEXT, where, 64, K), 10, "index, ef 64");
+    race(first);
+    for (size_t c = first; c < contender_count; c++)
+        report(&contenders[c]);
+    pin(false);
+    mem_free(truth);
+    truth = whole;
+}
+
+static void measure_workers(contextql *session)
+{
+    size_t first = contender_count;
+    printf("\nExact, one worker and two:\n");
+    Contender *one = enter_ours(ours_new(session, "off", "1", EXACT_TEXT, "", K), 10,
+                                "all vectors scored, 1 worker"),
+              *two = enter_ours(ours_new(session, "off", "2", EXACT_TEXT, "", K), 10,
+                                "all vectors scored, 2 workers"),
+              *coded_one = enter_ours(ours_new(session, "auto", "1", EXACT_TEXT, "", K), 10,
+                                      "through codes, 1 worker"),
+              *coded_two = enter_ours(ours_new(session, "auto", "2", EXACT_TEXT, "", K), 10,
+                                      "through codes, 2 workers");
+    race(first);
+    for (size_t c = first; c < contender_count; c++)
+        report(&contenders[c]);
+    printf("two workers: %.2f times one; through codes %.2f times\n", best(one) / best(two),
+           best(coded_one) / best(coded_two));
+}
+
+int main(int argc, char **argv)
+{
+    contextql *session;
+    if (argc < 2)
+        return printf("bench/vector: skipped: no data. VECTORS=a folder of sift100k\n"), 0;
+    if (argc > 2) row_count = (size_t)atoll(argv[2]);
+    read_data(argv[1]);
+    check(NULL, contextql_open(":memory:", NULL, &session));
+    contextql_set(session, "gpu", "off");
+    double from = now_us();
+    load(session);
+    printf("%zu vectors of %zu dimensions, top %d; loaded in %.2f s\n", row_count, dimensions, K,
+           (now_us() - from) / 1e6);
+    open_peers(getenv("PEERS"));
+    if (!open_vec0(getenv("SQLITE_VEC"))) printf("# not here: sqlite-vec\n");
+    if (copies) find_truth(session);
+    measure_exact(session);
+    measure_workers(session);
+    if (argc > 3) return contextql_close(session), 0;
+    measure_index(session);
+    measure_filtered(session, "v.i % 100 = 7");
+    measure_filtered(session, "v.i % 2 = 1");
+    contextql_close(session);
+    return 0;
+}
