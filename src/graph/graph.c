@@ -12,6 +12,7 @@ Graph *graph_create(void)
 {
     Graph *graph = mem_calloc(1, sizeof *graph);
     pthread_mutex_init(&graph->names_lock, NULL);
+    pthread_mutex_init(&graph->beside_lock, NULL);
     pthread_mutex_init(&graph->base_lock, NULL);
     for (int kind = 0; kind < NAME_KIND_COUNT; kind++)
         graph->names[kind].ids = strmap_create();
@@ -78,6 +79,7 @@ void graph_destroy(Graph *graph)
     segment_close(graph->segment);
     pthread_mutex_destroy(&graph->base_lock);
     pthread_mutex_destroy(&graph->names_lock);
+    pthread_mutex_destroy(&graph->beside_lock);
     mem_free(graph);
 }
 

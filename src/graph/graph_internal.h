@@ -88,19 +88,24 @@ typedef struct OldValue { /* what a row had before `version` */
     Value value;
     struct OldValue *next;
 } OldValue;
-/* What readers derived from a block of vectors (scan.c). Stamps are counts of writes and one. */
-typedef struct Derived {
-    struct Derived *next; /* all of a graph's: they go with it */
-    size_t bytes;
-} Derived;
+/* What readers derived from blocks of vectors lies in pieces of large pages, because it is read one behind
+ * the other (scan.c). Stamps are counts of writes and one. */
+typedef struct BesideChunk {
+    struct BesideChunk *next; /* all of a graph's: they go with it */
+    size_t used, bytes;
+} BesideChunk;
 typedef struct Beside {
     _Atomic uint64_t writes; /* odd while a vector is being written */
     _Atomic uint64_t asked;  /* the stamp when somebody last wanted to derive; 0: nobody did */
     _Atomic uint64_t stamp;  /* of what was derived; 0: nothing is, BESIDE_BUSY: it is being made */
-    Derived *_Atomic derived;
+    void *_Atomic derived;
 } Beside;
 #define BESIDE_BUSY UINT64_MAX
-enum { BESIDE_ALIGN = 64 };
+enum {
+    BESIDE_ALIGN = 64,
+    BESIDE_PAGE_BYTES = 2 << 20,
+    BESIDE_PIECES = 16 /* at least so many lie in a chunk, once there are so many */
+};
 /* Around every write of vectors of a block. */
 static inline void beside_begin(Beside *beside)
 {
@@ -391,7 +396,8 @@ struct Graph {
     atomic_bool damaged;       /* something in the segment is not what it must be */
     Retired *retired;
     size_t retired_count, retired_capacity;
-    Derived *_Atomic derived; /* what lies beside blocks of vectors, each with the next */
+    pthread_mutex_t beside_lock; /* of the next two: */
+    BesideChunk *beside_chunks;  /* the one that has room first */
     _Atomic uint64_t derived_bytes;
     GraphSave *ahead; /* a thread of it reads what the writer loaded; the writer's (save.c) */
 };

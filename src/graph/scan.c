@@ -14,6 +14,7 @@
 
 #include "graph/graph_internal.h"
 #include <assert.h>
+#include <sys/mman.h>
 
 enum { SCAN_LABELS = 4 }; /* bitmaps looked at; of further labels the nodes are asked */
 
@@ -301,11 +302,6 @@ static Beside *beside_of(const GraphVectors *vectors)
     return &((ColumnBlock *)vectors->block)->beside;
 }
 
-static void *derived_room(Derived *derived)
-{
-    return derived == NULL ? NULL : (char *)derived + BESIDE_ALIGN;
-}
-
 void *graph_derived(const GraphVectors *vectors, uint64_t *stamp)
 {
     Beside *beside = beside_of(vectors);
@@ -313,7 +309,7 @@ void *graph_derived(const GraphVectors *vectors, uint64_t *stamp)
     *stamp = writes + 1;
     if (writes % 2 != 0 || atomic_load_explicit(&beside->stamp, memory_order_acquire) != *stamp)
         return NULL;
-    return derived_room(atomic_load_explicit(&beside->derived, memory_order_acquire));
+    return atomic_load_explicit(&beside->derived, memory_order_acquire);
 }
 
 bool graph_derived_held(const GraphVectors *vectors, uint64_t stamp)
@@ -324,20 +320,40 @@ bool graph_derived_held(const GraphVectors *vectors, uint64_t stamp)
            atomic_load_explicit(&beside->writes, memory_order_relaxed) == stamp - 1;
 }
 
+/* With the lock held. The first chunk is small, for small graphs. */
+static BesideChunk *make_chunk(Graph *graph, size_t bytes)
+{
+    size_t wanted = atomic_load(&graph->derived_bytes), most = BESIDE_PIECES * bytes;
+    if (wanted > most) wanted = most;
+    if (wanted < bytes) wanted = bytes;
+    wanted =
+        (wanted + BESIDE_ALIGN + BESIDE_PAGE_BYTES - 1) / BESIDE_PAGE_BYTES * BESIDE_PAGE_BYTES;
+    BesideChunk *chunk = mem_alloc_aligned(wanted, BESIDE_PAGE_BYTES);
+#ifdef MADV_HUGEPAGE
+    (void)madvise(chunk, wanted, MADV_HUGEPAGE); /* a wish, no more */
+#endif
+    *chunk = (BesideChunk){graph->beside_chunks, BESIDE_ALIGN, wanted};
+    graph->beside_chunks = chunk;
+    return chunk;
+}
+
+/* It outlives the statement, so it is nobody's. */
 static void *make_room(Graph *graph, Beside *beside, size_t bytes)
 {
-    Derived *derived = atomic_load_explicit(&beside->derived, memory_order_relaxed);
-    if (derived != NULL) {
-        assert(derived->bytes == bytes);
-        return derived_room(derived);
-    }
-    derived = mem_alloc_aligned(BESIDE_ALIGN + bytes, BESIDE_ALIGN);
-    *derived = (Derived){atomic_load(&graph->derived), bytes};
-    while (!atomic_compare_exchange_weak(&graph->derived, &derived->next, derived))
-        ;
-    atomic_fetch_add(&graph->derived_bytes, BESIDE_ALIGN + bytes);
-    atomic_store_explicit(&beside->derived, derived, memory_order_release);
-    return derived_room(derived);
+    void *room = atomic_load_explicit(&beside->derived, memory_order_relaxed);
+    if (room != NULL) return room;
+    MemAccount *account = mem_account_enter(NULL);
+    bytes = (bytes + BESIDE_ALIGN - 1) / BESIDE_ALIGN * BESIDE_ALIGN;
+    pthread_mutex_lock(&graph->beside_lock);
+    BesideChunk *chunk = graph->beside_chunks;
+    if (chunk == NULL || chunk->bytes - chunk->used < bytes) chunk = make_chunk(graph, bytes);
+    room = (char *)chunk + chunk->used;
+    chunk->used += bytes;
+    pthread_mutex_unlock(&graph->beside_lock);
+    mem_account_enter(account);
+    atomic_fetch_add(&graph->derived_bytes, bytes);
+    atomic_store_explicit(&beside->derived, room, memory_order_release);
+    return room;
 }
 
 void *graph_derive(const GraphVectors *vectors, size_t bytes, bool now, uint64_t *stamp)
@@ -345,7 +361,7 @@ void *graph_derive(const GraphVectors *vectors, size_t bytes, bool now, uint64_t
     Beside *beside = beside_of(vectors);
     uint64_t writes = atomic_load_explicit(&beside->writes, memory_order_acquire),
              before = atomic_load_explicit(&beside->stamp, memory_order_relaxed);
-    if (writes % 2 != 0 || before == BESIDE_BUSY) return NULL;
+    if (writes % 2 != 0 || before == BESIDE_BUSY || mem_is_short()) return NULL;
     *stamp = writes + 1;
     if (atomic_exchange_explicit(&beside->asked, *stamp, memory_order_relaxed) != *stamp && !now)
         return NULL;
@@ -377,7 +393,7 @@ uint64_t graph_derived_bytes(const Graph *graph)
 
 void beside_free(Graph *graph)
 {
-    for (Derived *at = atomic_load(&graph->derived), *next; at != NULL; at = next) {
+    for (BesideChunk *at = graph->beside_chunks, *next; at != NULL; at = next) {
         next = at->next;
         mem_free(at);
     }
