@@ -171,12 +171,19 @@ bool adjacent_labels_fit(Adjacent *adjacent, uint64_t node)
     return true;
 }
 
-static uint64_t count_equal(const Span *span, uint32_t node)
+/* Four at a time. */
+static uint64_t count_equal(const uint32_t *targets, uint32_t count, uint32_t node)
 {
-    uint64_t count = 0;
-    for (uint32_t i = 0; i < span->count; i++)
-        count += span->targets[i] == node;
-    return count;
+    typedef uint32_t Four __attribute__((vector_size(16)));
+    Four all = {0, 0, 0, 0}, some;
+    uint32_t i = 0, rest = 0;
+    for (; i + 4 <= count; i += 4) {
+        memcpy(&some, targets + i, sizeof some);
+        all -= (Four)(some == node); /* true is -1 */
+    }
+    for (; i < count; i++)
+        rest += targets[i] == node;
+    return (uint64_t)all[0] + all[1] + all[2] + all[3] + rest;
 }
 
 uint64_t adjacent_count(Adjacent *adjacent, uint64_t node)
@@ -186,14 +193,18 @@ uint64_t adjacent_count(Adjacent *adjacent, uint64_t node)
     bool loops = adjacent->plan.loops, any = adjacent_any_label(adjacent);
     const uint32_t *targets;
     uint32_t degree;
-    if (any && !loops && adjacent->only != NULL &&
-        graph_list(adjacent->only, node, &targets, &degree))
-        return degree;
+    if (adjacent->only != NULL && (any || loops) &&
+        graph_list(adjacent->only, node, &targets, &degree)) {
+        if (!loops || degree == 0) return degree;
+        uint64_t own = count_equal(targets, degree, (uint32_t)node);
+        return own > 0 && adjacent_labels_fit(adjacent, node) ? own : 0;
+    }
     if (loops && !adjacent_labels_fit(adjacent, node)) return 0;
     uint32_t count = adjacent_spans(adjacent, node, &spans);
     for (uint32_t s = 0; s < count; s++) {
         const Span *span = &spans[s];
-        uint64_t own = loops || span->loopless ? count_equal(span, (uint32_t)node) : 0;
+        uint64_t own =
+            loops || span->loopless ? count_equal(span->targets, span->count, (uint32_t)node) : 0;
         if (loops)
             sum += span->loopless ? 0 : own;
         else if (any)
@@ -254,8 +265,12 @@ static Error *row_degree(Counting *counting, const Batch *batch, uint32_t positi
 {
     uint64_t node, second;
     Adjacent *arms = counting->arms;
+    const Column *nodes = &batch->columns[arms[0].plan.from_slot];
     *out = 0;
-    if (!entity_at(batch, arms[0].plan.from_slot, position, VALUE_NODE, &node)) return NULL;
+    if (nodes->type == COLUMN_NODE && !nodes->constant && nodes->valid == NULL)
+        node = entity_id(nodes->ids[position]);
+    else if (!entity_at(batch, arms[0].plan.from_slot, position, VALUE_NODE, &node))
+        return NULL;
     *out = adjacent_count_apart(&arms[0], batch, position, node);
     if (counting->arm_count == 1 || *out == 0) return NULL;
     second = adjacent_count_apart(&arms[1], batch, position, node);

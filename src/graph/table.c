@@ -248,7 +248,7 @@ typedef uint32_t __attribute__((may_alias)) Half;
 typedef uint64_t __attribute__((may_alias)) Word;
 
 /* Beside a writer, or beside readers: what is torn is thrown away, but never undefined. */
-static void load_words(void *out, const void *from, size_t bytes)
+static inline void load_words(void *out, const void *from, size_t bytes)
 {
     for (size_t i = 0; i < bytes / sizeof(Word); i++)
         ((Word *)out)[i] = __atomic_load_n((const Word *)from + i, __ATOMIC_RELAXED);
@@ -277,7 +277,7 @@ Str column_block_text(const ColumnBlock *block, uint32_t i)
     return text;
 }
 
-static double block_float(const ColumnBlock *block, uint32_t i)
+static inline double block_float(const ColumnBlock *block, uint32_t i)
 {
     double number;
     if (block->packed.bits != NULL) return (double)packed_get(&block->packed, i) / block->power;
@@ -353,6 +353,13 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, 
     return old == NULL ? value : old->value;
 }
 
+static inline Str plain_text(const ColumnBlock *block, uint32_t i)
+{
+    Str text;
+    load_words(&text, &block->strings[i], sizeof text);
+    return text;
+}
+
 /* Block by block; the chain is looked at after the block's values: then none of them is newer. */
 #define READ_PLAIN(member, value)                                                                  \
     while (i < count) {                                                                            \
@@ -361,8 +368,7 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, 
         if (block == NULL || block->type != type) return i;                                        \
         uint32_t begin = i, at;                                                                    \
         for (; i < count && (rows[i] & mask) / GRAPH_BLOCK_ROWS == number; i++) {                  \
-            if (i > begin &&                                                                       \
-                rows[i] == rows[i - 1]) { /* the near end of a hop, over its far ones */           \
+            if (i > begin && rows[i] == rows[i - 1]) { /* the near end of a hop */                 \
                 out->member[i] = out->member[i - 1];                                               \
                 continue;                                                                          \
             }                                                                                      \
@@ -394,7 +400,9 @@ static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, u
         READ_PLAIN(booleans, __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED));
     case COLUMN_INTEGER: READ_PLAIN(integers, block_integer(block, at));
     case COLUMN_FLOAT: READ_PLAIN(floats, block_float(block, at));
-    default: READ_PLAIN(strings, column_block_text(block, at));
+    default:
+        READ_PLAIN(strings,
+                   block->text == NULL ? plain_text(block, at) : column_block_text(block, at));
     }
     return i;
 }

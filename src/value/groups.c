@@ -17,7 +17,11 @@
 #include "value/groups.h"
 #include <assert.h>
 
-enum { SLOTS_FIRST = 64, RECENT = 64 };
+enum {
+    SLOTS_FIRST = 64,
+    RECENT = 64,
+    SPARSE_MAX = 1 << 14 /* slots: a table of so many fits a near cache, and has room to spare */
+};
 #define SLOT_EMPTY UINT64_MAX
 
 typedef struct Table {
@@ -127,7 +131,8 @@ static uint32_t coder_add(Groups *groups, Coder *coder, size_t at, uint64_t hash
     coder->values[coder->count] = value_copy(groups->arena, value);
     coder->hashes[coder->count] = hash;
     coder->table.slots[at] = hash >> 32 << 32 | coder->count++;
-    if (coder->count * 2 > coder->table.mask)
+    bool sparse = coder->table.mask < SPARSE_MAX && coder->count * 8 > coder->table.mask;
+    if (sparse || coder->count * 2 > coder->table.mask)
         table_grow(&coder->table, coder->hashes, coder->count);
     return (uint32_t)coder->count - 1;
 }
@@ -198,13 +203,19 @@ static void codes_of_texts(Groups *groups, Coder *coder, const Column *column, c
                            uint32_t *out)
 {
     Recent recent[RECENT] = {{0}};
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
+    uint32_t met = 0, i = 0; /* texts that were where one of before was */
+    for (; i < batch->selected_count; i++) {
+        if (i == 2 * RECENT && met < RECENT / 4) break; /* each row has its own: not worth a look */
         Str text = column->strings[batch_position(batch, i)];
         Recent *known = &recent[((uintptr_t)text.data >> 4 ^ (uintptr_t)text.data) % RECENT];
         if (known->data == NULL || known->data != text.data || known->bytes != text.bytes)
             *known = (Recent){text.data, (uint32_t)text.bytes, code_of_text(groups, coder, text)};
+        else
+            met++;
         out[i] = known->code;
     }
+    for (; i < batch->selected_count; i++)
+        out[i] = code_of_text(groups, coder, column->strings[batch_position(batch, i)]);
 }
 
 /* Integers and entities: a number a row, none of them null. */
