@@ -128,9 +128,12 @@ Error *operator_next(Operator *operator, Batch ** out)
     uint32_t id = operator->plan->id;
     Error *limit = check_limits(operator);
     if (limit != NULL && execution->stopped == NULL) execution->stopped = operator->plan;
-    if (limit != NULL) return error_is_nameless(limit) ? name_heaviest(limit, operator) : limit;
+    bool helper = execution->worker != NULL; /* where memory went is told by who has morsels */
+    if (limit != NULL)
+        return error_is_nameless(limit) && !helper ? name_heaviest(limit, operator) : limit;
     int64_t start = execution->plan->profile ? now_ns() : 0;
     Error *error = operator->next(operator, out);
+    if (error_is_nameless(error) && helper) return error;
     if (error_is_nameless(error)) error = name_heaviest(error, operator);
     if (error == NULL && *out != NULL) execution->rows[id] += batch_rows(*out);
     if (execution->plan->profile) execution->elapsed_ns[id] += now_ns() - start;

@@ -278,6 +278,10 @@ Error *morsels_run(Operator *self, const MorselSink *sink)
     }
     for (uint32_t i = 0; i < sharing.ahead; i++)
         sink->drop(sharing.parts[i]);
+    /* What fills memory is what the operator keeps: the others have a batch each. */
+    if (error_is_nameless(error))
+        error = error_at(error_named(error, plan_kind_name(self->plan->kind)), self->plan->offset,
+                         self->plan->length);
     mem_free(sharing.parts);
     mem_free(sharing.helpers);
     return error;
