@@ -225,10 +225,36 @@ void show_add_text(ShowRows *rows, const char *text)
     show_add(rows, value_string(str_from(text)));
 }
 
+/* As OPTIONS takes them, where they are not as usual. */
+static const char *options_text(Arena *arena, const GraphIndex *index)
+{
+    static const char *const metrics[] = {"cosine", "dot", "l2"};
+    if (!index->vector) return "";
+    const char *text = arena_printf(arena, "dimensions: %u, metric: %s", index->dimensions,
+                                    metrics[index->metric]);
+    if (index->flat) text = arena_printf(arena, "%s, type: flat", text);
+    if (index->ef != 0) text = arena_printf(arena, "%s, ef: %u", text, index->ef);
+    if (index->ef_construction != 0)
+        text = arena_printf(arena, "%s, ef_construction: %u", text, index->ef_construction);
+    return text;
+}
+
+/* How it finds. */
+static const char *state_text(Arena *arena, const GraphView *view, const GraphIndex *index)
+{
+    const GraphFinder *finder = index->vector ? graph_finder(view, index) : NULL;
+    if (!index->vector) return "ready";
+    if (finder == NULL) return "exact";
+    const NearIndex *near = graph_finder_thing(finder);
+    return arena_printf(arena, "graph of %llu, %llu changed since, %llu bytes",
+                        (unsigned long long)near_count(near),
+                        (unsigned long long)graph_finder_changed_count(finder),
+                        (unsigned long long)near_bytes(near));
+}
+
 static void show_indexes(ShowRows *rows, const GraphView *view)
 {
     const Graph *graph = view->graph;
-    static const char *const metrics[] = {"cosine", "dot", "l2"};
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
         if (index == NULL || index->constraint == GRAPH_REQUIRED) continue;
@@ -238,10 +264,9 @@ static void show_indexes(ShowRows *rows, const GraphView *view)
                                                                 : "property");
         show_add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
         show_add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
-        show_add_text(rows, index->vector ? arena_printf(rows->arena, "dimensions: %u, metric: %s",
-                                                         index->dimensions, metrics[index->metric])
-                                          : "");
+        show_add_text(rows, options_text(rows->arena, index));
         show_add(rows, value_integer((int64_t)left_out(view, index)));
+        show_add_text(rows, state_text(rows->arena, view, index));
     }
 }
 

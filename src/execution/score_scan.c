@@ -918,11 +918,48 @@ static bool is_estimated(const PlanNode *plan, double *out)
     return scan->kind == PLAN_NODE_SCAN && *out >= 0 && scan->input->kind == PLAN_UNIT;
 }
 
+static bool says_exact(const Expr *options)
+{
+    for (uint32_t i = 0; options != NULL && options->kind == EXPR_MAP && i < options->arg_count;
+         i++)
+        if (str_equal(options->keys[i], STR("exact")))
+            return options->args[i]->kind != EXPR_CONSTANT || options->args[i]->value.as.boolean;
+    return false;
+}
+
+/* The index that would answer, with as many candidates as are foreseen; NULL: none. */
+static const GraphIndex *foreseen_index(const ExecutionEnvironment *environment,
+                                        const PlanNode *plan)
+{
+    const GraphView *view = &environment->view;
+    const PlanScoreLeg *leg = &plan->legs[0];
+    const PlanNode *scan = scan_below(plan);
+    double rows = plan->input->estimated_rows;
+    if (!score_scans(plan) || !limit_fits(plan->limit) || says_exact(plan->options)) return NULL;
+    for (uint32_t i = 0; i < scan->label_count; i++) {
+        if (scan->labels[i].id == GRAPH_NAME_UNKNOWN || leg->key.id == GRAPH_NAME_UNKNOWN) continue;
+        const GraphIndex *index =
+            graph_index_on(view->graph, scan->labels[i].id, leg->key.id, true);
+        const GraphFinder *finder =
+            graph_index_serves(index, view) && index->metric == leg->metric &&
+                    (leg->dimensions == 0 || index->dimensions == leg->dimensions)
+                ? graph_finder(view, index)
+                : NULL;
+        if (finder == NULL) continue;
+        size_t ef = index->ef != 0 ? index->ef : NEAR_EF;
+        bool few = rows >= 0 && near_exact_is_cheaper(graph_finder_thing(finder), ef, (size_t)rows);
+        return few ? NULL : index;
+    }
+    return NULL;
+}
+
 const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan, Arena *arena)
 {
     VectorDeviceOptions options = options_of(environment);
     VectorDeviceInfo info = {.open = false};
     double rows;
+    const GraphIndex *index = foreseen_index(environment, plan);
+    if (index != NULL) return arena_printf(arena, "on index %.*s", INDEX_NAME_SHOWN(index->name));
     bool fits = environment->device != NULL && score_scans(plan) && limit_fits(plan->limit);
     if (fits && options.use == VECTOR_DEVICE_FORCE)
         vector_device_wanted(environment->device, &options, 0);

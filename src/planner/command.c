@@ -101,20 +101,21 @@ static Error *plan_show(Binder *binder, const AstStatement *statement)
 {
     static const struct {
         const char *what;
-        const char *names[6];
+        const char *names[7];
         uint32_t count;
-    } shows[] = {{"INDEXES", {"name", "type", "label", "property", "options", "left_out"}, 6},
-                 {"INDEX", {"name", "type", "label", "property", "options", "left_out"}, 6},
-                 {"CONSTRAINTS", {"name", "type", "label", "property"}, 4},
-                 {"LABELS", {"label", "nodes"}, 2},
-                 {"TYPES", {"type", "relationships"}, 2},
-                 {"PROPERTIES", {"property"}, 1},
-                 {"FUNCTIONS", {"name", "signature", "meaning", "example"}, 4},
-                 {"STRATEGIES", {"name", "meaning"}, 2},
-                 {"SNAPSHOTS", {"snapshot", "name", "made", "last_commit", "bytes"}, 5},
-                 {"SETTINGS", {"name", "value", "values", "meaning"}, 4},
-                 {"HARDWARE", {"what", "value", "source"}, 3},
-                 {"WORKERS", {"worker", "state", "processors", "node", "morsels", "why"}, 6}};
+    } shows[] = {
+        {"INDEXES", {"name", "type", "label", "property", "options", "left_out", "state"}, 7},
+        {"INDEX", {"name", "type", "label", "property", "options", "left_out", "state"}, 7},
+        {"CONSTRAINTS", {"name", "type", "label", "property"}, 4},
+        {"LABELS", {"label", "nodes"}, 2},
+        {"TYPES", {"type", "relationships"}, 2},
+        {"PROPERTIES", {"property"}, 1},
+        {"FUNCTIONS", {"name", "signature", "meaning", "example"}, 4},
+        {"STRATEGIES", {"name", "meaning"}, 2},
+        {"SNAPSHOTS", {"snapshot", "name", "made", "last_commit", "bytes"}, 5},
+        {"SETTINGS", {"name", "value", "values", "meaning"}, 4},
+        {"HARDWARE", {"what", "value", "source"}, 3},
+        {"WORKERS", {"worker", "state", "processors", "node", "morsels", "why"}, 6}};
     Plan *plan = binder->plan;
     size_t best = 3;
     const char *nearest = NULL;
