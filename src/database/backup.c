@@ -145,7 +145,7 @@ static Error *copy_segment(Backup *backup, const Source *source)
     io_close(to);
     TRY(error);
     backup->bytes += source->file.bytes;
-    TRY(segment_open(backup->io, backup->target, backup->catalog.uuid, &source->file, &copy));
+    TRY(segment_open_alone(backup->io, backup->target, backup->catalog.uuid, &source->file, &copy));
     error = segment_verify(copy);
     segment_close(copy);
     return error;

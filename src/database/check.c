@@ -76,7 +76,7 @@ static void check_segment(Check *check, const uint8_t *uuid, const SegmentFile *
 {
     Segment *segment;
     if (file->id == 0 || is_checked(check, file->name)) return;
-    Error *error = segment_open(check->io, check->directory, uuid, file, &segment);
+    Error *error = segment_open_alone(check->io, check->directory, uuid, file, &segment);
     check->where = file->name;
     if (error != NULL && is_replaced(check, error)) return;
     if (error != NULL) return tell_error(check, check->directory, error);
@@ -319,9 +319,10 @@ static Error *check_graph(Check *check, Database *database, uint64_t segments)
 static Error *check_open(Check *check, Database *database)
 {
     FilesView view = files_look(database);
-    uint64_t segments = view.logged_count + (view.catalogued->id != 0);
+    uint64_t segments = view.logged_count + view.catalog->file_count;
     check_catalog(check, &view);
-    check_segment(check, view.uuid, view.catalogued);
+    for (size_t i = 0; i < view.catalog->file_count; i++)
+        check_segment(check, view.uuid, &view.catalog->files[i]);
     for (size_t i = 0; i < view.logged_count; i++)
         check_segment(check, view.uuid, &view.logged[i]);
     check_log(check, database, &view);

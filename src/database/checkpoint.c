@@ -6,8 +6,9 @@
  *
  *     begin     everything appended is made durable, and the log goes on in a new file (wal_rotate)
  *     build     the segment of the last checkpoint, with the log up to that place done again on
- *               top, in memory of its own, and written as a new segment. The graph in use is not
- *               looked at, so nobody who uses it is held up; the price is doing the log again.
+ *               top, in memory of its own, and written as a new segment, which refers to the ones
+ *               before for what has not changed. The graph in use is not looked at, so nobody who
+ *               uses it is held up; the price is doing the log again.
  *     compose   the catalog as it shall be: the checkpoint, the states that stay, less what
  *               retention gives up; metadata/ for a new snapshot
  *     commit    the catalog is written (the commit point); then the log before the place goes, and
@@ -20,6 +21,10 @@
  * that is left stays as a state of that kind, with the log's files behind it, as long as it is
  * needed for some time that history_keep covers. The states of that kind and the checkpoint follow
  * one another without a gap.
+ *
+ * Then the graph in use is laid on the new segment, with the log behind it done again on top (past_move),
+ * so that what the log brought before takes no memory any more: when no transaction is under way for a
+ * moment, else after another checkpoint.
  *
  * A failure before the commit changes nothing; the new segment is a leftover then. It is not
  * removed at once: a commit that failed may still be on the disk.
@@ -49,7 +54,7 @@ typedef struct Checkpoint {
     int64_t made_ns;     /* ... and when it was the place; later commits are after it */
     SegmentFile *logged; /* what the log before it names */
     size_t logged_count;
-    SegmentFile file; /* id 0: an empty graph */
+    SegmentFiles made; /* none: an empty graph */
     Buffer schema;
     bool known; /* the file is there already */
     bool moved; /* it is not the catalog's own */
@@ -62,6 +67,7 @@ static void checkpoint_free(Checkpoint *checkpoint)
 {
     finder_copies_free(checkpoint->finders);
     mem_free(checkpoint->logged);
+    mem_free(checkpoint->made.files);
     buffer_free(&checkpoint->schema);
 }
 
@@ -99,10 +105,10 @@ static void note_place(Database *database, Checkpoint *out)
     bool whole =
         out->moved && files->logged_count > 0 && wal_bytes(database->wal) == files->base_log_bytes;
     if (!out->moved) {
-        if (files->catalog.file_count > 0) out->file = files->catalog.files[0];
+        segment_files_set(&out->made, files->catalog.files, files->catalog.file_count);
         buffer_str(&out->schema, files->catalog.schema);
     } else if (whole) {
-        out->file = files->base;
+        segment_files_set(&out->made, &files->base, 1);
         buffer_str(&out->schema, buffer_view(&files->schema));
     }
     out->known = whole || !out->moved;
@@ -134,7 +140,7 @@ static Error *build(Database *database, Checkpoint *out)
     TRY(past_rebuild(files, &origin, out->start.lsn - 1, &graph, NULL));
     GraphView view = {graph, graph_pending(graph)};
     finder_paste_all(out->finders, graph);
-    Error *error = files_save(files, &view, &out->file, &out->schema);
+    Error *error = files_save(files, &view, true, &out->made, &out->schema);
     graph_destroy(graph);
     return error;
 }
@@ -207,15 +213,17 @@ static void apply_retention(Catalog *catalog, int64_t now_ns)
 static void push_left(Arena *arena, const Catalog *old, const Checkpoint *made, int64_t now_ns,
                       Catalog *next)
 {
-    bool room =
-        made->logged_count < CATALOG_FILES_MAX && next->state_count + 2 <= CATALOG_STATES_MAX;
+    bool room = made->logged_count + old->file_count < CATALOG_FILES_MAX &&
+                next->state_count + 2 <= CATALOG_STATES_MAX;
     if (!room) { /* history begins anew */
         drop_states(next, is_history, now_ns);
         return;
     }
-    SegmentFile *files = arena_array(arena, SegmentFile, made->logged_count + 1);
-    if (old->file_count > 0) files[0] = old->files[0];
-    if (made->logged_count > 0) memcpy(files + 1, made->logged, made->logged_count * sizeof *files);
+    size_t own = old->file_count > 0 ? old->file_count : 1; /* an empty graph's is none */
+    SegmentFile *files = arena_calloc(arena, made->logged_count + own, sizeof *files);
+    if (old->file_count > 0) memcpy(files, old->files, own * sizeof *files);
+    if (made->logged_count > 0)
+        memcpy(files + own, made->logged, made->logged_count * sizeof *files);
     push_state(arena, next,
                &(CatalogState){.id = next->checkpoint,
                                .kind = CATALOG_HISTORY,
@@ -224,7 +232,7 @@ static void push_left(Arena *arena, const Catalog *old, const Checkpoint *made, 
                                .start = old->start,
                                .schema = old->schema,
                                .files = files,
-                               .file_count = made->logged_count + 1});
+                               .file_count = made->logged_count + own});
 }
 
 /* Everything but the checkpoint itself, as it is now; room for two states more. */
@@ -247,8 +255,8 @@ static Catalog compose(Arena *arena, const Catalog *old, const Checkpoint *made,
     if (made->moved && old->history_keep_ns > 0) push_left(arena, old, made, now_ns, &next);
     next.start = made->start;
     next.schema = str_copy(arena, buffer_view(&made->schema));
-    next.files = copy_files(arena, &made->file, 1);
-    next.file_count = made->file.id != 0;
+    next.files = copy_files(arena, made->made.files, made->made.count);
+    next.file_count = made->made.count;
     next.commit_ns = made->moved ? made->commit_ns : old->commit_ns;
     return next;
 }
@@ -316,6 +324,7 @@ static void go_on_from(Database *database, Arena *arena, const Catalog *next,
     files->catalog = *next;
     files->checkpoint = next->checkpoint;
     files->catalogued = next->file_count > 0 ? next->files[0] : (SegmentFile){0};
+    if (made != NULL && made->moved && next->file_count > 1) database->counters.referring++;
     uint64_t before = wal_bytes(database->wal);
     wal_restart(database->wal, next->start, kept);
     uint64_t gone = before - wal_bytes(database->wal);
@@ -452,11 +461,12 @@ Error *checkpoint_last(Database *database, Graph *graph, const SegmentFile *file
     if (error == NULL) note_place(database, &made);
     buffer_clear(&made.schema);
     if (error == NULL && file != NULL) {
-        made.file = *file;
+        segment_files_set(&made.made, file, 1);
         buffer_str(&made.schema, schema);
     } else if (error == NULL) {
         GraphView view = {graph, graph_pending(graph)};
-        error = files_save(database->files, &view, &made.file, &made.schema);
+        bool refer = files_may_refer(database->files, graph);
+        error = files_save(database->files, &view, refer, &made.made, &made.schema);
     }
     if (error == NULL) error = finish(database, &made);
     if (error == NULL) error = files_remove_leftovers(database);
@@ -472,6 +482,11 @@ static Error *checkpoint_beside(Database *database, bool *made_one)
     if (error == NULL && made.moved) error = build(database, &made);
     if (error == NULL && made.moved) error = finish(database, &made);
     *made_one = error == NULL && made.moved;
+    bool moved = false;
+    if (*made_one) error = past_move(database, &moved);
+    pthread_mutex_lock(&database->lock);
+    database->counters.moves += moved;
+    pthread_mutex_unlock(&database->lock);
     checkpoint_free(&made);
     pthread_mutex_unlock(&database->files->maintenance);
     return error;
@@ -559,11 +574,14 @@ static Error *check_new_name(const Catalog *catalog, Str name)
 
 static SnapshotInfo info_of(const CatalogState *state)
 {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < state->file_count; i++)
+        bytes += state->files[i].bytes;
     return (SnapshotInfo){.id = state->id,
                           .name = state->name,
                           .made_ns = state->made_ns,
                           .commit_ns = state->commit_ns,
-                          .bytes = state->file_count > 0 ? state->files[0].bytes : 0};
+                          .bytes = bytes};
 }
 
 static Error *finish_snapshot(Database *database, Checkpoint *made, Str name, SnapshotInfo *out)

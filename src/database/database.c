@@ -180,6 +180,8 @@ static Error *hold(Database *database, Held **out)
 {
     Error *error = NULL;
     pthread_mutex_lock(&database->lock);
+    while (database->moving)
+        pthread_cond_wait(&database->flushed, &database->lock);
     if (database->read_only && database->files != NULL) error = files_refresh(database);
     if (error == NULL) {
         *out = database->held;
@@ -193,6 +195,7 @@ static void let_go(Database *database, Held *held)
 {
     pthread_mutex_lock(&database->lock);
     bool last = --held->users == 0 && held != database->held;
+    if (database->moving && held->users == 0) pthread_cond_broadcast(&database->flushed);
     pthread_mutex_unlock(&database->lock);
     if (last) held_free(database, held);
 }
@@ -382,9 +385,9 @@ Error *transaction_commit(Transaction *transaction)
             token_give(database);
         }
     }
+    if (error == NULL) finder_consider(database); /* while the graph in use stays so */
     leave(transaction);
     if (error == NULL && database->wal != NULL) checkpoint_consider(database);
-    if (error == NULL) finder_consider(database);
     return error;
 }
 

@@ -34,6 +34,9 @@ typedef struct DatabaseOptions {
 typedef struct DatabaseCounters {
     uint64_t commits, syncs; /* since opening; syncs: fdatasyncs of the log */
     uint64_t checkpoints;    /* since opening, while it was in use */
+    uint64_t referring; /* since opening: those, and others, that wrote only what had changed */
+    uint64_t
+        moves; /* since opening: how often the graph in use came to lie on a checkpoint's segment */
     uint64_t replayed,
         discarded_bytes; /* at opening: transactions done again; bytes of a torn tail */
 } DatabaseCounters;
@@ -62,12 +65,12 @@ struct Workers *database_workers(Database *database);     /* the same (runtime/w
 /* A snapshot is a checkpoint that stays: it holds everything that was committed when it was made.
  * Without a name (empty) it goes when retention says so, with one when it is dropped. Readers and
  * the writer go on meanwhile. Right after a checkpoint it costs a row in the catalog, else a
- * segment with all of the graph. In memory: ERROR_READ_ONLY. */
+ * segment with what has changed since. In memory: ERROR_READ_ONLY. */
 typedef struct SnapshotInfo {
     uint64_t id;
     Str name;                   /* empty: none */
     int64_t made_ns, commit_ns; /* wall clock: when it was made; the last commit in it */
-    uint64_t bytes;             /* of its segment, which others may share */
+    uint64_t bytes;             /* of its segments, which others may share */
 } SnapshotInfo;
 Error *database_create_snapshot(Database *database, Str name, SnapshotInfo *out) MUST_CHECK;
 /* `name` may be the number of one that has no name. */

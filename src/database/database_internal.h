@@ -49,6 +49,7 @@ struct Database {
     atomic_bool finder_stop;     /* and is to stop */
     bool finder_joinable;        /* with the lock */
     pthread_t finder_thread;
+    bool moving; /* the graph is about to be another one: who comes waits a moment */
     DatabaseCounters counters;
 };
 
@@ -115,8 +116,21 @@ typedef struct FilesView {
     bool has_writer;
 } FilesView;
 FilesView files_look(const Database *database);
-/* The graph, of which no newer version is being made, as a segment; the schema behind `schema`. */
-Error *files_save(Files *files, const GraphView *view, SegmentFile *out, Buffer *schema) MUST_CHECK;
+/* A segment and those it refers to, itself first; none: an empty graph. */
+typedef struct SegmentFiles {
+    SegmentFile *files;
+    size_t count;
+} SegmentFiles;
+void segment_files_set(SegmentFiles *out, const SegmentFile *files, size_t count);
+/* The graph, of which no newer version is being made, as a segment; the schema behind `schema`. With
+ * `refer`, what has not changed since the segment that it lies on is referred to there. */
+Error *files_save(Files *files, const GraphView *view, bool refer, SegmentFiles *out,
+                  Buffer *schema) MUST_CHECK;
+/* Does the graph lie on files that are still named? For who is alone. */
+bool files_may_refer(const Files *files, const Graph *graph);
+/* Those that the segment refers to are held by its pin, too (NULL: there is none). Closes the segment
+ * when it fails. */
+Error *files_pin_others(Segment *segment, IoFile *pin) MUST_CHECK;
 uint64_t files_next_segment(Files *files);              /* the number of a new one */
 bool files_names(const Files *files, const char *name); /* does anything need the file? */
 int64_t files_now(const Database *database);            /* by the wall clock */
@@ -127,6 +141,12 @@ bool files_may_remove(const char *relative);
 /* Begins to write the segment that the transaction will end with, if it wants one: what it changes
  * afterwards is written again (graph_save_ahead). */
 void files_write_ahead(Database *database, const GraphWriter *writer);
+/* Lets nobody begin a transaction, when none is under way for a moment; *lsn: the last record. false:
+ * there always was one, or there is a vector index: that graph stays. */
+bool files_stop(Database *database, uint64_t *lsn);
+/* They may begin again, with `graph`, which holds the same as the one in use did, in its place. Gives that
+ * one, to be freed. NULL: it stays as it was. */
+Held *files_go_on(Database *database, Graph *graph);
 void files_abandon_segment(Database *database); /* it will not end with one */
 /* Writes the graph as the writer sees it as a segment, and gives the log record that names it. */
 Error *files_write_segment(Database *database, const GraphWriter *writer,
@@ -166,6 +186,10 @@ Origin origin_of_catalog(const Catalog *catalog);
  * it lies on is pinned; *pin is closed by io_close. */
 Error *past_rebuild(const Files *files, const Origin *origin, uint64_t limit_lsn, Graph **out,
                     IoFile **pin) MUST_CHECK;
+/* After a checkpoint: the graph in use becomes one that lies on its segment, so that the memory of what
+ * the log brought is given back. *moved false: somebody looked at it all the time, and it is not so.
+ * With the files' maintenance, without the lock. */
+Error *past_move(Database *database, bool *moved) MUST_CHECK;
 /* A reader beside a writer: the catalog as it is now. Without the lock. */
 Error *pasts_refresh(Database *database) MUST_CHECK;
 void pasts_drop_idle(Database *database, bool all); /* those nobody uses: all, or of freed files */

@@ -18,9 +18,11 @@
 #include "database/finder.h"
 #include "vector/device.h"
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     /* Changes of a transaction below which it is logged: a segment costs some file operations. */
@@ -30,6 +32,8 @@ enum {
     SEGMENT_ROWS_PER_CHANGE = 4,
     /* Log that leaving does not turn into a segment: replaying it takes about 2 ms. */
     REPLAY_BYTES_MAX = 256 << 10,
+    /* Segments of fewer bytes are written whole: that takes no longer, and needs no other file. */
+    REFER_BYTES_MIN = 128 << 10,
     /* A reader that finds the catalog changed under it begins again, so many times. */
     READ_ATTEMPTS_MAX = 100
 };
@@ -58,6 +62,15 @@ int64_t files_now(const Database *database)
     return database->clock->wall_ns(database->clock->state);
 }
 
+Error *files_pin_others(Segment *segment, IoFile *pin)
+{
+    Error *error = NULL;
+    for (size_t i = 0; i < segment_others(segment) && error == NULL; i++)
+        error = lock_pin_too(pin, segment_other(segment, i)->id);
+    if (error != NULL) segment_close(segment);
+    return error;
+}
+
 static Error *load_base(Database *database, const SegmentFile *file, Str schema)
 {
     Files *files = database->files;
@@ -66,6 +79,7 @@ static Error *load_base(Database *database, const SegmentFile *file, Str schema)
     IoFile *pin = NULL;
     if (database->read_only) TRY(lock_pin(files->io, files->directory, file->id, &pin));
     Error *error = segment_open(files->io, files->directory, files->uuid, file, &segment);
+    if (error == NULL) error = files_pin_others(segment, pin);
     if (error == NULL) error = graph_load(segment, schema, &graph);
     if (error != NULL) {
         io_close(pin);
@@ -126,6 +140,60 @@ static void count_names(Database *database)
 {
     for (int kind = 0; kind < NAME_KIND_COUNT; kind++)
         database->names.count[kind] = graph_name_count(database->held->graph, (NameKind)kind);
+}
+
+/* ---- another graph in the place of the one in use ---- */
+
+enum { STOP_WAIT_MS = 20 }; /* what who begins a transaction may wait for those under way to end */
+
+/* What vector indexes find by is made beside transactions, of the graph in use (finder.c). */
+static bool has_vector_index(const Graph *graph)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index != NULL && index->vector) return true;
+    }
+    return false;
+}
+
+bool files_stop(Database *database, uint64_t *lsn)
+{
+    struct timespec until;
+    int waited = 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += STOP_WAIT_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&database->lock);
+    database->moving = true;
+    while ((database->flushing || database->held->users > 0) && waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&database->flushed, &database->lock, &until);
+    /* Whoever committed has waited until it was durable. */
+    bool stopped = !database->flushing && database->held->users == 0 && !database->failed &&
+                   !atomic_load(&database->finder_building) &&
+                   !has_vector_index(database->held->graph);
+    *lsn = database->durable_lsn;
+    if (!stopped) database->moving = false;
+    if (!stopped) pthread_cond_broadcast(&database->flushed);
+    pthread_mutex_unlock(&database->lock);
+    return stopped;
+}
+
+Held *files_go_on(Database *database, Graph *graph)
+{
+    Held *old = NULL;
+    pthread_mutex_lock(&database->lock);
+    assert(database->moving && database->held->users == 0 && !database->writing);
+    if (graph != NULL) {
+        old = database->held;
+        database->held = held_new(graph);
+        database->appended_version = graph_version(graph);
+        count_names(database);
+    }
+    database->moving = false;
+    pthread_cond_broadcast(&database->flushed);
+    pthread_mutex_unlock(&database->lock);
+    return old;
 }
 
 /* ---- what is there ---- */
@@ -195,6 +263,8 @@ bool files_names(const Files *files, const char *name)
         return true;
     for (size_t i = 0; i < files->logged_count; i++)
         if (strcmp(name, files->logged[i].name) == 0) return true;
+    for (size_t i = 0; i < files->catalog.file_count; i++)
+        if (strcmp(name, files->catalog.files[i].name) == 0) return true;
     for (size_t i = 0; i < files->catalog.state_count; i++)
         if (is_state_named(&files->catalog.states[i], name)) return true;
     return false;
@@ -265,10 +335,6 @@ static Error *read_catalog(Database *database)
     arena_destroy(files->catalog_arena);
     files->catalog_arena = arena;
     files->catalog = read;
-    if (catalog->file_count > 1)
-        return error_hint(error_new(ERROR_VERSION, "%s holds more segments than this version reads",
-                                    files->directory),
-                          "use a newer contextql");
     memcpy(files->uuid, catalog->uuid, sizeof files->uuid);
     files->checkpoint = catalog->checkpoint;
     database->commit_ns = database->durable_ns = catalog->commit_ns;
@@ -474,18 +540,67 @@ void files_write_ahead(Database *database, const GraphWriter *writer)
     error_drop(error); /* met again, and told, when the transaction commits */
 }
 
-Error *files_save(Files *files, const GraphView *view, SegmentFile *out, Buffer *schema)
+void segment_files_set(SegmentFiles *out, const SegmentFile *files, size_t count)
 {
+    mem_free(out->files);
+    out->files = mem_alloc((count + 1) * sizeof *out->files);
+    if (count > 0) memcpy(out->files, files, count * sizeof *files);
+    out->count = count;
+}
+
+bool files_may_refer(const Files *files, const Graph *graph)
+{
+    const Segment *base = graph_segment(graph);
+    if (base == NULL || !files_names(files, segment_file(base)->name)) return false;
+    for (size_t i = 0; i < segment_others(base); i++)
+        if (!files_names(files, segment_other(base, i)->name)) return false;
+    return true;
+}
+
+/* *fits false: with `refer`, it is better not referred to; nothing was made. */
+static Error *save_once(Files *files, const GraphView *view, bool refer, bool *fits,
+                        SegmentFiles *out, Buffer *schema)
+{
+    const SegmentFile *others;
     SegmentWriter *segment;
     TRY(segment_create(files->io, files->directory, "graph", files->uuid, GRAPH_SEGMENT_KIND,
                        files_next_segment(files), &segment));
     GraphSave *save = graph_save_new(segment);
-    Error *error = graph_save_all(save, view, schema);
+    Error *error = refer ? graph_save_onto(save, view, schema) : graph_save_all(save, view, schema);
     if (error == NULL) error = finder_save_all(save, view);
+    *fits = error != NULL || graph_save_fits(save);
     graph_save_free(save);
-    if (error == NULL) return segment_finish(segment, out);
-    segment_abandon(segment);
-    return error;
+    if (error != NULL || !*fits) {
+        segment_abandon(segment);
+        return error;
+    }
+    size_t count = segment_referred(segment, &others);
+    mem_free(out->files);
+    out->files = mem_calloc(count + 1, sizeof *out->files);
+    out->count = count + 1;
+    if (count > 0) memcpy(out->files + 1, others, count * sizeof *others);
+    return segment_finish(segment, &out->files[0]);
+}
+
+/* Is what the graph lies on so large that referring to it pays? */
+static bool is_large(const Segment *base)
+{
+    uint64_t bytes = base == NULL ? 0 : segment_file(base)->bytes;
+    for (size_t i = 0; base != NULL && i < segment_others(base); i++)
+        bytes += segment_other(base, i)->bytes;
+    return bytes >= REFER_BYTES_MIN;
+}
+
+Error *files_save(Files *files, const GraphView *view, bool refer, SegmentFiles *out,
+                  Buffer *schema)
+{
+    bool fits;
+    size_t before = schema->bytes;
+    refer = refer && is_large(graph_segment(view->graph));
+    TRY(save_once(files, view, refer, &fits, out, schema));
+    if (fits) return NULL;
+    schema->bytes = before;
+    return save_once(files, view, false, &fits, out, schema);
 }
 
 static Error *write_segment(Database *database, const GraphView *view, SegmentFile *out,
@@ -548,8 +663,8 @@ static Error *remove_freed(Database *database)
 Error *files_leave(Database *database)
 {
     Files *files = database->files;
-    Graph *graph = database->held->graph;
     checkpoint_wait(database);
+    Graph *graph = database->held->graph;
     pasts_drop_idle(database, true); /* nobody is there: their segments may go */
     if (database->read_only || database->failed) return NULL;
     bool unsaved = finder_unsaved(database);

@@ -60,6 +60,7 @@ typedef struct Rebuild {
     bool pinned; /* pin what it lies on */
     Graph *graph;
     IoFile *pin;
+    Wal *wal; /* behind the segment that it began with; NULL: not opened yet */
 } Rebuild;
 
 static Error *lie_on(Rebuild *rebuild, const SegmentFile *file, Str schema)
@@ -74,6 +75,7 @@ static Error *lie_on(Rebuild *rebuild, const SegmentFile *file, Str schema)
     }
     if (rebuild->pinned) TRY(lock_pin(files->io, files->directory, file->id, &pin));
     Error *error = segment_open(files->io, files->directory, files->uuid, file, &segment);
+    if (error == NULL) error = files_pin_others(segment, pin);
     if (error == NULL) error = graph_load(segment, schema, &graph);
     if (error != NULL) {
         io_close(pin);
@@ -117,21 +119,67 @@ static Error *do_log_again(const Files *files, WalStart start, uint64_t limit_ls
     return error;
 }
 
+static Error *rebuild_begin(Rebuild *rebuild, const Origin *origin)
+{
+    return lie_on(rebuild, &origin->file, origin->schema);
+}
+
+/* Further along the log, up to the record; it is durable. */
+static Error *rebuild_to(Rebuild *rebuild, const Origin *origin, uint64_t limit_lsn)
+{
+    const Files *files = rebuild->files;
+    WalReport report;
+    if (limit_lsn < origin->start.lsn) return NULL;
+    if (rebuild->wal == NULL)
+        TRY(wal_open(files->io, files->directory, files->uuid, origin->start, &rebuild->wal));
+    return wal_follow(rebuild->wal, limit_lsn, do_again, rebuild, &report);
+}
+
+/* Ends it; the graph, if it is still there, is not wanted. */
+static void rebuild_end(Rebuild *rebuild)
+{
+    wal_close(rebuild->wal);
+    graph_destroy(rebuild->graph);
+    io_close(rebuild->pin);
+}
+
 Error *past_rebuild(const Files *files, const Origin *origin, uint64_t limit_lsn, Graph **out,
                     IoFile **pin)
 {
     Rebuild rebuild = {.files = files, .pinned = pin != NULL};
-    Error *error = lie_on(&rebuild, &origin->file, origin->schema);
-    if (error == NULL && limit_lsn >= origin->start.lsn)
-        error = do_log_again(files, origin->start, limit_lsn, do_again, &rebuild);
-    if (error != NULL) {
-        graph_destroy(rebuild.graph);
-        io_close(rebuild.pin);
-        return error;
+    Error *error = rebuild_begin(&rebuild, origin);
+    if (error == NULL) error = rebuild_to(&rebuild, origin, limit_lsn);
+    if (error == NULL) {
+        *out = rebuild.graph;
+        if (pin != NULL) *pin = rebuild.pin;
+        rebuild.graph = NULL;
+        rebuild.pin = NULL;
     }
-    *out = rebuild.graph;
-    if (pin != NULL) *pin = rebuild.pin;
-    return NULL;
+    rebuild_end(&rebuild);
+    return error;
+}
+
+/* ---- the present, laid on the segment of a checkpoint ---- */
+
+Error *past_move(Database *database, bool *moved)
+{
+    Rebuild rebuild = {.files = database->files};
+    pthread_mutex_lock(&database->lock);
+    Origin origin = origin_of_catalog(&database->files->catalog);
+    uint64_t lsn = database->durable_lsn;
+    pthread_mutex_unlock(&database->lock);
+    *moved = false;
+    Error *error = rebuild_begin(&rebuild, &origin);
+    if (error == NULL) error = rebuild_to(&rebuild, &origin, lsn); /* while writers go on */
+    if (error == NULL && files_stop(database, &lsn)) {
+        error = rebuild_to(&rebuild, &origin, lsn);
+        *moved = error == NULL;
+        Held *old = files_go_on(database, *moved ? rebuild.graph : NULL);
+        if (*moved) rebuild.graph = NULL;
+        held_free(database, old);
+    }
+    rebuild_end(&rebuild);
+    return error;
 }
 
 /* ---- those that are open; with past_lock ---- */

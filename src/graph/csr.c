@@ -44,7 +44,10 @@ EndsBlock *type_ends_block(Graph *graph, RelationshipType *type, uint64_t row)
     if (ends != NULL) return ends;
     ends = mem_calloc(1, sizeof *ends);
     for (uint64_t i = first; i < row && i < type->table.rows.base_count; i++)
-        if (!type_ends(type, i, &ends->from[i - first], &ends->to[i - first])) break;
+        if (!type_ends(type, i, &ends->from[i - first], &ends->to[i - first])) {
+            memset(ends, 0xff, sizeof *ends); /* nodes that there are not */
+            break;
+        }
     directory_set(graph, &type->ends, row / GRAPH_BLOCK_ROWS, ends);
     return ends;
 }

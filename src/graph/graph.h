@@ -48,6 +48,13 @@ void graph_save_wait(GraphSave *save);
 /* Writes what `view` shows, which is the newest version; names, label sets and index definitions go
  * to `schema`. Rows keep their ids. ERROR_LIMIT: a block of 2048 values with over 4 GiB of text. */
 Error *graph_save_all(GraphSave *save, const GraphView *view, Buffer *schema) MUST_CHECK;
+/* The same, for a graph that lies on a segment: what has not changed since is referred to there, so that
+ * it costs what the changes do. */
+Error *graph_save_onto(GraphSave *save, const GraphView *view, Buffer *schema) MUST_CHECK;
+/* When all is saved: may the segment be finished? Else too much of what the files that it refers to hold
+ * is of no use any more, or they are too many: all is to be saved. */
+bool graph_save_fits(const GraphSave *save);
+const Segment *graph_segment(const Graph *graph); /* that it lies on; NULL: none */
 void graph_save_free(GraphSave *save); /* NULL is welcome; the segment stays its owner's */
 /* A graph that lies on a segment: nothing is read before it is asked for, except what describes it.
  * The segment is the graph's from now on, also after an error. ERROR_CORRUPT: its parts do not fit

@@ -49,6 +49,14 @@ static inline void *directory_get(const Directory *directory, size_t i)
                      : atomic_load_explicit(&array->items[i], memory_order_acquire);
     return item != NULL || directory->base == NULL ? item : directory_miss(directory, i);
 }
+/* What was put there, or was asked for before; NULL: neither. */
+static inline void *directory_known(const Directory *directory, size_t i)
+{
+    DirectoryArray *array = atomic_load_explicit(&directory->array, memory_order_acquire);
+    return array == NULL || i >= array->capacity
+               ? NULL
+               : atomic_load_explicit(&array->items[i], memory_order_acquire);
+}
 void directory_set(Graph *graph, Directory *directory, size_t i, void *item);
 size_t directory_size(const Directory *directory);
 void directory_free(Graph *graph, Directory *directory, void (*release)(Graph *graph, void *item));

@@ -186,8 +186,8 @@ bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, 
         sound = group_reachable(view, table, &all[i], end - i, &found);
         for (size_t at = i; sound && at < end; at++) {
             uint64_t node = all[at] & UINT32_MAX;
-            sound = node < nodes;
-            if (sound && is_current(view, index, all[at]))
+            /* One that was taken back leaves its entry, and is found by nobody. */
+            if (node < nodes && is_current(view, index, all[at]))
                 bits[node / 64] |= UINT64_C(1) << node % 64;
         }
     }

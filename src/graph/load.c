@@ -21,7 +21,7 @@ Error *graph_damage(const Graph *graph)
                    (graph->segment != NULL && segment_damaged(graph->segment));
     if (!damaged) return NULL;
     return error_hint(error_new(ERROR_CORRUPT, "%s is damaged: what was asked for cannot be read",
-                                segment_file(graph->segment)->name),
+                                segment_damaged_name(graph->segment)),
                       "restore a copy of the directory; nothing was changed");
 }
 
@@ -85,7 +85,8 @@ typedef struct ColumnBase {
     DirectoryBase directory;
     Graph *graph;
     const StoredBlock *stored;
-    const SegmentSection *data, *text;
+    const SegmentSection *data[STORED_SOURCES_MAX], *text[STORED_SOURCES_MAX];
+    uint32_t source_count;
     ColumnBlock *blocks; /* filled at the first look, under base_lock */
     atomic_bool *ready;
 } ColumnBase;
@@ -160,13 +161,14 @@ static bool stored_fits(const ColumnBase *base, const StoredBlock *stored)
     if (!segment_touch(segment, stored, sizeof *stored)) return false;
     if (!shape_fits(stored) || stored->rows > GRAPH_BLOCK_ROWS || stored->gaps > 1) return false;
     if (stored->type == STORED_NOTHING) return true;
+    if (stored->source >= base->source_count) return false;
+    const SegmentSection *own = base->data[stored->source], *texts = base->text[stored->source];
     uint64_t bytes = stored_data_bytes(stored) + (stored->gaps ? STORED_BITMAP_BYTES : 0);
-    bool inside = stored->data_at % STORED_ALIGN == 0 && stored->data_at <= base->data->bytes &&
-                  bytes <= base->data->bytes - stored->data_at &&
-                  stored->text_at <= base->text->bytes &&
-                  stored->text_bytes <= base->text->bytes - stored->text_at;
+    bool inside = stored->data_at % STORED_ALIGN == 0 && stored->data_at <= own->bytes &&
+                  bytes <= own->bytes - stored->data_at && stored->text_at <= texts->bytes &&
+                  stored->text_bytes <= texts->bytes - stored->text_at;
     if (!inside) return false;
-    const char *data = segment_data(segment, base->data), *text = segment_data(segment, base->text);
+    const char *data = segment_data(segment, own), *text = segment_data(segment, texts);
     return segment_touch(segment, data + stored->data_at, bytes) &&
            segment_touch(segment, text + stored->text_at, stored->text_bytes);
 }
@@ -235,10 +237,11 @@ static bool make_block(ColumnBase *base, const StoredBlock *stored, ColumnBlock 
         block->dimensions = stored->dimensions;
         block->stride = stored->stride;
     }
-    block->data = (char *)segment_data(base->graph->segment, base->data) + stored->data_at;
+    const Segment *segment = base->graph->segment;
+    block->data = (char *)segment_data(segment, base->data[stored->source]) + stored->data_at;
     if (!lay_present(stored, block->data, block)) return false;
     if (stored->gaps) block->data = (char *)block->data + STORED_BITMAP_BYTES;
-    block->text = (char *)segment_data(base->graph->segment, base->text) + stored->text_at;
+    block->text = (char *)segment_data(segment, base->text[stored->source]) + stored->text_at;
     if (stored->type == STORED_VECTOR)
         block->factors = block->vectors + (size_t)stored->rows * stored->stride;
     if (!unpack(stored, block, block->data)) return false;
@@ -269,22 +272,39 @@ static const SegmentSection *find(const Segment *segment, StoredSection kind, ui
     return NULL;
 }
 
+/* The column's DATA and TEXT, by their source; false: there is a gap. */
+static bool find_sources(const Segment *segment, const SegmentSection *of, ColumnBase *base)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < segment_count(segment); i++) {
+        const SegmentSection *section = segment_section(segment, i);
+        bool data = section->kind == STORED_DATA;
+        if (section->table != of->table || section->key != of->key ||
+            (!data && section->kind != STORED_TEXT))
+            continue;
+        if (section->first >= STORED_SOURCES_MAX) return false;
+        (data ? base->data : base->text)[section->first] = section;
+        count += data;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (base->data[i] == NULL || base->text[i] == NULL) return false;
+    base->source_count = count;
+    return true;
+}
+
 static Error *lay_column(Graph *graph, PropertyColumn *column, const SegmentSection *section)
 {
-    const SegmentSection *data = find(graph->segment, STORED_DATA, section->table, section->key),
-                         *text = find(graph->segment, STORED_TEXT, section->table, section->key);
-    if (data == NULL || text == NULL || section->count > GRAPH_NODES_MAX ||
+    ColumnBase found = {.source_count = 0};
+    if (!find_sources(graph->segment, section, &found) || section->count > GRAPH_NODES_MAX ||
         section->bytes != section->count * sizeof(StoredBlock))
         return misfit(graph, "a column");
     ColumnBase *base = arena_new(graph->base_arena, ColumnBase);
-    *base =
-        (ColumnBase){.directory = {column_item, section->count},
-                     .graph = graph,
-                     .stored = segment_data(graph->segment, section),
-                     .data = data,
-                     .text = text,
-                     .blocks = arena_array(graph->base_arena, ColumnBlock, section->count),
-                     .ready = arena_calloc(graph->base_arena, section->count, sizeof(atomic_bool))};
+    *base = found;
+    base->directory = (DirectoryBase){column_item, section->count};
+    base->graph = graph;
+    base->stored = segment_data(graph->segment, section);
+    base->blocks = arena_array(graph->base_arena, ColumnBlock, section->count);
+    base->ready = arena_calloc(graph->base_arena, section->count, sizeof(atomic_bool));
     lay(graph, &column->blocks, &base->directory);
     return NULL;
 }
@@ -294,6 +314,14 @@ static Error *lay_column(Graph *graph, PropertyColumn *column, const SegmentSect
 typedef struct CsrParts {
     const SegmentSection *groups, *offsets, *targets, *numbers;
 } CsrParts;
+
+/* How many of a type's relationships lie in its adjacency: the others stand behind it. */
+static uint64_t adjacency_rows(const Graph *graph, uint32_t number)
+{
+    const SegmentSection *added = find(graph->segment, STORED_ADDED, 1 + number, 0);
+    uint64_t rows = atomic_load(&graph_type(graph, number)->table.rows.count);
+    return added == NULL || added->count > rows ? rows : rows - added->count;
+}
 
 static bool parts_fit(const CsrParts *parts)
 {
@@ -317,7 +345,7 @@ static Error *lay_adjacency(Graph *graph, RelationshipType *type, const SegmentS
     CsrParts parts = {groups, find(segment, STORED_OFFSETS, groups->table, groups->key),
                       find(segment, STORED_TARGETS, groups->table, groups->key),
                       find(segment, STORED_NUMBERS, groups->table, groups->key)};
-    uint64_t rows = atomic_load(&type->table.rows.count);
+    uint64_t rows = adjacency_rows(graph, groups->table - 1);
     bool fits = groups->key <= 1 && parts_fit(&parts) && parts.targets->count <= rows;
     if (!fits) return misfit(graph, "an adjacency");
     Csr *csr = arena_new(graph->base_arena, Csr);
@@ -347,8 +375,34 @@ static Error *lay_frames(Graph *graph, uint32_t number)
     for (uint32_t key = 0; key < 2; key++) {
         const SegmentSection *numbers = find(graph->segment, STORED_NUMBERS, 1 + number, key);
         if (numbers == NULL || numbers->extra == 0 || bases[key] == NULL) continue;
-        bases[key]->frame = type_order(type, atomic_load(&type->table.rows.count), &in);
+        bases[key]->frame = type_order(type, adjacency_rows(graph, number), &in);
         if (bases[key]->frame == NULL) return misfit(graph, "numbers of relationships");
+    }
+    return NULL;
+}
+
+/* Relationships behind the adjacency go where those go that the log brings. */
+static Error *lay_added(Graph *graph, uint32_t number)
+{
+    const SegmentSection *section = find(graph->segment, STORED_ADDED, 1 + number, 0);
+    RelationshipType *type = graph_type(graph, number);
+    uint64_t nodes = atomic_load(&graph->nodes.rows.count);
+    if (section == NULL) return NULL;
+    const uint32_t(*ends)[2] = segment_data(graph->segment, section);
+    bool fits = section->count <= STORED_ADDED_MAX &&
+                section->bytes == section->count * sizeof *ends &&
+                section->first + section->count == atomic_load(&type->table.rows.count) &&
+                segment_touch(graph->segment, ends, section->bytes);
+    for (uint64_t i = 0; fits && i < section->count; i++)
+        fits = ends[i][0] < nodes && ends[i][1] < nodes;
+    if (!fits) return misfit(graph, "relationships behind an adjacency");
+    for (uint64_t i = 0; i < section->count; i++) {
+        uint32_t from = ends[i][0], to = ends[i][1], row = (uint32_t)(section->first + i);
+        EndsBlock *block = type_ends_block(graph, type, row);
+        block->from[row % GRAPH_BLOCK_ROWS] = from;
+        block->to[row % GRAPH_BLOCK_ROWS] = to;
+        adjacency_add(graph, &type->out, from, to, row);
+        adjacency_add(graph, &type->in, to, from, row);
     }
     return NULL;
 }
@@ -439,6 +493,7 @@ static Error *lay_section(Graph *graph, const SegmentSection *section)
     case STORED_OFFSETS:
     case STORED_TARGETS:
     case STORED_NUMBERS:
+    case STORED_ADDED:
     case STORED_FINDER: return NULL; /* parts of the others, or asked for by graph_stored_finder */
     }
     return section->flags & SEGMENT_REQUIRED
@@ -525,7 +580,7 @@ static Error *load_schema(Graph *graph, Str schema)
 static Error *check_ends(const Graph *graph, uint32_t number)
 {
     const RelationshipType *type = graph_type(graph, number);
-    uint64_t rows = atomic_load(&type->table.rows.count);
+    uint64_t rows = adjacency_rows(graph, number);
     bool in, there = rows == 0 || find(graph->segment, STORED_ENDS, 1 + number, 0) != NULL ||
                      type_order(type, rows, &in) != NULL;
     return there ? NULL : misfit(graph, "the ends of relationships");
@@ -543,7 +598,8 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
             if ((section->kind == STORED_ROWS) == (pass == 0)) error = lay_section(graph, section);
         }
     for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE) && error == NULL; i++)
-        if ((error = check_ends(graph, i)) == NULL) error = lay_frames(graph, i);
+        if ((error = check_ends(graph, i)) == NULL && (error = lay_frames(graph, i)) == NULL)
+            error = lay_added(graph, i);
     if (error != NULL) {
         graph_destroy(graph);
         return error;

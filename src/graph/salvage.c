@@ -89,8 +89,10 @@ static void ends_of_rows(const RelationshipType *type, Ends *ends)
 {
     for (uint64_t row = 0; row < ends->rows; row++) {
         const EndsBlock *block = directory_get(&type->ends, row / GRAPH_BLOCK_ROWS);
-        ends->from[row] = block == NULL ? GRAPH_NO_NODE : block->from[row % GRAPH_BLOCK_ROWS];
-        ends->to[row] = block == NULL ? GRAPH_NO_NODE : block->to[row % GRAPH_BLOCK_ROWS];
+        uint32_t at = row % GRAPH_BLOCK_ROWS;
+        bool known = block != NULL && block->from[at] <= GRAPH_NODES_MAX;
+        ends->from[row] = known ? block->from[at] : GRAPH_NO_NODE;
+        ends->to[row] = known ? block->to[at] : GRAPH_NO_NODE;
     }
 }
 

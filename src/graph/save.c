@@ -6,6 +6,11 @@
  * taken. Columns go out in three passes (elements, text, descriptions), because a section is
  * written from its beginning to its end.
  *
+ * A graph that lies on a segment need not be written whole (graph_save_onto): what has not changed since
+ * is referred to where it lies. Blocks of columns are told from copies of them by where they are, rows
+ * by their counters, the table of an index by how much is in it. Relationships that came stand behind
+ * the adjacency, as a list, until they are too many; where one went, its type's adjacency is made anew.
+ *
  * A load in several statements need not wait until its end to be written: graph_save_ahead takes the
  * columns of nodes and the types of relationships as the statements so far left them, and a thread
  * saves these parts while the next statement runs. It reads what is there and nothing that is made
@@ -32,11 +37,15 @@ typedef struct Part {    /* saved ahead: a column of the nodes, or all of a type
     size_t first, count; /* sections in the segment; 0: not begun yet */
 } Part;
 #define WHOLE_TABLE (UINT32_MAX - 1) /* no key, and not STORED_SHAPES */
+#define ANY_KEY     (UINT32_MAX - 2)
+#define ANY_FIRST   UINT64_MAX
 
 struct GraphSave {
     GraphView view;
     SegmentWriter *segment;
     Buffer scratch; /* one block's mixed values, or packed elements, at a time */
+    Segment *base;  /* what is not changed lies there; NULL: all of it is written */
+    uint64_t kept;  /* bytes of it that are referred to and used */
     Buffer words;   /* of the blocks of one column that have them, until its text is written */
     size_t words_at;
     Extent nodes; /* as they were when the thread began */
@@ -54,6 +63,57 @@ static Error *begin(Save *save, SegmentSection section)
     return segment_begin(save->segment, &section);
 }
 
+/* ---- what lies in the base ---- */
+
+static const SegmentSection *find_base(const Save *save, StoredSection kind, uint32_t table,
+                                       uint32_t key, uint64_t first)
+{
+    for (size_t i = 0; save->base != NULL && i < segment_count(save->base); i++) {
+        const SegmentSection *section = segment_section(save->base, i);
+        bool same = section->kind == kind && section->table == table && section->key == key;
+        if (same && (first == ANY_FIRST || section->first == first)) return section;
+    }
+    return NULL;
+}
+
+/* The same as it is there; what takes no room is no reason to need a file. */
+static Error *refer_as(Save *save, const SegmentSection *section, SegmentSection as, uint64_t used)
+{
+    if (section->bytes == 0) return segment_begin(save->segment, &as);
+    segment_refer(save->segment, save->base, section, &as);
+    save->kept += (used + SEGMENT_ALIGN_BYTES - 1) / SEGMENT_ALIGN_BYTES * SEGMENT_ALIGN_BYTES;
+    return NULL;
+}
+
+static Error *refer(Save *save, const SegmentSection *section)
+{
+    return refer_as(save, section, *section, section->bytes);
+}
+
+/* All sections of the kind that the table has, of one key or of ANY_KEY. */
+static Error *refer_kind(Save *save, StoredSection kind, uint32_t table, uint32_t key)
+{
+    for (size_t i = 0; i < segment_count(save->base); i++) {
+        const SegmentSection *section = segment_section(save->base, i);
+        if (section->kind == kind && section->table == table &&
+            (key == ANY_KEY || section->key == key))
+            TRY(refer(save, section));
+    }
+    return NULL;
+}
+
+/* Where it lies; NULL: it is not there, or it is damaged, which the segment remembers. */
+static const void *base_data(const Save *save, const SegmentSection *section)
+{
+    const void *data = section == NULL ? NULL : segment_data(save->base, section);
+    return data != NULL && segment_touch(save->base, data, section->bytes) ? data : NULL;
+}
+
+static bool rows_changed(const Rows *rows)
+{
+    return rows->made > 0 || rows->taken > 0;
+}
+
 static uint64_t blocks_for(uint64_t rows)
 {
     return (rows + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
@@ -64,6 +124,8 @@ static uint64_t blocks_for(uint64_t rows)
 static Error *save_rows(Save *save, uint32_t table, const Rows *rows)
 {
     uint64_t count = atomic_load(&rows->count), live = atomic_load(&rows->live);
+    const SegmentSection *same = find_base(save, STORED_ROWS, table, 0, ANY_FIRST);
+    if (same != NULL && !rows_changed(rows)) return refer(save, same);
     TRY(begin(save, (SegmentSection){
                         .kind = STORED_ROWS, .table = table, .count = count, .extra = live}));
     for (uint64_t row = 0; live < count && row < count; row += 64) {
@@ -312,13 +374,95 @@ static Error *put_text(Save *save, const ColumnBlock *block, Described *stored)
     return NULL;
 }
 
+/* What the base has of a column, and which of it is used again. */
+typedef struct Kept {
+    const StoredBlock *blocks;
+    uint64_t block_count;
+    uint32_t sources[STORED_SOURCES_MAX]; /* the new number of each; 0: not used */
+    uint64_t used[STORED_SOURCES_MAX];    /* bytes */
+    uint32_t source_count;
+} Kept;
+
+/* A copy has taken the place of the one in the segment, or there was none. */
+static bool block_changed(const PropertyColumn *column, uint64_t i)
+{
+    const ColumnBlock *block = directory_known(&column->blocks, i);
+    return block != NULL && !block->mapped;
+}
+
+static bool column_changed(const PropertyColumn *column, const Kept *kept, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (block_changed(column, i)) return true;
+    return kept->block_count != count; /* of rows that came, and have no value */
+}
+
+/* A block that is still where it was. */
+static void keep_block(Kept *kept, uint64_t i, StoredBlock *out)
+{
+    *out = kept->blocks[i];
+    if (out->type == STORED_NOTHING) {
+        out->source = 0;
+        return;
+    }
+    uint32_t source = out->source;
+    if (kept->sources[source] == 0) kept->sources[source] = ++kept->source_count;
+    out->source = kept->sources[source];
+    kept->used[source] += stored_data_bytes(out) + out->text_bytes;
+}
+
+static Error *refer_sources(Save *save, uint32_t table, uint32_t key, const Kept *kept, bool anew)
+{
+    static const StoredSection kinds[] = {STORED_DATA, STORED_TEXT};
+    for (uint32_t source = 0; source < STORED_SOURCES_MAX; source++)
+        for (int i = 0; kept->sources[source] > 0 && i < 2; i++) {
+            const SegmentSection *section = find_base(save, kinds[i], table, key, source);
+            if (section == NULL) continue; /* opening has seen that it is there */
+            SegmentSection as = *section;
+            if (anew) as.first = kept->sources[source];
+            TRY(refer_as(save, section, as, i == 0 ? kept->used[source] : 0));
+        }
+    return NULL;
+}
+
+/* Nothing of the column has changed: it is as it was. */
+static Error *refer_column(Save *save, const SegmentSection *blocks, Kept *kept)
+{
+    StoredBlock ignored;
+    for (uint64_t i = 0; i < kept->block_count; i++)
+        keep_block(kept, i, &ignored);
+    for (uint32_t source = 0; source < STORED_SOURCES_MAX; source++)
+        kept->sources[source] = 1; /* under the number it had */
+    TRY(refer(save, blocks));
+    return refer_sources(save, blocks->table, blocks->key, kept, false);
+}
+
+/* True: there is a base of the column, and it is sound. */
+static bool find_kept(Save *save, uint32_t table, uint32_t key, Kept *out)
+{
+    const SegmentSection *section = find_base(save, STORED_BLOCKS, table, key, ANY_FIRST);
+    *out = (Kept){.blocks = base_data(save, section)};
+    if (out->blocks == NULL) return false;
+    out->block_count = section->count;
+    for (uint64_t i = 0; i < section->count; i++)
+        if (out->blocks[i].source >= STORED_SOURCES_MAX) return *out = (Kept){0}, false;
+    return true;
+}
+
 static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent *extent,
                           const PropertyColumn *column, Described *stored)
 {
     uint64_t count = blocks_for(extent->count);
     bool any = false;
+    Kept kept;
+    if (find_kept(save, table, key, &kept) && !column_changed(column, &kept, count))
+        return refer_column(save, find_base(save, STORED_BLOCKS, table, key, ANY_FIRST), &kept);
     for (uint64_t i = 0; i < count; i++) {
-        describe(save, extent, i, directory_get(&column->blocks, i), &stored[i]);
+        bool same = i < kept.block_count && !block_changed(column, i);
+        if (same)
+            keep_block(&kept, i, &stored[i].out);
+        else
+            describe(save, extent, i, directory_get(&column->blocks, i), &stored[i]);
         any = any || stored[i].out.type != STORED_NOTHING;
     }
     if (!any) return NULL;
@@ -328,16 +472,18 @@ static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent
     section.kind = STORED_DATA;
     TRY(begin(save, section));
     for (uint64_t i = 0; i < count; i++)
-        TRY(put_data(save, directory_get(&column->blocks, i), &stored[i]));
+        if (stored[i].out.source == 0)
+            TRY(put_data(save, directory_get(&column->blocks, i), &stored[i]));
     section.kind = STORED_TEXT;
     TRY(begin(save, section));
     for (uint64_t i = 0; i < count; i++)
-        TRY(put_text(save, directory_get(&column->blocks, i), &stored[i]));
+        if (stored[i].out.source == 0)
+            TRY(put_text(save, directory_get(&column->blocks, i), &stored[i]));
     section.kind = STORED_BLOCKS;
     TRY(begin(save, section));
     for (uint64_t i = 0; i < count; i++)
         TRY(segment_put(save->segment, &stored[i].out, sizeof stored[i].out));
-    return NULL;
+    return refer_sources(save, table, key, &kept, true);
 }
 
 static Error *save_column(Save *save, uint32_t table, uint32_t key, const Extent *extent,
@@ -351,14 +497,10 @@ static Error *save_column(Save *save, uint32_t table, uint32_t key, const Extent
 
 /* ---- labels ---- */
 
-/* Every label's bitmap at once: one pass over the nodes. */
-static uint64_t **label_bits(const GraphView *view, uint32_t labels, uint64_t words)
+/* The label sets of these nodes, as bits. */
+static void take_labels(const GraphView *view, uint64_t first, uint64_t end, uint64_t **bits)
 {
-    uint64_t **bits = mem_calloc(labels + 1, sizeof *bits);
-    for (uint32_t i = 0; i < labels; i++)
-        bits[i] = mem_calloc(words + 1, sizeof **bits);
-    uint64_t nodes = atomic_load(&view->graph->nodes.rows.count);
-    for (uint64_t node = 0; node < nodes; node++) {
+    for (uint64_t node = first; node < end; node++) {
         int64_t set;
         if (!graph_node_visible(view, node)) continue;
         const Shape *shape = column_plain_integer(&view->graph->shapes_of, node, &set)
@@ -366,6 +508,38 @@ static uint64_t **label_bits(const GraphView *view, uint32_t labels, uint64_t wo
                                  : graph_shape(view->graph, node, view->version);
         for (uint32_t i = 0; shape != NULL && i < shape->count; i++)
             bits[shape->labels[i]][node / 64] |= UINT64_C(1) << node % 64;
+    }
+}
+
+/* What the base says of a block of nodes that has not changed. */
+static void keep_labels(const Save *save, uint64_t block, uint32_t labels, uint64_t **bits)
+{
+    for (uint32_t i = 0; i < labels; i++) {
+        const SegmentSection *section = find_base(save, STORED_LABEL, 0, i, ANY_FIRST);
+        const uint64_t *data = base_data(save, section);
+        if (data == NULL || block < section->first || block - section->first >= section->count)
+            continue;
+        memcpy(bits[i] + block * GRAPH_BLOCK_WORDS,
+               data + (block - section->first) * GRAPH_BLOCK_WORDS, GRAPH_BLOCK_ROWS / 8);
+    }
+}
+
+/* Every label's bitmap at once: one pass over the nodes. */
+static uint64_t **label_bits(const Save *save, uint32_t labels, uint64_t words)
+{
+    const Graph *graph = save->view.graph;
+    const Rows *rows = &graph->nodes.rows;
+    uint64_t **bits = mem_calloc(labels + 1, sizeof *bits), nodes = atomic_load(&rows->count);
+    for (uint32_t i = 0; i < labels; i++)
+        bits[i] = mem_calloc(words + 1, sizeof **bits);
+    for (uint64_t first = 0; first < nodes; first += GRAPH_BLOCK_ROWS) {
+        uint64_t block = first / GRAPH_BLOCK_ROWS, end = first + GRAPH_BLOCK_ROWS;
+        bool same = save->base != NULL && rows->taken == 0 && end <= rows->base_count &&
+                    !block_changed(&graph->shapes_of, block);
+        if (same)
+            keep_labels(save, block, labels, bits);
+        else
+            take_labels(&save->view, first, end < nodes ? end : nodes, bits);
     }
     return bits;
 }
@@ -388,12 +562,22 @@ static Error *save_label(Save *save, uint32_t label, const uint64_t *bits, uint6
     return segment_put(save->segment, bits + from * WORDS, (until - from) * WORDS * sizeof *bits);
 }
 
+static bool sets_changed(const Save *save)
+{
+    uint64_t blocks = blocks_for(atomic_load(&save->view.graph->nodes.rows.count));
+    for (uint64_t i = 0; i < blocks; i++)
+        if (block_changed(&save->view.graph->shapes_of, i)) return true;
+    return false;
+}
+
 static Error *save_labels(Save *save)
 {
     uint32_t labels = graph_name_count(save->view.graph, NAME_LABEL);
+    if (save->base != NULL && !rows_changed(&save->view.graph->nodes.rows) && !sets_changed(save))
+        return refer_kind(save, STORED_LABEL, 0, ANY_KEY);
     uint64_t words =
         blocks_for(atomic_load(&save->view.graph->nodes.rows.count)) * (GRAPH_BLOCK_ROWS / 64);
-    uint64_t **bits = label_bits(&save->view, labels, words);
+    uint64_t **bits = label_bits(save, labels, words);
     Error *error = NULL;
     for (uint32_t i = 0; i < labels; i++) {
         if (error == NULL) error = save_label(save, i, bits[i], words);
@@ -493,9 +677,45 @@ static bool has_order(const Csr *csr, uint64_t rows)
     return csr != NULL && csr_in_order(csr) && csr->entry_count == rows;
 }
 
+/* Is the adjacency of the base good for all but some relationships that came since? */
+static bool keeps_adjacency(const Save *save, const RelationshipType *type, uint64_t rows)
+{
+    const Csr *out = atomic_load(&type->out.base), *in = atomic_load(&type->in.base);
+    return save->base != NULL && type->table.rows.taken == 0 && out != NULL && in != NULL &&
+           !out->owned && !in->owned && rows - out->row_count <= STORED_ADDED_MAX;
+}
+
+static Error *save_added(Save *save, uint32_t number, const RelationshipType *type, uint64_t first,
+                         uint64_t end)
+{
+    if (first == end) return NULL;
+    TRY(begin(save, (SegmentSection){.kind = STORED_ADDED,
+                                     .table = 1 + number,
+                                     .first = first,
+                                     .count = end - first}));
+    for (uint64_t row = first; row < end; row++) {
+        uint32_t ends[2];
+        if (!type_ends(type, row, &ends[0], &ends[1])) return graph_damage(save->view.graph);
+        TRY(segment_put(save->segment, ends, sizeof ends));
+    }
+    return NULL;
+}
+
+static Error *refer_adjacency(Save *save, uint32_t number, const RelationshipType *type,
+                              uint64_t rows)
+{
+    static const StoredSection kinds[] = {STORED_ENDS, STORED_GROUPS, STORED_OFFSETS,
+                                          STORED_TARGETS, STORED_NUMBERS};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        TRY(refer_kind(save, kinds[i], 1 + number, ANY_KEY));
+    return save_added(save, number, type, atomic_load(&type->out.base)->row_count, rows);
+}
+
 static Error *save_directions(Save *save, uint32_t number, const RelationshipType *type,
                               const Extent *extent)
 {
+    if (keeps_adjacency(save, type, extent->count))
+        return refer_adjacency(save, number, type, extent->count);
     const Csr *bases[2] = {whole_base(type, &type->out), whole_base(type, &type->in)};
     Csr *made[2] = {NULL, NULL};
     for (int in = 0; in < 2; in++)
@@ -542,6 +762,18 @@ static Error *save_run(Save *save, const Index *index, uint32_t number)
                                         .extra = (uint64_t)index->run.key});
 }
 
+/* The base's table that the index still uses as it is: only ever more is put into it. */
+static const SegmentSection *same_table(const Save *save, const Index *index, const void *table)
+{
+    for (size_t i = 0; save->base != NULL && i < segment_count(save->base); i++) {
+        const SegmentSection *section = segment_section(save->base, i);
+        if (section->kind == STORED_INDEX && segment_data(save->base, section) == table &&
+            section->extra == index->used)
+            return section;
+    }
+    return NULL;
+}
+
 static Error *save_indexes(Save *save)
 {
     const Graph *graph = save->view.graph;
@@ -553,6 +785,13 @@ static Error *save_indexes(Save *save)
         if (table != NULL) {
             size_t slots = table->mask + 1;
             const Segment *base = graph->segment;
+            const SegmentSection *same = same_table(save, index, table);
+            if (same != NULL) {
+                SegmentSection as = *same;
+                as.key = number++;
+                TRY(refer_as(save, same, as, same->bytes));
+                continue;
+            }
             if (base != NULL && segment_holds(base, table) &&
                 !segment_touch(graph->segment, table, sizeof *table + slots * sizeof *table->slots))
                 return graph_damage(graph);
@@ -760,8 +999,40 @@ Error *graph_save_finder(GraphSave *save, const GraphIndex *definition, uint32_t
         number += graph_index_at(graph, i) != NULL;
     /* Whoever does not know it can do without. */
     SegmentSection section = {.kind = STORED_FINDER, .key = number, .first = part, .count = bytes};
+    const SegmentSection *same = find_base(save, STORED_FINDER, 0, number, part);
+    if (same != NULL && bytes > 0 && same->bytes == bytes) { /* perhaps in another mapping */
+        const void *there = base_data(save, same);
+        if (there == data || (there != NULL && memcmp(there, data, bytes) == 0))
+            return refer_as(save, same, section, bytes);
+    }
     TRY(segment_begin(save->segment, &section));
     return bytes == 0 ? NULL : segment_put(save->segment, data, bytes);
+}
+
+const Segment *graph_segment(const Graph *graph)
+{
+    return graph->segment;
+}
+
+/* So much of what the files hold is used by nobody that all is better written anew: they take twice
+ * the room they need then. */
+enum { GARBAGE_PARTS = 2 };
+
+Error *graph_save_onto(GraphSave *save, const GraphView *view, Buffer *schema)
+{
+    assert(view->graph->segment != NULL && save->part_count == 0);
+    save->base = view->graph->segment;
+    return graph_save_all(save, view, schema);
+}
+
+bool graph_save_fits(const GraphSave *save)
+{
+    const SegmentFile *files;
+    uint64_t bytes = 0;
+    size_t count = segment_referred(save->segment, &files);
+    for (size_t i = 0; i < count; i++)
+        bytes += files[i].bytes;
+    return count <= SEGMENT_FILES_MAX && bytes / GARBAGE_PARTS <= save->kept;
 }
 
 void graph_save_free(GraphSave *save)

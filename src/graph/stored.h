@@ -4,10 +4,10 @@
  *
  *     ROWS      table; count rows, extra alive    bitmap of the deleted ones, or nothing
  *     BLOCKS    table, key; count blocks          a StoredBlock each 2048 rows
- *     DATA      table, key                        the elements of these blocks, from multiples of
+ *     DATA      table, key; first source          the elements of these blocks, from multiples of
  *                                                 64; before them a bitmap of the rows that have
  *                                                 one, if some have none
- *     TEXT      table, key                        what strings and mixed values refer to
+ *     TEXT      table, key; first source          what strings and mixed values refer to
  *     LABEL     key label; first, count blocks,   bitmaps of 2048 bits
  *               extra alive
  *     ENDS      table; count blocks               u32 sources[2048], targets[2048]; not there if a
@@ -18,6 +18,8 @@
  *     NUMBERS   table, key direction; count       CsrNumbers of each 2048 entries and what they
  *               entries, extra framed             describe; not there: an entry's place is its
  *                                                 number
+ *     ADDED     table; first row, count           u32 from, u32 to: relationships behind those of
+ *                                                 the adjacency and of ENDS, all alive
  *     INDEX     key which; count slots, extra     {u64 mask, u64 slots[]}
  *               used
  *     RUN       key which index; first node,      nothing: entries that are in no table, of the nodes
@@ -44,7 +46,8 @@ typedef enum StoredSection {
     STORED_NUMBERS,
     STORED_INDEX,
     STORED_RUN,
-    STORED_FINDER
+    STORED_FINDER,
+    STORED_ADDED
 } StoredSection;
 
 #define STORED_SHAPES UINT32_MAX /* the key under which a node's label set is kept */
@@ -73,10 +76,16 @@ typedef struct StoredBlock {
     uint64_t data_at, text_at, text_bytes;
     uint32_t rows, dimensions, stride;
     uint16_t type, gaps; /* gaps 1: the bitmap is there; 0: all of the rows have a value */
-    uint32_t zero[2];
+    uint32_t source; /* in which DATA and TEXT of the column it is: parts of older segments, too */
+    uint32_t zero;
 } StoredBlock;
 _Static_assert(sizeof(StoredBlock) == 48, "StoredBlock is a format");
 _Static_assert(sizeof(GraphGroup) == 16 && sizeof(CsrNumbers) == 8, "they are formats");
+enum {
+    STORED_SOURCES_MAX = SEGMENT_FILES_MAX + 2, /* one a file, and the one being made */
+    /* Relationships of a type that its adjacency has not yet: each takes 0.1 us when the graph is opened. */
+    STORED_ADDED_MAX = 32768
+};
 enum { STORED_BITMAP_BYTES = GRAPH_BLOCK_ROWS / 8 };
 _Static_assert(sizeof(EndsBlock) == 2 * 4 * GRAPH_BLOCK_ROWS, "EndsBlock is a format");
 

@@ -333,6 +333,6 @@ const char *graph_section_name(unsigned kind)
         [STORED_TEXT] = "TEXT",       [STORED_LABEL] = "LABEL",     [STORED_ENDS] = "ENDS",
         [STORED_GROUPS] = "GROUPS",   [STORED_OFFSETS] = "OFFSETS", [STORED_TARGETS] = "TARGETS",
         [STORED_NUMBERS] = "NUMBERS", [STORED_INDEX] = "INDEX",     [STORED_RUN] = "RUN",
-        [STORED_FINDER] = "FINDER"};
+        [STORED_FINDER] = "FINDER",   [STORED_ADDED] = "ADDED"};
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }

@@ -264,15 +264,19 @@ static void segment_row(const Inspection *look, uint64_t number, uint64_t row)
     unsigned kind = get_u16(&reader);
     get_u16(&reader);
     uint32_t table = get_u32(&reader), key = get_u32(&reader);
-    get_u32(&reader);
+    uint32_t file = get_u32(&reader);
+    char home[32] = "";
+    if (file > 0) snprintf(home, sizeof home, " of other file %" PRIu32, file);
     uint64_t first = get_u64(&reader), count = get_u64(&reader), extra = get_u64(&reader),
              offset = get_u64(&reader), bytes = get_u64(&reader);
-    const char *name = look->section_name == NULL ? NULL : look->section_name(kind);
+    const char *name = kind == SEGMENT_FILES_KIND   ? "FILES"
+                       : look->section_name == NULL ? NULL
+                                                    : look->section_name(kind);
     tell_line(look->to, TELL_FACT, place(where, offset), "",
               "section %" PRIu64 ": kind %u %s, table %" PRIu32 ", key %" PRIu32 ", first %" PRIu64
-              ", count %" PRIu64 ", extra %" PRIu64 ", %" PRIu64 " bytes",
+              ", count %" PRIu64 ", extra %" PRIu64 ", %" PRIu64 " bytes%s",
               number, kind, name == NULL ? "(unknown)" : name, table, key, first, count, extra,
-              bytes);
+              bytes, home);
 }
 
 static void segment_sections(const Inspection *look, const SegmentParts *parts)

@@ -125,6 +125,14 @@ Error *lock_pin(const Io *io, const char *directory, uint64_t id, IoFile **out)
     return NULL;
 }
 
+Error *lock_pin_too(IoFile *pin, uint64_t id)
+{
+    if (pin == NULL || io_lock_shared(pin, WRITER_BYTE + id)) return NULL;
+    return error_hint(error_new(ERROR_IO, "LOCK cannot be locked for reading segment %llu",
+                                (unsigned long long)id),
+                      "does the file system have locks?");
+}
+
 bool lock_is_pinned(const DirectoryLock *lock, uint64_t id)
 {
     return io_is_locked(lock->file, WRITER_BYTE + id);

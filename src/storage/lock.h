@@ -25,6 +25,8 @@ bool lock_has_writer(const DirectoryLock *lock); /* asks the system: a call of a
 /* Pins segment `id`, until the file is closed by io_close. *out NULL: there is no LOCK, so there is
  * nobody who could remove it. Whoever pins looks afterwards whether the segment is still there. */
 Error *lock_pin(const Io *io, const char *directory, uint64_t id, IoFile **out) MUST_CHECK;
+/* Pins one more by the same file; NULL: nothing was pinned, and need not be. */
+Error *lock_pin_too(IoFile *pin, uint64_t id) MUST_CHECK;
 bool lock_is_pinned(const DirectoryLock *lock, uint64_t id); /* by any other handle */
 void lock_close(DirectoryLock *lock);                        /* NULL is welcome */
 #endif

@@ -2,7 +2,8 @@
  * segment.c - reading a segment: mapped, checked where it is touched.
  *
  * Opening looks at header, trailer, piece checksums and table: a few pages, whatever the file's
- * length. The data itself is checked a piece at a time when somebody is about to use it; one bit a
+ * length; so it is with the older segments that it refers to, each of which is a Segment of its own
+ * here. The data itself is checked a piece at a time when somebody is about to use it; one bit a
  * piece remembers that it was good. The mapping is private and may be written to: a store changes
  * its arrays in place and the kernel copies the pages; a piece must be checked before that.
  */
@@ -11,7 +12,9 @@
 #include "storage/segment.h"
 #include "storage/segment_internal.h"
 #include <assert.h>
+#include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 struct Segment {
@@ -22,8 +25,10 @@ struct Segment {
     size_t section_count;
     uint64_t piece_count, data_end; /* pieces lie between header and here */
     const char *pieces;             /* in the mapping */
-    _Atomic uint64_t *checked;      /* bit i: piece i agreed with its checksum */
-    _Atomic uint64_t *bad;          /* bit i: it did not, and need not be asked again */
+    struct Segment **others;        /* that it refers to; each by itself */
+    size_t other_count;
+    _Atomic uint64_t *checked; /* bit i: piece i agreed with its checksum */
+    _Atomic uint64_t *bad;     /* bit i: it did not, and need not be asked again */
     atomic_bool damaged;
 };
 
@@ -97,6 +102,19 @@ static bool trailer_fits(const Trailer *trailer)
            trailer->section_count * SEGMENT_TABLE_ROW_BYTES <= end - trailer->table;
 }
 
+/* Where the section's file has its sections; NULL: that file is not open. */
+static const Segment *home_of(const Segment *segment, const SegmentSection *section)
+{
+    if (section->file == 0) return segment;
+    return section->file <= segment->other_count ? segment->others[section->file - 1] : NULL;
+}
+
+static bool lies_inside(const Segment *home, const SegmentSection *section)
+{
+    return section->offset % SEGMENT_ALIGN_BYTES == 0 && section->offset >= SEGMENT_HEADER_BYTES &&
+           section->offset <= home->data_end && section->bytes <= home->data_end - section->offset;
+}
+
 static Error *read_table(Segment *segment, const Trailer *trailer)
 {
     const char *table = segment->memory + trailer->table;
@@ -112,18 +130,15 @@ static Error *read_table(Segment *segment, const Trailer *trailer)
         section->flags = get_u16(&reader);
         section->table = get_u32(&reader);
         section->key = get_u32(&reader);
-        get_u32(&reader);
+        section->file = get_u32(&reader);
         section->first = get_u64(&reader);
         section->count = get_u64(&reader);
         section->extra = get_u64(&reader);
         section->offset = get_u64(&reader);
         section->bytes = get_u64(&reader);
         get_u64(&reader);
-        bool fits = section->offset % SEGMENT_ALIGN_BYTES == 0 &&
-                    section->offset >= SEGMENT_HEADER_BYTES &&
-                    section->offset <= segment->data_end &&
-                    section->bytes <= segment->data_end - section->offset;
-        if (!fits) return bad(&segment->named, "a section lies outside");
+        if (section->file == 0 && !lies_inside(segment, section))
+            return bad(&segment->named, "a section lies outside");
     }
     return NULL;
 }
@@ -162,14 +177,56 @@ static Error *map_file(Segment *segment, const char *directory)
     return error;
 }
 
-Error *segment_open(const Io *io, const char *directory, const uint8_t uuid[SEGMENT_UUID_BYTES],
-                    const SegmentFile *file, Segment **out)
+static Error *open_other(Segment *segment, const char *directory, const uint8_t *uuid, Reader *row)
+{
+    SegmentFile file = {.id = get_u64(row)};
+    file.bytes = get_u64(row);
+    file.crc = get_u32(row);
+    const char *slash = strrchr(segment->named.name, '/');
+    int folder = slash == NULL ? 0 : (int)(slash - segment->named.name) + 1;
+    if (get_u32(row) != 0 || file.id == 0 || file.id >= segment->named.id)
+        return bad(&segment->named, "it refers to no older segment");
+    snprintf(file.name, sizeof file.name, "%.*s%08" PRIu64 ".ctxs", folder, segment->named.name,
+             file.id);
+    TRY(segment_open_alone(segment->io, directory, uuid, &file,
+                           &segment->others[segment->other_count]));
+    segment->other_count++;
+    return NULL;
+}
+
+/* The table's last section names the other files; it is nobody's business beyond here. */
+static Error *open_others(Segment *segment, const char *directory, const uint8_t *uuid)
+{
+    size_t own = segment->section_count;
+    const SegmentSection *names = own == 0 ? NULL : &segment->sections[own - 1];
+    if (names == NULL || names->kind != SEGMENT_FILES_KIND) return NULL;
+    segment->section_count--;
+    bool fits = names->file == 0 && names->count <= SEGMENT_FILES_MAX &&
+                names->bytes == names->count * SEGMENT_FILE_ROW_BYTES &&
+                segment_touch(segment, segment->memory + names->offset, names->bytes);
+    if (!fits) return bad(&segment->named, "its list of files");
+    segment->others = mem_calloc(names->count + 1, sizeof(Segment *));
+    Reader rows = reader_of(segment->memory + names->offset, names->bytes);
+    for (uint64_t i = 0; directory != NULL && i < names->count; i++)
+        TRY(open_other(segment, directory, uuid, &rows));
+    return NULL;
+}
+
+/* Without `others` sections that lie there are left out. */
+static Error *open_file(const Io *io, const char *directory, const uint8_t *uuid,
+                        const SegmentFile *file, bool others, Segment **out)
 {
     Segment *segment = mem_calloc(1, sizeof *segment);
     segment->io = io;
     segment->named = *file;
     Error *error = map_file(segment, directory);
     if (error == NULL) error = read_all(segment, uuid);
+    if (error == NULL) error = open_others(segment, others ? directory : NULL, uuid);
+    for (size_t i = 0; error == NULL && others && i < segment->section_count; i++) {
+        const Segment *home = home_of(segment, &segment->sections[i]);
+        if (home == NULL || !lies_inside(home, &segment->sections[i]))
+            error = bad(&segment->named, "a section lies outside");
+    }
     if (error != NULL) {
         segment_close(segment);
         return error;
@@ -178,14 +235,41 @@ Error *segment_open(const Io *io, const char *directory, const uint8_t uuid[SEGM
     return NULL;
 }
 
+Error *segment_open(const Io *io, const char *directory, const uint8_t uuid[SEGMENT_UUID_BYTES],
+                    const SegmentFile *file, Segment **out)
+{
+    return open_file(io, directory, uuid, file, true, out);
+}
+
+Error *segment_open_alone(const Io *io, const char *directory,
+                          const uint8_t uuid[SEGMENT_UUID_BYTES], const SegmentFile *file,
+                          Segment **out)
+{
+    return open_file(io, directory, uuid, file, false, out);
+}
+
 void segment_close(Segment *segment)
 {
     if (segment == NULL) return;
+    for (size_t i = 0; i < segment->other_count; i++)
+        segment_close(segment->others[i]);
+    mem_free(segment->others);
     io_unmap(segment->io, segment->memory, segment->named.bytes);
     mem_free(segment->sections);
     mem_free((void *)segment->checked);
     mem_free((void *)segment->bad);
     mem_free(segment);
+}
+
+size_t segment_others(const Segment *segment)
+{
+    return segment->other_count;
+}
+
+const SegmentFile *segment_other(const Segment *segment, size_t i)
+{
+    assert(i < segment->other_count);
+    return &segment->others[i]->named;
 }
 
 const SegmentFile *segment_file(const Segment *segment)
@@ -206,14 +290,23 @@ const SegmentSection *segment_section(const Segment *segment, size_t i)
 
 void *segment_data(const Segment *segment, const SegmentSection *section)
 {
-    assert(section->offset + section->bytes <= segment->data_end);
-    return segment->memory + section->offset;
+    const Segment *home = home_of(segment, section);
+    assert(home != NULL && section->offset + section->bytes <= home->data_end);
+    return home->memory + section->offset;
+}
+
+static bool is_mapped(const Segment *segment, const void *memory)
+{
+    uintptr_t at = (uintptr_t)memory, begin = (uintptr_t)segment->memory;
+    return at >= begin && at - begin < segment->named.bytes;
 }
 
 bool segment_holds(const Segment *segment, const void *memory)
 {
-    uintptr_t at = (uintptr_t)memory, begin = (uintptr_t)segment->memory;
-    return at >= begin && at - begin < segment->named.bytes;
+    if (is_mapped(segment, memory)) return true;
+    for (size_t i = 0; i < segment->other_count; i++)
+        if (is_mapped(segment->others[i], memory)) return true;
+    return false;
 }
 
 /* ---- checksums ---- */
@@ -243,6 +336,9 @@ bool segment_touch(Segment *segment, const void *memory, size_t bytes)
 {
     assert(segment_holds(segment, memory));
     if (bytes == 0) return true;
+    for (size_t i = 0; !is_mapped(segment, memory); i++)
+        if (is_mapped(segment->others[i], memory))
+            return segment_touch(segment->others[i], memory, bytes);
     uint64_t from = (uint64_t)((const char *)memory - segment->memory);
     assert(from >= SEGMENT_HEADER_BYTES && from + bytes <= segment->data_end);
     uint64_t piece = (from - SEGMENT_HEADER_BYTES) / SEGMENT_PIECE_BYTES,
@@ -257,7 +353,16 @@ bool segment_touch(Segment *segment, const void *memory, size_t bytes)
 
 bool segment_damaged(const Segment *segment)
 {
+    for (size_t i = 0; i < segment->other_count; i++)
+        if (segment_damaged(segment->others[i])) return true;
     return atomic_load_explicit(&segment->damaged, memory_order_relaxed);
+}
+
+const char *segment_damaged_name(const Segment *segment)
+{
+    for (size_t i = 0; i < segment->other_count; i++)
+        if (segment_damaged(segment->others[i])) return segment->others[i]->named.name;
+    return segment->named.name;
 }
 
 void segment_each_bad(Segment *segment, void (*each)(void *user, uint64_t from, uint64_t until),

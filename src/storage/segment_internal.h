@@ -11,6 +11,8 @@ enum {
     SEGMENT_HEADER_USED_BYTES = 44,
     SEGMENT_TRAILER_BYTES = 4096,
     SEGMENT_TRAILER_USED_BYTES = 84,
-    SEGMENT_TABLE_ROW_BYTES = 64
+    SEGMENT_TABLE_ROW_BYTES = 64,
+    SEGMENT_FILES_KIND = 0xffff, /* of the section that names other files */
+    SEGMENT_FILE_ROW_BYTES = 24
 };
 #endif

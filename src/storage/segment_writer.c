@@ -46,6 +46,8 @@ struct SegmentWriter {
     size_t piece_count, piece_capacity;
     SegmentSection *sections;
     size_t section_count, section_capacity, dropped_count; /* a dropped one has the kind 0 */
+    SegmentFile *files;                                    /* referred to */
+    size_t file_count, file_capacity;
 };
 
 static uint64_t position(const SegmentWriter *writer)
@@ -240,7 +242,7 @@ static void end_section(SegmentWriter *writer)
 {
     if (writer->section_count == 0) return;
     SegmentSection *last = &writer->sections[writer->section_count - 1];
-    last->bytes = position(writer) - last->offset;
+    if (last->file == 0) last->bytes = position(writer) - last->offset;
 }
 
 Error *segment_begin(SegmentWriter *writer, const SegmentSection *section)
@@ -250,9 +252,46 @@ Error *segment_begin(SegmentWriter *writer, const SegmentSection *section)
     end_section(writer);
     TRY(align_to(writer, 0, SEGMENT_ALIGN_BYTES));
     mem_reserve(writer->sections, writer->section_capacity, writer->section_count + 1);
-    writer->sections[writer->section_count] = *section;
-    writer->sections[writer->section_count++].offset = position(writer);
+    SegmentSection *own = &writer->sections[writer->section_count++];
+    *own = *section;
+    own->file = 0;
+    own->offset = position(writer);
     return NULL;
+}
+
+/* The file's place among those referred to, from 1 on. */
+static uint32_t file_number(SegmentWriter *writer, const SegmentFile *file)
+{
+    size_t i = 0;
+    while (i < writer->file_count && writer->files[i].id != file->id)
+        i++;
+    if (i == writer->file_count) {
+        mem_reserve(writer->files, writer->file_capacity, writer->file_count + 1);
+        writer->files[writer->file_count++] = *file;
+    }
+    return (uint32_t)i + 1;
+}
+
+void segment_refer(SegmentWriter *writer, const Segment *base, const SegmentSection *section,
+                   const SegmentSection *as)
+{
+    const SegmentFile *file =
+        section->file == 0 ? segment_file(base) : segment_other(base, section->file - 1);
+    assert(writer->section_count < SEGMENT_SECTIONS_MAX && as->kind != 0);
+    assert(file->id < writer->named.id);
+    end_section(writer);
+    mem_reserve(writer->sections, writer->section_capacity, writer->section_count + 1);
+    SegmentSection *row = &writer->sections[writer->section_count++];
+    *row = *as;
+    row->file = file_number(writer, file);
+    row->offset = section->offset;
+    row->bytes = section->bytes;
+}
+
+size_t segment_referred(const SegmentWriter *writer, const SegmentFile **files)
+{
+    *files = writer->files;
+    return writer->file_count;
 }
 
 Error *segment_put(SegmentWriter *writer, const void *data, size_t bytes)
@@ -300,7 +339,7 @@ static void put_table(const SegmentWriter *writer, Buffer *out)
         put_u16(out, section->flags);
         put_u32(out, section->table);
         put_u32(out, section->key);
-        put_u32(out, 0);
+        put_u32(out, section->file);
         put_u64(out, section->first);
         put_u64(out, section->count);
         put_u64(out, section->extra);
@@ -344,9 +383,29 @@ static void put_tail(SegmentWriter *writer, Buffer *out)
         put_u8(out, 0);
 }
 
+static Error *put_file_names(SegmentWriter *writer)
+{
+    Buffer rows = {0};
+    assert(writer->file_count <= SEGMENT_FILES_MAX);
+    if (writer->file_count == 0) return NULL;
+    for (size_t i = 0; i < writer->file_count; i++) {
+        put_u64(&rows, writer->files[i].id);
+        put_u64(&rows, writer->files[i].bytes);
+        put_u32(&rows, writer->files[i].crc);
+        put_u32(&rows, 0);
+    }
+    Error *error = segment_begin(writer, &(SegmentSection){.kind = SEGMENT_FILES_KIND,
+                                                           .flags = SEGMENT_REQUIRED,
+                                                           .count = writer->file_count});
+    if (error == NULL) error = segment_put(writer, rows.data, rows.bytes);
+    buffer_free(&rows);
+    return error;
+}
+
 static Error *write_end(SegmentWriter *writer)
 {
     Buffer tail = {0};
+    TRY(put_file_names(writer));
     end_section(writer);
     Error *error = flush(writer);
     if (error == NULL) {
@@ -389,5 +448,6 @@ void segment_abandon(SegmentWriter *writer)
     mem_free(writer->buffer);
     mem_free(writer->pieces);
     mem_free(writer->sections);
+    mem_free(writer->files);
     mem_free(writer);
 }

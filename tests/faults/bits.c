@@ -156,7 +156,7 @@ int main(void)
     bool thorough = mode != NULL && mode[0] == '1';
     Ledger *ledger = ledger_create(LEDGER_TINY);
     Disk *closed = ledger_disk();
-    printf("1..4\n");
+    printf("1..6\n");
     bool written = ledger_write(ledger, closed);
     Disk *open = killed(ledger);
     tell(written && open != NULL, "a small database is made");
@@ -172,6 +172,17 @@ int main(void)
     tell(flips.outcomes[WRONG] == 0 && flips.outcomes[REFUSED] > 100 &&
              flips.outcomes[DISCARDED] > 0,
          "killed: every flip is detected, harmless, or reported as discarded");
+    Ledger *grown = ledger_create(LEDGER_GROWN);
+    Disk *several = ledger_disk();
+    tell(ledger_write(grown, several) && ledger_referring(grown) > 0,
+         "one is made whose segment refers to another");
+    flips = (Flips){grown, .closed = true, .every = thorough ? 1009 : 20011};
+    flip_all(&flips, several);
+    say(&flips, "several segments");
+    tell(flips.outcomes[WRONG] == 0 && flips.outcomes[REFUSED] > 20,
+         "several segments: every flip is detected or harmless");
+    disk_destroy(several);
+    ledger_destroy(grown);
     any_checksum_fits = true;
     flips = (Flips){ledger, .closed = true, .every = 211, .quiet = true};
     flip_all(&flips, closed);

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WHY_BYTES = 256, TOLD_MAX = 5 };
+enum { WHY_BYTES = 256, TOLD_MAX = 5, GROWN_REFERRING = 4 };
 
 typedef struct Enumeration {
     const Ledger *ledger;
@@ -190,11 +190,14 @@ int main(void)
     const char *mode = getenv("FAULTS_LONG");
     bool thorough = mode != NULL && mode[0] == '1';
     Ledger *ledger = ledger_create(LEDGER_SMALL), *load = ledger_create(LEDGER_BULK),
-           *kept = ledger_create(LEDGER_KEPT);
-    printf("1..7\n");
+           *kept = ledger_create(LEDGER_KEPT), *grown = ledger_create(LEDGER_GROWN);
+    printf("1..9\n");
     life(ledger, "statements and checkpoints", thorough ? 1 : 6, thorough ? 50 : 400);
     life(load, "loads", thorough ? 2 : 24, thorough ? 200 : 0);
     life(kept, "snapshots and history", thorough ? 1 : 30, thorough ? 50 : 500);
+    life(grown, "checkpoints of what has changed", thorough ? 4 : 60, thorough ? 200 : 500);
+    printf("# %d of them\n", (int)ledger_referring(grown));
+    tell(ledger_referring(grown) >= GROWN_REFERRING, "they were of what had changed");
     planted(ledger, "folders are not synced", DISK_NO_FOLDER_SYNC, true, 40);
     planted(ledger, "files are not synced before they are renamed", DISK_NO_SYNC_IN_TMP, true, 40);
     planted(ledger, "acknowledged before the log is synced", DISK_NO_SYNC_OF_LOG, true, 40);
@@ -202,5 +205,6 @@ int main(void)
     ledger_destroy(ledger);
     ledger_destroy(load);
     ledger_destroy(kept);
+    ledger_destroy(grown);
     return failed != 0;
 }

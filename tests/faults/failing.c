@@ -293,11 +293,13 @@ int main(void)
     const char *mode = getenv("FAULTS_LONG");
     bool thorough = mode != NULL && mode[0] == '1';
     Ledger *tiny = ledger_create(LEDGER_TINY), *small = ledger_create(LEDGER_SMALL),
-           *bulk = ledger_create(LEDGER_BULK), *kept = ledger_create(LEDGER_KEPT);
-    Disk *disks[4] = {ledger_disk(), ledger_disk(), ledger_disk(), ledger_disk()};
-    printf("1..%d\n", 4 * WAYS + 2);
+           *bulk = ledger_create(LEDGER_BULK), *kept = ledger_create(LEDGER_KEPT),
+           *grown = ledger_create(LEDGER_GROWN);
+    Disk *disks[5] = {ledger_disk(), ledger_disk(), ledger_disk(), ledger_disk(), ledger_disk()};
+    printf("1..%d\n", 5 * WAYS + 2);
     tell(ledger_write(tiny, disks[0]) && ledger_write(small, disks[1]) &&
-             ledger_write(bulk, disks[2]) && ledger_write(kept, disks[3]),
+             ledger_write(bulk, disks[2]) && ledger_write(kept, disks[3]) &&
+             ledger_write(grown, disks[4]) && ledger_referring(grown) > 0,
          "without faults");
     for (int i = 0; i < WAYS; i++)
         fail_each(tiny, "a small database", &ways[i], 1);
@@ -307,12 +309,15 @@ int main(void)
         fail_each(bulk, "loads", &ways[i], thorough ? 1 : 13);
     for (int i = 0; i < WAYS; i++)
         fail_each(kept, "snapshots and history", &ways[i], thorough ? 1 : 3);
+    for (int i = 0; i < WAYS; i++)
+        fail_each(grown, "checkpoints of what has changed", &ways[i], thorough ? 2 : 23);
     fill_all(small);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         disk_destroy(disks[i]);
     ledger_destroy(tiny);
     ledger_destroy(small);
     ledger_destroy(bulk);
     ledger_destroy(kept);
+    ledger_destroy(grown);
     return failed != 0;
 }

@@ -36,6 +36,7 @@ struct Ledger {
     size_t count;
     Look *looks; /* [0]: before the first */
     char *rows;  /* the file that COPY reads; NULL: none */
+    uint64_t referring;
 };
 
 static const Thing small[] = {
@@ -94,6 +95,20 @@ static const Thing kept[] = {
     {{"MATCH (m:Many) WHERE m.i < 3 DELETE m"}, PASSING},
 };
 
+static const Thing grown[] = {
+    {{"CREATE (:Doc {title: 'one'})"}, GO_ON},
+    {{"COPY :Row FROM $rows"}, GO_ON},
+    {{"MATCH (d:Doc {title: 'one'}), (r:Row) WHERE r.id < 30 CREATE (d)-[:HAS {n: r.id}]->(r)"},
+     GO_ON},
+    {{"MATCH (r:Row {id: 7}) SET r.x = -1, r.name = 'other'"}, SNAPPED},
+    {{"MATCH (d:Doc {title: 'one'}), (r:Row {id: 12000}) CREATE (d)-[:HAS {n: -1}]->(r)"}, PASSING},
+    {{"CREATE (:Doc {title: 'two', n: 1})-[:NEXT]->(:Doc {title: 'three'})"}, PASSING},
+    {{"MATCH (:Doc)-[h:HAS {n: -1}]->(:Row) SET h.n = 40"}, SNAPPED},
+    {{"MATCH (r:Row) WHERE r.id < 3 DETACH DELETE r"}, CLOSED},
+    {{"MATCH (r:Row {id: 9000}) SET r:Late, r.name = 'late'"}, PASSING},
+    {{"MATCH (d:Doc {title: 'two'}) SET d.n = 3"}, PASSING},
+};
+
 static const Thing bulk[] = {
     {{"CREATE (:Doc {title: 'one'})"}, GO_ON},
     {{"COPY :Row FROM $rows"}, GO_ON},
@@ -111,9 +126,10 @@ Ledger *ledger_create(LedgerWork work)
     case LEDGER_SMALL: ledger->things = small, ledger->count = sizeof small / sizeof *small; break;
     case LEDGER_BULK: ledger->things = bulk, ledger->count = sizeof bulk / sizeof *bulk; break;
     case LEDGER_KEPT: ledger->things = kept, ledger->count = sizeof kept / sizeof *kept; break;
+    case LEDGER_GROWN: ledger->things = grown, ledger->count = sizeof grown / sizeof *grown; break;
     }
     ledger->looks = mem_calloc(ledger->count + 1, sizeof *ledger->looks);
-    if (work != LEDGER_BULK) return ledger;
+    if (work != LEDGER_BULK && work != LEDGER_GROWN) return ledger;
     char path[] = "rows-XXXXXX.csv";
     int descriptor = mkstemps(path, 4);
     FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
@@ -312,6 +328,18 @@ static bool same(Look a, Look b)
     return a.content == b.content && a.definitions == b.definitions;
 }
 
+uint64_t ledger_referring(const Ledger *ledger)
+{
+    return ledger->referring;
+}
+
+/* Ends a session of the life without faults. */
+static void close_counted(Ledger *ledger, contextql *session)
+{
+    if (session != NULL) ledger->referring += database_counters(session->database).referring;
+    contextql_close(session);
+}
+
 bool ledger_write(Ledger *ledger, Disk *disk)
 {
     char why[WHY_BYTES] = "";
@@ -319,7 +347,7 @@ bool ledger_write(Ledger *ledger, Disk *disk)
     bool good = session != NULL && look(session, &ledger->looks[0], why);
     for (size_t i = 0; i < ledger->count && good; i++) {
         if (ledger->things[i].before == CLOSED) {
-            contextql_close(session);
+            close_counted(ledger, session);
             session = ledger_open(disk, false, why);
             if (session == NULL) break;
         }
@@ -330,7 +358,7 @@ bool ledger_write(Ledger *ledger, Disk *disk)
                !same(ledger->looks[i + 1], ledger->looks[i]);
         if (!good) printf("# thing %zu: %s\n", i + 1, why);
     }
-    contextql_close(session);
+    close_counted(ledger, session);
     return good && session != NULL;
 }
 

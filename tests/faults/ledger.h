@@ -17,7 +17,8 @@ typedef enum LedgerWork {
     LEDGER_TINY,  /* a checkpoint and a log, in files of a few pages */
     LEDGER_SMALL, /* statements, transactions, values larger than a record, a checkpoint */
     LEDGER_BULK,  /* a load that is committed as a segment, and what follows */
-    LEDGER_KEPT   /* snapshots, with a name and without, retention and history */
+    LEDGER_KEPT,  /* snapshots, with a name and without, retention and history */
+    LEDGER_GROWN  /* the same of a load that changes little: they refer to one another */
 } LedgerWork;
 
 typedef struct Ledger Ledger;
@@ -30,6 +31,8 @@ Disk *ledger_disk(void);
 /* Does all things on a disk without faults and notes what the database looks like after each.
  * False: one failed. */
 bool ledger_write(Ledger *ledger, Disk *disk);
+/* How many checkpoints of that life wrote what had changed alone. */
+uint64_t ledger_referring(const Ledger *ledger);
 /* Makes the snapshot that belongs before this thing, if one does. It may fail. */
 void ledger_snap(const Ledger *ledger, contextql *session, size_t thing);
 /* Are the snapshots there that must be there, when things up to `least` were acknowledged on a disk

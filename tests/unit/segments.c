@@ -3,9 +3,13 @@
 #include "config.h"
 
 #include "database/database.h"
+#include "graph/stored.h"
+#include "storage/catalog.h"
 #include "test.h"
 #include "value/encode.h"
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -507,6 +511,311 @@ static void hubs_are_whole(const char *folder)
     }
 }
 
+/* ---- checkpoints that write what has changed ---- */
+
+static bool snap(Database *database)
+{
+    static const Retention few = {.keep = 2};
+    SnapshotInfo info;
+    Error *error = database_retain(database, few);
+    if (error == NULL) error = database_create_snapshot(database, STR(""), &info);
+    if (error != NULL) printf("# %s\n", error_message(error));
+    bool good = error == NULL;
+    error_drop(error);
+    return good;
+}
+
+static void no_line(void *user, TellKind kind, const char *where, const char *what,
+                    const char *advice)
+{
+    (void)user, (void)advice;
+    if (kind == TELL_FINDING) printf("# %s: %s\n", where, what);
+}
+
+static uint64_t findings(const char *directory)
+{
+    Tell tell = {.line = no_line};
+    Error *error = database_check(NULL, directory, clock_system(), &tell);
+    if (error != NULL) printf("# %s\n", error_message(error));
+    uint64_t found = tell.findings + (error != NULL);
+    error_drop(error);
+    return found;
+}
+
+static bool reads_the_same(const char *directory, const Buffer *expected, Buffer *got)
+{
+    Database *beside = opened(directory, &reading);
+    dump(beside, got);
+    error_drop(database_close(beside));
+    return str_equal(buffer_view(expected), buffer_view(got));
+}
+
+static void same_when_changes_are_written(const char *directory)
+{
+    static const uint64_t counts[] = {1, 30, 2, 300, 5, 5000, 1, 60, 3, 9};
+    enum { ROUNDS = 24, REFERRING_MIN = 8 };
+    Database *oracle = opened(NULL, &writing), *database = opened(directory, &writing);
+    Buffer expected = {0}, got = {0};
+    uint64_t nodes[2] = {0, 0}, referring = 0, found = 0;
+    int differ = 0;
+    change(oracle, 1, 60000, &nodes[0]);
+    change(database, 1, 60000, &nodes[1]);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        uint64_t count = counts[round % (sizeof counts / sizeof *counts)];
+        change(oracle, 100 + round, count, &nodes[0]);
+        change(database, 100 + round, count, &nodes[1]);
+        differ += !snap(database);
+        dump(oracle, &expected);
+        differ += !reads_the_same(directory, &expected, &got);
+        if (round % 3 > 0) continue;
+        referring += database_counters(database).referring;
+        error_drop(database_close(database));
+        found += findings(directory);
+        database = opened(directory, &writing);
+        dump(database, &got);
+        differ += !str_equal(buffer_view(&expected), buffer_view(&got));
+    }
+    referring += database_counters(database).referring;
+    printf("# %d of %d checkpoints referred to older segments, %d differences\n", (int)referring,
+           ROUNDS, differ);
+    EXPECT(differ == 0 && found == 0);
+    EXPECT(referring >= REFERRING_MIN && referring < ROUNDS);
+    error_drop(database_close(oracle));
+    error_drop(database_close(database));
+    buffer_free(&expected);
+    buffer_free(&got);
+}
+
+/* The newest segment, with what it refers to. */
+static Segment *newest(const char *directory)
+{
+    Arena *arena = arena_create();
+    Catalog catalog;
+    Segment *segment = NULL;
+    Error *error = catalog_read(io_posix(), directory, true, arena, &catalog);
+    if (error == NULL)
+        error = segment_open(io_posix(), directory, catalog.uuid, &catalog.files[0], &segment);
+    if (error != NULL) printf("# %s\n", error_message(error));
+    EXPECT(error == NULL && segment_others(segment) + 1 == catalog.file_count);
+    error_drop(error);
+    arena_destroy(arena);
+    return segment;
+}
+
+/* How many relationships stand behind the adjacency. */
+static uint64_t added(const char *directory)
+{
+    Segment *segment = newest(directory);
+    uint64_t count = 0;
+    for (size_t i = 0; i < segment_count(segment); i++)
+        if (segment_section(segment, i)->kind == STORED_ADDED)
+            count += segment_section(segment, i)->count;
+    segment_close(segment);
+    return count;
+}
+
+static void join_many(Database *database, uint64_t count)
+{
+    Transaction *transaction;
+    GraphWriter *writer;
+    uint64_t id;
+    error_drop(transaction_begin(database, &transaction));
+    error_drop(transaction_writer(transaction, &writer));
+    for (uint64_t i = 0; i < count; i++)
+        error_drop(graph_create_relationship(writer, 0, i % HUB_NODES, i * 7 % HUB_NODES, &id));
+    error_drop(transaction_commit(transaction));
+}
+
+static uint64_t degrees(Database *database)
+{
+    Transaction *transaction;
+    uint64_t sum = 0;
+    error_drop(transaction_begin(database, &transaction));
+    GraphView view = transaction_view(transaction);
+    for (uint64_t node = 0; node < HUB_NODES; node++)
+        sum += graph_degree(&view, 0, GRAPH_OUT, node) + graph_degree(&view, 0, GRAPH_IN, node);
+    transaction_rollback(transaction);
+    return sum;
+}
+
+static void relationships_stand_behind(const char *directory)
+{
+    uint64_t total = HUB_ENTRIES + HUB_NODES * 10;
+    Database *database = opened(directory, &writing);
+    load_hub(database, true);
+    join_many(database, 10);
+    EXPECT(snap(database) && added(directory) == 10);
+    join_many(database, STORED_ADDED_MAX - 10);
+    EXPECT(snap(database) && added(directory) == STORED_ADDED_MAX);
+    error_drop(database_close(database));
+    database = opened(directory, &writing);
+    EXPECT(degrees(database) == 2 * (total + STORED_ADDED_MAX));
+    EXPECT(findings(directory) == 0);
+    join_many(database, 1); /* one more than may be */
+    EXPECT(snap(database) && added(directory) == 0);
+    error_drop(database_close(database));
+    database = opened(directory, &writing);
+    EXPECT(degrees(database) == 2 * (total + STORED_ADDED_MAX + 1));
+    error_drop(database_close(database));
+    EXPECT(findings(directory) == 0);
+}
+
+/* What somebody else reads meanwhile; until it is told to end. */
+typedef struct Looker {
+    Database *database;
+    pthread_t thread;
+    atomic_bool ended;
+    uint64_t looks, wrong;
+} Looker;
+
+static void *look_again(void *user)
+{
+    Looker *looker = user;
+    while (!atomic_load(&looker->ended)) {
+        Transaction *transaction;
+        error_drop(transaction_begin(looker->database, &transaction));
+        GraphView view = transaction_view(transaction);
+        uint64_t counts[2] = {0, 0}, ids[64], some;
+        for (int i = 0; i < 2; i++)
+            for (uint64_t cursor = 0; (some = graph_scan(&view, NULL, 0, &cursor, ids, 64)) > 0;)
+                counts[i] += some;
+        looker->wrong += counts[0] != counts[1] || counts[0] == 0;
+        looker->looks++;
+        transaction_rollback(transaction);
+        usleep(100);
+    }
+    return NULL;
+}
+
+static void wait_for_checkpoint(Database *database, uint64_t before)
+{
+    enum { WAIT_US = 1000, WAITS_MAX = 500 };
+    for (int i = 0; i < WAITS_MAX && database_counters(database).checkpoints == before; i++)
+        usleep(WAIT_US);
+}
+
+static void the_graph_moves(const char *directory)
+{
+    static const DatabaseOptions often = {.create = true, .checkpoint_bytes = 64 << 10};
+    enum { ROUNDS = 30 };
+    Database *oracle = opened(NULL, &writing), *database = opened(directory, &often);
+    Looker looker = {.database = database};
+    Buffer expected = {0}, got = {0};
+    uint64_t nodes[2] = {0, 0};
+    int differ = 0;
+    change(oracle, 1, 20000, &nodes[0]);
+    change(database, 1, 20000, &nodes[1]);
+    bool started = pthread_create(&looker.thread, NULL, look_again, &looker) == 0;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        uint64_t before = database_counters(database).checkpoints;
+        change(oracle, 200 + round, 900, &nodes[0]);
+        change(database, 200 + round, 900, &nodes[1]);
+        if (round % 3 == 2) wait_for_checkpoint(database, before);
+        dump(oracle, &expected);
+        dump(database, &got);
+        differ += !str_equal(buffer_view(&expected), buffer_view(&got));
+    }
+    atomic_store(&looker.ended, true);
+    if (started) pthread_join(looker.thread, NULL);
+    DatabaseCounters counters = database_counters(database);
+    printf("# %d checkpoints, %d moves, %d looks\n", (int)counters.checkpoints, (int)counters.moves,
+           (int)looker.looks);
+    EXPECT(differ == 0 && looker.wrong == 0 && looker.looks > 0);
+    EXPECT(counters.moves >= 3 && counters.moves <= counters.checkpoints);
+    error_drop(database_close(database));
+    EXPECT(findings(directory) == 0);
+    database = opened(directory, &reading);
+    dump(database, &got);
+    EXPECT(str_equal(buffer_view(&expected), buffer_view(&got)));
+    error_drop(database_close(database));
+    error_drop(database_close(oracle));
+    buffer_free(&expected);
+    buffer_free(&got);
+}
+
+enum { LONG_NODES = 40 * CHUNK };
+
+static void load_texts(Database *database)
+{
+    static char text[64];
+    Transaction *transaction;
+    GraphWriter *writer;
+    uint16_t places[CHUNK];
+    Value *cells = mem_alloc(CHUNK * sizeof *cells);
+    uint32_t sets[CHUNK];
+    uint64_t first;
+    Arena *arena = arena_create();
+    error_drop(transaction_begin(database, &transaction));
+    error_drop(transaction_writer(transaction, &writer));
+    some_names(writer);
+    for (uint32_t done = 0; done < LONG_NODES; done += CHUNK) {
+        for (uint32_t i = 0; i < CHUNK; i++) {
+            places[i] = (uint16_t)i;
+            sets[i] = graph_label_set(writer, NULL, 0);
+            snprintf(text, sizeof text, "a text that only node %u of them all has", done + i);
+            cells[i] = value_copy(arena, value_string(str_from(text)));
+        }
+        GraphCells column = {2, cells};
+        GraphRows rows = {places, CHUNK, 1, &column, 1};
+        error_drop(graph_append_nodes(writer, &rows, sets, NULL, &first));
+    }
+    error_drop(transaction_commit(transaction));
+    arena_destroy(arena);
+    mem_free(cells);
+}
+
+static bool set_text(Database *database, uint64_t node, Str text)
+{
+    Transaction *transaction;
+    GraphWriter *writer;
+    error_drop(transaction_begin(database, &transaction));
+    error_drop(transaction_writer(transaction, &writer));
+    graph_set_property(writer, VALUE_NODE, node, 2, value_string(text));
+    Error *error = transaction_commit(transaction);
+    bool good = error == NULL;
+    error_drop(error);
+    return good;
+}
+
+static bool has_text(Database *database, uint64_t node, Str text)
+{
+    Transaction *transaction;
+    error_drop(transaction_begin(database, &transaction));
+    GraphView view = transaction_view(transaction);
+    Value value = graph_property(&view, VALUE_NODE, node, 2);
+    bool good = value.kind == VALUE_STRING && str_equal(value_text(value), text);
+    transaction_rollback(transaction);
+    return good;
+}
+
+/* A block each time: every segment has something that the next ones need, until they are too many. */
+static void files_are_merged(const char *directory)
+{
+    enum { ROUNDS = SEGMENT_FILES_MAX + 4 };
+    Database *database = opened(directory, &writing);
+    size_t most = 0, whole = 0, wrong = 0;
+    load_texts(database);
+    EXPECT(snap(database));
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        wrong += !set_text(database, round * CHUNK + 5, STR("other")) || !snap(database);
+        Segment *segment = newest(directory);
+        size_t others = segment_others(segment);
+        most = others > most ? others : most;
+        whole += others == 0;
+        segment_close(segment);
+    }
+    error_drop(database_close(database));
+    printf("# at most %zu files, whole %zu times\n", most, whole);
+    EXPECT(wrong == 0 && most == SEGMENT_FILES_MAX && whole == 1);
+    EXPECT(findings(directory) == 0);
+    database = opened(directory, &reading);
+    for (uint64_t round = 0; round < ROUNDS; round++)
+        wrong += !has_text(database, round * CHUNK + 5, STR("other")) ||
+                 has_text(database, round * CHUNK + 6, STR("other"));
+    EXPECT(wrong == 0 && has_text(database, 0, STR("a text that only node 0 of them all has")));
+    error_drop(database_close(database));
+}
+
 /* ---- damage ---- */
 
 static void segment_path(const char *directory, char *out, size_t bytes)
@@ -582,6 +891,14 @@ int main(void)
     same_after_every_reopening(path);
     same_when_written_ahead(folder);
     hubs_are_whole(folder);
+    snprintf(path, sizeof path, "%s/changes.cqldb", folder);
+    same_when_changes_are_written(path);
+    snprintf(path, sizeof path, "%s/moves.cqldb", folder);
+    the_graph_moves(path);
+    snprintf(path, sizeof path, "%s/behind.cqldb", folder);
+    relationships_stand_behind(path);
+    snprintf(path, sizeof path, "%s/merged.cqldb", folder);
+    files_are_merged(path);
     snprintf(path, sizeof path, "%s/b.cqldb", folder);
     no_flip_is_unnoticed(path);
     snprintf(command, sizeof command, "rm -rf %s", folder);
