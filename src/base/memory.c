@@ -357,6 +357,7 @@ struct Arena {
     char *at, *end;
     size_t held_bytes;
     size_t next_bytes;
+    char *joined, *join_end; /* arena_join: behind the last text, and how far it may grow */
 };
 
 Arena *arena_create(void)
@@ -396,6 +397,7 @@ void arena_reset(Arena *arena)
     arena->at = kept->data;
     arena->end = kept->data + kept->bytes;
     arena->held_bytes = kept->bytes;
+    arena->joined = NULL;
 }
 
 ArenaMark arena_mark(const Arena *arena)
@@ -418,6 +420,7 @@ static void free_until(Arena *arena, Block *block, const Block *end)
 void arena_rewind(Arena *arena, ArenaMark mark)
 {
     Block *first = mark.block;
+    arena->joined = NULL;
     free_until(arena, arena->blocks, first);
     arena->blocks = first;
     if (first == NULL) {
@@ -479,6 +482,38 @@ char *arena_copy(Arena *arena, const void *data, size_t bytes)
     if (bytes > 0) memcpy(copy, data, bytes);
     copy[bytes] = '\0';
     return copy;
+}
+
+/* Nothing that was given out lies behind the end of what was joined last. */
+static bool grows(const Arena *arena, const void *a, size_t a_bytes, size_t b_bytes)
+{
+    return a_bytes > 0 && (const char *)a + a_bytes == arena->joined &&
+           b_bytes <= (size_t)(arena->join_end - arena->joined);
+}
+
+size_t arena_join_takes(const Arena *arena, const void *a, size_t a_bytes, size_t b_bytes)
+{
+    return grows(arena, a, a_bytes, b_bytes) ? 0 : a_bytes + b_bytes;
+}
+
+void *arena_join(Arena *arena, const void *a, size_t a_bytes, const void *b, size_t b_bytes)
+{
+    enum { GROWS_FROM = 1024 }; /* shorter ones are copied, and keep no room */
+    size_t bytes = a_bytes + b_bytes, room = bytes < GROWS_FROM ? bytes : 2 * bytes;
+    if (grows(arena, a, a_bytes, b_bytes)) {
+        if (b_bytes > 0) memcpy(arena->joined, b, b_bytes);
+        arena->joined += b_bytes;
+        return (void *)(uintptr_t)a;
+    }
+    if (room > ARENA_BLOCK_BYTES_MAX && !mem_has_room(room)) room = bytes;
+    char *data = arena_alloc(arena, room);
+    if (a_bytes > 0) memcpy(data, a, a_bytes);
+    if (b_bytes > 0) memcpy(data + a_bytes, b, b_bytes);
+    if (room > bytes) {
+        arena->joined = data + bytes;
+        arena->join_end = data + room;
+    }
+    return data;
 }
 
 char *arena_printf(Arena *arena, const char *format, ...)

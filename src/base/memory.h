@@ -112,6 +112,12 @@ size_t arena_bytes(const Arena *arena);          /* what it holds of the machine
 void *arena_alloc(Arena *arena, size_t bytes);   /* 16-aligned, not cleared */
 void *arena_calloc(Arena *arena, size_t count, size_t bytes);
 char *arena_copy(Arena *arena, const void *data, size_t bytes); /* and a NUL behind it */
+/* The bytes of both, one behind the other. If `a` is long and what the last call gave it is not copied
+ * but grows where it lies (what it was stays as it is): what is made by n additions costs as much as
+ * it is long, not as its square. */
+void *arena_join(Arena *arena, const void *a, size_t a_bytes, const void *b, size_t b_bytes);
+/* How many bytes that will take, at most twice; 0: it grows. */
+size_t arena_join_takes(const Arena *arena, const void *a, size_t a_bytes, size_t b_bytes);
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define arena_new(arena, Type)          ((Type *)arena_calloc((arena), 1, sizeof(Type)))
 #define arena_array(arena, Type, count) ((Type *)arena_calloc((arena), (count), sizeof(Type)))

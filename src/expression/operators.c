@@ -67,26 +67,24 @@ Error *operator_truth(Value value, const Expr *expr, Truth *out)
 
 Value operator_concat(Arena *arena, Str a, Str b)
 {
-    char *data = arena_alloc(arena, a.bytes + b.bytes + 1);
-    memcpy(data, a.data, a.bytes);
-    memcpy(data + a.bytes, b.data, b.bytes);
+    const char *data = arena_join(arena, a.data, a.bytes, b.data, b.bytes);
     return value_string((Str){data, a.bytes + b.bytes});
 }
 
 /* Text and lists double where they are added to themselves: asked before, each time. */
-static Error *room_for(uint64_t count, size_t bytes_each)
+static Error *room_to_join(const Arena *arena, const void *a, size_t a_count, size_t b_count,
+                           size_t bytes_each)
 {
-    if (count > UINT32_MAX)
+    if (a_count + b_count > UINT32_MAX)
         return error_new(ERROR_LIMIT, "text and lists have at most %u bytes or elements",
                          UINT32_MAX);
-    return error_if_short((size_t)count * bytes_each);
+    return error_if_short(arena_join_takes(arena, a, a_count * bytes_each, b_count * bytes_each));
 }
 
 static Value concat_lists(Arena *arena, Value a, Value b)
 {
-    Value *items = arena_alloc(arena, ((size_t)a.aux + b.aux) * sizeof *items);
-    if (a.aux > 0) memcpy(items, a.as.items, a.aux * sizeof *items);
-    if (b.aux > 0) memcpy(items + a.aux, b.as.items, b.aux * sizeof *items);
+    const Value *items =
+        arena_join(arena, a.as.items, a.aux * sizeof *items, b.as.items, b.aux * sizeof *items);
     return value_list(items, (size_t)a.aux + b.aux);
 }
 
@@ -129,7 +127,7 @@ static Error *add_others(const Expr *expr, EvalContext *context, Value a, Value 
     if (a.kind == VALUE_LIST || b.kind == VALUE_LIST) {
         Value left = a.kind == VALUE_LIST ? a : single(context->arena, a);
         Value right = b.kind == VALUE_LIST ? b : single(context->arena, b);
-        TRY(room_for((uint64_t)left.aux + right.aux, sizeof(Value)));
+        TRY(room_to_join(context->arena, left.as.items, left.aux, right.aux, sizeof(Value)));
         *out = concat_lists(context->arena, left, right);
         return NULL;
     }
@@ -137,7 +135,7 @@ static Error *add_others(const Expr *expr, EvalContext *context, Value a, Value 
                 (b.kind == VALUE_STRING && value_is_number(a));
     if (!text) return wrong_kinds(expr, "+", a, b);
     Str left = as_text(context->arena, a), right = as_text(context->arena, b);
-    TRY(room_for((uint64_t)left.bytes + right.bytes, 1));
+    TRY(room_to_join(context->arena, left.data, left.bytes, right.bytes, 1));
     *out = operator_concat(context->arena, left, right);
     return NULL;
 }

@@ -108,6 +108,51 @@ static void json(void)
     arena_destroy(arena);
 }
 
+/* Texts that were made are not touched by what is added to them, whichever is added to. */
+static void joins(void)
+{
+    enum { ROUNDS = 3000, KEPT = 50 };
+    Arena *arena = arena_create();
+    Buffer whole = {0};
+    const char *grown = "", *kept[KEPT];
+    size_t lengths[KEPT], moved = 0;
+    bool same = true;
+    for (size_t i = 0; i < ROUNDS; i++) {
+        char piece[32];
+        int bytes = snprintf(piece, sizeof piece, "<%zu>", i * i);
+        const char *before = grown;
+        grown = arena_join(arena, grown, whole.bytes, piece, (size_t)bytes);
+        moved += grown != before && whole.bytes > 1024;
+        buffer_append(&whole, piece, (size_t)bytes);
+        kept[i % KEPT] = grown;
+        lengths[i % KEPT] = whole.bytes;
+        if (i % 7 == 0) arena_alloc(arena, i % 100);
+        if (i % 5 == 0) { /* an older one, a piece of one, and the text itself */
+            const char *other = kept[(i / 2) % KEPT];
+            size_t other_bytes = i < KEPT ? 0 : lengths[(i / 2) % KEPT];
+            const char *fork = arena_join(arena, other, other_bytes, "fork", 4);
+            same = same && memcmp(fork, whole.data, other_bytes) == 0 &&
+                   memcmp(fork + other_bytes, "fork", 4) == 0;
+        }
+    }
+    for (size_t k = 0; k < KEPT; k++)
+        same = same && memcmp(kept[k], whole.data, lengths[k]) == 0;
+    EXPECT(same && whole.bytes > 20000 && moved < ROUNDS);
+    const char *twice = arena_join(arena, grown, whole.bytes, grown, whole.bytes);
+    EXPECT(memcmp(twice, whole.data, whole.bytes) == 0 &&
+           memcmp(twice + whole.bytes, whole.data, whole.bytes) == 0);
+    arena_reset(arena);
+    EXPECT(memcmp(arena_join(arena, "", 0, "a", 1), "a", 1) == 0);
+    buffer_free(&whole);
+    arena_destroy(arena);
+    arena = arena_create();
+    grown = "";
+    for (size_t i = 0; i < 200000; i++)
+        grown = arena_join(arena, grown, 8 * i, "abcdefgh", 8);
+    EXPECT(arena_bytes(arena) < 10 * 200000 * 8); /* and not 160 GB */
+    arena_destroy(arena);
+}
+
 int main(void)
 {
     numbers();
@@ -115,5 +160,6 @@ int main(void)
     maps();
     bytes();
     json();
+    joins();
     return DONE();
 }
