@@ -61,6 +61,8 @@ static bool all_finite(ElementType type, const float *vector, uint32_t count)
     return true;
 }
 
+_Static_assert(VECTOR_DIMENSIONS_MAX == 16384, "errors say so");
+
 static bool counts_each_row(const RowFile *file)
 {
     return file->format == ROWS_FVECS || file->format == ROWS_BVECS || file->format == ROWS_IVECS;
@@ -74,7 +76,7 @@ static Error *read_count(RowFile *file, uint32_t *dimensions, bool *more)
     Reader reader = reader_of(file->data + file->begin, rowfile_at_hand(file));
     *dimensions = get_u32(&reader);
     if (reader.failed || *dimensions == 0 || *dimensions > VECTOR_DIMENSIONS_MAX)
-        return rowfile_bad(file->path, file->row, "not a count of dimensions");
+        return rowfile_bad(file->path, file->row, "its count of dimensions is not 1 to 16384");
     file->begin += 4;
     return NULL;
 }
@@ -147,7 +149,7 @@ static Error *npy_header(RowFile *file)
         return rowfile_bad(file->path, file->row,
                            "want a matrix of i1, u1, f2, f4 or f8 in C order");
     if (columns == 0 || columns > VECTOR_DIMENSIONS_MAX)
-        return rowfile_bad(file->path, file->row, "too many columns for a vector");
+        return rowfile_bad(file->path, file->row, "its count of dimensions is not 1 to 16384");
     file->dimensions = (uint32_t)columns;
     file->rows_total = rows;
     file->rows_known = true;
@@ -165,7 +167,7 @@ static Error *bin_header(RowFile *file)
     file->rows_known = true;
     set_element(file, file->format == ROWS_FBIN ? ELEMENT_F32 : ELEMENT_U8);
     bool fits = file->dimensions > 0 && file->dimensions <= VECTOR_DIMENSIONS_MAX;
-    return fits ? NULL : rowfile_bad(file->path, file->row, "not a count of dimensions");
+    return fits ? NULL : rowfile_bad(file->path, file->row, "its count of dimensions is not 1 to 16384");
 }
 
 static Error *raw_header(RowFile *file, Value options)
