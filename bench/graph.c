@@ -8,7 +8,8 @@
  * needs minutes for are not asked of it. With --peers the rows are asked of others, too (bench/graph-
  * peers), and their answers held against ours.
  *
- *     bench/graph FOLDER [--peers]    nodes.csv: id,name,age,city,score,created; edges.csv: src,dst,w
+ *     bench/graph FOLDER [--peers] [--alone]
+ *         nodes.csv: id,name,age,city,score,created; edges.csv: src,dst,w. --alone: without SQLite
  */
 #include "config.h"
 
@@ -425,6 +426,7 @@ static double our_load(const char *folder, const char *database)
 
 /* ---- SQLite ---- */
 
+static bool with_lite = true; /* SQLite needs minutes for some rows of a graph ten times as large */
 static sqlite3 *lite;
 
 static void lite_do(const char *sql)
@@ -523,7 +525,7 @@ static void measure(const Row *row)
 {
     Outcome hand = {{0}, 0}, ours = {{0}, 0}, theirs = {{0}, 0};
     contextql_statement *mine = prepare(row->ours);
-    sqlite3_stmt *other = row->sql == NULL ? NULL : lite_prepare(row->sql);
+    sqlite3_stmt *other = row->sql == NULL || !with_lite ? NULL : lite_prepare(row->sql);
     double spent = 0; /* of SQLite */
     int rounds = 0;
     for (double from = now_us(); rounds < ROUNDS && (rounds == 0 || now_us() - from < 4e6);
@@ -614,13 +616,14 @@ static void load_all(const char *folder, const char *scratch)
     snprintf(file, sizeof file, "%s/ours.cqldb", scratch);
     double ours = our_load(folder, file);
     snprintf(file, sizeof file, "%s/lite.db", scratch);
-    double theirs = lite_load(folder, file);
+    double theirs = with_lite ? lite_load(folder, file) : 0;
     printf("%-26s", "load, durable");
     print_time(ours);
     print_time(by_hand);
     printf(" %8.1f", ours / by_hand);
-    print_time(theirs);
-    printf(" %8.1f\n", theirs / ours);
+    if (with_lite) print_time(theirs);
+    if (with_lite) printf(" %8.1f", theirs / ours);
+    printf("\n");
 }
 
 int main(int argc, char **argv)
@@ -634,7 +637,10 @@ int main(int argc, char **argv)
     } else {
         char rows_file[TEXT_BYTES];
         snprintf(rows_file, sizeof rows_file, "%s/rows", scratch);
-        if (argc > 2 && strcmp(argv[2], "--peers") == 0) for_peers = fopen(rows_file, "w");
+        for (int i = 2; i < argc; i++) {
+            if (strcmp(argv[i], "--peers") == 0) for_peers = fopen(rows_file, "w");
+            if (strcmp(argv[i], "--alone") == 0) with_lite = false;
+        }
         load_all(folder, scratch);
         make_keys();
         for (size_t i = 0; i < ROW_COUNT; i++)

@@ -26,7 +26,7 @@ bench_opening_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_graph_SOURCES = bench/graph.c
 bench_graph_LDADD = src/libengine.la $(ENGINE_LIBS)
 # GRAPH: a folder with nodes.csv and edges.csv, or an archive of one (bench/graph.c says which columns). PEERS=--peers asks Kuzu and
-# DuckDB, too, where npm has them.
+# DuckDB, too, where npm has them; PEERS=--alone leaves SQLite out, PEERS='--peers --alone' does both.
 bench-graph: bench/graph
 	SRCDIR=$(abs_srcdir) bench/graph "$(GRAPH)" $(PEERS)
 # VECTORS: a folder with sift100k.base.u8bin, .query.u8bin, .gt.ibin, or those packed (.xz). Peers: bench/vector-run says which.

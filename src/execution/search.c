@@ -305,6 +305,10 @@ typedef struct Reach {
     size_t branch_capacity, place_count;
     uint16_t *positions;
     uint64_t *ids;
+    GraphLists back; /* the other way, for levels from below */
+    bool back_asked, back_plain;
+    uint64_t *front; /* a bit a node of the level at hand; only then set */
+    size_t front_words;
 } Reach;
 
 static void reach_forget(Reach *reach)
@@ -359,6 +363,61 @@ static void reach_level(Reach *reach, size_t from, size_t to, bool *closed)
             }
         }
     }
+}
+
+/*
+ * A level from below (Beamer, Asanovic and Patterson, 2012): when most nodes that are not reached yet
+ * are next to the level, asking each of them for one node of the level is less work than walking over
+ * all that the level leads to. What is reached comes by id, not in the order of the level.
+ */
+static bool from_below(Operator *self, Reach *reach, size_t level)
+{
+    enum { LEVEL_MIN = 64 };
+    const GraphView *view = &self->execution->view;
+    uint64_t most = graph_node_count(view); /* that can be reached */
+    if (level < LEVEL_MIN || reach->arm.only == NULL) return false;
+    if (reach->arm.only->entry_count < most) most = reach->arm.only->entry_count;
+    if (reach->count < most && 2 * level < most - reach->count) return false;
+    if (!reach->back_asked)
+        reach->back_plain =
+            graph_lists(view, reach->arm.types[0],
+                        self->plan->direction == PLAN_IN ? GRAPH_OUT : GRAPH_IN, &reach->back);
+    reach->back_asked = true;
+    return reach->back_plain && reach->back.delta == NULL;
+}
+
+static bool in_front(const Reach *reach, uint64_t node)
+{
+    const uint32_t *sources;
+    uint32_t count;
+    graph_list(&reach->back, node, &sources, &count);
+    for (uint32_t i = 0; i < count; i++)
+        if (reach->front[sources[i] / 64] >> sources[i] % 64 & 1) return true;
+    return false;
+}
+
+static Error *reach_level_below(Operator *self, Reach *reach, size_t from, size_t to, bool *closed)
+{
+    TRY(operator_room(self,
+                      reach->seen_words * (sizeof *reach->front + 64 * sizeof *reach->nodes)));
+    if (reach->front_words < reach->seen_words) {
+        mem_free(reach->front);
+        reach->front = mem_calloc(reach->seen_words, sizeof *reach->front);
+        reach->front_words = reach->seen_words;
+    }
+    for (size_t i = from; i < to; i++)
+        reach->front[reach->nodes[i] / 64] |= UINT64_C(1) << reach->nodes[i] % 64;
+    *closed = *closed || in_front(reach, reach->nodes[0]);
+    for (uint64_t word = 0; word < reach->seen_words; word++) {
+        mem_reserve(reach->nodes, reach->capacity, reach->count + 64);
+        for (uint64_t left = ~reach->seen[word]; left != 0; left &= left - 1) {
+            uint64_t node = word * 64 + (uint64_t)__builtin_ctzll(left);
+            if (in_front(reach, node)) see(reach, (uint32_t)node);
+        }
+    }
+    for (size_t i = from; i < to; i++)
+        reach->front[reach->nodes[i] / 64] = 0;
+    return NULL;
 }
 
 /* Undirected: the shortest way back to the start leaves it by one relationship and comes back by
@@ -446,6 +505,8 @@ static Error *reach_row(Operator *self, Reach *reach, uint32_t position)
         if (plan->hops_max >= 0 && depth >= plan->hops_max) break;
         if (plan->direction == PLAN_BOTH)
             branch_level(reach, &(Level){from, to, (uint32_t)depth, &back});
+        else if (from_below(self, reach, to - from))
+            TRY(reach_level_below(self, reach, from, to, &closed));
         else
             reach_level(reach, from, to, &closed);
         from = to;
@@ -473,7 +534,7 @@ static Error *next_reach(Operator *self, Batch **out)
             reach->at = 0;
             reach->inside = false;
             if (reach->in == NULL) return NULL;
-            adjacent_renew(&reach->arm);
+            if (adjacent_renew(&reach->arm)) reach->back_asked = false;
         }
         uint32_t count = 0;
         while (count < BATCH_ROWS_MAX && reach->at < reach->in->selected_count) {
@@ -507,7 +568,7 @@ static Error *next_reach_count(Operator *self, Batch **out)
         if (*out == NULL) return NULL;
         Batch *batch = reach->in = *out;
         arena_reset(self->arena);
-        adjacent_renew(&reach->arm);
+        if (adjacent_renew(&reach->arm)) reach->back_asked = false;
         uint64_t *times = arena_alloc(self->arena, (batch->row_count + 1) * sizeof *times);
         uint16_t *kept = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *kept);
         uint32_t count = 0;
@@ -544,6 +605,7 @@ static void close_reach(Operator *self)
     mem_free(reach->nodes);
     mem_free(reach->branches);
     mem_free(reach->places);
+    mem_free(reach->front);
 }
 
 void open_reach(Operator *self)
