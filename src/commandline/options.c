@@ -205,14 +205,13 @@ bool tool_at(size_t i, Tool *out)
     return true;
 }
 
-/* The first operand, if it is the name of a tool and not of something that is there. */
+/* The first operand, if it is the name of a tool: of a file or folder, too, that is there. */
 static const Tool *find_tool(const Reader *reader, const char *argument)
 {
-    struct stat file;
     const Options *options = reader->options;
     bool first = options->database == NULL && options->input_count == 0 && !reader->options_ended;
     for (size_t i = 0; first && i < TOOL_COUNT; i++)
-        if (strcmp(argument, tools[i].name) == 0 && stat(argument, &file) != 0) return &tools[i];
+        if (strcmp(argument, tools[i].name) == 0) return &tools[i];
     return NULL;
 }
 
