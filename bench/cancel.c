@@ -11,6 +11,7 @@
 
 #include "contextql.h"
 #include "measure.h"
+#include "session.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -64,14 +65,6 @@ static void die(const char *what, const contextql *session)
     contextql_error(session, &info);
     fprintf(stderr, "bench/cancel: %s: %s\n", what, info.message);
     exit(1);
-}
-
-static contextql_statement *prepare(contextql *session, const char *text)
-{
-    contextql_statement *statement = NULL;
-    if (contextql_prepare(session, text, strlen(text), &statement, NULL) != CONTEXTQL_OK)
-        die(text, session);
-    return statement;
 }
 
 static int run(contextql_statement *statement)

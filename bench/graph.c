@@ -14,6 +14,7 @@
 #include "config.h"
 
 #include "bench/measure.h"
+#include "bench/session.h"
 #include "contextql.h"
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -375,30 +376,16 @@ static void run_floor(const Row *row, int round, Outcome *out)
 
 static contextql *session;
 
-static void check(int result)
-{
-    contextql_error_info info;
-    if (result == CONTEXTQL_OK || result == CONTEXTQL_ROW || result == CONTEXTQL_DONE) return;
-    contextql_error(session, &info);
-    die("%s", info.message);
-}
-
-static contextql_statement *prepare(const char *text)
-{
-    contextql_statement *statement;
-    check(contextql_prepare(session, text, strlen(text), &statement, NULL));
-    return statement;
-}
-
 static void run_ours(const Row *row, contextql_statement *statement, int round, Outcome *out)
 {
     double from = now_us();
     out->sum = 0;
     for (int i = 0; i < row->count; i++) {
-        if (row->keys != ALONE) check(contextql_bind_integer(statement, "a", keys[2 * i]));
-        if (row->keys == TWO_KEYS) check(contextql_bind_integer(statement, "b", keys[2 * i + 1]));
+        if (row->keys != ALONE) check(session, contextql_bind_integer(statement, "a", keys[2 * i]));
+        if (row->keys == TWO_KEYS)
+            check(session, contextql_bind_integer(statement, "b", keys[2 * i + 1]));
         int result = contextql_step(statement), last = contextql_column_count(statement) - 1;
-        check(result);
+        check(session, result);
         if (result == CONTEXTQL_ROW)
             out->sum += contextql_value_integer(contextql_column(statement, last));
         contextql_reset(statement);
@@ -410,13 +397,13 @@ static double our_load(const char *folder, const char *database)
 {
     char text[2 * TEXT_BYTES];
     double from = now_us();
-    check(contextql_open(database, &(contextql_options){.create = true}, &session));
+    check(session, contextql_open(database, &(contextql_options){.create = true}, &session));
     snprintf(text, sizeof text, "COPY :N FROM '%s/nodes.csv' USING {key: 'id'}", folder);
     for (int i = 0; i < 2; i++) {
-        contextql_statement *copy = prepare(text);
+        contextql_statement *copy = prepare(session, text);
         while (contextql_step(copy) == CONTEXTQL_ROW)
             ;
-        check(contextql_reset(copy));
+        check(session, contextql_reset(copy));
         contextql_finalize(copy);
         snprintf(text, sizeof text,
                  "COPY [:E] FROM '%s/edges.csv' USING {from: 'N.id', to: 'N.id'}", folder);
@@ -524,7 +511,7 @@ static double best(const double *times, int rounds)
 static void measure(const Row *row)
 {
     Outcome hand = {{0}, 0}, ours = {{0}, 0}, theirs = {{0}, 0};
-    contextql_statement *mine = prepare(row->ours);
+    contextql_statement *mine = prepare(session, row->ours);
     sqlite3_stmt *other = row->sql == NULL || !with_lite ? NULL : lite_prepare(row->sql);
     double spent = 0; /* of SQLite */
     int rounds = 0;

@@ -53,4 +53,4 @@ bench: $(BENCHES) src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/conformance
-EXTRA_DIST += bench/vector-run bench/vector-usearch bench/vector_peers.cpp bench/load bench/load-peers bench/graph-peers bench/ldbc bench/ldbc-peers bench/ldbc.cql bench/prompt bench/csv bench/conformance bench/measure.h
+EXTRA_DIST += bench/vector-run bench/vector-usearch bench/vector_peers.cpp bench/load bench/load-peers bench/graph-peers bench/ldbc bench/ldbc-peers bench/ldbc.cql bench/prompt bench/csv bench/conformance bench/measure.h bench/session.h bench/sum.h

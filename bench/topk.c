@@ -19,14 +19,12 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "contextql.h"
+#include "session.h"
+#include "sum.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 enum { ROUNDS_MAX = 1001, CLUSTERS = 200, CHUNK = 5000, STRIDE_FLOATS = 16, DIMENSIONS_MAX = 4096 };
 
@@ -69,67 +67,15 @@ static Time since(Time from)
 
 /* ---- the sum ---- */
 
-#if defined(__x86_64__)
-/* Eight streams of additions, so that nothing but the loads can be the limit. */
-__attribute__((target("avx512f"))) static float sum_avx512(const float *data, size_t count,
-                                                           size_t ahead)
+static Time time_sum(size_t count, bool ahead)
 {
-    __m512 sums[8];
-    for (size_t j = 0; j < 8; j++)
-        sums[j] = _mm512_setzero_ps();
-    for (size_t i = 0; i + 128 <= count; i += 128)
-        for (size_t j = 0; j < 8; j++) {
-            if (ahead > 0) _mm_prefetch((const char *)(data + i + 16 * j) + ahead, _MM_HINT_T0);
-            sums[j] = _mm512_add_ps(sums[j], _mm512_load_ps(data + i + 16 * j));
-        }
-    for (size_t j = 1; j < 8; j++)
-        sums[0] = _mm512_add_ps(sums[0], sums[j]);
-    return _mm512_reduce_add_ps(sums[0]);
-}
-#endif
-
-static float sum_plain(const float *data, size_t count)
-{
-    float sums[32] = {0};
-    for (size_t i = 0; i + 32 <= count; i += 32)
-        for (size_t j = 0; j < 32; j++)
-            sums[j] += data[i + j];
-    return sums[0] + sums[31];
-}
-
-static Time time_sum(size_t count, size_t ahead)
-{
-    volatile float sink;
     Time from = now();
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) {
-        sink = ahead > 0 ? sum_avx512(buffer, count, 4096) : sum_avx512(buffer, count, 0);
-        (void)sink;
-        return since(from);
-    }
-#endif
-    sink = sum_plain(buffer, count);
+    volatile float sink = sum_widest(buffer, count, ahead);
     (void)sink;
     return since(from);
 }
 
 /* ---- the database ---- */
-
-static void check(contextql *session, int result)
-{
-    contextql_error_info info;
-    if (result == CONTEXTQL_OK || result == CONTEXTQL_ROW || result == CONTEXTQL_DONE) return;
-    contextql_error(session, &info);
-    fprintf(stderr, "topk: %s\n", info.message);
-    exit(1);
-}
-
-static contextql_statement *prepare(contextql *session, const char *text)
-{
-    contextql_statement *statement;
-    check(session, contextql_prepare(session, text, strlen(text), &statement, NULL));
-    return statement;
-}
 
 static void run(contextql *session, contextql_statement *statement)
 {
@@ -204,8 +150,8 @@ static void measure(contextql *session, const char *what, const char *text)
     for (size_t r = 0; r < 5; r++)
         time_query(session, statement); /* a graphics device takes its rows meanwhile */
     for (size_t r = 0; r < rounds; r++) {
-        sums[r] = time_sum(floats, 0);
-        ahead[r] = time_sum(floats, 1);
+        sums[r] = time_sum(floats, false);
+        ahead[r] = time_sum(floats, true);
         queries[r] = time_query(session, statement);
     }
     contextql_finalize(statement);

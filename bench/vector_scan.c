@@ -13,14 +13,12 @@
 
 #include "base/clock.h"
 #include "bench/measure.h"
+#include "bench/sum.h"
 #include "vector/scan.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 enum { METRICS = 3, ROUNDS_MAX = 1001, CLUSTERS = 200 };
 
@@ -31,46 +29,6 @@ static float random_float(void)
     random_state ^= random_state << 13, random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
     return (float)((int32_t)(random_state >> 32)) * 0x1p-31f;
-}
-
-#if defined(__x86_64__)
-/* Eight streams of additions, so that nothing but the loads can be the limit. */
-__attribute__((target("avx512f"))) static float sum_avx512(const float *data, size_t count)
-{
-    __m512 sums[8];
-    for (size_t j = 0; j < 8; j++)
-        sums[j] = _mm512_setzero_ps();
-    for (size_t i = 0; i + 128 <= count; i += 128)
-        for (size_t j = 0; j < 8; j++)
-            sums[j] = _mm512_add_ps(sums[j], _mm512_load_ps(data + i + 16 * j));
-    for (size_t j = 1; j < 8; j++)
-        sums[0] = _mm512_add_ps(sums[0], sums[j]);
-    return _mm512_reduce_add_ps(sums[0]);
-}
-
-__attribute__((target("avx512f"))) static float sum_ahead(const float *data, size_t count)
-{
-    __m512 sums[8];
-    for (size_t j = 0; j < 8; j++)
-        sums[j] = _mm512_setzero_ps();
-    for (size_t i = 0; i + 128 <= count; i += 128)
-        for (size_t j = 0; j < 8; j++) {
-            _mm_prefetch((const char *)(data + i + 16 * j) + 4096, _MM_HINT_T0);
-            sums[j] = _mm512_add_ps(sums[j], _mm512_load_ps(data + i + 16 * j));
-        }
-    for (size_t j = 1; j < 8; j++)
-        sums[0] = _mm512_add_ps(sums[0], sums[j]);
-    return _mm512_reduce_add_ps(sums[0]);
-}
-#endif
-
-static float sum_plain(const float *data, size_t count)
-{
-    float sums[32] = {0};
-    for (size_t i = 0; i + 32 <= count; i += 32)
-        for (size_t j = 0; j < 32; j++)
-            sums[j] += data[i + j];
-    return sums[0] + sums[31];
 }
 
 typedef struct Bench {
@@ -108,11 +66,10 @@ static double milliseconds(void)
     return (double)clock->monotonic_ns(clock->state) * 1e-6;
 }
 
-static double time_sum(float (*sum)(const float *, size_t))
+static double time_sum(bool ahead)
 {
-    volatile float sink;
     double from = milliseconds();
-    sink = sum(bench.rows, bench.count * bench.stride);
+    volatile float sink = sum_widest(bench.rows, bench.count * bench.stride, ahead);
     (void)sink;
     return milliseconds() - from;
 }
@@ -141,13 +98,9 @@ static void run_level(const char *level, size_t rounds)
     double bytes = (double)bench.count * (double)bench.stride * sizeof(float);
     uint64_t best[METRICS];
     if (strcmp(kernel->name, level) != 0) return;
-    float (*sum)(const float *, size_t) = sum_plain, (*other)(const float *, size_t) = sum_plain;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) sum = sum_avx512, other = sum_ahead;
-#endif
     for (size_t r = 0; r < rounds; r++) {
-        sums[r] = time_sum(sum);
-        ahead[r] = time_sum(other);
+        sums[r] = time_sum(false);
+        ahead[r] = time_sum(true);
         for (size_t m = 0; m < METRICS; m++)
             scans[m][r] = time_scan(kernel, (VectorMetric)m, &best[m]);
     }

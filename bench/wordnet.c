@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "bench/measure.h"
+#include "bench/session.h"
 #include "contextql.h"
 #include <fcntl.h>
 #include <spawn.h>
@@ -288,21 +289,6 @@ static double lite_load(void)
 
 static contextql *session;
 
-static void check(int result)
-{
-    contextql_error_info info;
-    if (result == CONTEXTQL_OK || result == CONTEXTQL_ROW || result == CONTEXTQL_DONE) return;
-    contextql_error(session, &info);
-    die("%s", info.message);
-}
-
-static contextql_statement *prepare(const char *text)
-{
-    contextql_statement *statement;
-    check(contextql_prepare(session, text, strlen(text), &statement, NULL));
-    return statement;
-}
-
 static double our_load(void)
 {
     char database[PATH_BYTES + 16];
@@ -341,7 +327,7 @@ static Answer our_answer(contextql_statement *statement)
         answer.rows++;
         answer.sum += hash;
     }
-    check(result);
+    check(session, result);
     contextql_reset(statement);
     return answer;
 }
@@ -377,7 +363,7 @@ static void compare(const char *what, Answer ours, Answer theirs)
 
 static void verify(const char *what, const char *text, const char *sql)
 {
-    contextql_statement *ours = prepare(text);
+    contextql_statement *ours = prepare(session, text);
     sqlite3_stmt *theirs = lite_prepare(sql);
     compare(what, our_answer(ours), lite_answer(theirs));
     contextql_finalize(ours);
@@ -392,7 +378,7 @@ static uint64_t hash_vector(uint64_t id, const float *vector)
 static void verify_vectors(void)
 {
     uint64_t ours = 0, theirs = 0;
-    contextql_statement *here = prepare("MATCH (s:Synset) RETURN s.id, s.lsa");
+    contextql_statement *here = prepare(session, "MATCH (s:Synset) RETURN s.id, s.lsa");
     sqlite3_stmt *there = lite_prepare("SELECT id, lsa FROM synset");
     while (contextql_step(here) == CONTEXTQL_ROW) {
         size_t dimensions;
@@ -439,7 +425,7 @@ static double time_theirs(sqlite3_stmt *statement, Answer *answer)
 static void aggregate(const char *what, const char *text, const char *sql, double target)
 {
     double ours[ROUNDS_MAX], theirs[ROUNDS_MAX];
-    contextql_statement *here = prepare(text);
+    contextql_statement *here = prepare(session, text);
     sqlite3_stmt *there = lite_prepare(sql);
     for (size_t i = 0; i <= rounds; i++) { /* the first warms up */
         Answer a, b;
@@ -515,7 +501,7 @@ static double keyed_theirs(sqlite3_stmt *statement, char words[KEYS][64], uint64
 static void keyed(const char *what, const char *text, const char *sql, char words[KEYS][64])
 {
     double ours[ROUNDS_MAX], theirs[ROUNDS_MAX];
-    contextql_statement *here = prepare(text);
+    contextql_statement *here = prepare(session, text);
     sqlite3_stmt *there = lite_prepare(sql);
     for (size_t i = 0; i <= rounds; i++) {
         uint64_t a, b;
@@ -620,7 +606,7 @@ static void open_both(void)
 {
     char database[PATH_BYTES + 16];
     snprintf(database, sizeof database, "%s/ours.cqldb", folder);
-    if (contextql_open(database, NULL, &session) != CONTEXTQL_OK) check(CONTEXTQL_IO);
+    if (contextql_open(database, NULL, &session) != CONTEXTQL_OK) check(session, CONTEXTQL_IO);
     lite_open();
 }
 
