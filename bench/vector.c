@@ -3,8 +3,8 @@
  *
  * Data: 100,000 real SIFT vectors of 128 dimensions, 5,000 queries and their ten nearest
  * (sift100k.base.u8bin, .query.u8bin, .gt.ibin in the folder that is given; u32 rows, u32 columns, elements).
- * With more rows asked for than there are, copies with one or two components changed a little follow, and
- * recall is held against our own exact search. All are nodes of a database in memory; each search is a
+ * With more rows asked for than there are, copies with some components changed a little follow; where there
+ * are more or fewer, recall is held against our own exact search. All are nodes of a database in memory; each search is a
  * prepared statement of the public interface, from binding the query to the last row.
  *
  * Contenders run turn by turn, a hundred queries each, on one processor and one thread; printed are the
@@ -40,7 +40,7 @@ static const int breadths[] = {10, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256
 static size_t row_count, dimensions, query_count, base_count;
 static float *rows, *queries;
 static int32_t *truth; /* K a query */
-static bool copies;    /* rows were made of others */
+static bool copies;    /* there are fewer or more rows than the files tell of */
 
 /* ---- data ---- */
 
@@ -89,7 +89,7 @@ static void read_data(const char *folder)
         must(NULL, "a file is too short");
     fclose(file);
     if (row_count == 0) row_count = base_count;
-    copies = row_count > base_count;
+    copies = row_count != base_count;
     float *aligned = mem_alloc_aligned(row_count * dimensions * sizeof *rows, 64);
     size_t there = row_count < base_count ? row_count : base_count;
     memcpy(aligned, rows, there * dimensions * sizeof *rows);
@@ -369,7 +369,7 @@ static Ours *ours_new(contextql *session, const char *codes, const char *workers
 #define INDEX_TEXT                                                                                 \
     "MATCH (v:V) %sVECTOR v.v SIMILAR TO $q USING {metric: 'l2', ef: %d} LIMIT %d RETURN v.i"
 
-/* Of copies the nearest are not known: our own exact search finds them. */
+/* Of other rows the nearest are not known: our own exact search finds them. */
 static void find_truth(contextql *session)
 {
     Ours *ours = ours_new(session, NULL, NULL, EXACT_TEXT, "", K);
