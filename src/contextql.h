@@ -183,7 +183,7 @@ typedef struct contextql_stats { /* what a statement did; whole after DONE */
                          * between its steps */
     int64_t parse_ns, plan_ns; /* of contextql_prepare */
     const char
-        *durability; /* what the acknowledgement stands for: "synced", "group", "async", "none" */
+        *durability; /* what the acknowledgement stands for: "synced", "written", "none" */
     size_t warning_count;
 } contextql_stats;
 CONTEXTQL_API void contextql_statement_stats(const contextql_statement *, contextql_stats *out);

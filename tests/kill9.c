@@ -7,8 +7,9 @@
  * acknowledged number in a ledger outside the database with write(2). What a database holds after
  * the first n things follows from n alone. The parent kills the child at a random moment (seeded),
  * opens the database, for reading only or for writing, and asks: is n the number of the ledger or
- * the one that was under way, and is everything as it must be after n things? FAULTS_LONG=1: for
- * more rounds.
+ * the one that was under way, and is everything as it must be after n things? Every other round goes
+ * with the setting durability = written: a commit is then in the machine's cache, which survives its
+ * program. FAULTS_LONG=1: for more rounds.
  */
 #include "config.h"
 
@@ -35,11 +36,15 @@ enum { MAKE_INDEX = 3, DROP_INDEX = 6, DELETE_PAIR = 7, MARK_PAIR = 8 }; /* plac
 
 static char folder[] = "kill9-XXXXXX", database[64], ledger[64], rows[64];
 
+static const char *durability = "synced";
+
 static contextql *opened(bool read_only)
 {
     const contextql_options options = {.read_only = read_only, .create = !read_only};
     contextql *session = NULL;
-    if (contextql_open(database, &options, &session) == CONTEXTQL_OK) return session;
+    if (contextql_open(database, &options, &session) == CONTEXTQL_OK &&
+        contextql_set(session, "durability", durability) == CONTEXTQL_OK)
+        return session;
     contextql_error_info info;
     contextql_error(session, &info);
     printf("# %s\n", info.message);
@@ -266,6 +271,7 @@ int main(void)
     bool good = prepared();
     for (; round < rounds && good; round++) {
         seed = seed * 1103515245u + 12345u;
+        durability = round % 2 == 0 ? "synced" : "written";
         good = kill_and_look(round, 5000000 + (long)(seed >> 16) % 100000 * 1000, &last);
     }
     printf("# %d rounds, %" PRId64 " commits, %" PRId64 " loads\n", round, last + 1,

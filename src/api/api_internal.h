@@ -40,6 +40,7 @@ typedef struct Settings {
     int64_t timeout_ns; /* of one statement; 0: none */
     uint64_t memory_bytes_max;
     bool strict_names, files_allowed, plain;
+    bool only_written; /* durability */
     int64_t shuffle;          /* seed; 0: off */
     uint32_t workers, morsel; /* 0: the machine, the data decide */
     char simd[16], gpu[16], gpu_device[256], vector_codes[8];

@@ -288,6 +288,12 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
         settings->plain = strcmp(value, "off") == 0;
         return one_of(value, states);
     }
+    if (strcmp(name, "durability") == 0) {
+        static const char *const levels[] = {"synced", "written", NULL};
+        if (!one_of(value, levels)) return false;
+        settings->only_written = strcmp(value, "written") == 0;
+        return true;
+    }
     if (strcmp(name, "files") == 0) return parse_boolean(value, &settings->files_allowed);
     if (strcmp(name, "directory") == 0)
         return set_text(settings->directory, sizeof settings->directory, value);
@@ -389,6 +395,7 @@ const char *contextql_get(contextql *session, const char *setting)
     if (strcmp(setting, "directory") == 0) return s->directory;
     if (strcmp(setting, "strict_names") == 0) return s->strict_names ? "true" : "false";
     if (strcmp(setting, "optimizer") == 0) return s->plain ? "off" : "on";
+    if (strcmp(setting, "durability") == 0) return s->only_written ? "written" : "synced";
     if (strcmp(setting, "files") == 0) return s->files_allowed ? "true" : "false";
     if (strcmp(setting, "workers") == 0 && s->workers == 0) return "auto";
     if (strcmp(setting, "workers") == 0)

@@ -344,6 +344,7 @@ static Error *leave_transaction(contextql_statement *statement, bool good)
     statement->transaction = NULL;
     moments_close(&statement->moments, statement->session->database);
     if (transaction == NULL) return NULL;
+    transaction_only_write(transaction, statement->session->settings.only_written);
     if (own && good) return transaction_commit(transaction);
     if (own)
         transaction_rollback(transaction);
@@ -371,6 +372,7 @@ static Error *run_command(contextql_statement *statement)
             return error_hint(error_new(ERROR_TRANSACTION_STATE, "no transaction is open"),
                               "BEGIN one");
         session->transaction = NULL;
+        transaction_only_write(transaction, session->settings.only_written);
         if (statement->plan->statement == STATEMENT_COMMIT) return transaction_commit(transaction);
         transaction_rollback(transaction);
         return NULL;
@@ -607,7 +609,7 @@ static void note_stats(contextql_statement *statement)
     stats->parse_ns = statement->parse_ns;
     stats->plan_ns = statement->plan_ns;
     stats->warning_count = statement->warning_count;
-    stats->durability = database_durability(session->database);
+    stats->durability = database_durability(session->database, session->settings.only_written);
     const ExecutionStats *done = statement->execution == NULL
                                      ? &statement->command_stats
                                      : execution_stats(statement->execution);
@@ -642,8 +644,21 @@ static Error *check_end(const contextql_statement *statement)
     return writer == NULL ? NULL : graph_check(writer, GRAPH_UNIQUE, statement->savepoint);
 }
 
+/* A checkpoint beside everything has nobody to tell why it failed: the next who writes is told. */
+static void tell_trouble(contextql_statement *statement)
+{
+    Error *trouble = database_take_trouble(statement->session->database);
+    if (trouble == NULL) return;
+    warn(statement, error_code(trouble),
+         arena_printf(statement->run_arena, "a checkpoint in the background failed: %s",
+                      error_message(trouble)),
+         "nothing is lost, the log holds all of it; it is tried again when the log has grown");
+    error_drop(trouble);
+}
+
 static int finish(contextql_statement *statement, Error *error)
 {
+    if (statement->plan->writes) tell_trouble(statement);
     if (error == NULL) error = check_end(statement);
     if (error == NULL) note_stats(statement);
     if (error != NULL) error = why_stopped(statement, error); /* asks the execution */

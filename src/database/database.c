@@ -14,6 +14,7 @@
 #include "runtime/workers.h"
 #include "vector/device.h"
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
 
 struct Transaction {
@@ -22,6 +23,7 @@ struct Transaction {
     GraphView view;
     uint32_t slot; /* of the held view */
     bool read;
+    bool only_written;   /* its commit does not wait for the disk */
     GraphWriter *writer; /* NULL: it has not written yet */
 };
 
@@ -59,6 +61,7 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&database->freed, &attributes);
     pthread_cond_init(&database->flushed, &attributes);
+    pthread_cond_init(&database->unsynced, &attributes);
     pthread_condattr_destroy(&attributes);
     return database;
 }
@@ -67,11 +70,13 @@ static void database_free(Database *database)
 {
     files_free(database);
     error_drop(database->salvaged);
+    error_drop(database->trouble);
     held_free(database, database->held);
     vector_device_destroy(database->device);
     workers_destroy(database->workers);
     pthread_cond_destroy(&database->freed);
     pthread_cond_destroy(&database->flushed);
+    pthread_cond_destroy(&database->unsynced);
     pthread_mutex_destroy(&database->lock);
     mem_free(database);
 }
@@ -101,18 +106,31 @@ Database *database_share(Database *database)
     return database;
 }
 
+/* The last session is gone, and leaving syncs. */
+static void end_syncer(Database *database)
+{
+    if (!database->has_syncer) return;
+    pthread_mutex_lock(&database->lock);
+    database->leaving = true;
+    pthread_cond_signal(&database->unsynced);
+    pthread_mutex_unlock(&database->lock);
+    pthread_join(database->syncer, NULL);
+    database->has_syncer = false;
+}
+
 Error *database_close(Database *database)
 {
     if (atomic_fetch_sub(&database->sessions, 1) > 1) return NULL;
     finder_settle(database, database->files == NULL || database->counters.commits == 0);
+    end_syncer(database);
     Error *error = database->files == NULL ? NULL : files_leave(database);
     database_free(database);
     return error;
 }
 
-const char *database_durability(const Database *database)
+const char *database_durability(const Database *database, bool only_written)
 {
-    return database->wal == NULL ? "none" : "synced";
+    return database->wal == NULL ? "none" : only_written ? "written" : "synced";
 }
 
 DatabaseCounters database_counters(Database *database)
@@ -127,6 +145,15 @@ DatabaseCounters database_counters(Database *database)
 struct Workers *database_workers(Database *database)
 {
     return database->workers;
+}
+
+Error *database_take_trouble(Database *database)
+{
+    pthread_mutex_lock(&database->lock);
+    Error *trouble = database->trouble;
+    database->trouble = NULL;
+    pthread_mutex_unlock(&database->lock);
+    return trouble;
 }
 
 struct VectorDevice *database_device(Database *database)
@@ -227,6 +254,11 @@ GraphView transaction_view(const Transaction *transaction)
     return transaction->writer != NULL ? graph_writer_view(transaction->writer) : transaction->view;
 }
 
+void transaction_only_write(Transaction *transaction, bool only_written)
+{
+    transaction->only_written = only_written;
+}
+
 void transaction_mark_read(Transaction *transaction)
 {
     transaction->read = true;
@@ -300,21 +332,25 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
     return error; /* then the token is still the caller's */
 }
 
-/* Called with the lock held, which is let go while the disk works. */
-static Error *flush_all(Database *database)
+/* Called with the lock held, which is let go while the disk works. Without `sync` what was appended is
+ * only written: a process that dies loses nothing of it, a machine may. */
+static Error *flush_all(Database *database, bool sync)
 {
+    uint64_t lsn = wal_appended(database->wal);
     uint64_t version = database->appended_version;
     int64_t commit_ns = database->commit_ns;
     database->flushing = true;
     wal_begin_flush(database->wal);
     pthread_mutex_unlock(&database->lock);
-    Error *error = wal_flush(database->wal);
+    Error *error = wal_flush(database->wal, sync);
     pthread_mutex_lock(&database->lock);
     database->flushing = false;
     if (error == NULL) {
         wal_end_flush(database->wal);
         database->durable_lsn = wal_durable(database->wal);
-        database->durable_ns = commit_ns;
+        database->written_lsn = lsn;
+        database->visible_ns = commit_ns;
+        if (database->durable_lsn < lsn) pthread_cond_signal(&database->unsynced);
         files_publish(database);
         graph_publish(database->held->graph, version);
     } else {
@@ -324,11 +360,57 @@ static Error *flush_all(Database *database)
     return error;
 }
 
-static Error *wait_durable(Database *database, uint64_t lsn)
+/* ---- who syncs what is only written ---- */
+
+static void *keep_synced(void *user)
+{
+    enum { SYNC_EVERY_NS = 100000000 }; /* so much of what was acknowledged may a machine lose */
+    Database *database = user;
+    pthread_mutex_lock(&database->lock);
+    while (!database->leaving && !database->failed) {
+        struct timespec until;
+        if (database->written_lsn <= database->durable_lsn) {
+            pthread_cond_wait(&database->unsynced, &database->lock);
+            continue;
+        }
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += SYNC_EVERY_NS;
+        if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+        while (!database->leaving &&
+               pthread_cond_timedwait(&database->unsynced, &database->lock, &until) == 0)
+            ;
+        while (database->flushing)
+            pthread_cond_wait(&database->flushed, &database->lock);
+        /* A failure makes the database read-only, and the next statement that writes tells. */
+        if (!database->leaving && !database->failed) error_drop(flush_all(database, true));
+    }
+    pthread_mutex_unlock(&database->lock);
+    return NULL;
+}
+
+/* With the lock. Signals are for the program's own threads. */
+static bool has_syncer(Database *database)
+{
+    sigset_t all, before;
+    if (database->has_syncer) return true;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    database->has_syncer = pthread_create(&database->syncer, NULL, keep_synced, database) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return database->has_syncer;
+}
+
+static uint64_t reached(const Database *database, bool sync)
+{
+    return sync ? database->durable_lsn : database->written_lsn;
+}
+
+static Error *wait_until(Database *database, uint64_t lsn, bool sync)
 {
     Error *error = NULL;
     pthread_mutex_lock(&database->lock);
-    while (error == NULL && database->durable_lsn < lsn) {
+    if (!sync) sync = !has_syncer(database);
+    while (error == NULL && reached(database, sync) < lsn) {
         if (database->failed)
             error = error_hint(error_new(ERROR_IO, "the log could not be written: whether the "
                                                    "transaction is committed is not known"),
@@ -336,7 +418,7 @@ static Error *wait_durable(Database *database, uint64_t lsn)
         else if (database->flushing)
             pthread_cond_wait(&database->flushed, &database->lock);
         else
-            error = flush_all(database);
+            error = flush_all(database, sync);
     }
     pthread_mutex_unlock(&database->lock);
     return error;
@@ -350,7 +432,7 @@ Error *flush_appended(Database *database)
     pthread_mutex_unlock(&database->lock);
     if (failed)
         return error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written");
-    return wait_durable(database, lsn);
+    return wait_until(database, lsn, true);
 }
 
 static void leave(Transaction *transaction)
@@ -378,7 +460,7 @@ Error *transaction_commit(Transaction *transaction)
     } else {
         error = append(database, writer, &lsn);
         if (error == NULL) {
-            error = wait_durable(database, lsn);
+            error = wait_until(database, lsn, !transaction->only_written);
         } else {
             files_abandon_segment(database);
             graph_writer_abort(writer, transaction->slot);

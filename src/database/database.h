@@ -54,9 +54,12 @@ Database *database_share(Database *database); /* one more session on it */
 /* A session; with the last one everything goes. What would take long to replay becomes a segment
  * first; if that fails nothing is lost, the error only says why. */
 Error *database_close(Database *database);
-const char *database_durability(
-    const Database *database); /* what a commit stands for: "none" in memory, else "synced" */
+/* What a commit stands for: "none" in memory, else "synced" or "written". */
+const char *database_durability(const Database *database, bool only_written);
 DatabaseCounters database_counters(Database *database);
+/* Why the last checkpoint in the background failed, the caller's, once; NULL: it did not. Nothing is
+ * lost by it, but the log grows. */
+Error *database_take_trouble(Database *database);
 struct VectorDevice;
 struct VectorDevice *database_device(Database *database); /* shared by its sessions */
 struct Workers *database_workers(Database *database);     /* the same (runtime/workers.h) */
@@ -128,6 +131,10 @@ Error *database_inspect(const char *path, Tell *to) MUST_CHECK;
 Error *transaction_begin(Database *database, Transaction **out) MUST_CHECK;
 GraphView transaction_view(const Transaction *transaction);
 /* The transaction has read: from now on another's commit is a conflict with its first write. */
+/* Its commit is acknowledged, and seen by all, when it is in the machine's cache: a process that dies
+ * loses nothing, a machine that does the last tenth of a second. What others committed before it and
+ * what waits for the disk is then seen, too. */
+void transaction_only_write(Transaction *transaction, bool only_written);
 void transaction_mark_read(Transaction *transaction);
 /* ERROR_LOCKED after the busy timeout; ERROR_CONFLICT if somebody wrote since the transaction first
  * read. */

@@ -29,6 +29,9 @@ struct Database {
     pthread_mutex_t lock; /* of everything below; not held over a sync, nor while the graph is read
                              or written (but by a reader that follows another process's log) */
     pthread_cond_t freed, flushed;
+    pthread_cond_t unsynced; /* something was written without a sync, or the syncer is to leave */
+    pthread_t syncer;        /* syncs what was only written */
+    bool has_syncer, leaving;
     bool writing;  /* somebody has the writer token */
     bool reserved; /* somebody is to have it next */
     Files *files;  /* NULL in memory */
@@ -37,10 +40,12 @@ struct Database {
     bool flushing;
     uint64_t appended_version; /* of the newest transaction in the log's memory */
     uint64_t durable_lsn;
+    uint64_t written_lsn; /* all up to it is visible: durable, or in the machine's cache */
     /* Wall clock of the newest commit in the log's memory (the next is not before it), and of the
-     * newest that is durable. */
-    int64_t commit_ns, durable_ns;
+     * newest that is visible. */
+    int64_t commit_ns, visible_ns;
     int64_t snapshot_ns; /* of the newest snapshot: what is committed later is after it */
+    Error *trouble;      /* of the last checkpoint in the background, till it is told; NULL: none */
     bool failed;         /* the log could not be written: read-only from now on */
     /* Vector indexes (finder.c). Made for the graph in use since opening, and how many there were when
      * the newest segment was written: if more, leaving writes one. */

@@ -121,7 +121,7 @@ static Error *replay_one(void *user, Str payload, const WalCommit *commit)
     LoggedSegment logged;
     database->files->replayed_bytes += payload.bytes;
     if (commit->wall_ns > database->commit_ns) database->commit_ns = commit->wall_ns;
-    database->durable_ns = database->commit_ns;
+    database->visible_ns = database->commit_ns;
     if (log_names_segment(payload)) {
         TRY(log_decode_segment(payload, &logged));
         return replay_segment(database, &logged);
@@ -337,7 +337,7 @@ static Error *read_catalog(Database *database)
     files->catalog = read;
     memcpy(files->uuid, catalog->uuid, sizeof files->uuid);
     files->checkpoint = catalog->checkpoint;
-    database->commit_ns = database->durable_ns = catalog->commit_ns;
+    database->commit_ns = database->visible_ns = catalog->commit_ns;
     database->snapshot_ns = 0;
     for (size_t i = 0; i < catalog->state_count; i++)
         if (catalog->states[i].kind == CATALOG_SNAPSHOT &&
@@ -393,7 +393,7 @@ static Error *read_log(Database *database)
     if (error != NULL && !database->salvage) return error;
     error_drop(database->salvaged);
     database->salvaged = error;
-    database->durable_lsn = wal_durable(database->wal);
+    database->durable_lsn = database->written_lsn = wal_durable(database->wal);
     database->counters.replayed = report.commits;
     database->counters.discarded_bytes = report.discarded_bytes;
     return NULL;
@@ -476,7 +476,7 @@ Error *files_refresh(Database *database)
     if (page.durable_lsn <= database->durable_lsn) return NULL;
     Error *error = wal_follow(database->wal, page.durable_lsn, replay_one, database, &report);
     if (error == NULL) {
-        database->durable_lsn = wal_durable(database->wal);
+        database->durable_lsn = database->written_lsn = wal_durable(database->wal);
         return NULL;
     }
     error_drop(error); /* the log it reads is no more, or names a segment: all of it anew */
@@ -647,9 +647,9 @@ static Error *flush_mark(Database *database)
 {
     TRY(wal_append_mark(database->wal));
     wal_begin_flush(database->wal);
-    TRY(wal_flush(database->wal));
+    TRY(wal_flush(database->wal, true));
     wal_end_flush(database->wal);
-    database->durable_lsn = wal_durable(database->wal);
+    database->durable_lsn = database->written_lsn = wal_durable(database->wal);
     files_publish(database);
     return NULL;
 }

@@ -408,9 +408,9 @@ static Error *find_time(const Database *database, const Catalog *catalog, int64_
 {
     const CatalogState *best = NULL, *exact = NULL;
     int64_t begin_ns = catalog->commit_ns;
-    uint64_t until_lsn = database->durable_lsn;
+    uint64_t until_lsn = database->written_lsn;
     out->search = true;
-    if (wall_ns >= database->durable_ns) return out->present = true, NULL;
+    if (wall_ns >= database->visible_ns) return out->present = true, NULL;
     if (wall_ns >= catalog->commit_ns) {
         take_origin(out, origin_of_catalog(catalog));
         out->until_lsn = until_lsn;

@@ -400,8 +400,9 @@ static Error *write_records(Wal *wal, const WalRecords *records)
         TRY(io_write(wal->file, wal->offset, records->bytes.data + done, until - done));
         wal->offset += until - done;
         done = until;
+        wal->unsynced = true;
     }
-    return sync_file(wal, wal->file);
+    return NULL;
 }
 
 void wal_begin_flush(Wal *wal)
@@ -414,10 +415,14 @@ void wal_begin_flush(Wal *wal)
     wal->writing_lsn = wal->appended_lsn;
 }
 
-Error *wal_flush(Wal *wal)
+Error *wal_flush(Wal *wal, bool sync)
 {
     if (wal->failed) return given_up();
     Error *error = wal->writing.bytes.bytes == 0 ? NULL : write_records(wal, &wal->writing);
+    if (error == NULL && sync && wal->unsynced) {
+        error = sync_file(wal, wal->file);
+        wal->unsynced = false;
+    }
     if (error == NULL) return NULL;
     wal->failed = true;
     return error_hint(error, "the database is read-only now; free space or check the disk, then "
@@ -426,7 +431,7 @@ Error *wal_flush(Wal *wal)
 
 void wal_end_flush(Wal *wal)
 {
-    wal->durable_lsn = wal->writing_lsn;
+    if (!wal->unsynced) wal->durable_lsn = wal->writing_lsn;
 }
 
 /* ---- checkpoints ---- */

@@ -70,10 +70,11 @@ Error *wal_append(Wal *wal, Str payload, int64_t wall_ns, uint64_t *lsn) MUST_CH
 Error *wal_append_mark(Wal *wal) MUST_CHECK;
 /* Flushing has three steps, so that others may append meanwhile: wal_begin_flush takes what was
  * appended so far (and must not run beside wal_append); wal_flush writes it, one pwrite a segment,
- * and syncs once (and may); wal_end_flush makes it known. One flush at a time. A failure is final:
+ * and syncs once (and may), with what was written before; wal_end_flush makes it known. Without
+ * `sync` it is in the machine's cache only and not durable. One flush at a time. A failure is final:
  * nothing is appended any more. */
 void wal_begin_flush(Wal *wal);
-Error *wal_flush(Wal *wal) MUST_CHECK;
+Error *wal_flush(Wal *wal, bool sync) MUST_CHECK;
 void wal_end_flush(Wal *wal);
 uint64_t wal_durable(const Wal *wal);  /* lsn of the last commit that is on disk */
 uint64_t wal_appended(const Wal *wal); /* lsn of the last that is in memory or on disk */

@@ -39,6 +39,7 @@ struct Wal {
     uint64_t rotated_bytes;      /* `bytes` then */
     WalRecords pending, writing; /* appended; being written */
     bool failed;
+    bool unsynced; /* written since the last sync */
 };
 
 typedef struct WalName { /* of a segment file */

@@ -172,12 +172,20 @@ static void say(contextql *session, char *why)
     if (why != NULL) snprintf(why, WHY_BYTES, "%s", info.message);
 }
 
+static const char *durability = "synced";
+
+void ledger_durability(const char *level)
+{
+    durability = level;
+}
+
 contextql *ledger_open(Disk *disk, bool read_only, char *why)
 {
     const contextql_options options = {.read_only = read_only, .create = !read_only};
     contextql *session = NULL;
     if (session_open(LEDGER_DATABASE, &options, disk_io(disk), &session) == CONTEXTQL_OK) {
         contextql_set(session, "gpu", "off");
+        contextql_set(session, "durability", durability);
         return session;
     }
     say(session, why);

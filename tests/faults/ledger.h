@@ -48,6 +48,8 @@ bool ledger_do(const Ledger *ledger, contextql *session, size_t thing, char *why
 /* Is the database closed and opened before this thing? */
 bool ledger_closes_before(const Ledger *ledger, size_t thing);
 
+/* The setting `durability` of sessions that are opened from now on. */
+void ledger_durability(const char *level);
 /* NULL: it does not open; *why (256 bytes) says what was said. */
 contextql *ledger_open(Disk *disk, bool read_only, char *why);
 /* After which thing a database is that was opened; SIZE_MAX: after none. Of several that look

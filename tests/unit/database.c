@@ -2,6 +2,7 @@
  * syncs; damage is told. */
 #include "config.h"
 
+#include "contextql.h"
 #include "database/database.h"
 #include "test.h"
 #include <dirent.h>
@@ -332,6 +333,85 @@ static void remove_all(const char *directory)
     if (system(command) != 0) printf("# %s stays\n", directory);
 }
 
+/* ---- commits that are only written ---- */
+
+static int session_counts(contextql *session, const char *text, int64_t *out, const char **level)
+{
+    contextql_statement *statement = NULL;
+    contextql_stats stats;
+    int result = contextql_prepare(session, text, strlen(text), &statement, NULL);
+    while (result == CONTEXTQL_OK || result == CONTEXTQL_ROW) {
+        result = contextql_step(statement);
+        if (result == CONTEXTQL_ROW) *out = contextql_value_integer(contextql_column(statement, 0));
+    }
+    if (result == CONTEXTQL_DONE) {
+        contextql_statement_stats(statement, &stats);
+        *level = stats.durability;
+    }
+    contextql_finalize(statement);
+    return result == CONTEXTQL_DONE;
+}
+
+/* Others see them at once; acknowledgements say what they stand for; closing leaves nothing behind. */
+static void only_written(const char *path)
+{
+    enum { COMMITS = 50 };
+    const contextql_options options = {.create = true};
+    contextql *session = NULL, *other = NULL;
+    const char *level = "";
+    int64_t count = 0;
+    int all = contextql_open(path, &options, &session) == CONTEXTQL_OK &&
+              contextql_connect(session, &other) == CONTEXTQL_OK;
+    EXPECT(all && strcmp(contextql_get(session, "durability"), "synced") == 0);
+    EXPECT(contextql_set(session, "durability", "never") == CONTEXTQL_MISUSE);
+    EXPECT(session_counts(session, "CREATE (:N)", &count, &level) && strcmp(level, "synced") == 0);
+    EXPECT(contextql_set(session, "durability", "written") == CONTEXTQL_OK);
+    for (int i = 0; i < COMMITS && all; i++)
+        all = session_counts(session, "CREATE (:N)", &count, &level) &&
+              strcmp(level, "written") == 0 &&
+              session_counts(other, "MATCH (n:N) RETURN count(n)", &count, &level) &&
+              count == i + 2;
+    EXPECT(all);
+    EXPECT(session_counts(other, "CREATE (:N)", &count, &level) && strcmp(level, "synced") == 0);
+    contextql_close(other);
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
+    EXPECT(contextql_open(path, &options, &session) == CONTEXTQL_OK &&
+           contextql_discarded(session) == 0 &&
+           session_counts(session, "MATCH (n:N) RETURN count(n)", &count, &level) &&
+           count == COMMITS + 2);
+    contextql_close(session);
+}
+
+/* ---- definitions ---- */
+
+static int64_t rows_of(contextql *session, const char *text)
+{
+    contextql_statement *statement = NULL;
+    int64_t rows = 0;
+    int result = contextql_prepare(session, text, strlen(text), &statement, NULL);
+    while (result == CONTEXTQL_OK || result == CONTEXTQL_ROW)
+        rows += (result = contextql_step(statement)) == CONTEXTQL_ROW;
+    contextql_finalize(statement);
+    return result == CONTEXTQL_DONE ? rows : -1;
+}
+
+/* An index and a constraint are there for others when they are committed. */
+static void definitions(void)
+{
+    contextql *session = NULL, *other = NULL;
+    EXPECT(contextql_open(":memory:", NULL, &session) == CONTEXTQL_OK &&
+           contextql_connect(session, &other) == CONTEXTQL_OK);
+    EXPECT(rows_of(session, "BEGIN") == 0);
+    EXPECT(rows_of(session, "CREATE INDEX a FOR (n:N) ON (n.a)") == 0);
+    EXPECT(rows_of(session, "CREATE CONSTRAINT b FOR (n:N) REQUIRE n.b IS UNIQUE") == 0);
+    EXPECT(rows_of(session, "SHOW INDEXES") == 2 && rows_of(session, "SHOW CONSTRAINTS") == 1);
+    EXPECT(rows_of(other, "SHOW INDEXES") == 0 && rows_of(other, "SHOW CONSTRAINTS") == 0);
+    EXPECT(rows_of(session, "COMMIT") == 0);
+    EXPECT(rows_of(other, "SHOW INDEXES") == 2 && rows_of(other, "SHOW CONSTRAINTS") == 1);
+    contextql_close(other);
+    contextql_close(session);
+}
+
 int main(void)
 {
     char folder[] = "database-XXXXXX", path[4096];
@@ -343,6 +423,9 @@ int main(void)
     damage(path);
     snprintf(path, sizeof path, "%s/c.cqldb", folder);
     held_views(path);
+    snprintf(path, sizeof path, "%s/e.cqldb", folder);
+    only_written(path);
+    definitions();
     EXPECT(refused(folder, &writing) == ERROR_NOT_A_DATABASE);
     remove_all(folder);
     return DONE();
