@@ -252,12 +252,18 @@ static const char *state_text(Arena *arena, const GraphView *view, const GraphIn
                         (unsigned long long)near_bytes(near));
 }
 
+/* What another transaction has not committed yet is not there for this one. */
+static bool is_shown(const GraphView *view, const GraphIndex *index)
+{
+    return index != NULL && index->since <= view->version;
+}
+
 static void show_indexes(ShowRows *rows, const GraphView *view)
 {
     const Graph *graph = view->graph;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
-        if (index == NULL || index->constraint == GRAPH_REQUIRED) continue;
+        if (!is_shown(view, index) || index->constraint == GRAPH_REQUIRED) continue;
         show_add(rows, value_string(index->name));
         show_add_text(rows, index->vector                       ? "vector"
                             : index->constraint == GRAPH_UNIQUE ? "unique"
@@ -270,11 +276,12 @@ static void show_indexes(ShowRows *rows, const GraphView *view)
     }
 }
 
-static void show_constraints(ShowRows *rows, const Graph *graph)
+static void show_constraints(ShowRows *rows, const GraphView *view)
 {
+    const Graph *graph = view->graph;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
-        if (index == NULL || index->constraint == GRAPH_NO_CONSTRAINT) continue;
+        if (!is_shown(view, index) || index->constraint == GRAPH_NO_CONSTRAINT) continue;
         show_add(rows, value_string(index->name));
         show_add_text(rows, index->constraint == GRAPH_UNIQUE ? "unique" : "not null");
         show_add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
@@ -330,7 +337,7 @@ static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
     else if (str_equal(plan->name, STR("STRATEGIES")))
         show_strategies(&rows, environment->strategies);
     else if (str_equal(plan->name, STR("CONSTRAINTS")))
-        show_constraints(&rows, environment->view.graph);
+        show_constraints(&rows, &environment->view);
     else
         show_indexes(&rows, &environment->view);
     out->values = rows.values;

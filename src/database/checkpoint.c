@@ -502,8 +502,10 @@ static void *run_checkpoint(void *user)
     files->checkpointing = false;
     files->tried_bytes = error == NULL ? 0 : wal_bytes(database->wal) - files->base_log_bytes;
     if (made_one) database->counters.checkpoints++;
+    /* Nothing is lost: the log has it all. It is tried again some log later. */
+    error_drop(database->trouble);
+    database->trouble = error;
     pthread_mutex_unlock(&database->lock);
-    error_drop(error); /* nothing is lost: the log has it all. It is tried again some log later */
     return NULL;
 }
 

@@ -379,7 +379,7 @@ static void *keep_synced(void *user)
         while (!database->leaving &&
                pthread_cond_timedwait(&database->unsynced, &database->lock, &until) == 0)
             ;
-        while (database->flushing)
+        while (database->flushing || database->moving)
             pthread_cond_wait(&database->flushed, &database->lock);
         /* A failure makes the database read-only, and the next statement that writes tells. */
         if (!database->leaving && !database->failed) error_drop(flush_all(database, true));

@@ -168,11 +168,11 @@ bool files_stop(Database *database, uint64_t *lsn)
     database->moving = true;
     while ((database->flushing || database->held->users > 0) && waited != ETIMEDOUT)
         waited = pthread_cond_timedwait(&database->flushed, &database->lock, &until);
-    /* Whoever committed has waited until it was durable. */
+    /* Whoever committed has waited until it was durable, or written. */
     bool stopped = !database->flushing && database->held->users == 0 && !database->failed &&
                    !atomic_load(&database->finder_building) &&
                    !has_vector_index(database->held->graph);
-    *lsn = database->durable_lsn;
+    *lsn = database->written_lsn;
     if (!stopped) database->moving = false;
     if (!stopped) pthread_cond_broadcast(&database->flushed);
     pthread_mutex_unlock(&database->lock);

@@ -166,7 +166,7 @@ Error *past_move(Database *database, bool *moved)
     Rebuild rebuild = {.files = database->files};
     pthread_mutex_lock(&database->lock);
     Origin origin = origin_of_catalog(&database->files->catalog);
-    uint64_t lsn = database->durable_lsn;
+    uint64_t lsn = database->written_lsn;
     pthread_mutex_unlock(&database->lock);
     *moved = false;
     Error *error = rebuild_begin(&rebuild, &origin);

@@ -81,9 +81,17 @@ static int database_transaction(lua_State *L)
     return lua_gettop(L) - given;
 }
 
+/* db:discarded(): bytes of a commit that a crash cut off before it was done, found at opening. */
+static int database_discarded(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)contextql_discarded(lua_session_at(L, 1)));
+    return 1;
+}
+
 void lua_open_database(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"transaction", database_transaction},
+                                       {"discarded", database_discarded},
                                        {"close", database_close},
                                        {"__close", database_close},
                                        {"__gc", database_close},

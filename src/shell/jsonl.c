@@ -291,6 +291,17 @@ static void print_open_error(contextql *session)
     if (info.hint[0] != '\0') fprintf(stderr, "hint: %s\n", info.hint);
 }
 
+/* As the shell does: what a crash cut off was never acknowledged. */
+static void print_discarded(const contextql *session)
+{
+    uint64_t bytes = contextql_discarded(session);
+    if (bytes == 0) return;
+    fprintf(
+        stderr,
+        "contextql: %llu bytes discarded: of a commit that a crash cut off before it was done\n",
+        (unsigned long long)bytes);
+}
+
 int jsonl_run(const JsonlOptions *options, FILE *in, FILE *out)
 {
     enum { SEND_BYTES = 1 << 16 }; /* what a pipe takes at once; an answer's end is flushed */
@@ -303,6 +314,8 @@ int jsonl_run(const JsonlOptions *options, FILE *in, FILE *out)
     if (open_session(&talk) != CONTEXTQL_OK) {
         print_open_error(talk.session);
         status = 3;
+    } else {
+        print_discarded(talk.session);
     }
     while (status == 0 && (bytes = getline(&line, &capacity, in)) >= 0) {
         while (bytes > 0 && (line[bytes - 1] == '\n' || line[bytes - 1] == '\r'))

@@ -174,18 +174,21 @@ static void life(Ledger *ledger, const char *name, size_t every, size_t again)
     disk_destroy(disk);
 }
 
-static void life_that_only_writes(Ledger *ledger, size_t every)
+static void life_that_only_writes(Ledger *ledger, const char *name, size_t every)
 {
+    char what[128];
     Disk *disk = ledger_disk();
     disk_record(disk);
     ledger_durability("written");
     Enumeration all = {ledger, .every = every, .only_written = true};
     if (ledger_write(ledger, disk)) enumerate(&all, disk, 0);
     ledger_durability("synced");
-    printf("# only written: %zu operations, %zu disks, %zu of them wrong, %zu without the newest\n",
-           disk_history_count(disk), all.images, all.violations, all.behind);
-    tell(all.violations == 0 && all.images > 400 && all.behind > 0,
-         "only written: the newest may be missing, nothing is half there");
+    printf("# %s, only written: %zu operations, %zu disks, %zu of them wrong, %zu without the "
+           "newest\n",
+           name, disk_history_count(disk), all.images, all.violations, all.behind);
+    snprintf(what, sizeof what, "%s, only written: the newest may be missing, none is half there",
+             name);
+    tell(all.violations == 0 && all.images > 400 && all.behind > 0, what);
     disk_destroy(disk);
 }
 
@@ -212,14 +215,15 @@ int main(void)
     bool thorough = mode != NULL && mode[0] == '1';
     Ledger *ledger = ledger_create(LEDGER_SMALL), *load = ledger_create(LEDGER_BULK),
            *kept = ledger_create(LEDGER_KEPT), *grown = ledger_create(LEDGER_GROWN);
-    printf("1..10\n");
+    printf("1..11\n");
     life(ledger, "statements and checkpoints", thorough ? 1 : 6, thorough ? 50 : 400);
     life(load, "loads", thorough ? 2 : 24, thorough ? 200 : 0);
     life(kept, "snapshots and history", thorough ? 1 : 30, thorough ? 50 : 500);
     life(grown, "checkpoints of what has changed", thorough ? 4 : 60, thorough ? 200 : 500);
     printf("# %d of them\n", (int)ledger_referring(grown));
     tell(ledger_referring(grown) >= GROWN_REFERRING, "they were of what had changed");
-    life_that_only_writes(ledger, thorough ? 1 : 12);
+    life_that_only_writes(ledger, "statements", thorough ? 1 : 12);
+    life_that_only_writes(grown, "checkpoints", thorough ? 8 : 120);
     planted(ledger, "folders are not synced", DISK_NO_FOLDER_SYNC, true, 40);
     planted(ledger, "files are not synced before they are renamed", DISK_NO_SYNC_IN_TMP, true, 40);
     planted(ledger, "acknowledged before the log is synced", DISK_NO_SYNC_OF_LOG, true, 40);
