@@ -3,10 +3,11 @@
  *
  * The floor is what a program for just this question would do: CSR arrays and byte columns, one
  * thread, no transaction, no language. Every row's answer is the same number in all three, or the
- * bench fails. ContextQL and SQLite are asked in turn, prepared, through their C interfaces; the best
- * of several rounds is printed, for what else runs on a machine only adds to a time. Rows that SQLite
- * needs minutes for are not asked of it. With --peers the rows are asked of others, too (bench/graph-
- * peers), and their answers held against ours.
+ * bench fails. Beside our time stands what all processors together spent on it. ContextQL and SQLite
+ * are asked in turn, prepared, through their C interfaces; the best of several rounds is printed, for
+ * what else runs on a machine only adds to a time. Rows that SQLite needs minutes for are not asked of
+ * it. With --peers the rows are asked of others, too (bench/graph-peers), and their answers held
+ * against ours.
  *
  *     bench/graph FOLDER [--peers] [--alone]
  *         nodes.csv: id,name,age,city,score,created; edges.csv: src,dst,w. --alone: without SQLite
@@ -360,6 +361,7 @@ enum { ROW_COUNT = sizeof rows / sizeof *rows };
 static int64_t keys[2 * KEYS_MAX];
 typedef struct Outcome {
     double times[ROUNDS]; /* of one query, microseconds */
+    double used[ROUNDS];  /* by all processors; of ours only */
     int64_t sum;
 } Outcome;
 
@@ -376,9 +378,16 @@ static void run_floor(const Row *row, int round, Outcome *out)
 
 static contextql *session;
 
+static double used_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
 static void run_ours(const Row *row, contextql_statement *statement, int round, Outcome *out)
 {
-    double from = now_us();
+    double used = used_us(), from = now_us();
     out->sum = 0;
     for (int i = 0; i < row->count; i++) {
         if (row->keys != ALONE) check(session, contextql_bind_integer(statement, "a", keys[2 * i]));
@@ -391,6 +400,7 @@ static void run_ours(const Row *row, contextql_statement *statement, int round, 
         contextql_reset(statement);
     }
     out->times[round] = (now_us() - from) / row->count;
+    out->used[round] = (used_us() - used) / row->count;
 }
 
 static double our_load(const char *folder, const char *database)
@@ -510,7 +520,7 @@ static double best(const double *times, int rounds)
 
 static void measure(const Row *row)
 {
-    Outcome hand = {{0}, 0}, ours = {{0}, 0}, theirs = {{0}, 0};
+    Outcome hand = {0}, ours = {0}, theirs = {0};
     contextql_statement *mine = prepare(session, row->ours);
     sqlite3_stmt *other = row->sql == NULL || !with_lite ? NULL : lite_prepare(row->sql);
     double spent = 0; /* of SQLite */
@@ -534,6 +544,7 @@ static void measure(const Row *row)
     tell_peers(row, our_us, ours.sum);
     printf("%-26s", row->name);
     print_time(our_us);
+    print_time(best(ours.used, rounds));
     if (row->floor != NULL) {
         print_time(floor_us);
         printf(" %8.1f", our_us / floor_us);
@@ -598,14 +609,15 @@ static void load_all(const char *folder, const char *scratch)
     floor_nodes(folder);
     floor_edges(folder);
     double by_hand = now_us() - from;
-    printf("%u nodes, %u edges\n%-26s %13s %13s %8s %13s %8s  %s\n", node_count, edge_count, "",
-           "ContextQL", "by hand", "x floor", "SQLite", "x faster", "answer");
+    printf("%u nodes, %u edges\n%-26s %13s %13s %13s %8s %13s %8s  %s\n", node_count, edge_count,
+           "", "ContextQL", "processors", "by hand", "x floor", "SQLite", "x faster", "answer");
     snprintf(file, sizeof file, "%s/ours.cqldb", scratch);
     double ours = our_load(folder, file);
     snprintf(file, sizeof file, "%s/lite.db", scratch);
     double theirs = with_lite ? lite_load(folder, file) : 0;
     printf("%-26s", "load, durable");
     print_time(ours);
+    printf(" %13s", "");
     print_time(by_hand);
     printf(" %8.1f", ours / by_hand);
     if (with_lite) print_time(theirs);
