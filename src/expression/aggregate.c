@@ -94,6 +94,7 @@ static Error *room(const AggregateState *state)
 {
     enum { LARGE = 4096 };
     size_t bytes = 0;
+    if (is_count(state->spec)) return NULL; /* it keeps nothing, and has no such members */
     if (state->value_count == state->value_capacity && state->value_capacity >= LARGE)
         bytes += state->value_capacity * 2 * sizeof *state->values;
     if (state->value_count * 2 > state->seen_mask && state->seen_mask >= LARGE)
