@@ -528,9 +528,9 @@ static void measure_exact(contextql *session)
     printf("\nExact, one thread:\n");
     pin(true);
     Contender *sum = enter(NULL, sum_search, few, "sum of as many floats"),
-              *floats = enter_ours(ours_new(session, "off", NULL, EXACT_TEXT, "", K), few,
+              *floats = enter_ours(ours_new(session, "off", "1", EXACT_TEXT, "", K), few,
                                    "ContextQL, all vectors scored"),
-              *codes = enter_ours(ours_new(session, "auto", NULL, EXACT_TEXT, "", K), few,
+              *codes = enter_ours(ours_new(session, "auto", "1", EXACT_TEXT, "", K), few,
                                   "ContextQL, through codes");
     codes->breadth(codes->state, 0);
     for (int i = 0; i < 12; i++) { /* codes are made meanwhile */
@@ -640,7 +640,7 @@ static void measure_filtered(contextql *session, const char *filter)
     printf("\nBest of those that pass `%s`, one thread:\n", filter);
     char where[128];
     snprintf(where, sizeof where, "WHERE %s ", filter);
-    Ours *exact = ours_new(session, "auto", NULL, EXACT_TEXT, where, K);
+    Ours *exact = ours_new(session, "auto", "1", EXACT_TEXT, where, K);
     int32_t *whole = truth;
     truth = mem_alloc(query_count * K * sizeof *truth);
     for (size_t q = 0; q < (TURNS + 1) * (size_t)TURN_QUERIES; q++) {
@@ -650,7 +650,7 @@ static void measure_filtered(contextql *session, const char *filter)
             truth[q % query_count * K + j] = (int32_t)ids[j];
     }
     pin(true);
-    enter_ours(ours_new(session, "off", NULL, EXACT_TEXT, where, K), 10, "exact, all scored");
+    enter_ours(ours_new(session, "off", "1", EXACT_TEXT, where, K), 10, "exact, all scored");
     enter_ours(exact, 10, "exact, through codes");
     enter_ours(ours_new(session, "auto", NULL, INDEX_TEXT, where, 64, K), 10, "index, ef 64");
     race(first);
