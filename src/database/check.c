@@ -14,6 +14,7 @@
 #include "config.h"
 
 #include "database/database_internal.h"
+#include "database/finder.h"
 #include "storage/inspect.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -256,6 +257,7 @@ static void check_snapshot_graph(Check *check, const CatalogState *state)
     }
     GraphView view = {graph, graph_version(graph)};
     graph_verify(&view, check->to);
+    finder_verify_all(&view, check->to);
     if (check->to->findings == before) tell_error(check, origin.file.name, graph_damage(graph));
     graph_destroy(graph);
     io_close(pin);
@@ -308,6 +310,7 @@ static Error *check_graph(Check *check, Database *database, uint64_t segments)
     GraphView view = transaction_view(transaction);
     uint64_t before = check->to->findings;
     graph_verify(&view, check->to);
+    finder_verify_all(&view, check->to);
     if (check->to->findings == before) tell_error(check, "graph", transaction_damage(transaction));
     if (check->to->findings == 0)
         tell_sound(check, &view, segments, database_counters(database).replayed);

@@ -441,10 +441,11 @@ static GraphFinder *load_one(const Graph *graph, const GraphIndex *index)
     NearIndex *near;
     size_t bytes;
     for (uint32_t part = 0; part < NEAR_PART_COUNT; part++)
-        if (!graph_stored_finder(graph, index, part, &parts.data[part], &parts.bytes[part]))
+        if (!graph_stored_finder(graph, index, part, part == NEAR_PARAMETERS, &parts.data[part],
+                                 &parts.bytes[part]))
             return NULL;
     const void *changed;
-    if (!graph_stored_finder(graph, index, PART_CHANGED, &changed, &bytes)) return NULL;
+    if (!graph_stored_finder(graph, index, PART_CHANGED, true, &changed, &bytes)) return NULL;
     Error *error = near_attach(&parts, &near);
     if (error != NULL) {
         error_drop(error); /* it is derived; database_check tells */
@@ -454,6 +455,27 @@ static GraphFinder *load_one(const Graph *graph, const GraphIndex *index)
     if (fits(near, index) && get_changed(finder, changed, bytes)) return finder;
     graph_finder_free(finder);
     return NULL;
+}
+
+void finder_verify_all(const GraphView *view, Tell *to)
+{
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view->graph, i);
+        const void *data;
+        size_t bytes;
+        if (index == NULL || !can_be_made(index)) continue;
+        const GraphFinder *finder = graph_finder(view, index);
+        bool stored =
+            graph_stored_finder(view->graph, index, NEAR_PARAMETERS, false, &data, &bytes);
+        const char *fault = finder != NULL ? near_fault(graph_finder_thing(finder))
+                            : stored       ? "its parts do not fit together"
+                                           : NULL;
+        Buffer where = {0};
+        buffer_printf(&where, "index %.*s", STR_ARG(index->name));
+        if (fault != NULL)
+            tell_line(to, TELL_FINDING, where.data, "DROP INDEX and CREATE it again", "%s", fault);
+        buffer_free(&where);
+    }
 }
 
 void finder_load_all(Graph *graph)

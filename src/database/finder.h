@@ -8,6 +8,9 @@ Error *finder_save_all(GraphSave *save, const GraphView *view) MUST_CHECK;
 /* Of a graph that was just loaded: its indexes get what the segment has for them. */
 void finder_load_all(Graph *graph);
 
+/* Reads all of what the indexes find by, and tells what is wrong with it. */
+void finder_verify_all(const GraphView *view, Tell *to);
+
 /* After a commit: begins to make what is wanted in a thread, unless one is at it. Without the lock. */
 void finder_consider(Database *database);
 /* Waits for the thread. `stop`: what it is at is not worth waiting for. Nobody commits any more. */

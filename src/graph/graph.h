@@ -285,8 +285,9 @@ void graph_finder_change(GraphFinder *finder, uint64_t node);   /* of one that n
  * as they are found again, 64-byte aligned. */
 Error *graph_save_finder(GraphSave *save, const GraphIndex *index, uint32_t part, const void *data,
                          size_t bytes) MUST_CHECK;
-/* false: the graph lies on no segment that has it. Not checked: that would read all of it. */
-bool graph_stored_finder(const Graph *graph, const GraphIndex *index, uint32_t part,
+/* false: the graph lies on no segment that has it, or `checked` and it is damaged. Unchecked, nothing
+ * of it is read. */
+bool graph_stored_finder(const Graph *graph, const GraphIndex *index, uint32_t part, bool checked,
                          const void **data, size_t *bytes);
 
 /* ---- writing: one writer at a time ---- */

@@ -609,7 +609,7 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
 }
 
 bool graph_stored_finder(const Graph *graph, const GraphIndex *definition, uint32_t part,
-                         const void **data, size_t *bytes)
+                         bool checked, const void **data, size_t *bytes)
 {
     const Segment *segment = graph->segment;
     for (size_t i = 0; segment != NULL && i < segment_count(segment); i++) {
@@ -618,7 +618,7 @@ bool graph_stored_finder(const Graph *graph, const GraphIndex *definition, uint3
         if (graph_index_at(graph, section->key) != definition) continue;
         *data = segment_data(segment, section);
         *bytes = section->bytes;
-        return true;
+        return !checked || segment_touch(graph->segment, *data, *bytes);
     }
     return false;
 }
