@@ -214,6 +214,7 @@ static Error *copy_all(Backup *backup)
         error_drop(error);
         let_go(backup);
         TRY(sweep_target(backup));
+        files_wait(i);
         error = copy_once(backup, &again);
     }
     TRY(error);

@@ -120,6 +120,7 @@ typedef struct FilesView {
     LockPage page;
     bool has_writer;
 } FilesView;
+void files_wait(int attempt); /* before another look at what a checkpoint overtook; 0 the first */
 FilesView files_look(const Database *database);
 /* A segment and those it refers to, itself first; none: an empty graph. */
 typedef struct SegmentFiles {

@@ -420,6 +420,15 @@ static bool is_overtaken(const Files *files)
     return lock_has_writer(files->lock) || lock_page(files->lock).checkpoint > files->checkpoint;
 }
 
+/* Whoever is in the middle of a checkpoint may not have a processor just now: who looks again at once
+ * would come to an end of all attempts before him. */
+void files_wait(int attempt)
+{
+    enum { WAIT_MS_MAX = 50 }; /* of 100 attempts: under 4 s */
+    struct timespec pause = {0, (attempt < WAIT_MS_MAX ? attempt : WAIT_MS_MAX) * 1000000L};
+    nanosleep(&pause, NULL);
+}
+
 /* A writer may take a checkpoint while this process reads the one before: then it begins again. */
 static Error *read_directory(Database *database)
 {
@@ -428,6 +437,7 @@ static Error *read_directory(Database *database)
                     is_overtaken(database->files);
          i++) {
         error_drop(error);
+        files_wait(i);
         error = read_once(database);
     }
     return error;
