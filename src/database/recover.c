@@ -7,6 +7,8 @@
  * blocks of the segment that cannot be read are left out (graph/salvage.c). What is damaged, and so
  * may be missing, is told as `check` tells it; then what was saved.
  *
+ * Snapshots are not taken along, and that is told.
+ *
  * The new database has an identity of its own. Indexes and constraints are made last, each in a
  * transaction of its own: one that does not hold any more is told and left out.
  */
@@ -74,6 +76,19 @@ static Error *make_indexes(Recovery *recovery, const Graph *from)
     return NULL;
 }
 
+/* They stay behind: ids become others, so what they show would not fit the new database. */
+static void tell_snapshots(const Recovery *recovery)
+{
+    const Catalog *catalog = files_look(recovery->from).catalog;
+    size_t count = 0;
+    for (size_t i = 0; i < catalog->state_count; i++)
+        count += catalog->states[i].kind == CATALOG_SNAPSHOT;
+    if (count > 0)
+        tell_line(recovery->tell, TELL_FINDING, recovery->target,
+                  "those whose segments are whole can be read in the old one: --read-only --at",
+                  "lost: snapshots: %zu", count);
+}
+
 static Error *copy_all(Recovery *recovery)
 {
     Transaction *reading;
@@ -85,6 +100,7 @@ static Error *copy_all(Recovery *recovery)
     graph_verify_columns(&view, recovery->tell);
     Error *error = copy_graph(recovery, &view);
     if (error == NULL) error = make_indexes(recovery, view.graph);
+    if (error == NULL) tell_snapshots(recovery);
     transaction_rollback(reading);
     return error;
 }
