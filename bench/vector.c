@@ -20,7 +20,8 @@
 
 #include "base/memory.h"
 #include "bench/measure.h"
-#include "contextql.h"
+#include "bench/session.h"
+#include "bench/sum.h"
 #include <dlfcn.h>
 #include <math.h>
 #include <sched.h>
@@ -30,9 +31,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 enum { K = 10, CHUNK = 5000, TURNS = 10, TURN_QUERIES = 100, PEERS_MAX = 4, RESULTS_MAX = 128 };
 static const int breadths[] = {10, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 400, 0};
@@ -108,43 +106,10 @@ static void read_data(const char *folder)
 
 /* ---- the sum ---- */
 
-#if defined(__x86_64__)
-/* Eight streams of additions, so that nothing but the loads can be the limit. */
-__attribute__((target("avx512f"))) static float sum_avx512(const float *data, size_t count)
-{
-    __m512 sums[8];
-    for (size_t j = 0; j < 8; j++)
-        sums[j] = _mm512_setzero_ps();
-    for (size_t i = 0; i + 128 <= count; i += 128)
-        for (size_t j = 0; j < 8; j++)
-            sums[j] = _mm512_add_ps(sums[j], _mm512_load_ps(data + i + 16 * j));
-    for (size_t j = 1; j < 8; j++)
-        sums[0] = _mm512_add_ps(sums[0], sums[j]);
-    return _mm512_reduce_add_ps(sums[0]);
-}
-#endif
-
-static float sum_plain(const float *data, size_t count)
-{
-    float sums[32] = {0};
-    for (size_t i = 0; i + 32 <= count; i += 32)
-        for (size_t j = 0; j < 32; j++)
-            sums[j] += data[i + j];
-    return sums[0] + sums[31];
-}
-
 static void sum_search(void *state, const float *query, int64_t *ids)
 {
-    volatile float sink;
     (void)state, (void)query, (void)ids;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) {
-        sink = sum_avx512(rows, row_count * dimensions);
-        (void)sink;
-        return;
-    }
-#endif
-    sink = sum_plain(rows, row_count * dimensions);
+    volatile float sink = sum_widest(rows, row_count * dimensions, false);
     (void)sink;
 }
 
@@ -274,22 +239,6 @@ typedef struct Ours {
     contextql_statement *statement;
     const char *codes, *workers; /* settings while it runs; NULL: as they are */
 } Ours;
-
-static void check(contextql *session, int result)
-{
-    contextql_error_info info;
-    if (result == CONTEXTQL_OK || result == CONTEXTQL_ROW || result == CONTEXTQL_DONE) return;
-    contextql_error(session, &info);
-    fprintf(stderr, "vector: %s\n", info.message);
-    exit(1);
-}
-
-static contextql_statement *prepare(contextql *session, const char *text)
-{
-    contextql_statement *statement;
-    check(session, contextql_prepare(session, text, strlen(text), &statement, NULL));
-    return statement;
-}
 
 static void run(contextql *session, const char *text)
 {
