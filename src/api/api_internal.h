@@ -40,7 +40,7 @@ typedef struct Settings {
     int64_t timeout_ns; /* of one statement; 0: none */
     uint64_t memory_bytes_max;
     bool strict_names, files_allowed, plain;
-    bool only_written; /* durability */
+    bool only_written;        /* durability */
     int64_t shuffle;          /* seed; 0: off */
     uint32_t workers, morsel; /* 0: the machine, the data decide */
     char simd[16], gpu[16], gpu_device[256], vector_codes[8];
@@ -74,9 +74,23 @@ struct contextql {
     Arena *suggestions;     /* of the last contextql_suggest; NULL: none yet */
 };
 
+/* One call of what a program registered. */
+struct contextql_call {
+    contextql *session;
+    Arena *arena;               /* of one call */
+    EvalContext *context;       /* function */
+    const PlanProcedure *shape; /* procedure */
+    Error *(*emit)(void *sink, const Value *row);
+    void *sink;
+    Value result;
+    Error *error;
+};
+
 /* contextql_open with all files of the database elsewhere than the machine's (NULL: there). */
 int session_open(const char *directory, const contextql_options *options, const Io *io,
                  contextql **out);
+/* CALL vector.recall, from now on (recall.c). */
+void recall_register(contextql *session);
 /* Keeps `error` as the session's last one and gives its code (CONTEXTQL_OK for NULL). */
 int session_fail(contextql *session, Error *error, contextql_phase phase);
 /* How much the process may hold when a statement of the session goes on; never 0. */

@@ -11,17 +11,6 @@
 #include "api/api_internal.h"
 #include <string.h>
 
-struct contextql_call {
-    contextql *session;
-    Arena *arena;               /* of one call */
-    EvalContext *context;       /* function */
-    const PlanProcedure *shape; /* procedure */
-    Error *(*emit)(void *sink, const Value *row);
-    void *sink;
-    Value result;
-    Error *error;
-};
-
 /* ---- signatures ---- */
 
 typedef struct Signature {
@@ -277,6 +266,10 @@ static bool find_procedure(void *state, Str name, const PlanProcedure **out)
 {
     contextql *session = state;
     Registered *registered = find(session->procedures, session->procedure_count, name);
+    if (registered == NULL && str_equal_ignore_case(name, STR("vector.recall"))) {
+        recall_register(session); /* ours, and seldom asked for */
+        registered = find(session->procedures, session->procedure_count, name);
+    }
     if (registered == NULL) return false;
     *out = &registered->shape;
     return true;
