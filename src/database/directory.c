@@ -429,16 +429,23 @@ void files_wait(int attempt)
     nanosleep(&pause, NULL);
 }
 
-/* A writer may take a checkpoint while this process reads the one before: then it begins again. */
+/* A writer may take a checkpoint while this process reads the one before: then it begins again. Where
+ * nobody writes and the catalog stays as it is, nobody has: what LOCK says of a later checkpoint is
+ * wrong. */
 static Error *read_directory(Database *database)
 {
+    const Files *files = database->files;
     Error *error = read_once(database);
-    for (int i = 0; i < READ_ATTEMPTS_MAX && database->read_only && error != NULL &&
-                    is_overtaken(database->files);
+    for (int i = 0;
+         i < READ_ATTEMPTS_MAX && database->read_only && error != NULL && is_overtaken(files);
          i++) {
+        uint64_t checkpoint = files->checkpoint;
+        bool written = lock_has_writer(files->lock);
+        if (written) files_wait(i);
+        Error *again = read_once(database);
         error_drop(error);
-        files_wait(i);
-        error = read_once(database);
+        error = again;
+        if (!written && files->checkpoint == checkpoint) break;
     }
     return error;
 }
