@@ -395,6 +395,7 @@ static void way_init(Way *way, const GraphView *view, uint32_t type, bool in, bo
 
 static void append_slice(const Way *way, Slice slice, uint64_t loop, Neighbors *out)
 {
+    if (slice.count == 0) return; /* an empty adjacency has no arrays */
     mem_reserve(out->nodes, out->node_capacity, out->count + slice.count);
     mem_reserve(out->relationships, out->relationship_capacity, out->count + slice.count);
     const uint32_t *targets = way->base->targets + slice.first;
@@ -487,7 +488,7 @@ bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction,
     Csr *base = atomic_load_explicit(&adjacency->base, memory_order_acquire);
     if (base == NULL) return true;
     Slice slice = csr_slice(base, node);
-    *out = (GraphSlice){base->targets + slice.first, slice.count};
+    if (slice.count > 0) *out = (GraphSlice){base->targets + slice.first, slice.count};
     return true;
 }
 
