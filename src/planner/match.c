@@ -798,20 +798,6 @@ static Expr *path_expr(Binder *binder, const Pattern *pattern, const AstPath *pa
     return expr;
 }
 
-/* Does a node or relationship in the first `count` paths have that name? A path's own name is
- * bound after its nodes and relationships, so those of the last are asked too. */
-static bool named_before(const AstPaths *paths, size_t count, Str name)
-{
-    for (size_t p = 0; p < count; p++)
-        for (size_t i = 0; i < paths->items[p]->node_count; i++) {
-            const AstPath *path = paths->items[p];
-            if (str_equal(path->nodes[i].variable.text, name)) return true;
-            if (i + 1 < path->node_count && str_equal(path->relationships[i].variable.text, name))
-                return true;
-        }
-    return false;
-}
-
 static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths)
 {
     size_t relationship = 0;
@@ -820,9 +806,11 @@ static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths
         size_t first = relationship;
         relationship += path->node_count - 1;
         if (path->variable.text.bytes == 0) continue;
+        /* A path's own name is bound after its nodes and relationships: those of the last are asked
+         * too. */
         for (size_t i = pattern->scope_before; i < binder->scope.count; i++)
             if (str_equal(binder->scope.items[i].name, path->variable.text))
-                return fail_at(named_before(paths, p + 1, path->variable.text)
+                return fail_at(pattern_names(paths, p + 1, path->variable.text)
                                    ? ERROR_VARIABLE_ALREADY_BOUND
                                    : ERROR_VARIABLE_TYPE_CONFLICT,
                                path->variable.offset, path->variable.length,

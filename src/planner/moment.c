@@ -31,9 +31,9 @@ Error *plan_session_moment(Binder *binder, Str at, PlanMoment *out)
     return NULL;
 }
 
-static bool stands_in(const AstPaths *paths, Str name)
+bool pattern_names(const AstPaths *paths, size_t count, Str name)
 {
-    for (size_t p = 0; p < paths->count; p++)
+    for (size_t p = 0; p < count; p++)
         for (size_t i = 0; i < paths->items[p]->node_count; i++) {
             const AstPath *path = paths->items[p];
             if (str_equal(path->nodes[i].variable.text, name)) return true;
@@ -56,7 +56,7 @@ static Carried carry(Binder *binder, const AstPaths *paths)
                        arena_array(binder->arena, uint32_t, known + 1),
                        arena_array(binder->arena, uint32_t, known + 1), 0};
     for (size_t i = 0; i < known; i++) {
-        if (!stands_in(paths, binder->scope.items[i].name)) continue;
+        if (!pattern_names(paths, paths->count, binder->scope.items[i].name)) continue;
         carried.variables[carried.count] = i;
         carried.outside[carried.count] = binder->scope.items[i].slot;
         carried.inside[carried.count] = new_slot(binder, STR(""));
@@ -115,6 +115,7 @@ bool match_is_apart(const Binder *binder, const AstClause *clause)
 {
     if (clause->time != AST_NOW) return true;
     for (size_t i = 0; binder->plan->moment_count > 1 && i < binder->scope.count; i++)
-        if (stands_in(&clause->patterns, binder->scope.items[i].name)) return true;
+        if (pattern_names(&clause->patterns, clause->patterns.count, binder->scope.items[i].name))
+            return true;
     return false;
 }

@@ -100,6 +100,8 @@ Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where
 Error *plan_match(Binder *binder, const AstClause *clause);
 /* One more moment of the plan. */
 Error *plan_moment(Binder *binder, AstTime time, const AstExpr *at, PlanMoment *out);
+/* Does a node or relationship in the first `count` paths have that name? */
+bool pattern_names(const AstPaths *paths, size_t count, Str name);
 /* The one of the session, written as behind AT. */
 Error *plan_session_moment(Binder *binder, Str at, PlanMoment *out);
 /* Is a MATCH planned by plan_match_apart? One at the moment at hand is, too, once there are several,

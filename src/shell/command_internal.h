@@ -18,6 +18,7 @@ Error *command_refuse_if_safe(const Shell *shell) MUST_CHECK; /* an error under 
 char *command_path(Str text); /* ended by NUL; the caller frees it */
 /* "csv"; an error names those there are. */
 Error *command_format(Str name, Format *out) MUST_CHECK;
+void command_put_text(contextql_value *map, const char *key, Str text);
 /* A list of maps in the format of now, the `columns` (ended by NULL) in their order. */
 void command_show_rows(Shell *shell, const contextql_value *rows, const char *const *columns);
 /* Runs a statement that a command has made, for its rows. */

@@ -91,13 +91,6 @@ typedef struct Diff {
     uint64_t counts[2][CHANGES]; /* of nodes, of relationships */
 } Diff;
 
-static void put_text(contextql_value *map, const char *key, Str text)
-{
-    contextql_value *value = contextql_value_new_string(text.data, text.bytes);
-    if (value != NULL) contextql_value_put(map, key, strlen(key), value);
-    contextql_value_free(value);
-}
-
 static bool same(const contextql_value *a, const contextql_value *b)
 {
     Buffer left = {0}, right = {0};
@@ -169,8 +162,8 @@ static void take_change(Diff *diff, bool relationship, const contextql_statement
         buffer_text(&what, " to ");
         value_text(&what, is, VALUE_PLAIN);
     }
-    put_text(row, "change", str_from(change_names[change]));
-    put_text(row, "what", buffer_view(&what));
+    command_put_text(row, "change", str_from(change_names[change]));
+    command_put_text(row, "what", buffer_view(&what));
     contextql_value_put(row, "id", 2, contextql_column(statement, 0));
     if (change == CHANGED)
         put_changes(row, old, new);

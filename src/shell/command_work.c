@@ -141,7 +141,7 @@ static void put_float(contextql_value *map, const char *key, double number)
     contextql_value_free(value);
 }
 
-static void put_string(contextql_value *map, const char *key, Str text)
+void command_put_text(contextql_value *map, const char *key, Str text)
 {
     contextql_value *value = contextql_value_new_string(text.data, text.bytes);
     if (value != NULL) contextql_value_put(map, key, strlen(key), value);
@@ -157,7 +157,7 @@ static void show_bench(Shell *shell, Bench *bench)
         double *ms = bench->ms[part];
         contextql_value *row = contextql_value_new_map();
         qsort(ms, bench->runs, sizeof *ms, compare_numbers);
-        put_string(row, "part", str_from(parts[part]));
+        command_put_text(row, "part", str_from(parts[part]));
         put_float(row, "min", ms[0]);
         put_float(row, "median", (ms[(bench->runs - 1) / 2] + ms[bench->runs / 2]) / 2);
         put_float(row, "p95", ms[(bench->runs - 1) * 95 / 100]);
