@@ -168,7 +168,7 @@ CONTEXTQL_API int contextql_bind_string(contextql_statement *, const char *param
                                         size_t);
 CONTEXTQL_API int contextql_bind_vector(contextql_statement *, const char *parameter, const float *,
                                         size_t dimensions); /* 1 to 16384, finite */
-CONTEXTQL_API int contextql_step(contextql_statement *); /* ROW, DONE or an error */
+CONTEXTQL_API int contextql_step(contextql_statement *);    /* ROW, DONE or an error */
 CONTEXTQL_API int contextql_reset(contextql_statement *);
 CONTEXTQL_API void contextql_finalize(contextql_statement *);
 CONTEXTQL_API int contextql_column_count(const contextql_statement *);
@@ -182,8 +182,7 @@ typedef struct contextql_stats { /* what a statement did; whole after DONE */
     int64_t elapsed_ns; /* of running, from the first step to the end, and what the program did
                          * between its steps */
     int64_t parse_ns, plan_ns; /* of contextql_prepare */
-    const char
-        *durability; /* what the acknowledgement stands for: "synced", "written", "none" */
+    const char *durability; /* what the acknowledgement stands for: "synced", "written", "none" */
     size_t warning_count;
 } contextql_stats;
 CONTEXTQL_API void contextql_statement_stats(const contextql_statement *, contextql_stats *out);
@@ -295,6 +294,12 @@ typedef struct contextql_function_info {
     const char *group, *name, *signature, *meaning;
     const char *example, *result; /* a statement, and what it gives on an empty database */
 } contextql_function_info;
+/* What CALL runs: the language's own, then the session's. */
+typedef struct contextql_procedure_info {
+    const char *name, *signature;
+    const char *options, *meaning, *example; /* keys that its map may have; "": nobody told */
+} contextql_procedure_info;
+CONTEXTQL_API bool contextql_procedure_at(contextql *, size_t i, contextql_procedure_info *out);
 typedef struct contextql_keyword {
     const char *word, *meaning;
 } contextql_keyword;

@@ -6,10 +6,15 @@
 #include <string.h>
 
 static const Algorithm algorithms[] = {
-#define PROCEDURE(function, text, type, column_text, option_names, summary_text, example_text)     \
+#define PROCEDURE(function, text, first, first_kind, second, second_kind, option_names,            \
+                  summary_text, example_text)                                                      \
     {{.name = {text, sizeof text - 1},                                                             \
-      .column = {column_text, sizeof column_text - 1},                                             \
-      .column_type = type,                                                                         \
+      .entity = {#first, sizeof #first - 1},                                                       \
+      .entity_type = VALUE_##first_kind,                                                           \
+      .column = {#second, sizeof #second - 1},                                                     \
+      .column_type = VALUE_##second_kind,                                                          \
+      .signature = text "(options = {} :: MAP) :: (" #first " :: " #first_kind ", " #second        \
+                        " :: " #second_kind ")",                                                   \
       .summary = summary_text,                                                                     \
       .options = option_names,                                                                     \
       .example = example_text},                                                                    \
@@ -108,10 +113,10 @@ static Error *check_options(const Run *run)
                           "%s", shape->example);
     for (uint32_t i = 0; i < run->options.aux; i++) {
         Str key = run->options.as.entries[i].key;
-        if (is_word_of("label types", key) || is_word_of(shape->options, key)) continue;
+        if (is_word_of(shape->options, key)) continue;
         return error_hint(error_new(ERROR_ARGUMENT_VALUE, "%.*s has no option `%.*s`",
                                     STR_ARG(shape->name), STR_ARG(key)),
-                          "it has: label types %s", shape->options);
+                          "it has: %s", shape->options);
     }
     return NULL;
 }

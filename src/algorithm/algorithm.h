@@ -11,9 +11,9 @@
 typedef struct Algorithm Algorithm;
 
 typedef struct AlgorithmShape {
-    Str name, column;    /* the second column; the first is `node` */
-    uint8_t column_type; /* ValueKind */
-    const char *summary, *options, *example;
+    Str name, entity, column;         /* its columns: a node or a path, and what is said of it */
+    uint8_t entity_type, column_type; /* ValueKind */
+    const char *signature, *summary, *options, *example;
 } AlgorithmShape;
 
 typedef struct AlgorithmContext { /* what the caller lends; every function may be NULL */

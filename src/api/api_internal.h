@@ -29,6 +29,7 @@ struct contextql_value {
 typedef struct Registered {
     Str name;
     PlanProcedure shape; /* procedures */
+    const char *signature, *meaning, *example; /* procedures; "" where nobody told */
     Function function;   /* functions */
     contextql_function_fn *call;
     void *user;

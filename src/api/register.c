@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "algorithm/algorithm.h"
 #include "api/api_internal.h"
 #include <string.h>
 
@@ -196,6 +197,8 @@ int contextql_create_procedure(contextql *session, const char *signature,
     if (!read_signature(signature, true, &read)) return bad_signature(session, signature);
     Registered *registered = register_new(session, procedure, user, drop);
     registered->name = str_copy(session->arena, read.name);
+    registered->signature = arena_printf(session->arena, "%s", signature);
+    registered->meaning = registered->example = "";
     uint32_t fields = read.argument_count + read.yield_count;
     Str *names = arena_array(session->arena, Str, fields + 1);
     uint8_t *types = arena_array(session->arena, uint8_t, fields + 1);
@@ -212,6 +215,39 @@ int contextql_create_procedure(contextql *session, const char *signature,
                                         .yield_types = types + read.argument_count};
     keep(&session->procedures, &session->procedure_count, &session->procedure_capacity, registered);
     return CONTEXTQL_OK;
+}
+
+/* NULL: there is none of that name. */
+static Registered *registered_procedure(contextql *session, Str name)
+{
+    Registered *registered = find(session->procedures, session->procedure_count, name);
+    if (registered != NULL || !str_equal_ignore_case(name, STR("vector.recall"))) return registered;
+    recall_register(session); /* ours, and seldom asked for */
+    registered = find(session->procedures, session->procedure_count, name);
+    registered->meaning = "measures a vector index: of the ten nearest to so many of its nodes, "
+                          "the part that it finds";
+    registered->example = "CALL vector.recall('Item_embedding', 100) YIELD recall, searches";
+    return registered;
+}
+
+bool contextql_procedure_at(contextql *session, size_t i, contextql_procedure_info *out)
+{
+    AlgorithmShape shape;
+    size_t algorithms = 0;
+    while (algorithm_shape(algorithms, &shape))
+        algorithms++;
+    if (i < algorithms) {
+        algorithm_shape(i, &shape);
+        *out = (contextql_procedure_info){shape.name.data, shape.signature, shape.options,
+                                          shape.summary, shape.example};
+        return true;
+    }
+    registered_procedure(session, STR("vector.recall"));
+    if (i - algorithms >= session->procedure_count) return false;
+    const Registered *own = session->procedures[i - algorithms];
+    *out =
+        (contextql_procedure_info){own->name.data, own->signature, "", own->meaning, own->example};
+    return true;
 }
 
 Error *session_call(void *user, Str procedure, const Value *args, uint32_t count,
@@ -264,12 +300,7 @@ static const Function *find_function(void *state, Str name)
 
 static bool find_procedure(void *state, Str name, const PlanProcedure **out)
 {
-    contextql *session = state;
-    Registered *registered = find(session->procedures, session->procedure_count, name);
-    if (registered == NULL && str_equal_ignore_case(name, STR("vector.recall"))) {
-        recall_register(session); /* ours, and seldom asked for */
-        registered = find(session->procedures, session->procedure_count, name);
-    }
+    Registered *registered = registered_procedure(state, name);
     if (registered == NULL) return false;
     *out = &registered->shape;
     return true;

@@ -504,6 +504,25 @@ static void show_settings(contextql_statement *statement)
     statement->table_width = 4;
 }
 
+static void show_procedures(contextql_statement *statement)
+{
+    enum { COLUMNS = 5 };
+    contextql_procedure_info procedure;
+    size_t count = 0;
+    while (contextql_procedure_at(statement->session, count, &procedure))
+        count++;
+    Value *cells = arena_array(statement->run_arena, Value, count * COLUMNS);
+    for (size_t i = 0; contextql_procedure_at(statement->session, i, &procedure); i++) {
+        const char *texts[COLUMNS] = {procedure.name, procedure.signature, procedure.options,
+                                      procedure.meaning, procedure.example};
+        for (size_t c = 0; c < COLUMNS; c++)
+            cells[i * COLUMNS + c] = value_string(str_from(texts[c]));
+    }
+    statement->table = cells;
+    statement->table_rows = count;
+    statement->table_width = COLUMNS;
+}
+
 /* Who needs too much memory; NULL: the statement itself, whatever it is. */
 static const char *command_name(const Plan *plan)
 {
@@ -523,6 +542,10 @@ static Error *start_command(contextql_statement *statement)
                           "COMMIT or ROLLBACK it first");
     if (plan->statement == STATEMENT_SHOW && str_equal(plan->name, STR("SETTINGS"))) {
         show_settings(statement);
+        return NULL;
+    }
+    if (plan->statement == STATEMENT_SHOW && str_equal(plan->name, STR("PROCEDURES"))) {
+        show_procedures(statement);
         return NULL;
     }
     TRY(error_named(command_execute(statement->run_arena, plan, &statement->environment, &table),

@@ -11,7 +11,6 @@
  */
 #include "config.h"
 
-#include "algorithm/algorithm.h"
 #include "api/api_internal.h"
 #include "base/match.h"
 #include "parser/ast.h"
@@ -395,15 +394,12 @@ static void offer_strategies(Ask *ask)
 
 static void offer_procedures(Ask *ask)
 {
-    for (size_t i = 0; i < ask->session->procedure_count; i++) {
-        Str name = ask->session->procedures[i]->name;
-        offer(ask, name, arena_printf(ask->arena, "%.*s(", STR_ARG(name)), "procedure", "",
-              GROUP_OWN, 0);
-    }
-    AlgorithmShape shape;
-    for (size_t i = 0; algorithm_shape(i, &shape); i++)
-        offer(ask, shape.name, arena_printf(ask->arena, "%.*s({", STR_ARG(shape.name)), "procedure",
-              shape.summary, GROUP_OWN, 0);
+    contextql_procedure_info procedure;
+    for (size_t i = 0; contextql_procedure_at(ask->session, i, &procedure); i++)
+        offer(ask, str_from(procedure.name),
+              arena_printf(ask->arena, "%s(%s", procedure.name,
+                           strstr(procedure.signature, "(options = {}") == NULL ? "" : "{"),
+              "procedure", procedure.meaning, GROUP_OWN, 0);
 }
 
 static void offer_indexes(Ask *ask)
@@ -441,19 +437,9 @@ static void offer_snapshots(Ask *ask, bool as_text)
 
 static void offer_shows(Ask *ask)
 {
-    static const char *const shows[][2] = {{"INDEXES", "the indexes"},
-                                           {"CONSTRAINTS", "the constraints"},
-                                           {"LABELS", "labels and their nodes"},
-                                           {"TYPES", "relationship types and their relationships"},
-                                           {"PROPERTIES", "names of properties"},
-                                           {"FUNCTIONS", "functions"},
-                                           {"STRATEGIES", "what RANK BY takes"},
-                                           {"SNAPSHOTS", "what the graph was when it was kept"},
-                                           {"SETTINGS", "settings and their values"},
-                                           {"HARDWARE", "what the machine has"},
-                                           {"WORKERS", "threads of large statements"}};
-    for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
-        offer(ask, str_from(shows[i][0]), shows[i][0], "keyword", shows[i][1], GROUP_KEYWORD, 0);
+    const PlanShow *show;
+    for (size_t i = 0; (show = plan_show_at(i)) != NULL; i++)
+        offer(ask, str_from(show->what), show->what, "keyword", show->meaning, GROUP_KEYWORD, 0);
 }
 
 /* ---- variables ---- */

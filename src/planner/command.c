@@ -97,42 +97,70 @@ static Error *plan_copy_to(Binder *binder, const AstStatement *statement)
     return NULL;
 }
 
-static Error *plan_show(Binder *binder, const AstStatement *statement)
+/* Columns as the executing side gives them; what SHOW PROCEDURES and SETTINGS have is the session's. */
+static const PlanShow shows[] = {
+    {"INDEXES",
+     "the indexes",
+     {"name", "type", "label", "property", "options", "left_out", "state"}},
+    {"CONSTRAINTS", "the constraints", {"name", "type", "label", "property"}},
+    {"LABELS", "labels and their nodes", {"label", "nodes"}},
+    {"TYPES", "relationship types and their relationships", {"type", "relationships"}},
+    {"PROPERTIES", "names of properties", {"property"}},
+    {"FUNCTIONS", "functions", {"name", "signature", "meaning", "example"}},
+    {"PROCEDURES", "what CALL runs", {"name", "signature", "options", "meaning", "example"}},
+    {"STRATEGIES", "what RANK BY takes", {"name", "meaning"}},
+    {"SNAPSHOTS",
+     "what the graph was when it was kept",
+     {"snapshot", "name", "made", "last_commit", "bytes"}},
+    {"SETTINGS", "settings and their values", {"name", "value", "values", "meaning"}},
+    {"HARDWARE", "what the machine has", {"what", "value", "source"}},
+    {"WORKERS",
+     "threads of large statements",
+     {"worker", "state", "processors", "node", "morsels", "why"}}};
+enum { SHOW_COUNT = sizeof shows / sizeof *shows };
+
+const PlanShow *plan_show_at(size_t i)
 {
-    static const struct {
-        const char *what;
-        const char *names[7];
-        uint32_t count;
-    } shows[] = {
-        {"INDEXES", {"name", "type", "label", "property", "options", "left_out", "state"}, 7},
-        {"INDEX", {"name", "type", "label", "property", "options", "left_out", "state"}, 7},
-        {"CONSTRAINTS", {"name", "type", "label", "property"}, 4},
-        {"LABELS", {"label", "nodes"}, 2},
-        {"TYPES", {"type", "relationships"}, 2},
-        {"PROPERTIES", {"property"}, 1},
-        {"FUNCTIONS", {"name", "signature", "meaning", "example"}, 4},
-        {"STRATEGIES", {"name", "meaning"}, 2},
-        {"SNAPSHOTS", {"snapshot", "name", "made", "last_commit", "bytes"}, 5},
-        {"SETTINGS", {"name", "value", "values", "meaning"}, 4},
-        {"HARDWARE", {"what", "value", "source"}, 3},
-        {"WORKERS", {"worker", "state", "processors", "node", "morsels", "why"}, 6}};
-    Plan *plan = binder->plan;
-    size_t best = 3;
-    const char *nearest = NULL;
-    for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
-        size_t distance = str_distance(statement->name.text, str_from(shows[i].what), 2);
-        if (distance < best) best = distance, nearest = shows[i].what;
-        if (!str_equal_ignore_case(statement->name.text, str_from(shows[i].what))) continue;
-        plan->statement = STATEMENT_SHOW;
-        plan->name = str_from(shows[i].what);
-        columns(binder, shows[i].names, shows[i].count);
-        return NULL;
-    }
+    return i < SHOW_COUNT ? &shows[i] : NULL;
+}
+
+static Error *nothing_to_show(const AstStatement *statement, const char *nearest)
+{
     Error *error = fail_at(ERROR_NAME_UNKNOWN, statement->name.offset, statement->name.length,
                            "nothing to show: %.*s", STR_ARG(statement->name.text));
     if (nearest != NULL) return error_hint(error, "did you mean SHOW %s?", nearest);
-    return error_hint(error, "SHOW INDEXES, CONSTRAINTS, LABELS, TYPES, PROPERTIES, FUNCTIONS, "
-                             "STRATEGIES, SNAPSHOTS, SETTINGS, HARDWARE or WORKERS");
+    Buffer names = {0};
+    for (size_t i = 0; i < SHOW_COUNT; i++)
+        buffer_printf(&names, "%s%s",
+                      i == 0               ? ""
+                      : i + 1 < SHOW_COUNT ? ", "
+                                           : " or ",
+                      shows[i].what);
+    error = error_hint(error, "SHOW %s", names.data);
+    buffer_free(&names);
+    return error;
+}
+
+static Error *plan_show(Binder *binder, const AstStatement *statement)
+{
+    Plan *plan = binder->plan;
+    Str asked = statement->name.text;
+    size_t best = 3;
+    const char *nearest = NULL;
+    if (str_equal_ignore_case(asked, STR("INDEX"))) asked = STR("INDEXES");
+    for (size_t i = 0; i < SHOW_COUNT; i++) {
+        size_t distance = str_distance(asked, str_from(shows[i].what), 2);
+        if (distance < best) best = distance, nearest = shows[i].what;
+        if (!str_equal_ignore_case(asked, str_from(shows[i].what))) continue;
+        uint32_t count = 0;
+        while (count < PLAN_SHOW_COLUMNS && shows[i].columns[count] != NULL)
+            count++;
+        plan->statement = STATEMENT_SHOW;
+        plan->name = str_from(shows[i].what);
+        columns(binder, shows[i].columns, count);
+        return NULL;
+    }
+    return nothing_to_show(statement, nearest);
 }
 
 /* Neither takes the writer token as a statement does: it is no part of a transaction. */

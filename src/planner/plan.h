@@ -342,6 +342,13 @@ typedef struct Plan {
     Str *copied;            /* COPY_TO: names of the columns written, root->slot_count of them */
 } Plan;
 
+enum { PLAN_SHOW_COLUMNS = 7 };
+typedef struct
+    PlanShow { /* SHOW what, in one line, and its columns, NULL behind the last of fewer */
+    const char *what, *meaning, *columns[PLAN_SHOW_COLUMNS];
+} PlanShow;
+/* The i-th; NULL: there are no more. */
+const PlanShow *plan_show_at(size_t i);
 const char *plan_kind_name(PlanKind kind); /* "Expand", as EXPLAIN says it */
 
 /* Binds and plans `text` (one statement) in `arena`. `names` looks up labels, types, keys and

@@ -141,9 +141,8 @@ static const PlanProcedure *shape_of(Binder *binder, const Algorithm *algorithm)
     PlanProcedure *procedure = arena_new(binder->arena, PlanProcedure);
     Str *yields = arena_array(binder->arena, Str, 2);
     uint8_t *types = arena_array(binder->arena, uint8_t, 2);
-    bool path = str_equal(shape.name, STR("graph.path"));
-    yields[0] = path ? STR("path") : STR("node"), yields[1] = shape.column;
-    types[0] = path ? VALUE_PATH : VALUE_NODE, types[1] = shape.column_type;
+    yields[0] = shape.entity, yields[1] = shape.column;
+    types[0] = shape.entity_type, types[1] = shape.column_type;
     *procedure = (PlanProcedure){shape.name, 1, 2, &argument, yields, &argument_type, types};
     return procedure;
 }

@@ -150,6 +150,14 @@ static void tell_function(FILE *output, const contextql_function_info *function)
             function->meaning, function->example, function->result);
 }
 
+static void tell_procedure(FILE *output, const contextql_procedure_info *procedure)
+{
+    fprintf(output, "%s\n", procedure->signature);
+    if (procedure->meaning[0] != '\0') fprintf(output, "    %s\n", procedure->meaning);
+    if (procedure->options[0] != '\0') fprintf(output, "    options: %s\n", procedure->options);
+    if (procedure->example[0] != '\0') fprintf(output, "    %s\n", procedure->example);
+}
+
 /* Topics are the pages of the guide: "2-vectors.md" is `vectors`. */
 bool command_topic(size_t i, CommandTopic *out)
 {
@@ -184,12 +192,14 @@ static bool is_asked(Str asked, Str name, Nearest *nearest)
 }
 
 /* Commands, keywords and functions of a name: there may be one of each. */
-static size_t tell_about(FILE *output, Str asked, Nearest *nearest)
+static size_t tell_about(const Call *call, Str asked, Nearest *nearest)
 {
+    FILE *output = call->shell->output.file;
     size_t count, told = 0;
     const Command *command = commands(&count);
     contextql_keyword keyword;
     contextql_function_info function;
+    contextql_procedure_info procedure;
     CommandTopic topic;
     for (size_t i = 0; i < count; i++, command++)
         if (is_asked(asked, str_from(command->name), nearest))
@@ -200,6 +210,9 @@ static size_t tell_about(FILE *output, Str asked, Nearest *nearest)
     for (size_t i = 0; contextql_function_at(i, &function); i++)
         if (is_asked(asked, str_from(function.name), nearest))
             tell_function(output, &function), told++;
+    for (size_t i = 0; contextql_procedure_at(call->shell->session, i, &procedure); i++)
+        if (is_asked(asked, str_from(procedure.name), nearest))
+            tell_procedure(output, &procedure), told++;
     for (size_t i = 0; command_topic(i, &topic); i++)
         if (is_asked(asked, topic.name, nearest)) fputs(topic.text, output), told++;
     return told;
@@ -222,11 +235,12 @@ Error *run_help(const Call *call)
         return NULL;
     }
     if (asked.data[0] == ':' || asked.data[0] == '.') asked.data++, asked.bytes--;
-    if (tell_about(output, asked, &nearest) > 0) return NULL;
+    if (tell_about(call, asked, &nearest) > 0) return NULL;
     Error *error = error_new(ERROR_NAME_UNKNOWN, "no help on %.*s", STR_ARG(call->rest));
     if (nearest.name.data != NULL)
         return error_hint(error, "did you mean %.*s?", STR_ARG(nearest.name));
-    return error_hint(error, ":help lists the commands, SHOW FUNCTIONS the functions");
+    return error_hint(error,
+                      ":help lists the commands, SHOW FUNCTIONS and SHOW PROCEDURES the rest");
 }
 
 Error *run_quit(const Call *call)

@@ -173,6 +173,7 @@ static void offer_names(Completer *completer, Str word, size_t from)
 {
     contextql_keyword keyword;
     contextql_function_info function;
+    contextql_procedure_info procedure;
     CommandTopic topic;
     offer_commands(completer, word, from);
     for (size_t i = 0; command_topic(i, &topic); i++)
@@ -180,6 +181,8 @@ static void offer_names(Completer *completer, Str word, size_t from)
               arena_printf(completer->arena, "%.*s", STR_ARG(topic.title)), from);
     for (size_t i = 0; contextql_function_at(i, &function); i++)
         offer(completer, word, function.name, "function", function.meaning, from);
+    for (size_t i = 0; contextql_procedure_at(completer->shell->session, i, &procedure); i++)
+        offer(completer, word, procedure.name, "procedure", procedure.meaning, from);
     for (size_t i = 0; contextql_keyword_at(i, &keyword); i++)
         if (keyword.meaning[0] != '\0')
             offer(completer, word, keyword.word, "keyword", keyword.meaning, from);
