@@ -473,6 +473,7 @@ command ::= DROP SNAPSHOT name(N).                        { ast_command(parse, C
 command ::= CREATE TOPIC topic(N) if_not_opt(I) options_opt(O). { ast_create_topic(parse, N, I, O); }
 command ::= DROP TOPIC topic(N) if_opt(I).                { ast_command(parse, COMMAND_DROP_TOPIC, N, I); }
 command ::= COPY label(L) FROM expr(E) using_opt(U).      { ast_copy_from(parse, COMMAND_COPY_NODES, L, E, U); }
+command ::= COPY LPAREN label(L) RPAREN FROM expr(E) using_opt(U). { ast_copy_from(parse, COMMAND_COPY_NODES, L, E, U); }
 command ::= COPY LBRACKET label(L) RBRACKET FROM expr(E) using_opt(U). { ast_copy_from(parse, COMMAND_COPY_RELATIONSHIPS, L, E, U); }
 command ::= COPY LPAREN query(Q) RPAREN TO expr(E) using_opt(U). { ast_copy_to(parse, Q, E, U); }
 command ::= SHOW name(N).                                 { ast_command(parse, COMMAND_SHOW, N, 0); }

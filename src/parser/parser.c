@@ -97,6 +97,26 @@ static void hint_at_keyword(Error *error, Token token, const char *const *expect
     if (nearest != NULL) error_hint(error, "did you mean %s?", nearest);
 }
 
+/* What is said to who writes as in SQL; at the beginning of a statement, or behind COPY. */
+static const char *hint_for_habit(const Parse *parse)
+{
+    static const char *const habits[][2] = {
+        {"SELECT", "MATCH (n:Label) RETURN n.property gives rows; RETURN alone works, too"},
+        {"INSERT", "CREATE (:Label {property: 'value'}) makes a node"},
+        {"UPDATE", "MATCH (n:Label {id: 1}) SET n.property = 'value' changes one"},
+        {"FROM", "MATCH (n:Label) RETURN n begins with what is looked for"},
+        {"ALTER", "labels and properties need no declaration: SET n.property makes one"},
+        {"DESCRIBE", "SHOW LABELS, SHOW PROPERTIES; in a session :schema and :describe"},
+        {"PRAGMA", "SHOW SETTINGS; in a session :settings NAME VALUE"}};
+    Str word = {parse->at.text, parse->at.length};
+    for (size_t i = 0; parse->index == 0 && i < sizeof habits / sizeof *habits; i++)
+        if (str_equal_ignore_case(word, str_from(habits[i][0]))) return habits[i][1];
+    if (parse->index != 1 || parse->tokens->items[0].kind != TOKEN_COPY) return NULL;
+    return lexer_is_word(&parse->at) ? "COPY :Label FROM 'file' loads nodes, COPY [:TYPE] FROM "
+                                       "'file' relationships"
+                                     : NULL;
+}
+
 /* `[:TYPE..]` and `[*-2]`: a sign that has no place in the brackets of a relationship, which begin
  * behind a `-`. */
 static bool is_bad_length(const TokenArray *tokens, size_t at)
@@ -132,7 +152,11 @@ void parse_refused(Parse *parse, void *parser)
     parse->error = error_at(error_new(code, "%s", message.data), token.offset, token.length);
     buffer_free(&message);
     error_expect(parse->error, expected, count);
-    hint_at_keyword(parse->error, token, expected, count);
+    const char *hint = hint_for_habit(parse);
+    if (hint != NULL)
+        error_hint(parse->error, "%s", hint);
+    else
+        hint_at_keyword(parse->error, token, expected, count);
 }
 
 /* Feeds `count` tokens; stops at the first error, which parse->error then holds. */
