@@ -20,36 +20,15 @@
 
 static const Value *option(const Copy *copy, const char *name)
 {
-    return copy->options.kind == VALUE_MAP ? value_map_get(copy->options, str_from(name)) : NULL;
+    const Value *found =
+        copy->options.kind == VALUE_MAP ? value_map_get(copy->options, str_from(name)) : NULL;
+    return found != NULL && found->kind == VALUE_NULL ? NULL : found;
 }
 
 static Str text_option(const Copy *copy, const char *name)
 {
     const Value *found = option(copy, name);
     return found != NULL && found->kind == VALUE_STRING ? value_text(*found) : STR("");
-}
-
-static Error *check_options(const Copy *copy)
-{
-    static const char *const known[] = {
-        "key",   "from",         "to",          "header", "delimiter", "quote",
-        "null",  "label_column", "type_column", "rename", "on_error",  "skip",
-        "limit", "type",         "dimensions",  "format", "types"};
-    for (uint32_t i = 0; copy->options.kind == VALUE_MAP && i < copy->options.aux; i++) {
-        Str name = copy->options.as.entries[i].key;
-        bool good = false;
-        const char *nearest = NULL;
-        size_t best = 3;
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
-            size_t distance = str_distance(name, str_from(known[k]), 2);
-            good = good || str_equal(name, str_from(known[k]));
-            if (distance < best) best = distance, nearest = known[k];
-        }
-        if (good) continue;
-        Error *error = error_new(ERROR_UNKNOWN_OPTION, "no such option: %.*s", STR_ARG(name));
-        return nearest == NULL ? error : error_hint(error, "did you mean %s?", nearest);
-    }
-    return NULL;
 }
 
 static Str renamed(const Copy *copy, Str column)
@@ -67,9 +46,6 @@ static Error *check_types(const Copy *copy)
 {
     const Value *map = option(copy, "types");
     if (map == NULL) return NULL;
-    if (map->kind != VALUE_MAP)
-        return error_hint(error_new(ERROR_ARGUMENT_VALUE, "the option types is a map"),
-                          "USING {types: {born: 'INTEGER'}}");
     for (uint32_t i = 0; i < map->aux; i++) {
         const ValueEntry *entry = &map->as.entries[i];
         CellCast cast;
@@ -371,9 +347,10 @@ static Error *load_file(Copy *copy, bool *fits)
 static Error *run(Copy *copy)
 {
     bool fits;
-    TRY(check_options(copy));
+    bool nodes = copy->plan->statement == STATEMENT_COPY_NODES;
+    TRY(rowfile_check_options(copy->options, nodes ? FILE_NODES : FILE_ENDS));
     TRY(check_types(copy));
-    copy->skip_errors = str_equal(text_option(copy, "on_error"), STR("skip"));
+    copy->skip_errors = str_equal_ignore_case(text_option(copy, "on_error"), STR("skip"));
     TRY(load_file(copy, &fits));
     if (fits) return NULL;
     copy->column_count = 0;

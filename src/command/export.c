@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "command/command_internal.h"
 #include "expression/json.h"
+#include "rowfile/rowfile.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -36,48 +37,17 @@ typedef struct Export {
 
 /* ---- options ---- */
 
-static Error *text_of(Value options, const char *name, Str *out)
+static Str text_of(Value options, const char *name, Str fallback)
 {
-    const Value *found = value_map_get(options, str_from(name));
-    if (found == NULL) return NULL;
-    if (found->kind != VALUE_STRING)
-        return error_new(ERROR_ARGUMENT_VALUE, "the option %s is a text", name);
-    *out = value_text(*found);
-    return NULL;
-}
-
-static Error *character_of(Value options, const char *name, char *out)
-{
-    Str text = {out, 1};
-    TRY(text_of(options, name, &text));
-    if (text.bytes != 1 || text.data[0] == '\n' || text.data[0] == '\r')
-        return error_new(ERROR_ARGUMENT_VALUE, "the option %s is one character", name);
-    *out = text.data[0];
-    return NULL;
-}
-
-static Error *check_names(Value options)
-{
-    static const char *const known[] = {"format", "header", "delimiter", "quote", "null"};
-    for (uint32_t i = 0; i < options.aux; i++) {
-        Str name = options.as.entries[i].key;
-        bool good = false;
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
-            good = good || str_equal(name, str_from(known[k]));
-        if (!good)
-            return error_hint(
-                error_new(ERROR_UNKNOWN_OPTION, "no such option: %.*s", STR_ARG(name)),
-                "COPY TO takes format, header, delimiter, quote, null");
-    }
-    return NULL;
+    const Value *found = options.kind == VALUE_MAP ? value_map_get(options, str_from(name)) : NULL;
+    return found != NULL && found->kind == VALUE_STRING ? value_text(*found) : fallback;
 }
 
 static Error *choose_format(Export *export, Value options)
 {
     static const char *const names[] = {"csv", "tsv", "jsonl"};
     const char *dot = strrchr(export->path, '.');
-    Str name = str_from(dot == NULL ? "" : dot + 1);
-    if (options.kind == VALUE_MAP) TRY(text_of(options, "format", &name));
+    Str name = text_of(options, "format", str_from(dot == NULL ? "" : dot + 1));
     for (int i = 0; i < 3; i++)
         if (str_equal_ignore_case(name, str_from(names[i])))
             return export->format = (ExportFormat)i, NULL;
@@ -87,20 +57,14 @@ static Error *choose_format(Export *export, Value options)
 
 static Error *read_options(Export *export, Value options)
 {
+    TRY(rowfile_check_options(options, FILE_WRITE));
     TRY(choose_format(export, options));
-    export->header = true;
-    export->delimiter = export->format == EXPORT_TSV ? '\t' : ',';
-    export->quote = '"';
-    if (options.kind != VALUE_MAP) return NULL;
-    TRY(check_names(options));
-    TRY(character_of(options, "delimiter", &export->delimiter));
-    TRY(character_of(options, "quote", &export->quote));
-    TRY(text_of(options, "null", &export->null));
-    const Value *header = value_map_get(options, STR("header"));
-    if (header == NULL) return NULL;
-    if (header->kind != VALUE_BOOLEAN)
-        return error_new(ERROR_ARGUMENT_VALUE, "the option header is true or false");
-    export->header = header->as.boolean;
+    Str delimiter = export->format == EXPORT_TSV ? STR("\t") : STR(",");
+    const Value *header = options.kind == VALUE_MAP ? value_map_get(options, STR("header")) : NULL;
+    export->header = header == NULL || header->kind == VALUE_NULL || header->as.boolean;
+    export->delimiter = text_of(options, "delimiter", delimiter).data[0];
+    export->quote = text_of(options, "quote", STR("\"")).data[0];
+    export->null = text_of(options, "null", export->null);
     return NULL;
 }
 

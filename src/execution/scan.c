@@ -721,6 +721,7 @@ static Error *open_file(Operator *self, Load *load, uint32_t position)
     TRY(expr_evaluate(self->plan->expr, &load->context, load->in, position, &source));
     if (self->plan->options != NULL)
         TRY(expr_evaluate(self->plan->options, &load->context, load->in, position, &options));
+    TRY(rowfile_check_options(options, FILE_LOAD));
     TRY(execution_path(&self->execution->environment, self->state_arena, source, &path));
     return rowfile_open(path, options, &load->file);
 }

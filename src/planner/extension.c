@@ -151,6 +151,7 @@ static Error *bind_leg(Binder *binder, const AstScore *score, const AstClause *b
     return check_literal(binder, score->query, leg);
 }
 
+/* `known` ends with NULL; "" is none. */
 static Error *check_options(const AstExpr *options, const char *const *known)
 {
     for (size_t i = 0; options != NULL && i < options->names.count; i++) {
@@ -162,7 +163,7 @@ static Error *check_options(const AstExpr *options, const char *const *known)
         Error *error = fail_at(ERROR_UNKNOWN_OPTION, name.offset, name.length,
                                "no such option: %.*s", STR_ARG(name.text));
         for (k = 0; known[k] != NULL; k++)
-            if (str_distance(name.text, str_from(known[k]), 2) <= 2)
+            if (known[k][0] != '\0' && str_distance(name.text, str_from(known[k]), 2) <= 2)
                 return error_hint(error, "did you mean %s?", known[k]);
         return error;
     }
@@ -349,8 +350,12 @@ static Error *csv_options(Binder *binder, const AstClause *clause, Expr **out)
 
 Error *plan_load(Binder *binder, const AstClause *clause)
 {
-    static const char *const known[] = {"format", "header", "delimiter", "quote",      "null",
-                                        "skip",   "limit",  "type",      "dimensions", NULL};
+    enum { LOAD = 1, NODES = 0, ENDS = 0, WRITE = 0 };
+    static const char *const known[] = {
+#define FILE_OPTION(name, kind, least, most, words, uses, meaning) (uses) == 0 ? "" : #name,
+#include "contextql/file_options.def"
+#undef FILE_OPTION
+        NULL};
     Expr *source, *options = NULL;
     TRY(bind(binder, clause->expr, &source));
     TRY(check_options(clause->options, known));

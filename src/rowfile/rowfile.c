@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "rowfile/rowfile_internal.h"
+#include "value/options.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -56,6 +57,25 @@ Error *rowfile_fill(RowFile *file, size_t bytes)
     mem_reserve(file->data, file->capacity, file->end + 1);
     file->data[file->end] = '\0';
     return NULL;
+}
+
+Error *rowfile_check_options(Value options, FileUse use)
+{
+    enum { LOAD = FILE_LOAD, NODES = FILE_NODES, ENDS = FILE_ENDS, WRITE = FILE_WRITE };
+    static const struct {
+        OptionRule rule;
+        uint32_t uses;
+    } all[] = {
+#define FILE_OPTION(name, kind, least, most, words, uses, meaning)                                 \
+    {{#name, kind, least, most, words}, uses},
+#include "contextql/file_options.def"
+#undef FILE_OPTION
+    };
+    OptionRule rules[sizeof all / sizeof *all];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if ((all[i].uses & (uint32_t)use) != 0) rules[count++] = all[i].rule;
+    return options_check(options, rules, count);
 }
 
 Str rowfile_option_text(Value options, const char *name, Str fallback)

@@ -20,8 +20,13 @@ enum {
     ROWFILE_CHUNK_ROWS_MAX = 2048
 };
 
+/* Who reads or writes, for options that not everybody has; bits. */
+typedef enum FileUse { FILE_LOAD = 1, FILE_NODES = 2, FILE_ENDS = 4, FILE_WRITE = 8 } FileUse;
+/* Does the map of USING, or null, say only what there is to say (contextql/file_options.def)? */
+Error *rowfile_check_options(Value options, FileUse use) MUST_CHECK;
+
 typedef struct RowFile RowFile;
-/* `options`: the map of USING, or null. Unknown options are the caller's to refuse. */
+/* `options`: the map of USING, or null, once checked. */
 Error *rowfile_open(const char *path, Value options, RowFile **out) MUST_CHECK;
 /* The next row, or null at the end; it lives in `arena`. */
 Error *rowfile_next(RowFile *file, Arena *arena, Value *row) MUST_CHECK;
