@@ -109,6 +109,7 @@ CONTEXTQL_API void contextql_error(const contextql *, contextql_error_info *out)
 CONTEXTQL_API void contextql_interrupt(contextql *);
 CONTEXTQL_API bool contextql_in_transaction(const contextql *); /* between BEGIN and its end */
 CONTEXTQL_API int contextql_set(contextql *, const char *setting, const char *value);
+/* NULL: there is no such setting, and contextql_error says which may be meant. */
 CONTEXTQL_API const char *contextql_get(contextql *, const char *setting);
 typedef struct contextql_setting {
     const char *name, *values, *meaning;

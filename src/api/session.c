@@ -322,6 +322,42 @@ static bool parse_duration(const char *text, int64_t *out_ns)
     return true;
 }
 
+bool contextql_setting_at(size_t i, contextql_setting *out)
+{
+    static const contextql_setting settings[] = {
+#define SETTING(name, values, meaning) {name, values, meaning},
+#include "contextql/settings.def"
+#undef SETTING
+    };
+    if (i >= sizeof settings / sizeof *settings) return false;
+    *out = settings[i];
+    return true;
+}
+
+static Error *no_such_setting(const char *name)
+{
+    enum { DISTANCE_MAX = 2 };
+    contextql_setting setting;
+    size_t best = DISTANCE_MAX + 1;
+    const char *nearest = NULL;
+    for (size_t i = 0; contextql_setting_at(i, &setting); i++) {
+        size_t distance = str_distance(str_from(name), str_from(setting.name), DISTANCE_MAX);
+        if (distance < best) best = distance, nearest = setting.name;
+    }
+    Error *error = error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", name);
+    return nearest != NULL ? error_hint(error, "did you mean %s?", nearest)
+                           : error_hint(error, "SHOW SETTINGS lists them");
+}
+
+static Error *refused_value(const char *name, const char *value)
+{
+    contextql_setting setting = {0};
+    for (size_t i = 0; contextql_setting_at(i, &setting) && strcmp(setting.name, name) != 0;)
+        i++;
+    return error_hint(error_new(ERROR_MISUSE, "%s cannot be set to %s", name, value),
+                      "it takes: %s", setting.values);
+}
+
 /* These are the database's, kept in it. *known: it is one of them. */
 static Error *set_retention(contextql *session, const char *name, const char *value, bool *known)
 {
@@ -341,20 +377,8 @@ static Error *set_retention(contextql *session, const char *name, const char *va
         *known = false;
         return NULL;
     }
-    if (!good) return error_new(ERROR_MISUSE, "%s cannot be set to %s", name, value);
+    if (!good) return refused_value(name, value);
     return database_retain(session->database, retention);
-}
-
-bool contextql_setting_at(size_t i, contextql_setting *out)
-{
-    static const contextql_setting settings[] = {
-#define SETTING(name, values, meaning) {name, values, meaning},
-#include "contextql/settings.def"
-#undef SETTING
-    };
-    if (i >= sizeof settings / sizeof *settings) return false;
-    *out = settings[i];
-    return true;
 }
 
 int contextql_set(contextql *session, const char *setting, const char *value)
@@ -363,10 +387,8 @@ int contextql_set(contextql *session, const char *setting, const char *value)
     Error *refused = set_retention(session, setting, value, &known);
     if (known) return session_fail(session, refused, CONTEXTQL_RUNTIME);
     if (set_one(&session->settings, setting, value, &known)) return CONTEXTQL_OK;
-    Error *error = known ? error_new(ERROR_MISUSE, "%s cannot be set to %s", setting, value)
-                         : error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", setting),
-                                      "the shell's :settings lists them");
-    return session_fail(session, error, CONTEXTQL_RUNTIME);
+    return session_fail(session, known ? refused_value(setting, value) : no_such_setting(setting),
+                        CONTEXTQL_RUNTIME);
 }
 
 static const char *get_retention(contextql *session, const char *setting)
@@ -379,8 +401,10 @@ static const char *get_retention(contextql *session, const char *setting)
         snprintf(session->shown, sizeof session->shown, "%llu", (unsigned long long)retention.keep);
     else if (strcmp(setting, "keep_for") == 0 || strcmp(setting, "history_keep") == 0)
         snprintf(session->shown, sizeof session->shown, "%.9g", seconds);
-    else
+    else {
+        session_fail(session, no_such_setting(setting), CONTEXTQL_RUNTIME);
         return NULL;
+    }
     return session->shown;
 }
 

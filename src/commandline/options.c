@@ -81,11 +81,15 @@ static void add_input(Options *options, bool file, bool lua, const char *text)
     options->inputs[options->input_count++] = (OptionInput){file, lua, text};
 }
 
-static void add_param(Options *options, const char *param)
+static void add_text(const char ***list, size_t *count, const char *text)
 {
-    options->params =
-        mem_realloc(options->params, (options->param_count + 1) * sizeof *options->params);
-    options->params[options->param_count++] = param;
+    *list = mem_realloc(*list, (*count + 1) * sizeof **list);
+    (*list)[(*count)++] = text;
+}
+
+static bool is_pair(const char *value)
+{
+    return strchr(value, '=') != NULL && value[0] != '=';
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -119,9 +123,11 @@ static bool take(Reader *reader, const OptionRow *row, const char *value)
     case EFFECT_FILE: return add_input(options, true, ends_with(value, ".lua"), value), true;
     case EFFECT_LUA: return add_input(options, false, true, value), true;
     case EFFECT_PARAM:
-        if (strchr(value, '=') == NULL || value[0] == '=')
-            return usage(reader, "a parameter is given as NAME=VALUE", value);
-        return add_param(options, value), true;
+        if (!is_pair(value)) return usage(reader, "a parameter is given as NAME=VALUE", value);
+        return add_text(&options->params, &options->param_count, value), true;
+    case EFFECT_SETTING:
+        if (!is_pair(value)) return usage(reader, "a setting is given as NAME=VALUE", value);
+        return add_text(&options->settings, &options->setting_count, value), true;
     case EFFECT_MEMORY: return options->database = ":memory:", true;
     case EFFECT_COMPLETION: return usage_completion(rows, ROW_COUNT, value), false;
     case EFFECT_HELP: return usage_help(rows, ROW_COUNT), false;
@@ -291,5 +297,6 @@ bool options_read(int argc, char **argv, Options *out, int *status)
 void options_free(Options *options)
 {
     mem_free(options->params);
+    mem_free(options->settings);
     mem_free(options->inputs);
 }

@@ -40,6 +40,8 @@ typedef struct Options {
     const char *output;   /* NULL: standard output */
     const char **params;  /* NAME=VALUE */
     size_t param_count;
+    const char **settings; /* NAME=VALUE */
+    size_t setting_count;
     OptionInput *inputs;
     size_t input_count;
     bool jsonl, read_only, batch, keep_going, quiet, verbose, echo, stats, strict_names;

@@ -10,6 +10,7 @@ typedef enum OptionEffect {
     EFFECT_FILE,
     EFFECT_LUA,
     EFFECT_PARAM,
+    EFFECT_SETTING,
     EFFECT_MEMORY,
     EFFECT_COMPLETION,
     EFFECT_HELP,

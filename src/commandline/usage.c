@@ -128,7 +128,8 @@ static void print_zsh_option(const OptionRow *row)
 {
     Buffer words = {0};
     bool again = row->effect == EFFECT_STATEMENT || row->effect == EFFECT_FILE ||
-                 row->effect == EFFECT_LUA || row->effect == EFFECT_PARAM;
+                 row->effect == EFFECT_LUA || row->effect == EFFECT_PARAM ||
+                 row->effect == EFFECT_SETTING;
     const char *wants = row->argument[0] != '\0' ? "=" : "";
     fputs("    ", stdout);
     if (row->letter != 0 && again)

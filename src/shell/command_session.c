@@ -284,13 +284,12 @@ Error *run_settings(const Call *call)
         mem_free(value);
         return error;
     }
-    size_t shown = 0;
-    for (size_t i = 0; contextql_setting_at(i, &setting); i++) {
-        if (call->rest.bytes > 0 && !str_equal(call->rest, str_from(setting.name))) continue;
-        show_setting(shell, &setting);
-        shown++;
-    }
-    if (shown > 0) return NULL;
-    return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %.*s", STR_ARG(call->rest)),
-                      ":settings lists them");
+    char *name = command_path(call->rest);
+    if (name[0] != '\0' && contextql_get(shell->session, name) == NULL)
+        error = command_session_error(shell->session);
+    mem_free(name);
+    for (size_t i = 0; error == NULL && contextql_setting_at(i, &setting); i++)
+        if (call->rest.bytes == 0 || str_equal(call->rest, str_from(setting.name)))
+            show_setting(shell, &setting);
+    return error;
 }

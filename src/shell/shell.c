@@ -270,6 +270,17 @@ typedef struct Choice { /* a setting that the command line or the environment gi
     const char *setting, *value;
 } Choice;
 
+/* "NAME=VALUE" */
+static int set_pair(contextql *session, const char *pair)
+{
+    const char *value = strchr(pair, '=') + 1;
+    Buffer name = {0};
+    buffer_printf(&name, "%.*s", (int)(value - 1 - pair), pair);
+    int result = contextql_set(session, name.data, value);
+    buffer_free(&name);
+    return result;
+}
+
 static int configure(contextql *session, void *user)
 {
     const Options *options = user;
@@ -288,6 +299,8 @@ static int configure(contextql *session, void *user)
     for (size_t i = 0; i < sizeof choices / sizeof *choices && result == CONTEXTQL_OK; i++)
         if (choices[i].value != NULL)
             result = contextql_set(session, choices[i].setting, choices[i].value);
+    for (size_t i = 0; i < options->setting_count && result == CONTEXTQL_OK; i++)
+        result = set_pair(session, options->settings[i]);
     return result;
 }
 
