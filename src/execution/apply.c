@@ -3,12 +3,14 @@
  *
  * The inner chain begins at an Argument that gives the outer batch with the number of each row in
  * `row_slot`; whatever the chain extends carries that number along, so its rows find their outer
- * row again. A sub-query inside a comprehension is run from within the expression, for one row and
+ * row again. How often an outer row counts is not the inner chain's business where that crosses rows
+ * or is asked for a value: it would count for it as often. A sub-query inside a comprehension is run from within the expression, for one row and
  * the values of the comprehension's variables. Where the inner chain crosses rows (groups, sorts,
  * cuts) each outer row is given alone, and the outer columns are put back beside what comes out.
  */
 #include "config.h"
 
+#include "execution/adjacent.h"
 #include "execution/operator_internal.h"
 
 typedef struct Apply {
@@ -18,7 +20,7 @@ typedef struct Apply {
     uint32_t at;      /* crossing: the next selected row */
     uint8_t *matched; /* by position */
     bool unmatched_pending;
-    Batch single; /* crossing: the one row */
+    Batch given; /* to the inner chain; crossing: the one row */
     uint16_t position;
     Arena *outer_arena;
 } Apply;
@@ -33,9 +35,11 @@ static bool crosses(const PlanNode *plan)
     return false;
 }
 
-static void start_inner(Operator *self, const Batch *batch)
+/* A sub-query that only writes does so as often as the outer row counts. */
+static bool keeps_multiplicity(const Apply *apply, PlanApplyKind kind)
 {
-    chain_start(self->inner, batch);
+    if (kind == APPLY_UNIT) return true;
+    return !apply->crossing && (kind == APPLY_OPTIONAL || kind == APPLY_ROWS);
 }
 
 /* The next outer batch, or the next row of it; *more is false at the end. */
@@ -50,20 +54,32 @@ static Error *next_outer(Operator *self, bool *more)
         arena_reset(apply->outer_arena);
         apply->matched = arena_array(apply->outer_arena, uint8_t, apply->outer->row_count);
     }
-    const Batch *given = apply->outer;
+    apply->given = *apply->outer;
     if (apply->crossing) {
         apply->position = (uint16_t)batch_position(apply->outer, apply->at++);
-        apply->single = *apply->outer;
-        apply->single.selection = &apply->position;
-        apply->single.selected_count = 1;
-        given = &apply->single;
+        apply->given.selection = &apply->position;
+        apply->given.selected_count = 1;
     }
-    start_inner(self, given);
+    if (!keeps_multiplicity(apply, self->plan->apply)) apply->given.multiplicity = NULL;
+    chain_start(self->inner, &apply->given);
+    return NULL;
+}
+
+/* Crossing: the inner rows count as often as the outer one. */
+static Error *restore_multiplicity(const Apply *apply, Batch *batch)
+{
+    uint64_t times = batch_multiplicity(apply->outer, apply->position);
+    if (times == 1) return NULL;
+    uint64_t *multiplicity =
+        arena_alloc(apply->outer_arena, (batch->row_count + 1) * sizeof *multiplicity);
+    for (uint32_t i = 0; i < batch->row_count; i++)
+        TRY(times_rows(times, batch_multiplicity(batch, i), &multiplicity[i]));
+    batch->multiplicity = multiplicity;
     return NULL;
 }
 
 /* Crossing: what the inner chain dropped of the outer row is put back as constants. */
-static void restore_outer(Operator *self, Batch *batch)
+static Error *restore_outer(Operator *self, Batch *batch)
 {
     Apply *apply = self->state;
     for (uint32_t c = 0; c < batch->column_count; c++) {
@@ -77,6 +93,7 @@ static void restore_outer(Operator *self, Batch *batch)
         column->constant = true;
         batch->columns[c] = *column;
     }
+    return restore_multiplicity(apply, batch);
 }
 
 static uint32_t outer_position(const Operator *self, const Batch *batch, uint32_t position)
@@ -134,7 +151,7 @@ static Error *next_rows(Operator *self, Batch **out)
         }
         for (uint32_t i = 0; optional && i < (*out)->selected_count; i++)
             apply->matched[outer_position(self, *out, batch_position(*out, i))] = 1;
-        if (apply->crossing) restore_outer(self, *out);
+        if (apply->crossing) TRY(restore_outer(self, *out));
         return NULL;
     }
 }

@@ -150,10 +150,31 @@ static void random_path(uint32_t first, uint32_t count, uint32_t *relationships,
     }
 }
 
+/* A sub-query of a node: how often a row counts that the optimizer counts is not its business. */
+static void random_subquery(uint32_t node)
+{
+    static const char *const ends[] = {"RETURN count(*) AS s", "RETURN q.k AS s",
+                                       "RETURN DISTINCT q.g AS s",
+                                       "RETURN q.k AS s ORDER BY s LIMIT 2"};
+    buffer_printf(&text, " CALL { WITH n%u MATCH (n%u)-[:R]-(q) %s }", node, node, ends[chance(4)]);
+}
+
 static void random_return(uint32_t nodes)
 {
     uint32_t a = chance(nodes), b = chance(nodes);
-    switch (chance(9)) {
+    switch (chance(13)) {
+    case 9: buffer_printf(&text, " RETURN n%u.k, COUNT { (n%u)-[:S]-() }, count(*)", a, b); break;
+    case 10:
+        buffer_printf(&text, " RETURN n%u.g, size([(n%u)-->(q) | q.k]) AS s, count(*)", a, b);
+        break;
+    case 11:
+        random_subquery(a);
+        buffer_printf(&text, " RETURN n%u.k, s, count(*)", b);
+        break;
+    case 12:
+        random_subquery(a);
+        buffer_text(&text, " RETURN sum(s), count(*)");
+        break;
     case 0:
     case 1: buffer_text(&text, " RETURN count(*)"); break;
     case 2: buffer_printf(&text, " RETURN count(n%u)", a); break;
