@@ -96,6 +96,7 @@ Error *database_open(const char *directory, const DatabaseOptions *options, cons
         database_free(database);
         return error;
     }
+    if (!database->salvage) finder_consider(database); /* leaving may have given one up */
     *out = database;
     return NULL;
 }
@@ -121,7 +122,7 @@ static void end_syncer(Database *database)
 Error *database_close(Database *database)
 {
     if (atomic_fetch_sub(&database->sessions, 1) > 1) return NULL;
-    finder_settle(database, database->files == NULL || database->counters.commits == 0);
+    finder_settle(database);
     end_syncer(database);
     Error *error = database->files == NULL ? NULL : files_leave(database);
     database_free(database);

@@ -50,9 +50,11 @@ struct Database {
     /* Vector indexes (finder.c). Made for the graph in use since opening, and how many there were when
      * the newest segment was written: if more, leaving writes one. */
     _Atomic uint64_t finders_made, finders_saved;
-    atomic_bool finder_building; /* a thread is at it; */
-    atomic_bool finder_stop;     /* and is to stop */
-    bool finder_joinable;        /* with the lock */
+    atomic_bool finder_building;              /* a thread is at it; */
+    atomic_bool finder_stop;                  /* and is to stop; */
+    _Atomic(const GraphIndex *) finder_index; /* at this one, NULL: at none yet; */
+    atomic_int finder_percent;                /* so far */
+    bool finder_joinable;                     /* with the lock */
     pthread_t finder_thread;
     bool moving; /* the graph is about to be another one: who comes waits a moment */
     DatabaseCounters counters;
@@ -148,7 +150,7 @@ bool files_may_remove(const char *relative);
  * afterwards is written again (graph_save_ahead). */
 void files_write_ahead(Database *database, const GraphWriter *writer);
 /* Lets nobody begin a transaction, when none is under way for a moment; *lsn: the last record. false:
- * there always was one, or there is a vector index: that graph stays. */
+ * there always was one, or a vector index is being made of the graph. */
 bool files_stop(Database *database, uint64_t *lsn);
 /* They may begin again, with `graph`, which holds the same as the one in use did, in its place. Gives that
  * one, to be freed. NULL: it stays as it was. */

@@ -146,16 +146,6 @@ static void count_names(Database *database)
 
 enum { STOP_WAIT_MS = 20 }; /* what who begins a transaction may wait for those under way to end */
 
-/* What vector indexes find by is made beside transactions, of the graph in use (finder.c). */
-static bool has_vector_index(const Graph *graph)
-{
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
-        if (index != NULL && index->vector) return true;
-    }
-    return false;
-}
-
 bool files_stop(Database *database, uint64_t *lsn)
 {
     struct timespec until;
@@ -170,8 +160,7 @@ bool files_stop(Database *database, uint64_t *lsn)
         waited = pthread_cond_timedwait(&database->flushed, &database->lock, &until);
     /* Whoever committed has waited until it was durable, or written. */
     bool stopped = !database->flushing && database->held->users == 0 && !database->failed &&
-                   !atomic_load(&database->finder_building) &&
-                   !has_vector_index(database->held->graph);
+                   !atomic_load(&database->finder_building);
     *lsn = database->written_lsn;
     if (!stopped) database->moving = false;
     if (!stopped) pthread_cond_broadcast(&database->flushed);

@@ -132,14 +132,15 @@ static void source_end(Source *source)
     mem_free(source->ids);
 }
 
-/* All nodes of the index, or of them those that `old` has to be looked up for. */
-static void source_collect(Source *source, const GraphFinder *old)
+/* All nodes of the index, or of them those that `old` has to be looked up for. false: told to stop. */
+static bool source_collect(Source *source, const GraphFinder *old, const FinderTelling *telling)
 {
     enum { CHUNK = 512 };
     uint64_t cursor = 0, ids[CHUNK];
     uint32_t found;
     float factor;
-    while ((found = graph_scan(&source->view, &source->index->label, 1, &cursor, ids, CHUNK)) > 0)
+    while ((found = graph_scan(&source->view, &source->index->label, 1, &cursor, ids, CHUNK)) > 0) {
+        if (telling->tell != NULL && telling->tell(telling->user, 0, GRAPH_NODES_MAX)) return false;
         for (uint32_t i = 0; i < found; i++) {
             const uint64_t *changed =
                 old == NULL ? NULL : graph_finder_changed(old, ids[i] / GRAPH_BLOCK_ROWS);
@@ -152,6 +153,8 @@ static void source_collect(Source *source, const GraphFinder *old)
             mem_reserve(source->ids, source->capacity, source->count + 1);
             source->ids[source->count++] = (uint32_t)ids[i];
         }
+    }
+    return true;
 }
 
 /* ---- making ---- */
@@ -197,12 +200,17 @@ static NearIndex *make(Database *database, const GraphView *view, const GraphInd
     NearOptions options = options_for(database, index, telling);
     if (options.threads > NEAR_THREADS_MAX) options.threads = NEAR_THREADS_MAX;
     if (old != NULL && !is_worth_keeping(view, index, old)) old = NULL;
+    const Clock *clock = database->clock;
+    int64_t began_ns = clock->monotonic_ns(clock->state);
+    NearIndex *made = NULL;
     source_begin(&source, view, index);
-    source_collect(&source, old);
-    NearRows rows = {&source, source.count, give_row};
-    NearIndex *made = old == NULL ? near_build(&options, &rows)
-                                  : near_extend(graph_finder_thing(old), &options, &rows);
+    if (source_collect(&source, old, telling)) {
+        NearRows rows = {&source, source.count, give_row};
+        made = old == NULL ? near_build(&options, &rows)
+                           : near_extend(graph_finder_thing(old), &options, &rows);
+    }
     source_end(&source);
+    if (made != NULL) near_set_built_ns(made, clock->monotonic_ns(clock->state) - began_ns);
     return made;
 }
 
@@ -254,8 +262,8 @@ static const GraphIndex *next_wanted(const Database *database)
 
 static bool told_to_stop(void *user, uint64_t done, uint64_t count)
 {
-    const Database *database = user;
-    (void)done, (void)count;
+    Database *database = user;
+    atomic_store(&database->finder_percent, count == 0 ? 0 : (int)(done * 100 / count));
     return atomic_load(&database->finder_stop);
 }
 
@@ -321,8 +329,11 @@ static bool make_one(Database *database)
             error); /* somebody writes for long, or cannot: it is tried after a later commit */
         return false;
     }
+    atomic_store(&database->finder_percent, 0);
+    atomic_store(&database->finder_index, making.index);
     NearIndex *near = make(database, &making.view, making.index,
                            graph_finder(&making.view, making.index), &telling);
+    atomic_store(&database->finder_index, NULL);
     while ((error = token_take(database, false)) != NULL)
         error_drop(error); /* what was prepared must not be left behind */
     install(database, &making, near);
@@ -356,9 +367,15 @@ void finder_consider(Database *database)
     pthread_mutex_unlock(&database->lock);
 }
 
-void finder_settle(Database *database, bool stop)
+int finder_progress(const Database *database, const GraphIndex *index)
 {
-    if (stop) atomic_store(&database->finder_stop, true);
+    bool at_it = index != NULL && atomic_load(&database->finder_index) == index;
+    return at_it ? atomic_load(&database->finder_percent) : -1;
+}
+
+void finder_settle(Database *database)
+{
+    atomic_store(&database->finder_stop, true);
     if (database->finder_joinable) pthread_join(database->finder_thread, NULL);
     database->finder_joinable = false;
 }
@@ -516,18 +533,30 @@ FinderCopy *finder_copy_all(const Graph *graph)
     return all;
 }
 
+static void paste(const FinderCopy *copy, Graph *graph)
+{
+    const GraphIndex *index = graph_index_named(graph, str_from(copy->name));
+    if (index == NULL || !can_be_made(index) || !fits(copy->near, index)) return;
+    GraphFinder *finder = graph_finder_new(near_share(copy->near), end_near, graph_version(graph));
+    if (get_changed(finder, copy->changed.data, copy->changed.bytes))
+        graph_set_finder(graph, index, finder);
+    else
+        graph_finder_free(finder);
+}
+
 void finder_paste_all(const FinderCopy *all, Graph *graph)
 {
-    for (const FinderCopy *copy = all; copy != NULL; copy = copy->next) {
-        const GraphIndex *index = graph_index_named(graph, str_from(copy->name));
-        if (index == NULL || !can_be_made(index) || !fits(copy->near, index)) continue;
-        GraphFinder *finder =
-            graph_finder_new(near_share(copy->near), end_near, graph_version(graph));
-        if (get_changed(finder, copy->changed.data, copy->changed.bytes))
-            graph_set_finder(graph, index, finder);
-        else
-            graph_finder_free(finder);
-    }
+    for (const FinderCopy *copy = all; copy != NULL; copy = copy->next)
+        paste(copy, graph);
+}
+
+void finder_carry(const Database *database, const Graph *from, Graph *to)
+{
+    if (!finder_unsaved(database)) return;
+    FinderCopy *all = finder_copy_all(from);
+    for (const FinderCopy *copy = all; copy != NULL; copy = copy->next)
+        if (!near_is_lent(copy->near)) paste(copy, to); /* else it lies where `from` does */
+    finder_copies_free(all);
 }
 
 void finder_copies_free(FinderCopy *all)

@@ -174,6 +174,7 @@ Error *past_move(Database *database, bool *moved)
     if (error == NULL && files_stop(database, &lsn)) {
         error = rebuild_to(&rebuild, &origin, lsn);
         *moved = error == NULL;
+        if (*moved) finder_carry(database, database->held->graph, rebuild.graph);
         Held *old = files_go_on(database, *moved ? rebuild.graph : NULL);
         if (*moved) rebuild.graph = NULL;
         held_free(database, old);

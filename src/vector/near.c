@@ -238,6 +238,21 @@ uint64_t near_hash(const NearIndex *index)
     return hash;
 }
 
+bool near_is_lent(const NearIndex *index)
+{
+    return !index->owned;
+}
+
+void near_set_built_ns(NearIndex *index, int64_t built_ns)
+{
+    index->built_ns = built_ns;
+}
+
+int64_t near_built_ns(const NearIndex *index)
+{
+    return index->built_ns;
+}
+
 /* ---- as parts of a file ---- */
 
 static void put_float(Buffer *out, float number)

@@ -57,6 +57,8 @@ NearIndex *near_build(const NearOptions *options, const NearRows *rows);
 /* `base` with more rows behind it; it must have the options' metric and dimensions, and stays as it
  * is. Its quantizer is kept. */
 NearIndex *near_extend(const NearIndex *base, const NearOptions *options, const NearRows *rows);
+/* Does it lie on parts of a file, which must outlive it (near_attach)? */
+bool near_is_lent(const NearIndex *index);
 /* One more who ends it by near_free; with the last one it goes. NULL is welcome. */
 NearIndex *near_share(const NearIndex *index);
 void near_free(NearIndex *index);
@@ -68,6 +70,10 @@ uint32_t near_dimensions(const NearIndex *index);
 uint32_t near_ef_construction(const NearIndex *index);
 size_t near_bytes(const NearIndex *index);  /* of all arrays */
 uint64_t near_hash(const NearIndex *index); /* FNV-1a of the links */
+/* How long it took to build, by whoever measured it; 0: nobody did. No part of a file, where the same
+ * rows give the same bytes. */
+void near_set_built_ns(NearIndex *index, int64_t built_ns);
+int64_t near_built_ns(const NearIndex *index);
 
 /* The ids of the rows nearest to the query by their codes, nearest first: at most `ef` (1 ..
  * NEAR_EF_MAX), into `ids`; gives how many. `query` is finite and of the index's metric and

@@ -35,6 +35,7 @@ enum {
     SWEEPS_MAX = 100, /* two or three are seldom needed */
     LONELY_EF = 64,
     EFFORT_ROWS = 32, /* searched for to learn what a search costs */
+    TELL_ROWS = 4096,
     HUGE_BYTES = 2 << 20
 };
 
@@ -388,11 +389,16 @@ static void learn_nothing(NearIndex *index, const NearOptions *options)
     mem_free((void *)(uintptr_t)row);
 }
 
-static void code_rows(Build *build, const NearRows *rows, uint32_t from)
+/* false: told to stop. */
+static bool code_rows(Build *build, const NearRows *rows, uint32_t from)
 {
+    const NearOptions *options = build->options;
     size_t stride = build->index->quantizer.stride;
     for (size_t i = 0; i < rows->count; i++) {
         size_t place = from + i;
+        if (i % TELL_ROWS == 0 && options->tell != NULL &&
+            options->tell(options->user, from, build->index->count))
+            return false;
         float factor = 0;
         const float *row = rows->row(rows->user, i, &build->ids[place], &factor);
         uint8_t *codes = build->codes + place * stride;
@@ -401,6 +407,7 @@ static void code_rows(Build *build, const NearRows *rows, uint32_t from)
     }
     for (uint32_t place = 0; place < build->index->count; place++)
         build->squares[place] = quantize_square(codes_of(build, place), stride);
+    return true;
 }
 
 static void build_free(Build *build)
@@ -467,9 +474,11 @@ static NearIndex *build_from(NearIndex *index, const NearIndex *base, const Near
         memcpy(build.links, base->links, from * NEAR_LINKS * sizeof *build.links);
         memcpy(build.ids, base->ids, from * sizeof *build.ids);
     }
-    code_rows(&build, rows, from);
-    near_entry_codes(index);
-    bool done = link_all(&build, from > 0 ? from : 1);
+    bool done = code_rows(&build, rows, from);
+    if (done) {
+        near_entry_codes(index);
+        done = link_all(&build, from > 0 ? from : 1);
+    }
     if (done && index->count > 0) {
         link_lonely(&build);
         count_efforts(&build);

@@ -65,6 +65,7 @@ struct NearIndex {
     uint32_t entry_count, entries[NEAR_ENTRIES_MAX];
     uint8_t *entry_codes;
     uint32_t efforts[NEAR_EFFORTS];
+    int64_t built_ns;        /* how long it took, where somebody has told; else 0 */
     atomic_uint more_owners; /* beside the first */
     NearWalk *_Atomic idle[NEAR_IDLE];
 };
