@@ -44,6 +44,7 @@ typedef struct Settings {
     bool only_written;        /* durability */
     int64_t shuffle;          /* seed; 0: off */
     uint32_t workers, morsel; /* 0: the machine, the data decide */
+    uint32_t vector_ef;       /* 0: the index decides */
     char simd[16], gpu[16], gpu_device[256], vector_codes[8];
     char at[256];         /* the moment that queries look at, as behind AT; empty: the present */
     uint64_t gpu_memory;  /* bytes; 0: the device decides */

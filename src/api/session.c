@@ -9,6 +9,7 @@
 
 #include "api/api_internal.h"
 #include "parser/ast.h"
+#include "rank/nearest.h"
 #include "runtime/machine.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,6 +280,8 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
         return integer_parse(str_from(value), &settings->shuffle) && settings->shuffle >= 0;
     if (strcmp(name, "workers") == 0)
         return parse_count(value, "auto", WORKERS_MAX, &settings->workers);
+    if (strcmp(name, "vector_ef") == 0)
+        return parse_count(value, "auto", NEAR_EF_MAX, &settings->vector_ef);
     if (strcmp(name, "morsel") == 0) return parse_count(value, "0", INT32_MAX, &settings->morsel);
     if (strcmp(name, "timeout") == 0) return parse_seconds(value, &settings->timeout_ns);
     if (strcmp(name, "memory_limit") == 0) return parse_size(value, &settings->memory_bytes_max);
@@ -422,8 +425,11 @@ const char *contextql_get(contextql *session, const char *setting)
     if (strcmp(setting, "durability") == 0) return s->only_written ? "written" : "synced";
     if (strcmp(setting, "files") == 0) return s->files_allowed ? "true" : "false";
     if (strcmp(setting, "workers") == 0 && s->workers == 0) return "auto";
+    if (strcmp(setting, "vector_ef") == 0 && s->vector_ef == 0) return "auto";
     if (strcmp(setting, "workers") == 0)
         snprintf(session->shown, sizeof session->shown, "%u", s->workers);
+    else if (strcmp(setting, "vector_ef") == 0)
+        snprintf(session->shown, sizeof session->shown, "%u", s->vector_ef);
     else if (strcmp(setting, "morsel") == 0)
         snprintf(session->shown, sizeof session->shown, "%u", s->morsel);
     else if (strcmp(setting, "timeout") == 0)

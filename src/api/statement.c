@@ -304,6 +304,7 @@ static void prepare_environment(contextql_statement *statement)
         .gpu_device = session->settings.gpu_device,
         .gpu_memory = session->settings.gpu_memory,
         .vector_codes = session->settings.vector_codes,
+        .vector_ef = session->settings.vector_ef,
         .device = database_device(session->database),
         .database = session->database,
         .workers = database_workers(session->database),

@@ -2,8 +2,8 @@
 #include "config.h"
 
 #include "command/command_internal.h"
-#include "database/database.h"
-#include "vector/near.h"
+#include "database/finder.h"
+#include "rank/nearest.h"
 #include <stdio.h>
 
 /* ---- indexes ---- */
@@ -240,16 +240,32 @@ static const char *options_text(Arena *arena, const GraphIndex *index)
 }
 
 /* How it finds. */
-static const char *state_text(Arena *arena, const GraphView *view, const GraphIndex *index)
+static const char *state_text(Arena *arena, const ExecutionEnvironment *environment,
+                              const GraphIndex *index)
 {
-    const GraphFinder *finder = index->vector ? graph_finder(view, index) : NULL;
     if (!index->vector) return "ready";
-    if (finder == NULL) return "exact";
+    const GraphFinder *finder = graph_finder(&environment->view, index);
+    int percent = finder_progress(environment->database, index);
+    const char *making = percent < 0 ? "" : arena_printf(arena, ", %d %% of a new graph", percent);
+    if (finder == NULL) return arena_printf(arena, "exact%s", making);
     const NearIndex *near = graph_finder_thing(finder);
-    return arena_printf(arena, "graph of %llu, %llu changed since, %llu bytes",
+    return arena_printf(arena, "graph of %llu, %llu changed since, %llu bytes%s",
                         (unsigned long long)near_count(near),
                         (unsigned long long)graph_finder_changed_count(finder),
-                        (unsigned long long)near_bytes(near));
+                        (unsigned long long)near_bytes(near), making);
+}
+
+/* How widely it is searched, and how long its graph took to make; null where it has none, or where
+ * that was before the database was opened. */
+static void show_search(ShowRows *rows, const ExecutionEnvironment *environment,
+                        const GraphIndex *index)
+{
+    const GraphFinder *finder = index->vector ? graph_finder(&environment->view, index) : NULL;
+    int64_t built_ns = finder == NULL ? 0 : near_built_ns(graph_finder_thing(finder));
+    show_add(rows, finder == NULL
+                       ? value_null()
+                       : value_integer((int64_t)nearest_breadth(environment->vector_ef, index)));
+    show_add(rows, built_ns == 0 ? value_null() : value_float((double)built_ns / 1e9));
 }
 
 /* What another transaction has not committed yet is not there for this one. */
@@ -258,8 +274,9 @@ static bool is_shown(const GraphView *view, const GraphIndex *index)
     return index != NULL && index->since <= view->version;
 }
 
-static void show_indexes(ShowRows *rows, const GraphView *view)
+static void show_indexes(ShowRows *rows, const ExecutionEnvironment *environment)
 {
+    const GraphView *view = &environment->view;
     const Graph *graph = view->graph;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
@@ -272,7 +289,8 @@ static void show_indexes(ShowRows *rows, const GraphView *view)
         show_add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
         show_add_text(rows, options_text(rows->arena, index));
         show_add(rows, value_integer((int64_t)left_out(view, index)));
-        show_add_text(rows, state_text(rows->arena, view, index));
+        show_add_text(rows, state_text(rows->arena, environment, index));
+        show_search(rows, environment, index);
     }
 }
 
@@ -339,7 +357,7 @@ static void show(Arena *arena, const Plan *plan, const ExecutionEnvironment *env
     else if (str_equal(plan->name, STR("CONSTRAINTS")))
         show_constraints(&rows, &environment->view);
     else
-        show_indexes(&rows, &environment->view);
+        show_indexes(&rows, environment);
     out->values = rows.values;
     out->column_count = plan->column_count;
     out->row_count = rows.count / plan->column_count;

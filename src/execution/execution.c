@@ -425,15 +425,15 @@ const char *const *execution_notes(const Execution *execution)
     return execution->notes;
 }
 
-static void note_chain(Arena *arena, const PlanNode *node, const ExecutionEnvironment *environment,
-                       const char **notes)
+static void note_chain(Arena *arena, const Plan *plan, const PlanNode *node,
+                       const ExecutionEnvironment *environment, const char **notes)
 {
     for (; node != NULL; node = node->input) {
         if (node->kind == PLAN_SCORE || node->kind == PLAN_RANK)
-            notes[node->id] = score_where(environment, node, arena);
-        if (node->inner != NULL) note_chain(arena, node->inner, environment, notes);
+            notes[node->id] = score_where(environment, node, plan->slot_count, arena);
+        if (node->inner != NULL) note_chain(arena, plan, node->inner, environment, notes);
         for (uint32_t i = 0; i < node->branch_count; i++)
-            note_chain(arena, node->branches[i], environment, notes);
+            note_chain(arena, plan, node->branches[i], environment, notes);
     }
 }
 
@@ -441,7 +441,7 @@ const char *const *execution_plan_notes(Arena *arena, const Plan *plan,
                                         const ExecutionEnvironment *environment)
 {
     const char **notes = arena_array(arena, const char *, plan->node_count + 1);
-    note_chain(arena, plan->root, environment, notes);
+    note_chain(arena, plan, plan->root, environment, notes);
     return notes;
 }
 

@@ -45,6 +45,7 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
     const char *gpu_device;      /* part of a name, or a number; "": the fittest */
     uint64_t gpu_memory;         /* bytes for rows; 0: the device decides */
     const char *vector_codes;    /* "auto", "off", "now" */
+    uint32_t vector_ef;          /* setting: how widely indexes search; 0: as each says */
     struct VectorDevice *device; /* the database's; NULL: none */
     struct Database *database;   /* for commands beside queries */
     struct Workers *workers;     /* the database's; NULL: one thread does everything */

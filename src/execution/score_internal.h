@@ -60,9 +60,6 @@ bool leg_constant(const Leg *leg);
 Error *leg_query(Leg *leg, const Batch *batch, uint32_t position) MUST_CHECK;
 /* Scores the selected rows; those below `floor` may be left out. */
 Error *leg_score(Leg *leg, const Batch *batch, float floor, Scored *out) MUST_CHECK;
-/* At most VECTOR_PIECE_ROWS nodes by their ids, ascending, wherever they lie; those below `floor` may be
- * left out. Gives ids and scores, in any order. */
-void leg_score_nodes(Leg *leg, const uint64_t *ids, uint32_t count, float floor, Scored *out);
 /* When all rows are through: no row had the query's dimension, but some another. */
 Error *leg_check(const Leg *leg) MUST_CHECK;
 /* One row by its value, whatever kind it is. false: it has no score. */
@@ -93,5 +90,5 @@ Error *score_each(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
                   ScoreFacts *facts) MUST_CHECK;
 /* What EXPLAIN says: where the scores would be computed. */
 const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan,
-                        Arena *arena);
+                        uint32_t slot_count, Arena *arena);
 #endif

@@ -14,6 +14,7 @@
 #include "config.h"
 
 #include "execution/score_internal.h"
+#include "rank/nearest.h"
 #include <assert.h>
 #include <math.h>
 
@@ -92,21 +93,6 @@ static Error *at_query(const Leg *leg, Error *error)
     return error_at(error, leg->plan->expr->offset, leg->plan->expr->length);
 }
 
-/* Components of a vector or list of finite numbers, padded; false: it is none. */
-static bool take_components(Value value, float **out, size_t *capacity)
-{
-    size_t stride = vector_stride(value.aux);
-    mem_reserve(*out, *capacity, stride);
-    for (uint32_t i = 0; i < value.aux; i++) {
-        bool list = value.kind == VALUE_LIST;
-        if (list && !value_is_number(value.as.items[i])) return false;
-        (*out)[i] = list ? (float)value_as_double(value.as.items[i]) : value.as.vector[i];
-        if (!isfinite((*out)[i])) return false;
-    }
-    memset(*out + value.aux, 0, (stride - value.aux) * sizeof **out);
-    return true;
-}
-
 static Error *check_query(const Leg *leg, Value value)
 {
     if (value.kind != VALUE_LIST && value.kind != VALUE_VECTOR)
@@ -131,7 +117,7 @@ static Error *make_ready(Leg *leg, Value value)
     query->none = value.kind == VALUE_NULL;
     if (query->none) return NULL;
     TRY(at_query(leg, check_query(leg, value)));
-    if (!take_components(value, &query->padded, &query->padded_capacity))
+    if (!nearest_components(value, &query->padded, &query->padded_capacity))
         return at_query(leg,
                         error_new(ERROR_ARGUMENT_VALUE, "a vector has finite components only"));
     query->dimensions = value.aux;
@@ -212,13 +198,9 @@ bool leg_score_value(Leg *leg, uint64_t id, float *score)
         if (value.kind == VALUE_VECTOR) leg->mismatched = value.aux;
         return false;
     }
-    if (!take_components(value, &leg->row, &leg->row_capacity)) return false;
+    if (!nearest_components(value, &leg->row, &leg->row_capacity)) return false;
     leg->matches = 1;
-    bool cosine = query->vector.metric == VECTOR_COSINE;
-    float factor = cosine ? vector_factor(leg->kernel, leg->row, query->vector.stride) : 1.0f;
-    if (factor == 0 || query->vector.factor == 0) return false;
-    *score = vector_score(leg->kernel, &query->vector, leg->row, factor);
-    return true;
+    return nearest_score_row(leg->kernel, &query->vector, leg->row, score);
 }
 
 static void score_values(Leg *leg, uint32_t from, uint32_t to, float floor, Scored *out)
@@ -228,68 +210,6 @@ static void score_values(Leg *leg, uint32_t from, uint32_t to, float floor, Scor
         if (!leg_score_value(leg, leg->ids[i], &score) || score < floor) continue;
         out->positions[out->count] = leg->positions[i];
         out->ids[out->count] = leg->ids[i] | leg->moment;
-        out->scores[out->count++] = score;
-    }
-}
-
-/* Asks for the row; all that are wanted are on their way before the first is looked at. */
-static void ask_for(const float *row, size_t stride)
-{
-    enum { FLOATS_MAX = 32 * VECTOR_LINE_FLOATS }; /* the rest the hardware fetches by itself */
-    for (size_t at = 0; at < stride && at < FLOATS_MAX; at += VECTOR_LINE_FLOATS)
-        __builtin_prefetch(row + at);
-}
-
-VECTOR_BESIDE_A_WRITER void leg_score_nodes(Leg *leg, const uint64_t *ids, uint32_t count,
-                                            float floor, Scored *out)
-{
-    GraphVectors blocks[VECTOR_PIECE_ROWS];
-    const float *pointers[VECTOR_PIECE_ROWS];
-    float factors[VECTOR_PIECE_ROWS], score;
-    uint64_t lent[VECTOR_PIECE_ROWS], number = UINT64_MAX;
-    uint32_t block_count = 0;
-    size_t lent_count = 0;
-    bool held = true, usable = false, none = false;
-    VectorPick found;
-    assert(count <= VECTOR_PIECE_ROWS);
-    out->count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t row = ids[i] % GRAPH_BLOCK_ROWS;
-        if (ids[i] / GRAPH_BLOCK_ROWS != number) {
-            GraphVectors *block = &blocks[block_count];
-            number = ids[i] / GRAPH_BLOCK_ROWS;
-            GraphVectorsKind kind = graph_vectors(leg->view, leg->key, number, block);
-            none = kind == GRAPH_VECTORS_NONE;
-            usable = kind == GRAPH_VECTORS_LENT && block->dimensions == leg->query.dimensions;
-            block_count += usable;
-        }
-        if (none) continue;
-        if (!usable) {
-            if (!leg_score_value(leg, ids[i], &score) || score < floor) continue;
-            out->ids[out->count] = ids[i];
-            out->scores[out->count++] = score;
-            continue;
-        }
-        const GraphVectors *block = &blocks[block_count - 1];
-        if (!(__atomic_load_n(&block->present[row / 64], __ATOMIC_ACQUIRE) >> row % 64 & 1))
-            continue;
-        pointers[lent_count] = block->rows + row * block->stride;
-        factors[lent_count] = block->factors[row];
-        lent[lent_count] = ids[i];
-        ask_for(pointers[lent_count++], block->stride);
-    }
-    if (lent_count == 0) return;
-    vector_pick_pointers(leg->kernel, &leg->query.vector, pointers, factors, lent_count, floor,
-                         &found);
-    for (uint32_t b = 0; b < block_count; b++)
-        held = held && graph_vectors_held(leg->view, &blocks[b]);
-    for (size_t i = 0; held && i < found.count; i++) {
-        out->ids[out->count] = lent[found.at[i]];
-        out->scores[out->count++] = found.scores[i];
-    }
-    for (size_t i = 0; !held && i < lent_count; i++) { /* a writer came: old values count */
-        if (!leg_score_value(leg, lent[i], &score) || score < floor) continue;
-        out->ids[out->count] = lent[i];
         out->scores[out->count++] = score;
     }
 }

@@ -9,13 +9,13 @@
  * statement's view) is scored here; if the device fails, everything is done without it. Ids and scores
  * are the same in any case.
  *
- * An index (vector/near.h) gives candidates by their codes; they are scored by their vectors as the view
- * shows them, together with every node that has changed since the index was made. Where looking at all
- * candidates is cheaper, or the index finds too few of them, they are answered as if it were not there.
+ * An index answers by rank/nearest.h. Where looking at all candidates is cheaper, or the index finds too
+ * few of them, they are answered as if it were not there.
  *
  * A query that comes from the row (each user's vector against all documents) is taken with those of up to
- * 63 other rows, if the candidates do not depend on the row: one pass over the column finds the best of
- * each, so that what is read once serves all. The best of a row are offered in the order of the rows; what
+ * 511 other rows, if the candidates do not depend on the row. An index is asked by several workers at
+ * once; who has none, or is not answered, is asked of the column, 64 at a time: one pass over it finds
+ * the best of each, so that what is read once serves all. The best of a row are offered in the order of the rows; what
  * LIMIT or PER keep of them is what they would keep of all.
  *
  * Not here: whether a device is worth it, and opening it (vector/device.c).
@@ -25,12 +25,16 @@
 #include "base/map.h"
 #include "execution/score_internal.h"
 #include "rank/column.h"
+#include "rank/nearest.h"
 #include "runtime/workers.h"
-#include "vector/near.h"
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { SCORE_K_MAX = NEAREST_K_MAX }; /* above, nothing here is of help */
+_Static_assert((int)SCORE_K_MAX >= (int)COLUMN_K_MAX && (int)SCORE_K_MAX <= (int)BATCH_ROWS_MAX,
+               "hits of a query are one batch");
 
 /* A word of candidates for every 64 nodes of the database. */
 typedef struct Bits {
@@ -213,7 +217,7 @@ static Batch *batch_of_nodes(Operator *operator, const uint64_t * ids, uint32_t 
 static void offer_hits(Operator *operator, const TopKHit * hits, size_t count, BestRows *best)
 {
     uint64_t *ids;
-    assert(count <= COLUMN_K_MAX); /* which fits a batch */
+    assert(count <= SCORE_K_MAX); /* which fits a batch */
     const Batch *batch = node_rows(operator,(uint32_t) count, &ids);
     for (size_t i = 0; i < count; i++)
         ids[i] = hits[i].id;
@@ -394,19 +398,14 @@ static bool wants_device(Operator *operator, const Leg * leg, uint64_t limit)
 
 /* ---- by an index ---- */
 
-/* Codes are not trusted with the order of the nearest: twice the limit are scored, and so many. */
-enum { RESCORED_MIN = 20, RESCORED_TIMES = 2, BY_INDEX_LABELS_MAX = 8 };
 #define INDEX_NAME_SHOWN(name) (name).bytes < 64 ? (int)(name).bytes : 64, (name).data
 
 typedef struct ByIndex {
     const GraphIndex *index;
-    const GraphFinder *finder;
     const PlanNode *scan;
-    size_t ef, rescored;
-    uint64_t limit;
-    const Bits *bits; /* of a scan that is filtered; NULL: all of the scan's nodes take part */
-    uint32_t labels[BY_INDEX_LABELS_MAX];
-    TopK *top;
+    size_t said;            /* how widely, by USING; 0: nothing is said of it */
+    bool exact;             /* as USING says */
+    NearestRequest request; /* without a finder: no index can, or is to, answer */
 } ByIndex;
 
 static Error *bad_option(const PlanNode *plan, const char *what)
@@ -415,193 +414,113 @@ static Error *bad_option(const PlanNode *plan, const char *what)
                     plan->options->length);
 }
 
-/* USING {exact: true, ef: 200}. *ef stays as it is where nothing is said. */
-static Error *search_options(Operator *operator, bool * exact, size_t *ef)
+/* USING {exact: true, ef: 200}. */
+static Error *search_options(Operator *operator, ByIndex * by)
 {
     const PlanNode *plan = operator->plan;
     const Batch unit = {.row_count = 1, .selected_count = 1};
     EvalContext context = {0};
     Value options;
-    *exact = false;
     if (plan->options == NULL) return NULL;
     operator_context(operator, operator->arena, &context);
     TRY(expr_evaluate(plan->options, &context, &unit, 0, &options));
     const Value *given = value_map_get(options, STR("exact"));
     if (given != NULL && given->kind != VALUE_BOOLEAN && given->kind != VALUE_NULL)
         return bad_option(plan, "`exact` is true or false");
-    *exact = given != NULL && given->kind == VALUE_BOOLEAN && given->as.boolean;
+    by->exact = given != NULL && given->kind == VALUE_BOOLEAN && given->as.boolean;
     given = value_map_get(options, STR("ef"));
     if (given == NULL || given->kind == VALUE_NULL) return NULL;
     if (given->kind != VALUE_INTEGER || given->as.integer < 1 || given->as.integer > NEAR_EF_MAX)
         return bad_option(plan, "`ef` is a number from 1 to 4096");
-    *ef = (size_t)given->as.integer;
+    by->said = (size_t)given->as.integer;
     return NULL;
 }
 
-/* An index on a label of the scan that can answer for this view and query. */
-static bool find_index(const Operator *operator, const Leg * leg, ByIndex *by)
+/* What is asked for the same way whatever the query is. */
+static Error *index_begin(Operator *operator, uint64_t limit, ByIndex *by)
+{
+    *by = (ByIndex){.scan = scan_below(operator->plan)};
+    TRY(search_options(operator, by));
+    if (by->scan->label_count > NEAREST_LABELS_MAX || limit == 0 || limit > NEAREST_K_MAX)
+        by->exact = true;
+    by->request.k = (size_t)limit;
+    for (uint32_t i = 0; i < by->scan->label_count && !by->exact; i++)
+        by->request.labels[i] = name_resolve(operator->execution, NAME_LABEL, by->scan->labels[i]);
+    by->request.label_count = by->exact ? 0 : by->scan->label_count;
+    return NULL;
+}
+
+static uint64_t fewest(const GraphView *view, const uint32_t *labels, uint32_t count)
+{
+    uint64_t nodes = UINT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t labelled = graph_label_count(view, labels[i]);
+        if (labelled < nodes) nodes = labelled;
+    }
+    return nodes;
+}
+
+/* An index on a label of the scan that can answer for this view and queries like the one at hand. */
+static void find_index(const Operator *operator, const Leg * leg, ByIndex *by)
 {
     const GraphView *view = &operator->execution->view;
-    const PlanNode *scan = by->scan;
-    if (scan->label_count > BY_INDEX_LABELS_MAX) return false;
-    for (uint32_t i = 0; i < scan->label_count; i++)
-        by->labels[i] = name_resolve(operator->execution, NAME_LABEL, scan->labels[i]);
-    for (uint32_t i = 0; i < scan->label_count && by->finder == NULL; i++) {
-        by->index = graph_index_on(view->graph, by->labels[i], leg->key, true);
+    const ExecutionEnvironment *environment = &operator->execution->environment;
+    NearestRequest *request = &by->request;
+    request->finder = NULL;
+    for (uint32_t i = 0; i < request->label_count && request->finder == NULL; i++) {
+        by->index = graph_index_on(view->graph, request->labels[i], leg->key, true);
         if (graph_index_serves(by->index, view) && by->index->metric == leg->plan->metric &&
             by->index->dimensions == leg->query.dimensions)
-            by->finder = graph_finder(view, by->index);
+            request->finder = graph_finder(view, by->index);
     }
-    return by->finder != NULL;
+    if (request->finder == NULL) return;
+    request->view = view;
+    request->key = leg->key;
+    request->dimensions = leg->query.dimensions;
+    request->kernel = leg->kernel;
+    request->codes_kernel = codes_kernel(environment->simd);
+    request->ef = by->said != 0 ? by->said : nearest_breadth(environment->vector_ef, by->index);
 }
 
-/* Is the node one of the scan's, as the view shows it? */
-static bool takes_part(const Operator *operator, const ByIndex * by, uint64_t node)
+/* Those of `bits` take part, or, without, all with the scan's labels. */
+static void index_among(const Operator *operator, ByIndex * by, const Bits *bits)
 {
-    const GraphView *view = &operator->execution->view;
-    if (by->bits != NULL)
-        return node / GRAPH_BLOCK_ROWS < by->bits->block_count &&
-               (by->bits->words[node / 64] >> node % 64 & 1);
-    if (!graph_node_visible(view, node)) return false;
-    for (uint32_t i = 0; i < by->scan->label_count; i++)
-        if (!graph_node_has_label(view, node, by->labels[i])) return false;
-    return true;
+    NearestRequest *request = &by->request;
+    request->words = bits == NULL ? NULL : bits->words;
+    request->block_count = bits == NULL ? 0 : bits->block_count;
+    request->participants =
+        fewest(&operator->execution->view, request->labels, request->label_count);
+    if (bits != NULL && bits->count < request->participants) request->participants = bits->count;
 }
 
-static bool has_changed(const ByIndex *by, uint64_t node)
+/* Has the query a direction, where only that counts? Else no row has a score. */
+static bool is_directed(const VectorQuery *query)
 {
-    const uint64_t *changed = graph_finder_changed(by->finder, node / GRAPH_BLOCK_ROWS);
-    size_t row = node % GRAPH_BLOCK_ROWS;
-    return changed != NULL &&
-           (__atomic_load_n(&changed[row / 64], __ATOMIC_RELAXED) >> row % 64 & 1);
+    return query->metric != VECTOR_COSINE || query->factor != 0;
 }
 
-static int by_id(const void *a, const void *b)
+static void note_index(const ByIndex *by, Leg *leg, uint64_t candidates, ScoreFacts *facts)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* Ascending, each once: what was added to an index again stands in it twice. */
-static uint32_t sort_nodes(uint64_t *nodes, uint32_t count)
-{
-    enum { FEW = 64 };
-    uint32_t kept = 0;
-    if (count > FEW) qsort(nodes, count, sizeof *nodes, by_id);
-    for (uint32_t i = 1; count <= FEW && i < count; i++) {
-        uint64_t node = nodes[i];
-        uint32_t at = i;
-        for (; at > 0 && nodes[at - 1] > node; at--)
-            nodes[at] = nodes[at - 1];
-        nodes[at] = node;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        if (i == 0 || nodes[i] != nodes[i - 1]) nodes[kept++] = nodes[i];
-    return kept;
-}
-
-static void score_nodes(Leg *leg, const ByIndex *by, const uint64_t *nodes, uint32_t count,
-                        Scored *scored)
-{
-    for (uint32_t from = 0; from < count; from += VECTOR_PIECE_ROWS) {
-        uint32_t some = count - from < VECTOR_PIECE_ROWS ? count - from : VECTOR_PIECE_ROWS;
-        leg_score_nodes(leg, nodes + from, some, topk_floor(by->top), scored);
-        for (uint32_t i = 0; i < scored->count; i++)
-            topk_offer(by->top, scored->scores[i], scored->ids[i]);
-    }
-}
-
-/* The nearest by their codes that take part and have not changed since, by their vectors. */
-static void score_found(Operator *operator, Leg * leg, const ByIndex *by, size_t ef,
-                        uint64_t seen[NEAR_EF_MAX], uint32_t *seen_count, Scored *scored)
-{
-    uint32_t found[NEAR_EF_MAX], count = 0;
-    const CodesKernel *kernel = codes_kernel(operator->execution->environment.simd);
-    size_t found_count =
-        near_search(graph_finder_thing(by->finder), kernel, &leg->query.vector, ef, found);
-    for (size_t i = 0; i < found_count && count < by->rescored; i++)
-        if (!has_changed(by, found[i]) && takes_part(operator, by, found[i]))
-            seen[count++] = found[i];
-    *seen_count = sort_nodes(seen, count);
-    score_nodes(leg, by, seen, *seen_count, scored);
-}
-
-/* What has changed since the index was made. A node that changes between two looks is in `seen`. */
-static void score_changed(Operator *operator, Leg * leg, const ByIndex *by, const uint64_t *seen,
-                          uint32_t seen_count, Scored *scored, uint64_t *candidates)
-{
-    uint64_t nodes[GRAPH_BLOCK_ROWS];
-    uint64_t blocks = graph_finder_changed_count(by->finder) == 0
-                          ? 0
-                          : graph_block_count(&operator->execution->view);
-    for (uint64_t block = 0; block < blocks; block++) {
-        const uint64_t *changed = graph_finder_changed(by->finder, block);
-        uint32_t count = 0;
-        for (uint32_t w = 0; changed != NULL && w < GRAPH_BLOCK_WORDS; w++)
-            for (uint64_t bits = __atomic_load_n(&changed[w], __ATOMIC_RELAXED); bits != 0;
-                 bits &= bits - 1) {
-                uint64_t node =
-                    block * GRAPH_BLOCK_ROWS + w * UINT64_C(64) + (uint64_t)__builtin_ctzll(bits);
-                if (takes_part(operator, by, node) &&
-                    bsearch(&node, seen, seen_count, sizeof node, by_id) == NULL)
-                    nodes[count++] = node;
-            }
-        *candidates += count;
-        score_nodes(leg, by, nodes, count, scored);
-    }
-}
-
-/* How many nodes take part, about: then the search goes as far as there are others between them. */
-static uint64_t participants(const Operator *operator, const ByIndex * by)
-{
-    uint64_t count = by->bits == NULL ? UINT64_MAX : by->bits->count;
-    for (uint32_t i = 0; i < by->scan->label_count; i++) {
-        uint64_t labelled = graph_label_count(&operator->execution->view, by->labels[i]);
-        if (labelled < count) count = labelled;
-    }
-    return count;
+    leg->matches = 1;
+    facts->candidates += candidates;
+    snprintf(facts->where, sizeof facts->where, "index %.*s", INDEX_NAME_SHOWN(by->index->name));
 }
 
 /* true: `best` has the rows. Else nothing was done: looking at all that take part is
  * cheaper, or the index did not find enough of them (filters may hide all that is near). */
-static bool ask_index(Operator *operator, Leg * leg, ByIndex *by, Scored *scored, BestRows *best,
+static bool ask_index(Operator *operator, Leg * leg, ByIndex *by, const Bits *bits, BestRows *best,
                       ScoreFacts *facts)
 {
-    const NearIndex *near = graph_finder_thing(by->finder);
-    uint64_t wanted = participants(operator, by), seen[NEAR_EF_MAX], looked_at = 0;
-    uint32_t seen_count;
-    if (near_exact_is_cheaper(near, by->ef, wanted)) return false;
-    size_t ef = near_ef(near, by->ef, wanted);
-    by->top = topk_create((size_t)by->limit);
-    score_found(operator, leg, by, ef, seen, &seen_count, scored);
-    score_changed(operator, leg, by, seen, seen_count, scored, &looked_at);
-    bool answered = topk_count(by->top) == by->limit;
-    if (answered) {
-        TopKHit hits[COLUMN_K_MAX];
-        offer_hits(operator, hits, topk_take(by->top, hits), best);
-        facts->candidates += ef + looked_at;
-        leg->matches = 1;
-        snprintf(facts->where, sizeof facts->where, "index %.*s",
-                 INDEX_NAME_SHOWN(by->index->name));
-    }
-    topk_destroy(by->top);
-    return answered;
-}
-
-/* by->finder: NULL where no index can, or is to, answer. */
-static Error *prepare_index(Operator *operator, Leg * leg, ByIndex *by)
-{
-    bool exact,
-        directed = leg->query.vector.metric != VECTOR_COSINE || leg->query.vector.factor != 0;
-    size_t ef = 0;
-    TRY(search_options(operator, & exact, &ef));
-    by->scan = scan_below(operator->plan);
-    if (exact || !directed || !find_index(operator, leg, by)) return NULL;
-    by->ef = ef != 0 ? ef : by->index->ef != 0 ? by->index->ef : NEAR_EF;
-    by->rescored = (size_t)by->limit * RESCORED_TIMES;
-    if (by->rescored < RESCORED_MIN) by->rescored = RESCORED_MIN;
-    if (by->ef < by->rescored) by->ef = by->rescored;
-    return NULL;
+    TopKHit hits[NEAREST_K_MAX];
+    NearestSide side = {0};
+    index_among(operator, by, bits);
+    if (!nearest_pays(&by->request)) return false;
+    size_t count = nearest_search(&by->request, &side, &leg->query.vector, hits);
+    nearest_side_end(&side);
+    if (count < by->request.k) return false;
+    offer_hits(operator, hits, count, best);
+    note_index(by, leg, side.candidates, facts);
+    return true;
 }
 
 /* ---- all of it ---- */
@@ -609,51 +528,64 @@ static Error *prepare_index(Operator *operator, Leg * leg, ByIndex *by)
 /* Of a scan that is filtered, or that no index has answered. What is left of the bits is to be scored
  * otherwise. */
 static Error *answer(Operator *operator, Leg * leg, ByIndex *by, bool device, Bits *bits,
-                     Scored *scored, BestRows *best, ScoreFacts *facts)
+                     BestRows *best, ScoreFacts *facts)
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
     VectorDeviceInfo info;
+    uint64_t limit = by->request.k;
     TRY(take_candidates(operator, bits));
-    by->bits = bits;
-    if (by->finder != NULL && ask_index(operator, leg, by, scored, best, facts)) {
+    if (by->request.finder != NULL && ask_index(operator, leg, by, bits, best, facts)) {
         bits->block_count = 0;
         return NULL;
     }
     facts->candidates += bits->count;
-    if (device && ask_device(operator, leg, by->limit, bits, best)) {
+    if (device && ask_device(operator, leg, limit, bits, best)) {
         vector_device_info(environment->device, &info);
         snprintf(facts->where, sizeof facts->where, "vulkan %s", info.name);
         return NULL;
     }
     if (device) tell_failure(environment);
-    return search_column(operator, leg, by->limit, bits, best, facts);
+    if (limit <= COLUMN_K_MAX) return search_column(operator, leg, limit, bits, best, facts);
+    snprintf(facts->where, sizeof facts->where, "cpu %s", leg->kernel->name);
+    return NULL;
 }
 
 Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
                   ScoreFacts *facts)
 {
+    const ExecutionEnvironment *environment = &operator->execution->environment;
     Bits bits = {0};
-    ByIndex by = {.limit = limit};
+    ByIndex by;
     facts->where[0] = '\0';
     if (!score_scans(operator->plan) || !leg_constant(leg) || leg->query.none) return NULL;
-    if (limit == 0 || limit > COLUMN_K_MAX) return NULL;
-    TRY(prepare_index(operator, leg, &by));
-    if (by.finder != NULL && operator->plan->input == by.scan) {
-        if (ask_index(operator, leg, &by, scored, best, facts)) return NULL;
-        by.finder = NULL;
+    if (limit == 0 || limit > SCORE_K_MAX) return NULL;
+    TRY(index_begin(operator, limit, &by));
+    if (is_directed(&leg->query.vector)) find_index(operator, leg, &by);
+    if (by.request.finder != NULL && operator->plan->input == by.scan) {
+        if (ask_index(operator, leg, &by, NULL, best, facts)) return NULL;
+        by.request.finder = NULL;
     }
     bool device = wants_device(operator, leg, limit);
-    const ExecutionEnvironment *environment = &operator->execution->environment;
-    if (!device && by.finder == NULL && !wants_codes(environment, leg->query.dimensions) &&
-        workers_for(environment, leg, scanned_nodes(operator)) == 1)
-        return NULL;
-    Error *error = answer(operator, leg, &by, device, &bits, scored, best, facts);
+    bool column =
+        limit <= COLUMN_K_MAX && (wants_codes(environment, leg->query.dimensions) ||
+                                  workers_for(environment, leg, scanned_nodes(operator)) > 1);
+    if (!device && by.request.finder == NULL && !column) return NULL;
+    Error *error = answer(operator, leg, &by, device, &bits, best, facts);
     if (error == NULL) error = score_rest(operator, leg, &bits, scored, best);
     mem_free(bits.words);
     return error;
 }
 
 /* ---- a query each row ---- */
+
+enum { EACH_QUERIES_MAX = 512 }; /* asked of an index together: enough for its workers' waking up */
+
+typedef struct EachQuery {
+    VectorQuery query;
+    uint16_t position; /* in the batch */
+    bool asked;        /* of the column: `hits` are not here yet */
+    uint32_t hit_count;
+} EachQuery;
 
 typedef struct Each { /* rows of the input that are asked for together */
     Operator *operator;
@@ -662,14 +594,17 @@ typedef struct Each { /* rows of the input that are asked for together */
     BestRows *best;
     Scored *scored;
     ScoreFacts *facts;
-    Bits bits;      /* candidates, of every row */
-    uint64_t *left; /* of them, what a search has not answered for */
+    ByIndex by;
+    NearestSide *sides; /* of the index's workers */
+    Bits bits;          /* candidates, of every row; no words: not needed yet */
+    uint64_t *left;     /* of them, what a search has not answered for */
     const Batch *in;
-    uint32_t count;
-    uint16_t positions[COLUMN_QUERIES_MAX]; /* in the batch */
-    VectorQuery queries[COLUMN_QUERIES_MAX];
+    uint32_t count, count_max;
+    EachQuery queries[EACH_QUERIES_MAX];
     float *padded; /* of each */
     size_t padded_capacity;
+    TopKHit *hits; /* `limit` of each */
+    size_t hit_capacity;
 } Each;
 
 static bool only_looks_at(const Expr *expr, uint32_t slot, uint32_t *slots)
@@ -680,20 +615,18 @@ static bool only_looks_at(const Expr *expr, uint32_t slot, uint32_t *slots)
 }
 
 /* Are the candidates the same for every row of the input below the scan, and the query another one's
- * matter? */
-static bool asks_each(Operator *operator, const Leg * leg)
+ * matter? `slots` has room for all of the plan's. */
+static bool asks_each(const PlanNode *plan, bool moments, uint32_t *slots)
 {
-    const PlanNode *plan = operator->plan, *scan = scan_below(plan);
-    uint32_t slot = plan->legs[0].slot,
-             *slots =
-                 arena_array(operator->arena, uint32_t, operator->execution->plan->slot_count + 1);
-    if (scan->kind != PLAN_NODE_SCAN || scan->slot != slot || scan->input->kind == PLAN_UNIT ||
-        plan->limit == NULL || plan->per_slot == slot ||
-        !leg->pure ||
-        operator->execution->environment.moments != NULL || plan_writes_below(scan->input))
+    const PlanNode *scan = scan_below(plan);
+    uint32_t slot = plan->legs[0].slot, count = 0;
+    if (plan->kind != PLAN_SCORE || scan->kind != PLAN_NODE_SCAN || scan->slot != slot ||
+        scan->input->kind == PLAN_UNIT || plan->limit == NULL || plan->per_slot == slot ||
+        moments || plan_writes_below(scan->input) ||
+        !score_inputs(plan->legs[0].expr, slots, &count))
         return false;
-    for (uint32_t i = 0; i < leg->slot_count; i++)
-        if (leg->slots[i] == slot) return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (slots[i] == slot) return false;
     for (const PlanNode *node = plan->input; node != scan; node = node->input)
         if (!only_looks_at(node->expr, slot, slots)) return false;
     return true;
@@ -734,6 +667,7 @@ static Error *candidates_of_each(Each *each)
 {
     Operator *operator= each->operator;
     const PlanNode *scan = scan_below(operator->plan);
+    if (each->bits.words != NULL) return NULL;
     each->bits.block_count = graph_block_count(&operator->execution->view);
     size_t words = each->bits.block_count * GRAPH_BLOCK_WORDS + 1;
     each->bits.words = mem_calloc(words, sizeof *each->bits.words);
@@ -767,7 +701,7 @@ static Value per_of(const Each *each, const Batch *batch, uint32_t position)
 
 static void offer_row(Each *each, uint16_t position, const TopKHit *hits, size_t count)
 {
-    uint64_t ids[COLUMN_K_MAX] = {0};
+    uint64_t ids[SCORE_K_MAX] = {0};
     if (count == 0) return;
     for (size_t i = 0; i < count; i++)
         ids[i] = hits[i].id;
@@ -794,37 +728,123 @@ static Error *score_left_over(Each *each, uint16_t position)
     return NULL;
 }
 
-static Error *give_answers(Each *each, ColumnSearch *search)
+static TopKHit *hits_of(const Each *each, uint32_t query)
 {
-    TopKHit hits[COLUMN_K_MAX];
-    for (uint32_t q = 0; q < each->count; q++) {
-        offer_row(each, each->positions[q], hits, column_search_take(search, q, hits));
-        TRY(score_left_over(each, each->positions[q]));
+    return each->hits + query * each->limit;
+}
+
+/* What was found for queries [from, end), in their order. */
+static Error *give_answers(Each *each, uint32_t from, uint32_t end)
+{
+    for (uint32_t q = from; q < end; q++) {
+        const EachQuery *query = &each->queries[q];
+        offer_row(each, query->position, hits_of(each, q), query->hit_count);
+        if (query->asked) TRY(score_left_over(each, query->position));
         TRY(operator_check_memory(each->operator, best_bytes(each->best)));
     }
     return NULL;
 }
 
-/* One pass over the column for the rows at hand, in their order. */
-static Error *search_each(Each *each)
+/* One pass over the column for those of queries [from, end) that are to be asked of it. */
+static Error *ask_column(Each *each, uint32_t from, uint32_t end)
 {
     const ExecutionEnvironment *environment = &each->operator->execution->environment;
-    if (each->count == 0) return NULL;
-    ColumnRequest request = request_for(environment, each->leg, each->limit, &each->bits);
+    VectorQuery queries[COLUMN_QUERIES_MAX];
+    uint32_t count = 0;
+    TRY(candidates_of_each(each));
+    for (uint32_t q = from; q < end; q++)
+        if (each->queries[q].asked) queries[count++] = each->queries[q].query;
     memcpy(each->left, each->bits.words,
            each->bits.block_count * GRAPH_BLOCK_WORDS * sizeof *each->left);
+    each->facts->candidates += each->bits.count * count;
+    if (each->limit > COLUMN_K_MAX) { /* all of it is left over */
+        snprintf(each->facts->where, sizeof each->facts->where, "cpu %s", each->leg->kernel->name);
+        return NULL;
+    }
+    ColumnRequest request = request_for(environment, each->leg, each->limit, &each->bits);
     request.words = each->left;
-    request.dimensions = each->leg->query.dimensions;
-    request.queries = each->queries;
-    request.query_count = each->count;
+    request.queries = queries;
+    request.query_count = count;
     ColumnSearch *search = column_search_create(&request);
     Error *error = run_search(environment, search, request.workers);
     if (error == NULL) note_search(search, each->leg, each->facts);
-    if (error == NULL) error = give_answers(each, search);
+    count = 0;
+    for (uint32_t q = from; q < end && error == NULL; q++)
+        if (each->queries[q].asked)
+            each->queries[q].hit_count =
+                (uint32_t)column_search_take(search, count++, hits_of(each, q));
     column_search_destroy(search);
-    each->facts->candidates += each->bits.count * each->count;
-    each->count = 0;
     return error;
+}
+
+enum { MORSEL_QUERIES = 8 }; /* of an index: some 300 us */
+
+static Error *run_queries(void *state, const Worker *worker, uint64_t morsel)
+{
+    Each *each = state;
+    uint32_t from = (uint32_t)morsel * MORSEL_QUERIES, end = from + MORSEL_QUERIES;
+    for (uint32_t q = from; q < end && q < each->count; q++) {
+        EachQuery *query = &each->queries[q];
+        if (!is_directed(&query->query) ||
+            (worker->stop != NULL && worker->stop(worker->stop_state)))
+            continue;
+        size_t found = nearest_search(&each->by.request, &each->sides[worker->index], &query->query,
+                                      hits_of(each, q));
+        query->asked = found < each->limit;
+        query->hit_count = query->asked ? 0 : (uint32_t)found;
+    }
+    return NULL;
+}
+
+/* By the index, where that pays; whom it has not answered is still to be asked. */
+static Error *ask_index_for_each(Each *each)
+{
+    Operator *operator= each->operator;
+    const ExecutionEnvironment *environment = &operator->execution->environment;
+    const Interrupt *interrupt = environment->interrupt;
+    uint32_t workers = workers_chosen(environment->workers, environment->worker_max);
+    uint64_t candidates = 0;
+    find_index(operator, each->leg, &each->by);
+    if (each->by.request.finder == NULL) return NULL;
+    bool filtered = operator->plan->input != each->by.scan;
+    if (filtered) TRY(candidates_of_each(each));
+    index_among(operator, & each->by, filtered ? &each->bits : NULL);
+    if (!nearest_pays(&each->by.request)) return NULL;
+    each->sides = mem_calloc(workers, sizeof *each->sides);
+    const Morsels morsels = {.count = (each->count + MORSEL_QUERIES - 1) / MORSEL_QUERIES,
+                             .workers = workers,
+                             .run = run_queries,
+                             .state = each,
+                             .stop = interrupt == NULL ? NULL : interrupt->stop,
+                             .stop_state = interrupt == NULL ? NULL : interrupt->state};
+    Error *error = workers_run(environment->workers, &morsels);
+    for (uint32_t w = 0; w < workers; w++) {
+        nearest_side_end(&each->sides[w]);
+        candidates += each->sides[w].candidates;
+    }
+    mem_free(each->sides);
+    each->sides = NULL;
+    note_index(&each->by, each->leg, candidates, each->facts);
+    return error;
+}
+
+/* The rows at hand, in their order: by an index, and together by the column for whom it does not
+ * answer. */
+static Error *search_each(Each *each)
+{
+    mem_reserve(each->hits, each->hit_capacity, each->count * each->limit);
+    TRY(ask_index_for_each(each));
+    for (uint32_t from = 0, end; from < each->count; from = end) {
+        uint32_t asked = 0;
+        for (end = from; end < each->count; end++) {
+            if (asked + each->queries[end].asked > COLUMN_QUERIES_MAX) break;
+            asked += each->queries[end].asked;
+        }
+        if (asked > 0) TRY(ask_column(each, from, end));
+        TRY(give_answers(each, from, end));
+    }
+    each->count = 0;
+    return NULL;
 }
 
 /* Puts the query that the leg has just made ready beside the others; those of another dimension are
@@ -833,13 +853,13 @@ static void take_query(Each *each, uint16_t position)
 {
     const VectorQuery *query = &each->leg->query.vector;
     size_t stride = query->stride;
-    mem_reserve(each->padded, each->padded_capacity, COLUMN_QUERIES_MAX * stride);
+    mem_reserve(each->padded, each->padded_capacity, each->count_max * stride);
     for (uint32_t q = 0; q <= each->count; q++) { /* it may have moved */
-        if (q == each->count) each->queries[q] = *query;
-        each->queries[q].query = each->padded + q * stride;
+        if (q == each->count) each->queries[q] = (EachQuery){*query, position, true, 0};
+        each->queries[q].query.query = each->padded + q * stride;
     }
     memcpy(each->padded + each->count * stride, query->query, stride * sizeof(float));
-    each->positions[each->count++] = position;
+    each->count++;
 }
 
 static Error *take_rows(Each *each)
@@ -851,7 +871,7 @@ static Error *take_rows(Each *each)
         TRY(leg_query(leg, each->in, position));
         if (leg->query.none) continue;
         if (each->count > 0 &&
-            (each->count == COLUMN_QUERIES_MAX || leg->query.dimensions != dimensions)) {
+            (each->count == each->count_max || leg->query.dimensions != dimensions)) {
             leg->query.dimensions = dimensions;
             TRY(search_each(each));
             TRY(leg_query(leg, each->in, position));
@@ -859,7 +879,7 @@ static Error *take_rows(Each *each)
         dimensions = leg->query.dimensions;
         take_query(each, (uint16_t)position);
     }
-    return search_each(each);
+    return each->count == 0 ? NULL : search_each(each);
 }
 
 static Error *each_row(Each *each)
@@ -868,29 +888,51 @@ static Error *each_row(Each *each)
     for (const PlanNode *node = each->operator->plan->input; node->kind == PLAN_FILTER;
          node = node->input)
         input = input->input;
-    TRY(candidates_of_each(each));
     for (Batch *batch;;) {
         TRY(operator_next(input->input, &batch));
         if (batch == NULL) return NULL;
-        each->operator->execution->rows[input->plan->id] +=
-            each->bits.count * batch->selected_count;
         each->in = batch;
         TRY(take_rows(each));
+        each->operator->execution->rows[input->plan->id] +=
+            each->bits.count * batch->selected_count;
     }
+}
+
+/* Does an index on a label of the scan find by anything, so that it may be asked? */
+static bool may_ask_index(const Operator *operator, const Leg * leg, const ByIndex *by)
+{
+    const GraphView *view = &operator->execution->view;
+    for (uint32_t i = 0; i < by->request.label_count; i++) {
+        const GraphIndex *index =
+            graph_index_on(view->graph, by->request.labels[i], leg->key, true);
+        if (graph_index_serves(index, view) && graph_finder(view, index) != NULL) return true;
+    }
+    return false;
 }
 
 Error *score_each(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
                   ScoreFacts *facts)
 {
-    if (limit == 0 || limit > COLUMN_K_MAX || !asks_each(operator, leg)) return NULL;
+    const Execution *execution = operator->execution;
+    uint32_t *slots = arena_array(operator->arena, uint32_t, execution->plan->slot_count + 1);
+    ByIndex by;
+    if (limit == 0 || limit > SCORE_K_MAX ||
+        !asks_each(operator->plan, execution->environment.moments != NULL, slots))
+        return NULL;
+    TRY(index_begin(operator, limit, &by));
+    bool indexed = may_ask_index(operator, leg, &by);
+    if (limit > COLUMN_K_MAX && !indexed) return NULL;
     Each *each = mem_calloc(1, sizeof *each);
     each->operator= operator, each->leg = leg, each->limit = limit;
     each->best = best, each->scored = scored, each->facts = facts;
+    each->by = by;
+    each->count_max = indexed ? EACH_QUERIES_MAX : COLUMN_QUERIES_MAX;
     snprintf(facts->where, sizeof facts->where, "cpu %s", leg->kernel->name);
     Error *error = each_row(each);
     mem_free(each->bits.words);
     mem_free(each->left);
     mem_free(each->padded);
+    mem_free(each->hits);
     mem_free(each);
     return error;
 }
@@ -904,11 +946,10 @@ void score_device_info(const ExecutionEnvironment *environment, VectorDeviceInfo
     vector_device_info(environment->device, out);
 }
 
-static bool limit_fits(const Expr *limit)
+static bool limit_fits(const Expr *limit, int64_t most)
 {
-    return limit != NULL &&
-           (limit->kind != EXPR_CONSTANT ||
-            (limit->value.as.integer > 0 && limit->value.as.integer <= COLUMN_K_MAX));
+    return limit != NULL && (limit->kind != EXPR_CONSTANT ||
+                             (limit->value.as.integer > 0 && limit->value.as.integer <= most));
 }
 
 static bool is_estimated(const PlanNode *plan, double *out)
@@ -927,50 +968,107 @@ static bool says_exact(const Expr *options)
     return false;
 }
 
-/* The index that would answer, with as many candidates as are foreseen; NULL: none. */
-static const GraphIndex *foreseen_index(const ExecutionEnvironment *environment,
-                                        const PlanNode *plan)
+/* How the rows of a score are found, as far as it can be foreseen. */
+typedef struct Foreseen {
+    bool scanned, each; /* score_scan, score_each */
+    const GraphIndex *index;
+    const char *why_not; /* the index is not asked; NULL: it is */
+} Foreseen;
+
+static const GraphIndex *index_of(const GraphView *view, const PlanNode *plan)
 {
-    const GraphView *view = &environment->view;
-    const PlanScoreLeg *leg = &plan->legs[0];
     const PlanNode *scan = scan_below(plan);
-    double rows = plan->input->estimated_rows;
-    if (!score_scans(plan) || !limit_fits(plan->limit) || says_exact(plan->options)) return NULL;
-    for (uint32_t i = 0; i < scan->label_count; i++) {
-        if (scan->labels[i].id == GRAPH_NAME_UNKNOWN || leg->key.id == GRAPH_NAME_UNKNOWN) continue;
-        const GraphIndex *index =
-            graph_index_on(view->graph, scan->labels[i].id, leg->key.id, true);
-        const GraphFinder *finder =
-            graph_index_serves(index, view) && index->metric == leg->metric &&
-                    (leg->dimensions == 0 || index->dimensions == leg->dimensions)
-                ? graph_finder(view, index)
-                : NULL;
-        if (finder == NULL) continue;
-        size_t ef = index->ef != 0 ? index->ef : NEAR_EF;
-        bool few = rows >= 0 && near_exact_is_cheaper(graph_finder_thing(finder), ef, (size_t)rows);
-        return few ? NULL : index;
+    uint32_t key = plan->legs[0].key.id;
+    if (scan->kind != PLAN_NODE_SCAN || scan->slot != plan->legs[0].slot) return NULL;
+    for (uint32_t i = 0; i < scan->label_count && key != GRAPH_NAME_UNKNOWN; i++) {
+        if (scan->labels[i].id == GRAPH_NAME_UNKNOWN) continue;
+        const GraphIndex *index = graph_index_on(view->graph, scan->labels[i].id, key, true);
+        if (graph_index_serves(index, view)) return index;
     }
     return NULL;
 }
 
-const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan, Arena *arena)
+/* Of as many candidates as are estimated. */
+static bool foreseen_few(const ExecutionEnvironment *environment, const PlanNode *plan,
+                         const Foreseen *foreseen)
+{
+    const PlanNode *scan = scan_below(plan);
+    const GraphFinder *finder = graph_finder(&environment->view, foreseen->index);
+    double rows = plan->input->estimated_rows;
+    if (rows < 0 || (foreseen->each && scan->estimated_rows <= 0)) return false;
+    if (foreseen->each)
+        rows *= (double)graph_label_count(&environment->view, foreseen->index->label) /
+                scan->estimated_rows;
+    size_t ef = nearest_breadth(environment->vector_ef, foreseen->index);
+    if (plan->limit->kind == EXPR_CONSTANT)
+        ef = nearest_ef(ef, (size_t)plan->limit->value.as.integer);
+    return near_exact_is_cheaper(graph_finder_thing(finder), ef, (size_t)rows);
+}
+
+static const char *foreseen_hindrance(const ExecutionEnvironment *environment, const PlanNode *plan,
+                                      const Foreseen *foreseen)
+{
+    const PlanScoreLeg *leg = &plan->legs[0];
+    const GraphIndex *index = foreseen->index;
+    if (plan->limit == NULL) return "there is no LIMIT";
+    if (plan->per_slot == leg->slot) return "PER is what is looked for";
+    if (!foreseen->scanned && !foreseen->each) return "each row has candidates of its own";
+    if (says_exact(plan->options)) return "exact is asked for";
+    if (!limit_fits(plan->limit, NEAREST_K_MAX)) return "LIMIT is above 2048";
+    if (index->metric != leg->metric) return "its metric is another";
+    if (leg->dimensions != 0 && index->dimensions != leg->dimensions)
+        return "its dimensions are others";
+    if (graph_finder(&environment->view, index) == NULL) return "it has no graph";
+    return foreseen_few(environment, plan, foreseen) ? "the candidates are few" : NULL;
+}
+
+static Foreseen foresee(const ExecutionEnvironment *environment, const PlanNode *plan,
+                        uint32_t slot_count, Arena *arena)
+{
+    Foreseen foreseen = {.scanned = score_scans(plan)};
+    uint32_t *slots = arena_array(arena, uint32_t, slot_count + 1);
+    foreseen.each = !foreseen.scanned && asks_each(plan, environment->moments != NULL, slots);
+    foreseen.index = plan->kind == PLAN_SCORE ? index_of(&environment->view, plan) : NULL;
+    if (foreseen.index != NULL) foreseen.why_not = foreseen_hindrance(environment, plan, &foreseen);
+    return foreseen;
+}
+
+static const char *score_device(const ExecutionEnvironment *environment, const PlanNode *plan,
+                                const Foreseen *foreseen, Arena *arena)
 {
     VectorDeviceOptions options = options_of(environment);
     VectorDeviceInfo info = {.open = false};
-    double rows;
-    const GraphIndex *index = foreseen_index(environment, plan);
-    if (index != NULL) return arena_printf(arena, "on index %.*s", INDEX_NAME_SHOWN(index->name));
-    bool fits = environment->device != NULL && score_scans(plan) && limit_fits(plan->limit);
+    bool large = limit_fits(plan->limit, COLUMN_K_MAX);
+    bool fits = environment->device != NULL && foreseen->scanned && large;
     if (fits && options.use == VECTOR_DEVICE_FORCE)
         vector_device_wanted(environment->device, &options, 0);
     if (fits && options.use != VECTOR_DEVICE_OFF) vector_device_info(environment->device, &info);
     bool used = info.open && (options.use == VECTOR_DEVICE_FORCE || !info.software);
+    if (used) return arena_printf(arena, "vulkan %s", info.name);
     uint32_t dimensions = plan->legs[0].dimensions; /* 0: they are not known before the run */
-    bool codes = score_scans(plan) && limit_fits(plan->limit) &&
+    bool codes = (foreseen->scanned || foreseen->each) && large &&
                  wants_codes(environment, dimensions == 0 ? UINT32_MAX : dimensions);
-    const char *cpu = vector_kernel(environment->simd)->name;
-    const char *where = used ? arena_printf(arena, "vulkan %s", info.name)
-                             : arena_printf(arena, "cpu %s%s", cpu, codes ? " with codes" : "");
-    return is_estimated(plan, &rows) ? arena_printf(arena, "on %s, ~%.0f candidates", where, rows)
-                                     : arena_printf(arena, "on %s", where);
+    return arena_printf(arena, "cpu %s%s%s", vector_kernel(environment->simd)->name,
+                        codes ? " with codes" : "",
+                        foreseen->each && large ? ", many rows at once" : "");
+}
+
+const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan,
+                        uint32_t slot_count, Arena *arena)
+{
+    Foreseen foreseen = foresee(environment, plan, slot_count, arena);
+    const GraphIndex *index = foreseen.index;
+    Buffer out = {0};
+    double rows;
+    if (index != NULL && foreseen.why_not == NULL)
+        return arena_printf(arena, "on index %.*s%s", INDEX_NAME_SHOWN(index->name),
+                            foreseen.each ? ", many rows at once" : "");
+    buffer_printf(&out, "on %s", score_device(environment, plan, &foreseen, arena));
+    if (is_estimated(plan, &rows)) buffer_printf(&out, ", ~%.0f candidates", rows);
+    if (index != NULL)
+        buffer_printf(&out, ", not index %.*s: %s", INDEX_NAME_SHOWN(index->name),
+                      foreseen.why_not);
+    const char *where = arena_printf(arena, "%.*s", STR_ARG(buffer_view(&out)));
+    buffer_free(&out);
+    return where;
 }

@@ -101,7 +101,7 @@ static Error *plan_copy_to(Binder *binder, const AstStatement *statement)
 static const PlanShow shows[] = {
     {"INDEXES",
      "the indexes",
-     {"name", "type", "label", "property", "options", "left_out", "state"}},
+     {"name", "type", "label", "property", "options", "left_out", "state", "ef", "build_seconds"}},
     {"CONSTRAINTS", "the constraints", {"name", "type", "label", "property"}},
     {"LABELS", "labels and their nodes", {"label", "nodes"}},
     {"TYPES", "relationship types and their relationships", {"type", "relationships"}},

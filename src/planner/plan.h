@@ -342,7 +342,7 @@ typedef struct Plan {
     Str *copied;            /* COPY_TO: names of the columns written, root->slot_count of them */
 } Plan;
 
-enum { PLAN_SHOW_COLUMNS = 7 };
+enum { PLAN_SHOW_COLUMNS = 9 };
 typedef struct
     PlanShow { /* SHOW what, in one line, and its columns, NULL behind the last of fewer */
     const char *what, *meaning, *columns[PLAN_SHOW_COLUMNS];

@@ -3,9 +3,12 @@
  * and while it is made anew beside the writer. */
 #include "config.h"
 
+#include "api/api_internal.h"
 #include "base/str.h"
 #include "contextql.h"
+#include "database/database_internal.h"
 #include "test.h"
+#include "vector/near.h"
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -189,6 +192,105 @@ static void filters(void)
     EXPECT(contextql_close(session) == CONTEXTQL_OK);
 }
 
+/* Queries that come from rows are asked of the index together: each has the answer that it has alone,
+ * whatever the number of workers. */
+#define EACH                                                                                       \
+    "UNWIND range(0, 299) AS n MATCH (d:D) %s VECTOR d.v SIMILAR TO %s %s LIMIT %d PER n AS s "    \
+    "RETURN n, d.i, s ORDER BY n, s DESC, id(d)"
+
+static void each_alone(contextql *session, const char *where, const char *more, int k, Buffer *out)
+{
+    Buffer text = {0}, one = {0};
+    buffer_clear(out);
+    buffer_printf(&text,
+                  "MATCH (d:D) %s VECTOR d.v SIMILAR TO %s %s LIMIT %d AS s RETURN $n, d.i, s "
+                  "ORDER BY s DESC, id(d)",
+                  where, VECTOR_OF("($n * 31 + 5)"), more, k);
+    for (int64_t n = 0; n < 300; n++) {
+        ask(session, text.data, n, &one);
+        buffer_text(out, one.data);
+    }
+    buffer_free(&text);
+    buffer_free(&one);
+}
+
+static int each_together(contextql *session, const char *where, const char *more, int k,
+                         const char *wanted)
+{
+    static const char *const workers[] = {"1", "2", "8"};
+    Buffer text = {0}, out = {0};
+    int same = 1;
+    buffer_printf(&text, EACH, where, VECTOR_OF("(n * 31 + 5)"), more, k);
+    for (int w = 0; w < 3; w++) {
+        contextql_set(session, "workers", workers[w]);
+        ask(session, text.data, 0, &out);
+        same = same && strcmp(out.data, wanted) == 0;
+    }
+    buffer_free(&text);
+    buffer_free(&out);
+    return same;
+}
+
+/* How EXPLAIN, or PROFILE, says it goes. */
+static int goes(contextql *session, const char *how, const char *where, int k, const char *said)
+{
+    Buffer text = {0}, out = {0};
+    buffer_printf(&text, "%s " EACH, how, where, VECTOR_OF("(n * 31 + 5)"), "", k);
+    ask(session, text.data, 0, &out);
+    int found = strstr(out.data, said) != NULL;
+    if (!found) printf("# %s: %s\n", text.data, out.data);
+    buffer_free(&text);
+    buffer_free(&out);
+    return found;
+}
+
+static void together(void)
+{
+    static const char *const wheres[] = {"", "WHERE d.i % 3 <> 0", "WHERE d.v[0] > 4",
+                                         "WHERE d.i % 500 = 1"};
+    contextql *session = opened(":memory:");
+    Buffer wanted = {0};
+    fill(session, 0, 8000);
+    run(session, INDEX "{dimensions: 8, metric: 'l2', ef: 32}", 0);
+    for (int w = 0; w < 4; w++) {
+        each_alone(session, wheres[w], "", K, &wanted);
+        EXPECT(each_together(session, wheres[w], "", K, wanted.data));
+    }
+    EXPECT(goes(session, "EXPLAIN", "", K, "on index d_v, many rows at once"));
+    EXPECT(goes(session, "PROFILE", "", K, "on index d_v"));
+    EXPECT(goes(session, "PROFILE", wheres[1], K, "on index d_v"));
+    EXPECT(goes(session, "EXPLAIN", wheres[3], 3000, "not index d_v: LIMIT is above 2048"));
+    EXPECT(goes(session, "EXPLAIN", "WHERE d.i > n", K,
+                "not index d_v: each row has candidates of its own"));
+    EXPECT(goes(session, "PROFILE", wheres[3], K, "on cpu"));
+    /* among what changed; where there is less than is asked for; where the index finds too few */
+    fill(session, 8000, 8100);
+    run(session, "MATCH (d:D) WHERE d.i % 7 = 0 SET d.v = [x IN range(0, 7) | d.v[x] + 1]", 0);
+    run(session, "MATCH (d:D) WHERE d.i % 5 = 0 AND d.i > 2000 DELETE d", 0);
+    each_alone(session, "", "", K, &wanted);
+    EXPECT(each_together(session, "", "", K, wanted.data));
+    EXPECT(goes(session, "PROFILE", "", K, "on index d_v"));
+    run(session, "MATCH (d:D) WHERE d.v[0] < 6 DELETE d", 0);
+    each_alone(session, "", "", K, &wanted);
+    EXPECT(each_together(session, "", "", K, wanted.data));
+    /* as wide as a session says, unless the statement does */
+    EXPECT(contextql_set(session, "vector_ef", "4097") != CONTEXTQL_OK);
+    EXPECT(contextql_set(session, "vector_ef", "90") == CONTEXTQL_OK);
+    EXPECT(strcmp(contextql_get(session, "vector_ef"), "90") == 0);
+    each_alone(session, "", "USING {ef: 90}", K, &wanted);
+    EXPECT(each_together(session, "", "", K, wanted.data));
+    EXPECT(contextql_set(session, "vector_ef", "auto") == CONTEXTQL_OK);
+    EXPECT(strcmp(contextql_get(session, "vector_ef"), "auto") == 0);
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
+    /* for more of them than one pass over a column looks for */
+    session = opened(":memory:");
+    fill(session, 0, 60000);
+    run(session, INDEX "{dimensions: 8, metric: 'l2', ef: 8, ef_construction: 20}", 0);
+    EXPECT(goes(session, "PROFILE", "WHERE n < 3", 1100, "on index d_v"));
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
+    buffer_free(&wanted);
+}
+
 static void changes(void)
 {
     contextql *session = opened(":memory:"), *other;
@@ -322,7 +424,14 @@ static void persistence(const char *folder)
     buffer_free(&after);
 }
 
-/* The log creates the index: without it searches are exact, after the next commit it is made. */
+static void await_index(contextql *session)
+{
+    for (int i = 0; i < 2000 && !by_index(session, "", ""); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+/* The log creates the index: it is made beside what goes on from opening on; until then searches are
+ * exact. */
 static void crash_before_segment(const char *folder)
 {
     char directory[256], crashed[256];
@@ -333,11 +442,12 @@ static void crash_before_segment(const char *folder)
     run(session, INDEX "{dimensions: 8, metric: 'l2', ef: 32}", 0);
     copy_directory(directory, crashed);
     EXPECT(contextql_close(session) == CONTEXTQL_OK);
+    EXPECT(contextql_close(opened(crashed)) == CONTEXTQL_OK); /* leaving gives it up */
     session = opened(crashed);
-    EXPECT(!by_index(session, "", "") && recall(session, "", "") == 1);
+    EXPECT(recall(session, "", "USING {exact: true}") == 1 && recall(session, "", "") > 0.9);
     fill(session, 6000, 6010);
-    for (int i = 0; i < 2000 && !by_index(session, "", ""); i++)
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    EXPECT(recall(session, "", "") > 0.9);
+    await_index(session);
     EXPECT(by_index(session, "", "") && recall(session, "", "") > 0.9);
     EXPECT(contextql_close(session) == CONTEXTQL_OK);
     session = opened(crashed);
@@ -361,10 +471,74 @@ static void growth(const char *folder)
         EXPECT(number_of(session, "MATCH (d:D) VECTOR d.v SIMILAR TO [60,60,60,60,60,60,60,60] "
                                   "LIMIT 20 AS s WHERE s = 1 RETURN count(d)") == i + 1);
     }
-    EXPECT(contextql_close(session) == CONTEXTQL_OK); /* waits for what is being made */
+    EXPECT(contextql_close(session) == CONTEXTQL_OK); /* gives up what is being made */
     session = opened(directory);
     EXPECT(by_index(session, "", "") && recall(session, "", "USING {ef: 200}") > 0.9);
     EXPECT(contextql_close(session) == CONTEXTQL_OK);
+}
+
+/* Does the graph in use find by what lies in the segment, and not in memory? */
+static int lies_on_segment(contextql *session)
+{
+    Graph *graph = session->database->held->graph;
+    GraphView view = {graph, graph_version(graph)};
+    const GraphFinder *finder = graph_finder(&view, graph_index_named(graph, STR("d_v")));
+    return finder != NULL && near_is_lent(graph_finder_thing(finder));
+}
+
+static void change_both(contextql *const sessions[2], int64_t round)
+{
+    for (int s = 0; s < 2; s++) {
+        fill(sessions[s], 8000 + 200 * round, 8200 + 200 * round);
+        run(sessions[s],
+            "MATCH (d:D) WHERE d.i % 40 = $n SET d.v = [x IN range(0, 7) | d.v[x] / 2]", round);
+        run(sessions[s], "MATCH (d:D) WHERE d.i % 40 = $n + 1 DELETE d", round);
+    }
+}
+
+/* After a checkpoint the graph in use lies on the new segment, its index too, and nothing differs from
+ * a database that stays as it is. */
+static void moving(const char *folder)
+{
+    enum { ROUNDS = 12 };
+    char directory[256];
+    Buffer answer[2] = {{0}, {0}};
+    int differ = 0, lies = 0;
+    snprintf(directory, sizeof directory, "%s/four", folder);
+    contextql *sessions[2] = {opened(":memory:"), opened(directory)};
+    Database *database = sessions[1]->database;
+    database->files->checkpoint_bytes = 64 << 10;
+    for (int s = 0; s < 2; s++) {
+        fill(sessions[s], 0, 8000);
+        run(sessions[s], INDEX "{dimensions: 8, metric: 'l2', ef: 32}", 0);
+    }
+    for (int64_t round = 0; round < ROUNDS; round++) {
+        uint64_t before = database_counters(database).moves;
+        change_both(sessions, round);
+        if (round == ROUNDS / 2) /* one that no segment has is carried along */
+            for (int s = 0; s < 2; s++) {
+                run(sessions[s], "DROP INDEX d_v", 0);
+                run(sessions[s], INDEX "{dimensions: 8, metric: 'l2', ef: 32}", 0);
+            }
+        for (int i = 0; i < 500 && database_counters(database).moves == before; i++)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        for (int s = 0; s < 2; s++)
+            answers(sessions[s], &answer[s]);
+        differ += strcmp(answer[0].data, answer[1].data) != 0;
+        lies += lies_on_segment(sessions[1]);
+    }
+    uint64_t moves = database_counters(database).moves;
+    printf("# %d moves, %d times on a segment\n", (int)moves, lies);
+    EXPECT(differ == 0 && moves >= 2 && lies >= 1);
+    EXPECT(by_index(sessions[1], "", ""));
+    EXPECT(contextql_close(sessions[1]) == CONTEXTQL_OK);
+    sessions[1] = opened(directory);
+    answers(sessions[1], &answer[1]);
+    EXPECT(by_index(sessions[1], "", "") && strcmp(answer[0].data, answer[1].data) == 0);
+    for (int s = 0; s < 2; s++) {
+        EXPECT(contextql_close(sessions[s]) == CONTEXTQL_OK);
+        buffer_free(&answer[s]);
+    }
 }
 
 int main(void)
@@ -372,12 +546,14 @@ int main(void)
     char folder[] = "/tmp/finder-XXXXXX", command[64];
     metrics();
     filters();
+    together();
     changes();
     creation();
     EXPECT(mkdtemp(folder) != NULL);
     persistence(folder);
     crash_before_segment(folder);
     growth(folder);
+    moving(folder);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     EXPECT(system(command) == 0);
     return DONE();
