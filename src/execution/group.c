@@ -142,8 +142,8 @@ static Error *take_batch(Operator *self, Table *table, const Batch *batch)
     groups_find(table->groups, columns.keys, batch, found);
     new_states(self->plan, table);
     for (uint32_t a = 0; a < count; a++)
-        TRY(aggregate_batch(table->states + a, count, found, &columns.arguments[a],
-                            &columns.extras[a], batch));
+        TRY(aggregate_batch(table->states + a, count, found, table->state_groups,
+                            &columns.arguments[a], &columns.extras[a], batch));
     return NULL;
 }
 
@@ -297,6 +297,7 @@ static Error *next_row_groups(Operator *self, Batch **out)
     batch->row_count = batch->selected_count = count;
     for (uint32_t k = 0; k < plan->item_count; k++) {
         Column *column = &batch->columns[plan->items[k].slot];
+        column_spell(self->arena, &columns.keys[k], in);
         if (in->selection == NULL)
             *column = columns.keys[k];
         else
@@ -415,7 +416,7 @@ void open_aggregate(Operator *self)
     aggregate->arguments = arena_array(self->state_arena, Program *, plan->aggregate_count + 1);
     aggregate->extras = arena_array(self->state_arena, Program *, plan->aggregate_count + 1);
     for (uint32_t k = 0; k < plan->item_count; k++)
-        aggregate->keys[k] = program_compile(self->state_arena, plan->items[k].expr);
+        aggregate->keys[k] = program_compile_words(self->state_arena, plan->items[k].expr);
     for (uint32_t a = 0; a < plan->aggregate_count; a++) {
         const AggregateSpec *spec = &plan->aggregates[a].spec;
         if (spec->argument != NULL)

@@ -37,12 +37,11 @@ static uint32_t one_moment(const uint64_t *ids, uint32_t from, uint32_t count, A
     return end;
 }
 
-static Error *property(void *state, ValueKind kind, NameRef key, const uint64_t *ids,
-                       const uint64_t *valid, uint32_t count, Arena *arena, Column *out)
+static Error *property(void *state, ValueKind kind, NameRef key, const uint64_t *ids, bool words,
+                       uint32_t count, Arena *arena, Column *out)
 {
     Execution *execution = state;
     const uint64_t *plain = ids;
-    (void)valid;
     for (uint32_t i = 0; execution->deleted && i < count; i++)
         TRY(check(execution, kind, ids[i]));
     uint32_t name = name_resolve(execution, NAME_KEY, key), end = count;
@@ -50,7 +49,8 @@ static Error *property(void *state, ValueKind kind, NameRef key, const uint64_t 
     if (several) end = one_moment(ids, 0, count, arena, &plain);
     if (end == count) {
         const GraphView *view = several ? view_of(execution, ids[0]) : &execution->view;
-        graph_properties(view, kind, name, plain, count, arena, out);
+        if (!words || kind != VALUE_NODE || !graph_words(view, name, plain, count, arena, out))
+            graph_properties(view, kind, name, plain, count, arena, out);
         return NULL;
     }
     *out = *column_create(arena, COLUMN_ANY, count);

@@ -155,6 +155,7 @@ static bool same_element(const Column *column, uint32_t a, uint32_t b)
     case COLUMN_NODE:
     case COLUMN_RELATIONSHIP: return column->ids[a] == column->ids[b];
     case COLUMN_VECTOR: return column->vectors[a] == column->vectors[b];
+    case COLUMN_WORD: return column->numbers[a] == column->numbers[b];
     case COLUMN_UNSET: break;
     }
     return true;

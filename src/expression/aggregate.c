@@ -289,16 +289,101 @@ static void count_rows(AggregateState *const *states, size_t stride, const uint3
                        const Batch *batch)
 {
     if (batch->multiplicity == NULL) {
-        for (uint32_t i = 0; i < batch->selected_count; i++) {
+        for (uint32_t i = 0; i < batch->selected_count; i++)
             states[groups[i] * stride]->count++;
-            states[groups[i] * stride]->any = true;
-        }
         return;
     }
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
+    for (uint32_t i = 0; i < batch->selected_count; i++)
         states[groups[i] * stride]->count += batch_multiplicity(batch, batch_position(batch, i));
-        states[groups[i] * stride]->any = true;
+}
+
+/* ---- tallies ---- */
+
+/*
+ * Where a batch has many rows of few groups, what they come to is added up in a small array that begins
+ * as the states are and goes back to them: the same additions in the same order, without a walk to the
+ * state of each row.
+ */
+enum { TALLIES_MAX = 512, TALLY_ROWS = 4 /* a group, at least */ };
+typedef struct Tally {
+    double sum;
+    int64_t integer;
+    uint64_t count; /* of the batch's rows */
+} Tally;
+
+static bool tallies_begin(AggregateState *const *states, size_t stride, size_t groups,
+                          const Batch *batch, Tally *tallies)
+{
+    if (groups > TALLIES_MAX || groups * TALLY_ROWS > batch->selected_count) return false;
+    for (size_t g = 0; g < groups; g++) {
+        const AggregateState *state = states[g * stride];
+        if (is_count(state->spec)) {
+            tallies[g] = (Tally){0};
+            continue;
+        }
+        if (state->duration.kind != VALUE_NULL) return false;
+        tallies[g] = (Tally){state->sum, state->integer, 0};
     }
+    return true;
+}
+
+static void tallies_end(AggregateState *const *states, size_t stride, size_t groups,
+                        const Tally *tallies, bool floats)
+{
+    for (size_t g = 0; g < groups; g++) {
+        AggregateState *state = states[g * stride];
+        if (tallies[g].count == 0) continue;
+        state->count += tallies[g].count;
+        if (is_count(state->spec)) continue;
+        state->sum = tallies[g].sum;
+        state->integer = tallies[g].integer;
+        state->any = true;
+        state->any_float = state->any_float || floats;
+    }
+}
+
+static bool tally_rows(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                       size_t group_count, const Batch *batch)
+{
+    Tally tallies[TALLIES_MAX];
+    if (batch->multiplicity != NULL || !tallies_begin(states, stride, group_count, batch, tallies))
+        return false;
+    for (uint32_t i = 0; i < batch->selected_count; i++)
+        tallies[groups[i]].count++;
+    tallies_end(states, stride, group_count, tallies, false);
+    return true;
+}
+
+static bool tally_floats(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                         size_t group_count, const double *floats, const Batch *batch)
+{
+    Tally tallies[TALLIES_MAX];
+    if (!tallies_begin(states, stride, group_count, batch, tallies)) return false;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        Tally *tally = &tallies[groups[i]];
+        tally->sum += floats[batch_position(batch, i)];
+        tally->count++;
+    }
+    tallies_end(states, stride, group_count, tallies, true);
+    return true;
+}
+
+/* false also at an overflow: then nothing was added. */
+static bool tally_integers(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                           size_t group_count, const int64_t *integers, const Batch *batch)
+{
+    Tally tallies[TALLIES_MAX];
+    bool over = false;
+    if (!tallies_begin(states, stride, group_count, batch, tallies)) return false;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        Tally *tally = &tallies[groups[i]];
+        int64_t number = integers[batch_position(batch, i)];
+        over |= __builtin_add_overflow(tally->integer, number, &tally->integer);
+        tally->sum += (double)number;
+        tally->count++;
+    }
+    if (!over) tallies_end(states, stride, group_count, tallies, false);
+    return !over;
 }
 
 /* Sums of integers, each row once; false at an overflow: the row at *done is still to be taken. */
@@ -334,14 +419,33 @@ static bool sum_floats(AggregateState *const *states, size_t stride, const uint3
     return true;
 }
 
+/* The values, or rows, of a column without nulls; false: one by one. */
+static bool tally_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
+                        size_t group_count, const Column *value, const Batch *batch)
+{
+    AggregateKind kind = states[groups[0] * stride]->spec->kind;
+    bool sums = kind == AGGREGATE_SUM || kind == AGGREGATE_AVG;
+    if (kind == AGGREGATE_COUNT_ROWS || kind == AGGREGATE_COUNT)
+        return tally_rows(states, stride, groups, group_count, batch);
+    if (!sums || value->constant || batch->multiplicity != NULL) return false;
+    if (value->type == COLUMN_FLOAT)
+        return tally_floats(states, stride, groups, group_count, value->floats, batch);
+    return value->type == COLUMN_INTEGER &&
+           tally_integers(states, stride, groups, group_count, value->integers, batch);
+}
+
 Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                       const Column *value, const Column *extra, const Batch *batch)
+                       size_t group_count, const Column *value, const Column *extra,
+                       const Batch *batch)
 {
     if (batch->selected_count == 0) return NULL;
     const AggregateSpec *spec = states[groups[0] * stride]->spec;
     bool plain = value->valid == NULL && value->type != COLUMN_ANY && value->type != COLUMN_UNSET &&
                  !spec->distinct;
     uint32_t done = 0;
+    if ((plain || spec->kind == AGGREGATE_COUNT_ROWS) &&
+        tally_batch(states, stride, groups, group_count, value, batch))
+        return NULL;
     if (spec->kind == AGGREGATE_COUNT_ROWS || (spec->kind == AGGREGATE_COUNT && plain))
         return count_rows(states, stride, groups, batch), NULL;
     if ((spec->kind == AGGREGATE_SUM || spec->kind == AGGREGATE_AVG) && plain &&

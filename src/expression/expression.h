@@ -127,6 +127,8 @@ Error *expr_evaluate(const Expr *expr, EvalContext *context, const Batch *batch,
 /* ---- a batch at a time ---- */
 typedef struct Program Program;
 Program *program_compile(Arena *arena, const Expr *expr);
+/* For who can do with COLUMN_WORD as well. */
+Program *program_compile_words(Arena *arena, const Expr *expr);
 /* out becomes a column over the batch's positions (only selected ones are filled in), allocated
  * from context->arena or borrowed from the batch. */
 Error *program_run(const Program *program, EvalContext *context, const Batch *batch,

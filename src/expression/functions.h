@@ -82,9 +82,10 @@ AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec);
 Error *aggregate_step(AggregateState *state, Value value, Value extra,
                       uint64_t multiplicity) MUST_CHECK;
 /* The selected rows of a batch, the i-th of which belongs to states[groups[i] * stride]; the same as
- * a step for each of them. The states are all of one aggregate. */
+ * a step for each of them. The states are all of one aggregate, of groups below group_count. */
 Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                       const Column *value, const Column *extra, const Batch *batch) MUST_CHECK;
+                       size_t group_count, const Column *value, const Column *extra,
+                       const Batch *batch) MUST_CHECK;
 /* What `from` has taken counts as taken by `into`, behind what that has. They are of one aggregate;
  * `from` is not changed, and nothing of it is kept. Sums of doubles are added sum to sum; variances
  * by Chan, Golub and LeVeque's formula for two samples. */

@@ -34,6 +34,7 @@ typedef struct Step {
     StepKind kind;
     const Expr *expr;
     uint32_t a, b, out; /* registers */
+    bool words;         /* STEP_PROPERTY: whoever asks for it takes words, too */
 } Step;
 
 struct Program {
@@ -53,8 +54,19 @@ typedef struct Compiler {
 static uint32_t emit(Compiler *compiler, StepKind kind, const Expr *expr, uint32_t a, uint32_t b)
 {
     mem_reserve(compiler->steps, compiler->capacity, compiler->count + 1);
-    compiler->steps[compiler->count++] = (Step){kind, expr, a, b, compiler->registers};
+    compiler->steps[compiler->count++] = (Step){kind, expr, a, b, compiler->registers, false};
     return compiler->registers++;
+}
+
+/* What was compiled last may give words. */
+static void allow_words(Compiler *compiler)
+{
+    compiler->steps[compiler->count - 1].words = true;
+}
+
+static bool is_given(const Expr *expr)
+{
+    return expr->kind == EXPR_CONSTANT || expr->kind == EXPR_PARAMETER;
 }
 
 static uint32_t compile(Compiler *compiler, const Expr *expr)
@@ -101,6 +113,7 @@ static uint32_t compile(Compiler *compiler, const Expr *expr)
     case EXPR_ENDS_WITH:
     case EXPR_CONTAINS:
         a = compile(compiler, expr->args[0]);
+        if (is_given(expr->args[1])) allow_words(compiler);
         b = compile(compiler, expr->args[1]);
         return emit(compiler, STEP_COMPARE, expr, a, b);
     case EXPR_ADD:
@@ -116,17 +129,28 @@ static uint32_t compile(Compiler *compiler, const Expr *expr)
     return emit(compiler, STEP_SCALAR, expr, 0, 0);
 }
 
-Program *program_compile(Arena *arena, const Expr *expr)
+static Program *compile_whole(Arena *arena, const Expr *expr, bool words)
 {
     Compiler compiler = {.arena = arena};
     Program *program = arena_new(arena, Program);
     program->result = compile(&compiler, expr);
+    if (words) allow_words(&compiler);
     program->step_count = (uint32_t)compiler.count;
     program->register_count = compiler.registers;
     program->steps =
         (Step *)(void *)arena_copy(arena, compiler.steps, compiler.count * sizeof *compiler.steps);
     mem_free(compiler.steps);
     return program;
+}
+
+Program *program_compile(Arena *arena, const Expr *expr)
+{
+    return compile_whole(arena, expr, false);
+}
+
+Program *program_compile_words(Arena *arena, const Expr *expr)
+{
+    return compile_whole(arena, expr, true);
 }
 
 /* ---- run ---- */
@@ -205,12 +229,39 @@ static Error *apply_rows(Run *run, const Step *step, bool binary, Column *out)
     return NULL;
 }
 
+static bool compare_texts(ExprKind kind, Str a, Str b)
+{
+    if (kind == EXPR_EQUAL || kind == EXPR_NOT_EQUAL)
+        return str_equal(a, b) == (kind == EXPR_EQUAL);
+    return operator_text(kind, a, b);
+}
+
+/* Each word is compared once. */
+static Error *compare_words(Run *run, const Step *step, Column *out)
+{
+    const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
+    ExprKind kind = (ExprKind)step->expr->kind;
+    bool ordered = is_comparison(step->expr) && kind != EXPR_EQUAL && kind != EXPR_NOT_EQUAL;
+    if (ordered || !b->constant || !dense(b, COLUMN_STRING))
+        return apply_rows(run, step, true, out);
+    uint8_t *fits = arena_alloc(run->context->arena, a->word_count + 1);
+    for (uint32_t w = 0; w < a->word_count; w++)
+        fits[w] = compare_texts(kind, a->words[w], b->strings[0]);
+    *out = result_column(run, COLUMN_BOOLEAN);
+    for (uint32_t i = 0; i < run->selection.count; i++) {
+        uint32_t p = at(run->selection, i);
+        out->booleans[p] = fits[a->numbers[p]];
+    }
+    return NULL;
+}
+
 static Error *compare_step(Run *run, const Step *step, Column *result)
 {
     const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
     const Expr *expr = step->expr;
     uint32_t sa = stride(a), sb = stride(b);
     bool numbers = is_comparison(expr);
+    if (dense(a, COLUMN_WORD)) return compare_words(run, step, result);
     if (numbers && dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER)) {
         Column out = result_column(run, COLUMN_BOOLEAN);
         COMPARE_NUMBERS(integers)
@@ -224,22 +275,12 @@ static Error *compare_step(Run *run, const Step *step, Column *result)
         return NULL;
     }
     bool equality = expr->kind == EXPR_EQUAL || expr->kind == EXPR_NOT_EQUAL;
-    if (equality && dense(a, COLUMN_STRING) && dense(b, COLUMN_STRING)) {
+    if ((equality || !numbers) && dense(a, COLUMN_STRING) && dense(b, COLUMN_STRING)) {
         Column out = result_column(run, COLUMN_BOOLEAN);
         for (uint32_t i = 0; i < run->selection.count; i++) {
             uint32_t p = at(run->selection, i);
             out.booleans[p] =
-                str_equal(a->strings[p * sa], b->strings[p * sb]) == (expr->kind == EXPR_EQUAL);
-        }
-        *result = out;
-        return NULL;
-    }
-    if (!numbers && dense(a, COLUMN_STRING) && dense(b, COLUMN_STRING)) {
-        Column out = result_column(run, COLUMN_BOOLEAN);
-        for (uint32_t i = 0; i < run->selection.count; i++) {
-            uint32_t p = at(run->selection, i);
-            out.booleans[p] =
-                operator_text((ExprKind)expr->kind, a->strings[p * sa], b->strings[p * sb]);
+                compare_texts((ExprKind)expr->kind, a->strings[p * sa], b->strings[p * sb]);
         }
         *result = out;
         return NULL;
@@ -328,16 +369,16 @@ static Error *property_step(Run *run, const Step *step, Column *out)
     ValueKind kind = of->type == COLUMN_NODE ? VALUE_NODE : VALUE_RELATIONSHIP;
     bool straight = run->selection.positions == NULL && !of->constant && of->valid == NULL;
     if (straight)
-        return error_at(reader->property(reader->state, kind, step->expr->name, of->ids, NULL,
-                                         run->selection.count, arena, out),
+        return error_at(reader->property(reader->state, kind, step->expr->name, of->ids,
+                                         step->words, run->selection.count, arena, out),
                         step->expr->offset, step->expr->length);
     uint64_t *ids = arena_alloc(arena, (run->selection.count + 1) * sizeof *ids);
     uint16_t *positions = arena_alloc(arena, (run->selection.count + 1) * sizeof *positions);
     uint32_t count = collect_ids(run, of, ids, positions);
     Column packed = {0};
-    TRY(error_at(
-        reader->property(reader->state, kind, step->expr->name, ids, NULL, count, arena, &packed),
-        step->expr->offset, step->expr->length));
+    TRY(error_at(reader->property(reader->state, kind, step->expr->name, ids, step->words, count,
+                                  arena, &packed),
+                 step->expr->offset, step->expr->length));
     bool nulls = count < run->selection.count;
     if (packed.type == COLUMN_UNSET || count == 0) {
         *out = result_column(run, COLUMN_ANY);

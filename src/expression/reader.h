@@ -22,10 +22,9 @@ typedef struct NameRef {
 typedef struct EntityReader {
     void *state;
     /* One property of `count` entities of one kind (VALUE_NODE or VALUE_RELATIONSHIP): out becomes
-     * a column of `count` rows, null where the property is absent or valid[i] is clear (valid may
-     * be NULL). */
-    Error *(*property)(void *state, ValueKind kind, NameRef key, const uint64_t *ids,
-                       const uint64_t *valid, uint32_t count, Arena *arena, Column *out);
+     * a column of `count` rows, null where the property is absent. `words`: it may be COLUMN_WORD. */
+    Error *(*property)(void *state, ValueKind kind, NameRef key, const uint64_t *ids, bool words,
+                       uint32_t count, Arena *arena, Column *out);
     /* All properties of one entity as a map. */
     Error *(*properties)(void *state, Value entity, Arena *arena, Value *out);
     Error *(*labels)(void *state, uint64_t node, Arena *arena,

@@ -279,6 +279,15 @@ void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const
         out->values[i] = property(view, kind, ids[i], key, arena);
 }
 
+bool graph_words(const GraphView *view, uint32_t key, const uint64_t *nodes, uint32_t count,
+                 Arena *arena, Column *out)
+{
+    const PropertyColumn *column =
+        key == GRAPH_NAME_UNKNOWN ? NULL : table_column(&view->graph->nodes, key);
+    return column != NULL &&
+           column_read_words(column, nodes, count, UINT64_MAX, view->version, arena, out);
+}
+
 Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena)
 {
     uint32_t keys = graph_name_count(view->graph, NAME_KEY), count = 0;

@@ -151,6 +151,7 @@ typedef struct ColumnBlock {
         offsets; /* offsets: of texts, or of words: text i is text[offset i, offset i + 1) */
     double power;
     const char *text; /* NULL: strings is meant, not offsets */
+    uint32_t word_count; /* of the words that are numbered; 0: they are not */
 } ColumnBlock;
 /* Of a row that is present, by the block's type. */
 static inline int64_t block_integer(const ColumnBlock *block, uint32_t i)
@@ -174,6 +175,7 @@ typedef struct PropertyColumn {
 Value column_block_value(const ColumnBlock *block, uint32_t i); /* null where there is none */
 Str column_block_text(const ColumnBlock *block,
                       uint32_t i); /* of a block of strings, where one is */
+void column_block_words(const ColumnBlock *block, Str *out); /* word_count of them */
 /* A vector is copied into the arena; without one it is lent as it lies, until the next write. */
 Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, Arena *arena);
 /* An integer of a block that has no chain; false: column_read must be asked. */
@@ -190,8 +192,11 @@ static inline bool column_plain_integer(const PropertyColumn *column, uint64_t r
 /* Has every row of the block, for a reader at `version`, the value that stands in it? Asked again
  * after the values were used: a writer may have begun meanwhile. */
 bool column_block_steady(const ColumnBlock *block, uint64_t version);
+/* scan.c; of words: COLUMN_WORD, false: they are not all kept as such. */
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                       uint64_t mask, uint64_t version, Arena *arena, Column *out);
+bool column_read_words(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
+                       uint64_t mask, uint64_t version, Arena *arena, Column *out) MUST_CHECK;
 /* Stores in place; what was there goes to the version chain when `keep`. Gives it (valid until the
  * next write). */
 Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,

@@ -190,6 +190,7 @@ static bool unpack(const StoredBlock *stored, ColumnBlock *block, const char *da
         block->offsets =
             packed_at(data + packed_bytes(stored->rows, width), stored->dimensions >> 8);
         texts = stored->stride;
+        block->word_count = stored->stride;
         if (!words_fit(block, stored)) return false;
         break;
     case STORED_STRING: /* as many bits as a u32 has */

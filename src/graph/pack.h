@@ -30,6 +30,9 @@ static inline int64_t packed_get(const Packed *packed, uint32_t i)
     return (int64_t)(packed->base + packed->step * i + word);
 }
 
+/* Values from, from + 1, .. side by side. */
+void packed_some(const Packed *packed, uint32_t from, uint32_t count, int64_t *out);
+
 /* Bytes of `count` values. */
 static inline uint64_t packed_bytes(uint64_t count, uint32_t width)
 {

@@ -40,6 +40,15 @@ typedef struct Part {    /* saved ahead: a column of the nodes, or all of a type
 #define ANY_KEY     (UINT32_MAX - 2)
 #define ANY_FIRST   UINT64_MAX
 
+enum { WORDS_MAX = 256, WORD_SLOTS = 1024 };
+
+typedef struct Words { /* the different texts of blocks, in the order in which they first come */
+    Str texts[WORDS_MAX];
+    uint32_t count;
+    uint64_t bytes;
+    uint16_t slots[WORD_SLOTS]; /* 1 + number; 0: empty */
+} Words;
+
 struct GraphSave {
     GraphView view;
     SegmentWriter *segment;
@@ -48,7 +57,9 @@ struct GraphSave {
     uint64_t kept;  /* bytes of it that are referred to and used */
     Buffer words;   /* of the blocks of one column that have them, until its text is written */
     size_t words_at;
-    Extent nodes; /* as they were when the thread began */
+    Words recent;       /* of the block before */
+    uint64_t recent_at; /* where they stand in the column's text */
+    Extent nodes;       /* as they were when the thread began */
     Part *parts;
     size_t part_count, part_capacity;
     pthread_t thread;
@@ -150,6 +161,7 @@ static StoredType stored_type(ColumnType type)
     case COLUMN_VECTOR: return STORED_VECTOR;
     case COLUMN_UNSET:
     case COLUMN_NODE:
+    case COLUMN_WORD:
     case COLUMN_RELATIONSHIP: break;
     }
     return STORED_NOTHING;
@@ -158,6 +170,7 @@ static StoredType stored_type(ColumnType type)
 typedef struct Described { /* a block, while it is saved */
     StoredBlock out;
     uint64_t present[GRAPH_BLOCK_ROWS / 64];
+    bool shared; /* its words are those of the block before */
 } Described;
 
 static bool is_set(const Described *out, uint32_t i)
@@ -257,15 +270,6 @@ static void pack_numbers(Save *save, const ColumnBlock *block, Described *stored
     stored->out.stride = exponent;
 }
 
-enum { WORDS_MAX = 256, WORD_SLOTS = 1024 };
-
-typedef struct Words { /* the different texts of a block, in the order in which they first come */
-    Str texts[WORDS_MAX];
-    uint32_t count;
-    uint64_t bytes;
-    uint16_t slots[WORD_SLOTS]; /* 1 + number; 0: empty */
-} Words;
-
 /* The word's number; WORDS_MAX: there are too many. */
 static uint32_t word_number(Words *words, Str text)
 {
@@ -280,28 +284,52 @@ static uint32_t word_number(Words *words, Str text)
     return words->count - 1;
 }
 
-/* Few texts in many rows are kept once; false: they are not few. */
+/* The numbers of the block's texts; false: there are more than WORDS_MAX, or so few of those that are
+ * known already that the block had better have its own. */
+static bool number_words(Words *words, const ColumnBlock *block, const Described *stored,
+                         int64_t *numbers)
+{
+    bool used[WORDS_MAX] = {false};
+    uint32_t known = words->count, uses = 0;
+    for (uint32_t i = 0; i < stored->out.rows; i++) {
+        if (!is_set(stored, i)) continue;
+        numbers[i] = word_number(words, column_block_text(block, i));
+        if (numbers[i] == WORDS_MAX) return false;
+        uses += !used[numbers[i]];
+        used[numbers[i]] = true;
+    }
+    return known == 0 || uses * 2 > words->count;
+}
+
+/* Few texts in many rows are kept once; false: they are not few. A block goes on with the words of the
+ * one before it, which it shares where it has no others. */
 static bool pack_words(Save *save, const ColumnBlock *block, Described *stored, uint64_t text_bytes)
 {
     int64_t numbers[GRAPH_BLOCK_ROWS], offsets[WORDS_MAX + 1] = {0};
-    Words words = {.count = 0};
-    for (uint32_t i = 0; i < stored->out.rows; i++) {
-        if (!is_set(stored, i)) continue;
-        numbers[i] = word_number(&words, column_block_text(block, i));
-        if (numbers[i] == WORDS_MAX) return false;
+    Words *words = &save->recent;
+    uint32_t known = words->count;
+    bool few = number_words(words, block, stored, numbers);
+    if (!few && known > 0) {
+        *words = (Words){.count = 0};
+        known = 0;
+        few = number_words(words, block, stored, numbers);
     }
-    if (words.bytes + stored->out.rows > text_bytes)
-        return false; /* a byte a row: no more than that */
-    for (uint32_t i = 0; i < words.count; i++)
-        offsets[i + 1] = offsets[i] + (int64_t)words.texts[i].bytes;
+    if (!few ||
+        words->bytes + stored->out.rows > text_bytes) { /* a byte a row: no more than that */
+        *words = (Words){.count = 0};
+        return false;
+    }
+    for (uint32_t i = 0; i < words->count; i++)
+        offsets[i + 1] = offsets[i] + (int64_t)words->texts[i].bytes;
     uint32_t width = pack(numbers, stored->out.rows, stored->present, &save->scratch);
-    uint32_t offset_width = pack(offsets, words.count + 1, NULL, &save->scratch);
-    for (uint32_t i = 0; i < words.count; i++)
-        buffer_str(&save->words, words.texts[i]);
+    uint32_t offset_width = pack(offsets, words->count + 1, NULL, &save->scratch);
+    for (uint32_t i = 0; i < words->count && known != words->count; i++)
+        buffer_str(&save->words, words->texts[i]);
+    stored->shared = known == words->count;
     stored->out.type = STORED_WORDS;
-    stored->out.stride = words.count;
+    stored->out.stride = words->count;
     stored->out.dimensions = width | offset_width << 8;
-    stored->out.text_bytes = words.bytes;
+    stored->out.text_bytes = words->bytes;
     return true;
 }
 
@@ -361,7 +389,12 @@ static Error *put_text(Save *save, const ColumnBlock *block, Described *stored)
         TRY(text_offsets(save, block, stored, offsets));
         return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
     }
+    if (stored->shared) {
+        stored->out.text_at = save->recent_at;
+        return NULL;
+    }
     if (stored->out.type == STORED_WORDS) {
+        save->recent_at = stored->out.text_at;
         const char *words = save->words.data + save->words_at;
         save->words_at += stored->out.text_bytes;
         return segment_put(save->segment, words, stored->out.text_bytes);
@@ -408,7 +441,10 @@ static void keep_block(Kept *kept, uint64_t i, StoredBlock *out)
     uint32_t source = out->source;
     if (kept->sources[source] == 0) kept->sources[source] = ++kept->source_count;
     out->source = kept->sources[source];
-    kept->used[source] += stored_data_bytes(out) + out->text_bytes;
+    const StoredBlock *before = i == 0 ? NULL : &kept->blocks[i - 1];
+    bool shared = before != NULL && before->type == STORED_WORDS && before->source == source &&
+                  before->text_at == out->text_at;
+    kept->used[source] += stored_data_bytes(out) + (shared ? 0 : out->text_bytes);
 }
 
 static Error *refer_sources(Save *save, uint32_t table, uint32_t key, const Kept *kept, bool anew)
@@ -469,6 +505,7 @@ static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent
     SegmentSection section = {.table = table, .key = key, .count = count};
     buffer_clear(&save->words);
     save->words_at = 0;
+    save->recent = (Words){.count = 0};
     section.kind = STORED_DATA;
     TRY(begin(save, section));
     for (uint64_t i = 0; i < count; i++)

@@ -1,10 +1,13 @@
 /*
- * scan.c - nodes by label and vectors by block, as a scan over all of them wants it.
+ * scan.c - nodes by label, properties and vectors by block, as a scan over all of them wants it.
  *
  * A scan walks words of 64 nodes. Who has a label is a bit (Label.blocks); whether the bit may be
  * believed, and whether all nodes of a block are visible, is decided once a block, so that in the
  * usual block a word is one AND. Only where nodes are newer than the view, were deleted, or changed
  * their labels are they looked at one by one.
+ *
+ * Properties of consecutive rows are unpacked side by side. Texts of a segment's blocks that have few
+ * different ones can be had as numbers of words: who compares or groups does it once a word.
  *
  * Vectors of a block of one dimension are lent where they lie, with what the kernels want beside
  * them. They may be read beside a writer: who has used them asks graph_vectors_held, and if a writer
@@ -220,6 +223,214 @@ uint64_t graph_block_count(const GraphView *view)
 {
     uint64_t count = atomic_load_explicit(&view->graph->nodes.rows.count, memory_order_acquire);
     return (count + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
+}
+
+/* ---- properties of many rows ---- */
+
+/* Rows that lie in one block: how many of those from `from` on, and whether they are consecutive. */
+typedef struct Stretch {
+    const ColumnBlock *block; /* NULL: none is there */
+    uint32_t first, count;    /* the first one's place in the block */
+    bool dense;
+} Stretch;
+
+/* Two at a time, as any machine can. */
+static bool consecutive(const uint64_t *rows, uint32_t count, uint64_t mask)
+{
+    typedef uint64_t Two __attribute__((vector_size(16)));
+    uint64_t first = rows[0] & mask;
+    Two wanted = {first, first + 1}, apart = {0}, two;
+    if ((rows[count - 1] & mask) != first + count - 1) return false;
+    for (uint32_t i = 0; i + 2 <= count; i += 2, wanted += 2) {
+        memcpy(&two, rows + i, sizeof two);
+        apart |= (two & mask) ^ wanted;
+    }
+    return (apart[0] | apart[1]) == 0; /* of an odd count the last was looked at above */
+}
+
+static Stretch stretch_from(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
+                            uint64_t mask)
+{
+    uint64_t first = rows[0] & mask, number = first / GRAPH_BLOCK_ROWS;
+    Stretch stretch = {directory_get(&column->blocks, number), first % GRAPH_BLOCK_ROWS, 1, false};
+    uint32_t room = GRAPH_BLOCK_ROWS - stretch.first, dense = count < room ? count : room;
+    stretch.dense = consecutive(rows, dense, mask);
+    stretch.count = stretch.dense ? dense : 1;
+    while (!stretch.dense && stretch.count < count &&
+           (rows[stretch.count] & mask) / GRAPH_BLOCK_ROWS == number)
+        stretch.count++;
+    return stretch;
+}
+
+static bool all_present(const Stretch *stretch, const uint64_t *rows, uint64_t mask)
+{
+    const uint64_t *present = stretch->block->present;
+    uint32_t i = stretch->first, end = stretch->first + stretch->count;
+    uint64_t missing = 0;
+    while (stretch->dense && i < end) {
+        uint64_t some = UINT64_MAX << i % 64;
+        if (end - i / 64 * 64 < 64) some &= (UINT64_C(1) << end % 64) - 1;
+        missing |= some & ~__atomic_load_n(&present[i / 64], __ATOMIC_ACQUIRE);
+        i = (i / 64 + 1) * 64;
+    }
+    for (uint32_t j = 0; !stretch->dense && j < stretch->count; j++) {
+        uint32_t at = (rows[j] & mask) % GRAPH_BLOCK_ROWS;
+        missing |= ~(__atomic_load_n(&present[at / 64], __ATOMIC_ACQUIRE) >> at % 64) & 1;
+    }
+    return missing == 0;
+}
+
+/* Decimals are below 2 ^ 51 (pack_decimals): added to 1.5 * 2 ^ 52 as if they were its last bits they
+ * are doubles, two at a time. */
+static void read_floats(const Stretch *stretch, double *out)
+{
+    typedef int64_t Integers __attribute__((vector_size(16)));
+    typedef double Doubles __attribute__((vector_size(16)));
+    const ColumnBlock *block = stretch->block;
+    enum { SOME = 256 };
+    const double large = 0x1.8p52;
+    int64_t some[SOME], offset;
+    memcpy(&offset, &large, sizeof offset);
+    for (uint32_t from = 0; from < stretch->count; from += SOME) {
+        uint32_t count = stretch->count - from < SOME ? stretch->count - from : SOME, i = 0;
+        packed_some(&block->packed, stretch->first + from, count, some);
+        for (Integers two; i + 2 <= count; i += 2) {
+            memcpy(&two, some + i, sizeof two);
+            two += offset;
+            Doubles number = ((Doubles)two - large) / block->power;
+            memcpy(out + from + i, &number, sizeof number);
+        }
+        if (i < count) out[from + i] = (double)some[i] / block->power;
+    }
+}
+
+static inline double float_at(const ColumnBlock *block, uint32_t i)
+{
+    uint64_t bits;
+    double number;
+    if (block->packed.bits != NULL) return (double)packed_get(&block->packed, i) / block->power;
+    bits = __atomic_load_n((const uint64_t *)(const void *)block->floats + i, __ATOMIC_RELAXED);
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+/* The near end of a hop stands in many rows, one below the other. */
+#define READ_ROWS(member, value)                                                                   \
+    for (uint32_t i = 0; i < stretch->count; i++) {                                                \
+        uint32_t at = (rows[i] & mask) % GRAPH_BLOCK_ROWS;                                         \
+        out->member[from + i] =                                                                    \
+            i > 0 && rows[i] == rows[i - 1] ? out->member[from + i - 1] : (value);                 \
+    }                                                                                              \
+    break
+
+static void read_stretch(const Stretch *stretch, const uint64_t *rows, uint64_t mask, Column *out,
+                         uint32_t from)
+{
+    const ColumnBlock *block = stretch->block;
+    bool packed = stretch->dense && block->packed.bits != NULL;
+    if (packed && block->type == COLUMN_INTEGER) {
+        packed_some(&block->packed, stretch->first, stretch->count, out->integers + from);
+        return;
+    }
+    if (packed && block->type == COLUMN_FLOAT) {
+        read_floats(stretch, out->floats + from);
+        return;
+    }
+    switch (block->type) {
+    case COLUMN_BOOLEAN:
+        READ_ROWS(booleans, __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED));
+    case COLUMN_INTEGER: READ_ROWS(integers, block_integer(block, at));
+    case COLUMN_FLOAT: READ_ROWS(floats, float_at(block, at));
+    default: READ_ROWS(strings, column_block_text(block, at));
+    }
+}
+
+/* How many of the rows are read. The fast path holds while every row lies in a block of the first
+ * block's type, is present, and the block is steady, which is asked after the values, as ever. */
+static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
+                           uint64_t mask, uint64_t version, Arena *arena, Column *out)
+{
+    const ColumnBlock *first = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
+    if (first == NULL) return 0;
+    ColumnType type = first->type;
+    bool plain = type == COLUMN_BOOLEAN || type == COLUMN_INTEGER || type == COLUMN_FLOAT ||
+                 type == COLUMN_STRING;
+    if (!plain) return 0;
+    *out = *column_create(arena, type, count);
+    for (uint32_t i = 0; i < count;) {
+        Stretch stretch = stretch_from(column, rows + i, count - i, mask);
+        if (stretch.block == NULL || stretch.block->type != type ||
+            !all_present(&stretch, rows + i, mask))
+            return i;
+        read_stretch(&stretch, rows + i, mask, out, i);
+        if (!column_block_steady(stretch.block, version)) return i;
+        i += stretch.count;
+    }
+    return count;
+}
+
+static void read_numbers(const Stretch *stretch, const uint64_t *rows, uint64_t mask, uint32_t add,
+                         uint16_t *out)
+{
+    const Packed *packed = &stretch->block->packed;
+    if (stretch->dense && packed->width == 8 && packed->step == 0) { /* bytes */
+        const uint8_t *bytes = (const uint8_t *)packed->bits + stretch->first;
+        uint16_t base = (uint16_t)(packed->base + add);
+        for (uint32_t i = 0; i < stretch->count; i++)
+            out[i] = (uint16_t)(base + bytes[i]);
+        return;
+    }
+    for (uint32_t i = 0; i < stretch->count; i++)
+        out[i] =
+            (uint16_t)(add + (uint64_t)packed_get(packed, (rows[i] & mask) % GRAPH_BLOCK_ROWS));
+}
+
+/* The words of blocks that have some, one block's behind the other's; false: there are others, or so
+ * many words that each row had as well its own text. */
+bool column_read_words(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
+                       uint64_t mask, uint64_t version, Arena *arena, Column *out)
+{
+    enum { WORDS_PAY = 64 }; /* rows: of fewer, each has its text at once */
+    Str *words = NULL;
+    uint16_t *numbers = NULL;
+    uint32_t known = 0;
+    if (count < WORDS_PAY) return false;
+    for (uint32_t i = 0; i < count;) {
+        Stretch stretch = stretch_from(column, rows + i, count - i, mask);
+        const ColumnBlock *block = stretch.block;
+        bool fits = block != NULL && block->type == COLUMN_STRING && block->word_count > 0 &&
+                    known + block->word_count <= count / 2 && all_present(&stretch, rows + i, mask);
+        if (!fits) return false;
+        if (words == NULL) words = arena_alloc(arena, count / 2 * sizeof *words);
+        if (numbers == NULL) numbers = arena_alloc(arena, count * sizeof *numbers);
+        read_numbers(&stretch, rows + i, mask, known, numbers + i);
+        column_block_words(block, words + known);
+        if (!column_block_steady(block, version)) return false;
+        known += block->word_count;
+        i += stretch.count;
+    }
+    *out = (Column){.type = COLUMN_WORD, .numbers = numbers, .words = words, .word_count = known};
+    return true;
+}
+
+void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
+                      uint64_t mask, uint64_t version, Arena *arena, Column *out)
+{
+    uint32_t done = count == 0 ? 0 : read_plain(column, rows, count, mask, version, arena, out);
+    if (done == count && count > 0) return;
+    ColumnType type = done > 0 ? out->type : COLUMN_UNSET;
+    for (uint32_t i = done; i < count; i++) {
+        Value value = column_read(column, rows[i] & mask, version, arena);
+        if (type == COLUMN_UNSET) {
+            if (value.kind == VALUE_NULL && i + 1 < count) continue;
+            type = value.kind == VALUE_NULL ? COLUMN_ANY : column_type_of((ValueKind)value.kind);
+            *out = *column_create(arena, type, count);
+            for (uint32_t j = 0; j < i; j++)
+                column_set_null(arena, out, j, count);
+        }
+        column_set(arena, out, i, value, count);
+    }
+    if (count == 0) *out = *column_create(arena, COLUMN_ANY, 1);
 }
 
 /* ---- zones ---- */

@@ -277,6 +277,15 @@ Str column_block_text(const ColumnBlock *block, uint32_t i)
     return text;
 }
 
+void column_block_words(const ColumnBlock *block, Str *out)
+{
+    int64_t from = packed_get(&block->offsets, 0), to;
+    for (uint32_t i = 0; i < block->word_count; i++, from = to) {
+        to = packed_get(&block->offsets, i + 1);
+        out[i] = (Str){block->text + from, (size_t)(to - from)};
+    }
+}
+
 static inline double block_float(const ColumnBlock *block, uint32_t i)
 {
     double number;
@@ -306,7 +315,8 @@ Value column_block_value(const ColumnBlock *block, uint32_t i)
         return value_vector(block->vectors + (size_t)i * block->stride, block->dimensions);
     case COLUMN_UNSET:
     case COLUMN_NODE:
-    case COLUMN_RELATIONSHIP: break;
+    case COLUMN_RELATIONSHIP:
+    case COLUMN_WORD: break;
     }
     return value_null();
 }
@@ -353,80 +363,6 @@ Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, 
     return old == NULL ? value : old->value;
 }
 
-static inline Str plain_text(const ColumnBlock *block, uint32_t i)
-{
-    Str text;
-    load_words(&text, &block->strings[i], sizeof text);
-    return text;
-}
-
-/* Block by block; the chain is looked at after the block's values: then none of them is newer. */
-#define READ_PLAIN(member, value)                                                                  \
-    while (i < count) {                                                                            \
-        uint64_t number = (rows[i] & mask) / GRAPH_BLOCK_ROWS;                                     \
-        const ColumnBlock *block = directory_get(&column->blocks, number);                         \
-        if (block == NULL || block->type != type) return i;                                        \
-        uint32_t begin = i, at;                                                                    \
-        for (; i < count && (rows[i] & mask) / GRAPH_BLOCK_ROWS == number; i++) {                  \
-            if (i > begin && rows[i] == rows[i - 1]) { /* the near end of a hop */                 \
-                out->member[i] = out->member[i - 1];                                               \
-                continue;                                                                          \
-            }                                                                                      \
-            at = (rows[i] & mask) % GRAPH_BLOCK_ROWS;                                              \
-            if (!is_present(block, at)) break;                                                     \
-            out->member[i] = value;                                                                \
-        }                                                                                          \
-        atomic_thread_fence(memory_order_acquire);                                                 \
-        if (atomic_load_explicit(&block->old, memory_order_relaxed) != NULL) return begin;         \
-        if (i < count && (rows[i] & mask) / GRAPH_BLOCK_ROWS == number) return i;                  \
-    }                                                                                              \
-    break
-
-/* The fast path holds while every row lies in a block of the first block's type, is present, and
- * the block has no chain, which is looked at after the value, as ever. */
-static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
-                           uint64_t mask, Arena *arena, Column *out)
-{
-    const ColumnBlock *first = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
-    uint32_t i = 0;
-    if (first == NULL) return 0;
-    ColumnType type = first->type;
-    bool plain = type == COLUMN_BOOLEAN || type == COLUMN_INTEGER || type == COLUMN_FLOAT ||
-                 type == COLUMN_STRING;
-    if (!plain) return 0;
-    *out = *column_create(arena, type, count);
-    switch (type) {
-    case COLUMN_BOOLEAN:
-        READ_PLAIN(booleans, __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED));
-    case COLUMN_INTEGER: READ_PLAIN(integers, block_integer(block, at));
-    case COLUMN_FLOAT: READ_PLAIN(floats, block_float(block, at));
-    default:
-        READ_PLAIN(strings,
-                   block->text == NULL ? plain_text(block, at) : column_block_text(block, at));
-    }
-    return i;
-}
-
-void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
-                      uint64_t mask, uint64_t version, Arena *arena, Column *out)
-{
-    uint32_t done = count == 0 ? 0 : read_plain(column, rows, count, mask, arena, out);
-    if (done == count && count > 0) return;
-    ColumnType type = done > 0 ? out->type : COLUMN_UNSET;
-    for (uint32_t i = done; i < count; i++) {
-        Value value = column_read(column, rows[i] & mask, version, arena);
-        if (type == COLUMN_UNSET) {
-            if (value.kind == VALUE_NULL && i + 1 < count) continue;
-            type = value.kind == VALUE_NULL ? COLUMN_ANY : column_type_of((ValueKind)value.kind);
-            *out = *column_create(arena, type, count);
-            for (uint32_t j = 0; j < i; j++)
-                column_set_null(arena, out, j, count);
-        }
-        column_set(arena, out, i, value, count);
-    }
-    if (count == 0) *out = *column_create(arena, COLUMN_ANY, 1);
-}
-
 static size_t element_bytes(const ColumnBlock *block)
 {
     switch (block->type) {
@@ -438,7 +374,8 @@ static size_t element_bytes(const ColumnBlock *block)
     case COLUMN_VECTOR: return block->stride * sizeof(float);
     case COLUMN_UNSET:
     case COLUMN_NODE:
-    case COLUMN_RELATIONSHIP: break;
+    case COLUMN_RELATIONSHIP:
+    case COLUMN_WORD: break;
     }
     return 0;
 }
@@ -550,7 +487,8 @@ static void block_store(ColumnBlock *block, uint32_t i, Value value)
         break;
     case COLUMN_UNSET:
     case COLUMN_NODE:
-    case COLUMN_RELATIONSHIP: break;
+    case COLUMN_RELATIONSHIP:
+    case COLUMN_WORD: break;
     }
     __atomic_fetch_or(&block->present[i / 64], UINT64_C(1) << i % 64, __ATOMIC_RELEASE);
 }

@@ -22,6 +22,7 @@ static size_t element_bytes(ColumnType type)
     case COLUMN_NODE:
     case COLUMN_RELATIONSHIP: return sizeof(uint64_t);
     case COLUMN_VECTOR: return sizeof(float *);
+    case COLUMN_WORD: return sizeof(uint16_t);
     }
     return 0;
 }
@@ -69,6 +70,7 @@ Value column_value(const Column *column, uint32_t position)
     case COLUMN_NODE: return value_node(column->ids[position]);
     case COLUMN_RELATIONSHIP: return value_relationship(column->ids[position]);
     case COLUMN_VECTOR: return value_vector(column->vectors[position], column->dimensions);
+    case COLUMN_WORD: return value_string(column->words[column->numbers[position]]);
     }
     return value_null();
 }
@@ -115,7 +117,8 @@ void column_set_null(Arena *arena, Column *column, uint32_t position, uint32_t r
 static void store(Column *column, uint32_t position, Value value)
 {
     switch (column->type) {
-    case COLUMN_UNSET: break;
+    case COLUMN_UNSET:
+    case COLUMN_WORD: break; /* is only read */
     case COLUMN_ANY: column->values[position] = value; break;
     case COLUMN_BOOLEAN: column->booleans[position] = value.as.boolean; break;
     case COLUMN_INTEGER: column->integers[position] = value.as.integer; break;
@@ -129,7 +132,7 @@ static void store(Column *column, uint32_t position, Value value)
 
 void column_set(Arena *arena, Column *column, uint32_t position, Value value, uint32_t rows)
 {
-    assert(!column->constant && column->type != COLUMN_UNSET);
+    assert(!column->constant && column->type != COLUMN_UNSET && column->type != COLUMN_WORD);
     column->ascending = false;
     if (value.kind == VALUE_NULL) {
         column_set_null(arena, column, position, rows);
@@ -176,6 +179,7 @@ void column_gather(Arena *arena, Column *out, const Column *in, const uint16_t *
     case COLUMN_NODE:
     case COLUMN_RELATIONSHIP: GATHER(ids);
     case COLUMN_VECTOR: GATHER(vectors);
+    case COLUMN_WORD: GATHER(numbers);
     }
 }
 
@@ -188,7 +192,7 @@ void column_scatter(Arena *arena, Column *out, const Column *in, const uint16_t 
                     uint32_t count, uint32_t rows, bool between)
 {
     assert(!in->constant && in->type != COLUMN_UNSET);
-    *out = (Column){.type = in->type, .dimensions = in->dimensions};
+    *out = (Column){.type = in->type, .dimensions = in->dimensions, .words = in->words};
     out->data = arena_calloc(arena, rows, element_bytes(in->type)); /* a value of kind 0 is null */
     if (in->type != COLUMN_ANY && (in->valid != NULL || between)) {
         out->valid = arena_calloc(arena, (rows + 63) / 64, sizeof(uint64_t));
@@ -206,7 +210,25 @@ void column_scatter(Arena *arena, Column *out, const Column *in, const uint16_t 
     case COLUMN_NODE:
     case COLUMN_RELATIONSHIP: SCATTER(ids);
     case COLUMN_VECTOR: SCATTER(vectors);
+    case COLUMN_WORD: SCATTER(numbers);
     }
+}
+
+void column_spell(Arena *arena, Column *column, const Batch *batch)
+{
+    if (column->type != COLUMN_WORD) return;
+    Column spelled = *column;
+    uint32_t rows = column->constant ? 1 : batch->row_count;
+    spelled.type = COLUMN_STRING;
+    spelled.word_count = 0;
+    spelled.words = NULL;
+    spelled.strings = arena_alloc(arena, (rows + 1) * sizeof *spelled.strings);
+    if (column->constant) spelled.strings[0] = column->words[column->numbers[0]];
+    for (uint32_t i = 0; !column->constant && i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        spelled.strings[position] = column->words[column->numbers[position]];
+    }
+    *column = spelled;
 }
 
 uint64_t batch_rows(const Batch *batch)

@@ -27,15 +27,19 @@ typedef enum ColumnType {
     COLUMN_STRING,       /* Str[] */
     COLUMN_NODE,         /* uint64_t[] ids */
     COLUMN_RELATIONSHIP, /* uint64_t[] ids */
-    COLUMN_VECTOR        /* const float *[]; all of `dimensions` */
+    COLUMN_VECTOR,       /* const float *[]; all of `dimensions` */
+    COLUMN_WORD /* uint16_t[]: text words[number], for who asked for it (program_compile_words) */
 } ColumnType;
 
 typedef struct Column {
     ColumnType type;
-    bool constant;       /* one element stands for every row (index 0 of data and valid) */
-    bool ascending;      /* ids, each greater than the one before; false: unknown */
-    uint32_t dimensions; /* COLUMN_VECTOR */
-    uint64_t *valid;     /* bit i clear: row i is null; NULL: none is */
+    bool constant;  /* one element stands for every row (index 0 of data and valid) */
+    bool ascending; /* ids, each greater than the one before; false: unknown */
+    union {
+        uint32_t dimensions; /* COLUMN_VECTOR */
+        uint32_t word_count; /* COLUMN_WORD */
+    };
+    uint64_t *valid; /* bit i clear: row i is null; NULL: none is */
     union {
         void *data;
         Value *values;
@@ -45,7 +49,9 @@ typedef struct Column {
         Str *strings;
         uint64_t *ids;
         const float **vectors;
+        uint16_t *numbers;
     };
+    const Str *words; /* COLUMN_WORD; two of them may be the same text */
 } Column;
 
 /* An unflattened column: position i stands for `length[i]` rows whose node is targets[i][j] and
@@ -104,6 +110,8 @@ void column_gather(Arena *arena, Column *out, const Column *in, const uint16_t *
  * nobody asks for it. */
 void column_scatter(Arena *arena, Column *out, const Column *in, const uint16_t *positions,
                     uint32_t count, uint32_t rows, bool between);
+/* A column of words becomes one of texts, at the selected rows of the batch. */
+void column_spell(Arena *arena, Column *column, const Batch *batch);
 /* Sum of multiplicities over the selected rows (list lengths counted in). */
 uint64_t batch_rows(const Batch *batch);
 

@@ -46,6 +46,10 @@ typedef struct Coder { /* one key */
     uint64_t *hashes;
     Short *shorts;
     size_t count, value_capacity, hash_capacity, short_capacity;
+    Str *words; /* of the last batch of words, and their codes; UINT32_MAX: not yet looked up */
+    uint32_t *word_codes;
+    uint32_t word_count;
+    size_t word_capacity, word_code_capacity;
     bool hashed; /* false: all values are integers, ascending, and not in the table */
 } Coder;
 
@@ -218,6 +222,33 @@ static void codes_of_texts(Groups *groups, Coder *coder, const Column *column, c
         out[i] = code_of_text(groups, coder, column->strings[batch_position(batch, i)]);
 }
 
+/* Words that lie where those of the batch before lay have the codes that those have. */
+static uint32_t *word_codes(Coder *coder, const Column *column)
+{
+    size_t bytes = column->word_count * sizeof *coder->words;
+    if (coder->word_count == column->word_count && memcmp(coder->words, column->words, bytes) == 0)
+        return coder->word_codes;
+    mem_reserve(coder->words, coder->word_capacity, column->word_count);
+    mem_reserve(coder->word_codes, coder->word_code_capacity, column->word_count);
+    coder->word_count = column->word_count;
+    memcpy(coder->words, column->words, bytes);
+    memset(coder->word_codes, 0xff, column->word_count * sizeof *coder->word_codes);
+    return coder->word_codes;
+}
+
+/* A word is looked up when the first of its rows comes. */
+static void codes_of_words(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
+                           uint32_t *out)
+{
+    uint32_t *codes = word_codes(coder, column);
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t word = column->numbers[batch_position(batch, i)];
+        if (codes[word] == UINT32_MAX)
+            codes[word] = code_of_text(groups, coder, column->words[word]);
+        out[i] = codes[word];
+    }
+}
+
 /* Integers and entities: a number a row, none of them null. */
 static bool is_numbered(const Column *column)
 {
@@ -284,6 +315,8 @@ static void codes_of_column(Groups *groups, Coder *coder, const Column *column, 
             out[i] = code;
     } else if (column->type == COLUMN_STRING && column->valid == NULL) {
         codes_of_texts(groups, coder, column, batch, out);
+    } else if (column->type == COLUMN_WORD && column->valid == NULL) {
+        codes_of_words(groups, coder, column, batch, out);
     } else if (is_numbered(column)) {
         codes_of_numbers(groups, coder, column, batch, known, out);
     } else {
@@ -316,6 +349,8 @@ void groups_destroy(Groups *groups)
         mem_free(groups->coders[k].values);
         mem_free(groups->coders[k].hashes);
         mem_free(groups->coders[k].shorts);
+        mem_free(groups->coders[k].words);
+        mem_free(groups->coders[k].word_codes);
     }
     mem_free(groups->coders);
     mem_free(groups->table.slots);

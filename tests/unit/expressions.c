@@ -244,13 +244,12 @@ static Batch *make_batch(Arena *arena, const Plan *plan)
 /* ---- entities: four nodes; node i has a = i but the last, and is an A if i is even ---- */
 
 static Error *read_property(void *user, ValueKind kind, NameRef key, const uint64_t *ids,
-                            const uint64_t *valid, uint32_t count, Arena *arena, Column *out)
+                            bool words, uint32_t count, Arena *arena, Column *out)
 {
-    (void)user, (void)kind;
+    (void)user, (void)kind, (void)words;
     *out = *column_create(arena, COLUMN_INTEGER, count + 1);
     for (uint32_t i = 0; i < count; i++) {
-        bool there = (valid == NULL || valid[i / 64] >> i % 64 & 1) && ids[i] < 3 &&
-                     str_equal(key.text, STR("a"));
+        bool there = ids[i] < 3 && str_equal(key.text, STR("a"));
         column_set(arena, out, i, there ? value_integer((int64_t)ids[i]) : value_null(), count + 1);
     }
     return NULL;

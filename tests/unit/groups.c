@@ -111,6 +111,33 @@ static void against_pairs(uint32_t keys, uint32_t kinds)
     arena_destroy(arena);
 }
 
+/* The same texts as words, by numbers that differ from batch to batch or not, and as texts. */
+static void words(void)
+{
+    enum { WORDS = 40 };
+    static const char *texts[] = {"", "a", "b", "a word", "a word that is long", "b", "an other"};
+    static uint32_t found[BATCHES * ROWS], plain[BATCHES * ROWS];
+    Arena *arena = arena_create();
+    Groups *groups = groups_create(1), *others = groups_create(1);
+    for (uint32_t b = 0; b < BATCHES; b++) {
+        Str known[WORDS];
+        Column column = *column_create(arena, COLUMN_WORD, ROWS);
+        for (uint32_t w = 0; w < WORDS; w++)
+            known[w] = str_from(texts[(w + b / 2) % 7]);
+        column.words = known, column.word_count = WORDS;
+        Batch batch = {.row_count = ROWS, .selected_count = ROWS};
+        for (uint32_t i = 0; i < ROWS; i++)
+            column.numbers[i] = (uint16_t)below(b % 2 == 0 ? 4 : WORDS);
+        groups_find(groups, &column, &batch, found + b * ROWS);
+        column_spell(arena, &column, &batch);
+        groups_find(others, &column, &batch, plain + b * ROWS);
+    }
+    EXPECT(memcmp(found, plain, sizeof found) == 0 && groups_count(groups) == 6);
+    groups_destroy(groups);
+    groups_destroy(others);
+    arena_destroy(arena);
+}
+
 static void without_keys(void)
 {
     Groups *groups = groups_create(0);
@@ -129,6 +156,7 @@ int main(void)
     }
     for (uint32_t straight = 0; straight <= BATCHES; straight++)
         numbers(straight);
+    words();
     without_keys();
     return DONE();
 }

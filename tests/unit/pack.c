@@ -18,6 +18,16 @@ static uint64_t draw(uint64_t below)
     return below == 0 ? x ^ x >> 31 : (x ^ x >> 31) % below;
 }
 
+static int some_as_one_by_one(const Packed *packed, uint32_t count)
+{
+    int64_t some[COUNT_MAX];
+    uint32_t from = (uint32_t)draw(count);
+    packed_some(packed, from, count - from, some);
+    for (uint32_t i = from; i < count; i++)
+        if (some[i - from] != packed_get(packed, i)) return 0;
+    return 1;
+}
+
 /* The width they took; -1: something else came out. */
 static int around(const int64_t *values, uint32_t count, const uint64_t *present)
 {
@@ -33,6 +43,7 @@ static int around(const int64_t *values, uint32_t count, const uint64_t *present
             if ((present == NULL || (present[i / 64] >> i % 64 & 1)) &&
                 packed_get(&packed, i) != values[i])
                 result = -1;
+        if (!some_as_one_by_one(&packed, count)) result = -1;
     }
     buffer_free(&out);
     return result;

@@ -764,6 +764,93 @@ static void load_texts(Database *database)
     mem_free(cells);
 }
 
+/* ---- many properties read at once ---- */
+
+enum { WORDY_CHUNKS = 40 };
+
+/* Integers, decimals, and texts of which most chunks have few, the same for a while; some have many. */
+static Value wordy_cell(Arena *arena, uint32_t key, uint32_t node)
+{
+    char text[32];
+    uint32_t chunk = node / CHUNK, many = chunk % 7 == 3 ? 1000 : 20;
+    if (key == 0) return value_integer((int64_t)(node * 17 % 4001) - 300);
+    if (key == 1) return value_float((double)(node * 31 % 7919) / 100);
+    if (node == 5000) return value_null();
+    snprintf(text, sizeof text, "word %u", chunk / 3 * 5 + node * 7 % many);
+    return value_copy(arena, value_string(str_from(text)));
+}
+
+static void load_wordy(Database *database)
+{
+    Transaction *transaction;
+    GraphWriter *writer;
+    uint16_t places[CHUNK];
+    uint32_t sets[CHUNK];
+    uint64_t first;
+    Arena *arena = arena_create();
+    error_drop(transaction_begin(database, &transaction));
+    error_drop(transaction_writer(transaction, &writer));
+    some_names(writer);
+    for (uint32_t chunk = 0; chunk < WORDY_CHUNKS; chunk++) {
+        GraphCells columns[3];
+        for (uint32_t key = 0; key < 3; key++) {
+            Value *cells = arena_array(arena, Value, CHUNK);
+            for (uint32_t i = 0; i < CHUNK; i++)
+                cells[i] = wordy_cell(arena, key, chunk * CHUNK + i);
+            columns[key] = (GraphCells){key, cells};
+        }
+        for (uint32_t i = 0; i < CHUNK; i++) {
+            places[i] = (uint16_t)i;
+            sets[i] = graph_label_set(writer, NULL, 0);
+        }
+        GraphRows rows = {places, CHUNK, 1, columns, 3};
+        error_drop(graph_append_nodes(writer, &rows, sets, NULL, &first));
+    }
+    error_drop(transaction_commit(transaction));
+    arena_destroy(arena);
+}
+
+/* How many of them came as words; UINT32_MAX: something is not what it is when it is read alone. */
+static uint32_t read_many(const GraphView *view, uint32_t key, uint64_t first, uint64_t step,
+                          Arena *arena)
+{
+    uint64_t nodes[BATCH_ROWS_MAX] = {0}, all = WORDY_CHUNKS * (uint64_t)CHUNK;
+    uint32_t count = 0;
+    for (; count < BATCH_ROWS_MAX && first + count * step < all; count++)
+        nodes[count] = first + count * step;
+    Column values, words;
+    graph_properties(view, VALUE_NODE, key, nodes, count, arena, &values);
+    bool few = graph_words(view, key, nodes, count, arena, &words);
+    for (uint32_t i = 0; i < count; i++) {
+        Value alone = graph_property(view, VALUE_NODE, nodes[i], key);
+        if (!value_equivalent(column_value(&values, i), alone) ||
+            (few && !value_equivalent(column_value(&words, i), alone)))
+            return UINT32_MAX;
+    }
+    return few ? count : 0;
+}
+
+static bool reads_many(Database *database, uint32_t *words)
+{
+    Transaction *transaction;
+    Arena *arena = arena_create();
+    bool good = true;
+    error_drop(transaction_begin(database, &transaction));
+    GraphView view = transaction_view(transaction);
+    *words = 0;
+    for (uint32_t key = 0; key < 3; key++)
+        for (uint64_t first = 0; first < WORDY_CHUNKS * (uint64_t)CHUNK; first += 501)
+            for (uint64_t step = 1; step < 4; step++) {
+                uint32_t few = read_many(&view, key, first, step, arena);
+                good = good && few != UINT32_MAX;
+                *words += few;
+                arena_reset(arena);
+            }
+    transaction_rollback(transaction);
+    arena_destroy(arena);
+    return good;
+}
+
 static bool set_text(Database *database, uint64_t node, Str text)
 {
     Transaction *transaction;
@@ -786,6 +873,26 @@ static bool has_text(Database *database, uint64_t node, Str text)
     bool good = value.kind == VALUE_STRING && str_equal(value_text(value), text);
     transaction_rollback(transaction);
     return good;
+}
+
+static void many_read_as_one(const char *directory)
+{
+    uint32_t words, before;
+    Database *database = opened(directory, &writing);
+    load_wordy(database);
+    EXPECT(reads_many(database, &words) && words == 0); /* as they were loaded */
+    database_close(database);
+    database = opened(directory, &writing);
+    EXPECT(reads_many(database, &before) && before > WORDY_CHUNKS * CHUNK);
+    EXPECT(set_text(database, 30, STR("written over")));
+    EXPECT(reads_many(database, &words) && words > 0 && words < before);
+    EXPECT(snap(database));
+    database_close(database);
+    EXPECT(findings(directory) == 0);
+    database = opened(directory, &writing);
+    EXPECT(reads_many(database, &words) && words > 0 &&
+           has_text(database, 30, STR("written over")));
+    database_close(database);
 }
 
 /* A block each time: every segment has something that the next ones need, until they are too many. */
@@ -899,6 +1006,8 @@ int main(void)
     relationships_stand_behind(path);
     snprintf(path, sizeof path, "%s/merged.cqldb", folder);
     files_are_merged(path);
+    snprintf(path, sizeof path, "%s/wordy.cqldb", folder);
+    many_read_as_one(path);
     snprintf(path, sizeof path, "%s/b.cqldb", folder);
     no_flip_is_unnoticed(path);
     snprintf(command, sizeof command, "rm -rf %s", folder);
