@@ -72,6 +72,7 @@ struct contextql {
     contextql_progress_fn *progress;
     void *progress_user;
     size_t statement_count; /* open ones: the database stays until they are gone */
+    size_t running_count;   /* of them; a cursor of the transaction may stand anywhere */
     char shown[64];         /* text of the last contextql_get */
     Arena *suggestions;     /* of the last contextql_suggest; NULL: none yet */
 };

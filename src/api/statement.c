@@ -338,7 +338,24 @@ static bool is_copy_from(const Plan *plan)
            plan->statement == STATEMENT_COPY_RELATIONSHIPS;
 }
 
-static Error *leave_transaction(contextql_statement *statement, bool good)
+/* What became of a run. A cancelled one need not be taken back before its session goes on. */
+typedef enum Outcome { RUN_GOOD, RUN_FAILED, RUN_CANCELLED } Outcome;
+
+/* Takes back what the statement wrote. Another cursor of the session may look at it at its next step. */
+static void take_back(contextql_statement *statement, Transaction *transaction, bool own,
+                      bool aside)
+{
+    if (own && aside)
+        transaction_abandon(transaction);
+    else if (own)
+        transaction_rollback(transaction);
+    else if (statement->plan->writes && aside && statement->session->running_count == 0)
+        transaction_abandon_to(transaction, statement->savepoint);
+    else if (statement->plan->writes)
+        transaction_rollback_to(transaction, statement->savepoint);
+}
+
+static Error *leave_transaction(contextql_statement *statement, Outcome outcome)
 {
     Transaction *transaction = statement->transaction;
     bool own = transaction != NULL && transaction != statement->session->transaction;
@@ -346,11 +363,9 @@ static Error *leave_transaction(contextql_statement *statement, bool good)
     moments_close(&statement->moments, statement->session->database);
     if (transaction == NULL) return NULL;
     transaction_only_write(transaction, statement->session->settings.only_written);
-    if (own && good) return transaction_commit(transaction);
-    if (own)
-        transaction_rollback(transaction);
-    else if (!good && statement->plan->writes)
-        transaction_rollback_to(transaction, statement->savepoint);
+    if (own && outcome == RUN_GOOD) return transaction_commit(transaction);
+    if (outcome != RUN_GOOD)
+        take_back(statement, transaction, own, outcome == RUN_CANCELLED);
     else if (is_copy_from(statement->plan))
         transaction_write_ahead(transaction);
     return NULL;
@@ -576,6 +591,7 @@ static Error *start(contextql_statement *statement)
     GraphWriter *writer = statement->environment.writer;
     prepare_environment(statement);
     statement->environment.writer = writer;
+    if (writer != NULL) graph_writer_heed(writer, should_stop, statement);
     bool only_explained = statement->plan->explain && !statement->plan->profile;
     if (!only_explained)
         TRY(moments_open(&statement->moments, session->database, statement->plan,
@@ -680,14 +696,30 @@ static void tell_trouble(contextql_statement *statement)
     error_drop(trouble);
 }
 
+/* Ends the run and gives back what it took; of a cancelled one what is large later. */
+static Error *end_run(contextql_statement *statement, Outcome outcome)
+{
+    MemBin bin = {NULL};
+    if (outcome == RUN_CANCELLED) mem_bin_begin(&bin);
+    park_execution(statement);
+    if (outcome == RUN_CANCELLED) mem_bin_end();
+    statement->session->running_count--;
+    if (statement->environment.writer != NULL)
+        graph_writer_heed(statement->environment.writer, NULL, NULL);
+    Error *left = leave_transaction(statement, outcome);
+    database_free_aside(statement->session->database, &bin);
+    return left;
+}
+
 static int finish(contextql_statement *statement, Error *error)
 {
     if (statement->plan->writes) tell_trouble(statement);
     if (error == NULL) error = check_end(statement);
     if (error == NULL) note_stats(statement);
     if (error != NULL) error = why_stopped(statement, error); /* asks the execution */
-    park_execution(statement);
-    Error *left = leave_transaction(statement, error == NULL);
+    Error *left = end_run(statement, error == NULL                          ? RUN_GOOD
+                                     : error_code(error) == ERROR_CANCELLED ? RUN_CANCELLED
+                                                                            : RUN_FAILED);
     if (error == NULL)
         error = left;
     else
@@ -704,6 +736,7 @@ static int step(contextql_statement *statement)
     bool more = false;
     if (statement->state == STATEMENT_PREPARED) {
         statement->state = STATEMENT_RUNNING;
+        statement->session->running_count++;
         error = start(statement);
     }
     arena_reset(statement->row_arena);
@@ -730,6 +763,9 @@ int contextql_step(contextql_statement *statement)
                             CONTEXTQL_RUNTIME);
     if (statement->state == STATEMENT_PREPARED) {
         mem_keep_reserve();
+        /* What is being taken back goes on holding memory until it is. */
+        if (mem_total() > session_memory_limit(statement->session) / 2)
+            database_wait_aside(statement->session->database);
         statement->account = (MemAccount){.limit = session_memory_limit(statement->session),
                                           .writes = statement->plan->writes};
         statement->was_short = false;
@@ -743,9 +779,8 @@ int contextql_step(contextql_statement *statement)
 int contextql_reset(contextql_statement *statement)
 {
     if (statement->state == STATEMENT_RUNNING) {
-        park_execution(statement);
         /* A writing statement left half-way is taken back: nobody was told it is done. */
-        error_drop(leave_transaction(statement, !statement->plan->writes));
+        error_drop(end_run(statement, statement->plan->writes ? RUN_CANCELLED : RUN_GOOD));
     }
     atomic_store(&statement->session->interrupted, false);
     statement->state = STATEMENT_PREPARED;

@@ -635,7 +635,7 @@ int contextql_suggest(contextql *session, const char *text, size_t cursor,
     begin(session, text, cursor, &ask);
     if (session->database == NULL || !read_tokens(&ask)) return CONTEXTQL_OK;
     Transaction *transaction = session->transaction;
-    if (transaction == NULL) {
+    if (transaction == NULL || transaction_is_busy(transaction)) {
         Error *error = transaction_begin(session->database, &transaction);
         if (error != NULL) return session_fail(session, error, CONTEXTQL_RUNTIME);
     }

@@ -299,9 +299,20 @@ void *mem_try_realloc(void *memory, size_t bytes)
     return resized(memory, bytes, false);
 }
 
+static bool put_into_bin(void *memory)
+{
+    enum { LARGE_PIECE_BYTES = 64 << 10 };
+    MemBin *bin = mem_thread.bin;
+    if (malloc_usable_size(memory) < LARGE_PIECE_BYTES) return false;
+    memcpy(memory, &bin->first, sizeof bin->first);
+    bin->first = memory;
+    return true;
+}
+
 void mem_free(void *memory)
 {
     if (memory == NULL) return;
+    if (__builtin_expect(mem_thread.bin != NULL, 0) && put_into_bin(memory)) return;
     add_bytes(-(int64_t)malloc_usable_size(memory));
     free(memory);
 }
@@ -340,6 +351,30 @@ void *mem_grow(void *array, size_t *capacity, size_t needed, size_t element_byte
     *capacity = mem_grown(*capacity, needed, element_bytes);
     size_t larger = *capacity;
     return mem_realloc(array, larger * element_bytes);
+}
+
+/* ---- the bin ---- */
+
+void mem_bin_begin(MemBin *bin)
+{
+    assert(mem_thread.bin == NULL);
+    mem_thread.bin = bin;
+}
+
+void mem_bin_end(void)
+{
+    mem_thread.bin = NULL;
+}
+
+void mem_bin_free(void *first)
+{
+    assert(mem_thread.bin == NULL);
+    while (first != NULL) {
+        void *next;
+        memcpy(&next, first, sizeof next);
+        mem_free(first);
+        first = next;
+    }
 }
 
 /* ---- arenas ---- */
@@ -460,9 +495,14 @@ static void *alloc_slow(Arena *arena, size_t bytes)
     return block->data;
 }
 
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+}
+
 void *arena_alloc(Arena *arena, size_t bytes)
 {
-    bytes = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    bytes = aligned(bytes);
     if ((size_t)(arena->end - arena->at) < bytes || arena->at == NULL)
         return alloc_slow(arena, bytes);
     void *memory = arena->at;
@@ -474,6 +514,33 @@ void *arena_calloc(Arena *arena, size_t count, size_t bytes)
 {
     if (bytes != 0 && count > SIZE_MAX / bytes / 2) or_end(NULL);
     return memset(arena_alloc(arena, count * bytes), 0, count * bytes);
+}
+
+/* The link to the block behind the first in which nothing else lies; NULL: there is none. */
+static Block **alone_in(Arena *arena, const void *memory, size_t bytes)
+{
+    if (arena->blocks == NULL || bytes < ARENA_BLOCK_BYTES_MAX) return NULL;
+    Block **link = &arena->blocks->next;
+    while (*link != NULL && (*link)->data != memory)
+        link = &(*link)->next;
+    return *link != NULL && (*link)->bytes == bytes ? link : NULL;
+}
+
+void *arena_grow(Arena *arena, void *memory, size_t bytes_before, size_t used, size_t bytes)
+{
+    size_t before = aligned(bytes_before), after = aligned(bytes);
+    Block **link = alone_in(arena, memory, before);
+    if (link == NULL) {
+        void *copy = arena_alloc(arena, bytes);
+        if (used > 0) memcpy(copy, memory, used);
+        return copy;
+    }
+    if (after > SIZE_MAX - sizeof(Block)) or_end(NULL);
+    Block *block = mem_realloc(*link, sizeof *block + after);
+    block->bytes = after;
+    arena->held_bytes += after - before;
+    *link = block;
+    return block->data;
 }
 
 char *arena_copy(Arena *arena, const void *data, size_t bytes)

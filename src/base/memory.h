@@ -55,6 +55,7 @@ typedef struct MemThread { /* memory.c's; here for mem_is_short */
     int64_t base;          /* so much of it is not the account's */
     int64_t promised;      /* by mem_has_room, until it is told or asked again */
     MemAccount *account;   /* NULL: nobody's */
+    struct MemBin *bin;    /* of mem_bin_begin; NULL: none */
     bool is_short;
 } MemThread;
 extern _Thread_local MemThread mem_thread
@@ -90,6 +91,15 @@ static inline bool mem_is_short(void)
  * the next question, so that of many that ask at once not all are told the same. */
 bool mem_has_room(size_t bytes);
 uint64_t mem_limit(void); /* of this thread's account; 0: none */
+/* The machine takes its time when much is given back, 0.1 s a GB. Between begin and end mem_free puts
+ * what is large into the bin, where it still counts until somebody, in any thread, frees what is in
+ * there. No bin stands in another. */
+typedef struct MemBin {
+    void *first;
+} MemBin;
+void mem_bin_begin(MemBin *bin);
+void mem_bin_end(void);
+void mem_bin_free(void *first);
 /* Makes the reserve, if it is not there (any more). */
 void mem_keep_reserve(void);
 uint64_t mem_total(void); /* bytes the process holds of mem_*, within MEM_BATCH_BYTES a thread */
@@ -111,6 +121,9 @@ void arena_rewind(Arena *arena, ArenaMark mark); /* gives back what was taken si
 size_t arena_bytes(const Arena *arena);          /* what it holds of the machine's memory */
 void *arena_alloc(Arena *arena, size_t bytes);   /* 16-aligned, not cleared */
 void *arena_calloc(Arena *arena, size_t count, size_t bytes);
+/* What arena_alloc or arena_grow gave, made larger; of what is in it `used` bytes are kept. The machine
+ * moves what is large without reading it. Nobody else points there, nobody holds a mark of the arena. */
+void *arena_grow(Arena *arena, void *memory, size_t bytes_before, size_t used, size_t bytes);
 char *arena_copy(Arena *arena, const void *data, size_t bytes); /* and a NUL behind it */
 /* The bytes of both, one behind the other. If `a` is long and what the last call gave it is not copied
  * but grows where it lies (what it was stays as it is): what is made by n additions costs as much as

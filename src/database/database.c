@@ -25,6 +25,8 @@ struct Transaction {
     bool read;
     bool only_written;   /* its commit does not wait for the disk */
     GraphWriter *writer; /* NULL: it has not written yet */
+    bool undoing;        /* its changes from `savepoint` on are being taken back, perhaps still */
+    size_t savepoint;
 };
 
 /* ---- open and close ---- */
@@ -62,6 +64,7 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
     pthread_cond_init(&database->freed, &attributes);
     pthread_cond_init(&database->flushed, &attributes);
     pthread_cond_init(&database->unsynced, &attributes);
+    pthread_cond_init(&database->aside.idle, &attributes);
     pthread_condattr_destroy(&attributes);
     return database;
 }
@@ -77,6 +80,7 @@ static void database_free(Database *database)
     pthread_cond_destroy(&database->freed);
     pthread_cond_destroy(&database->flushed);
     pthread_cond_destroy(&database->unsynced);
+    pthread_cond_destroy(&database->aside.idle);
     pthread_mutex_destroy(&database->lock);
     mem_free(database);
 }
@@ -122,6 +126,7 @@ static void end_syncer(Database *database)
 Error *database_close(Database *database)
 {
     if (atomic_fetch_sub(&database->sessions, 1) > 1) return NULL;
+    aside_settle(database);
     finder_settle(database);
     end_syncer(database);
     Error *error = database->files == NULL ? NULL : files_leave(database);
@@ -167,6 +172,7 @@ struct VectorDevice *database_device(Database *database)
 Error *token_take(Database *database, bool first)
 {
     struct timespec until;
+    aside_wait(database); /* however long it takes: it ends by itself */
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += BUSY_TIMEOUT_MS / 1000;
     pthread_mutex_lock(&database->lock);
@@ -250,8 +256,26 @@ Error *transaction_damage(const Transaction *transaction)
     return graph_damage(transaction->held->graph);
 }
 
+/* Until what was to be taken back is: from then on nobody but its session looks at it. */
+static void settle(Transaction *transaction)
+{
+    if (transaction->undoing) aside_wait(transaction->database);
+    transaction->undoing = false;
+}
+
+void database_wait_aside(Database *database)
+{
+    aside_wait(database);
+}
+
+bool transaction_is_busy(Transaction *transaction)
+{
+    return transaction->undoing && aside_is_working(transaction->database);
+}
+
 GraphView transaction_view(const Transaction *transaction)
 {
+    if (transaction->undoing) aside_wait(transaction->database);
     return transaction->writer != NULL ? graph_writer_view(transaction->writer) : transaction->view;
 }
 
@@ -268,6 +292,7 @@ void transaction_mark_read(Transaction *transaction)
 Error *transaction_writer(Transaction *transaction, GraphWriter **out)
 {
     Database *database = transaction->database;
+    settle(transaction);
     if (transaction->writer != NULL) return *out = transaction->writer, NULL;
     if (database->read_only) return error_new(ERROR_READ_ONLY, "the database was opened read-only");
     if (database->failed)
@@ -287,13 +312,15 @@ Error *transaction_writer(Transaction *transaction, GraphWriter **out)
     return NULL;
 }
 
-size_t transaction_savepoint(const Transaction *transaction)
+size_t transaction_savepoint(Transaction *transaction)
 {
+    settle(transaction);
     return transaction->writer == NULL ? 0 : graph_savepoint(transaction->writer);
 }
 
 void transaction_rollback_to(Transaction *transaction, size_t savepoint)
 {
+    settle(transaction);
     if (transaction->writer != NULL) graph_rollback_to(transaction->writer, savepoint);
 }
 
@@ -447,6 +474,7 @@ Error *transaction_commit(Transaction *transaction)
 {
     Database *database = transaction->database;
     GraphWriter *writer = transaction->writer;
+    settle(transaction);
     if (writer == NULL || graph_change_count(writer) == 0)
         return transaction_rollback(transaction), NULL;
     uint64_t lsn;
@@ -477,10 +505,61 @@ Error *transaction_commit(Transaction *transaction)
 void transaction_rollback(Transaction *transaction)
 {
     if (transaction == NULL) return;
+    settle(transaction);
     if (transaction->writer != NULL) {
         files_abandon_segment(transaction->database);
         graph_writer_abort(transaction->writer, transaction->slot);
         token_give(transaction->database);
     }
     leave(transaction);
+}
+
+/* ---- taken back beside the session ---- */
+
+/* What is taken back faster than a thread is made and waited for. */
+static bool is_little(const GraphWriter *writer, size_t savepoint)
+{
+    enum { CHANGES = 4096 };
+    if (writer == NULL) return true;
+    return graph_change_count(writer) - savepoint <= CHANGES &&
+           graph_change_weight(writer, savepoint) <= CHANGES;
+}
+
+static void undo_statement(void *user)
+{
+    const Transaction *transaction = user;
+    graph_rollback_to(transaction->writer, transaction->savepoint);
+}
+
+static void undo_transaction(void *user)
+{
+    transaction_rollback(user);
+}
+
+void transaction_abandon_to(Transaction *transaction, size_t savepoint)
+{
+    settle(transaction);
+    if (is_little(transaction->writer, savepoint)) {
+        transaction_rollback_to(transaction, savepoint);
+        return;
+    }
+    transaction->savepoint = savepoint;
+    transaction->undoing = aside_do(transaction->database, undo_statement, transaction);
+}
+
+void transaction_abandon(Transaction *transaction)
+{
+    settle(transaction);
+    if (is_little(transaction->writer, 0))
+        transaction_rollback(transaction);
+    else
+        aside_do(transaction->database, undo_transaction, transaction);
+}
+
+void database_free_aside(Database *database, MemBin *bin)
+{
+    if (bin->first == NULL) return;
+    void *first = bin->first;
+    bin->first = NULL;
+    aside_do(database, mem_bin_free, first);
 }

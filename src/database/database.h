@@ -144,8 +144,16 @@ Error *transaction_writer(Transaction *transaction, GraphWriter **out) MUST_CHEC
 Error *transaction_damage(const Transaction *transaction) MUST_CHECK;
 /* After a statement that wrote much: what it made may go to disk while the next one runs. */
 void transaction_write_ahead(Transaction *transaction);
-size_t transaction_savepoint(const Transaction *transaction);
+size_t transaction_savepoint(Transaction *transaction);
 void transaction_rollback_to(Transaction *transaction, size_t savepoint);
 Error *transaction_commit(Transaction *transaction) MUST_CHECK; /* ends it, also when it fails */
 void transaction_rollback(Transaction *transaction);            /* ends it; NULL is welcome */
+/* The two rollbacks for who does not want to wait: what is much is taken back by a thread. The other
+ * calls wait for it, and so does whoever wants to write. Nobody else looks at the transaction. */
+void transaction_abandon_to(Transaction *transaction, size_t savepoint);
+void transaction_abandon(Transaction *transaction);
+bool transaction_is_busy(Transaction *transaction); /* would the other calls wait? */
+void database_wait_aside(Database *database);       /* until all of it is taken back */
+/* Gives back what is in the bin in the same way. */
+void database_free_aside(Database *database, MemBin *bin);
 #endif

@@ -17,6 +17,14 @@ typedef struct Held {
     uint32_t users;
 } Held;
 
+typedef struct AsideWork AsideWork;
+typedef struct Aside { /* aside.c's; with the lock */
+    AsideWork *first;  /* at work, and what comes behind it */
+    bool working, joinable;
+    pthread_cond_t idle;
+    pthread_t thread;
+} Aside;
+
 typedef struct Files Files;
 struct Database {
     Held *held;
@@ -56,6 +64,7 @@ struct Database {
     atomic_int finder_percent;                /* so far */
     bool finder_joinable;                     /* with the lock */
     pthread_t finder_thread;
+    Aside aside;
     bool moving; /* the graph is about to be another one: who comes waits a moment */
     DatabaseCounters counters;
 };
@@ -68,6 +77,13 @@ void held_free(Database *database, Held *held); /* nobody looks at it any more; 
 Error *token_take(Database *database, bool first) MUST_CHECK;
 void token_give(Database *database);
 Error *flush_appended(Database *database) MUST_CHECK; /* with the token: then all of it is */
+
+/* ---- what a thread does beside the sessions (aside.c) ---- */
+/* Calls work(user) later, in a thread; false: there was none, and it has been called. */
+bool aside_do(Database *database, void (*work)(void *user), void *user);
+bool aside_is_working(Database *database);
+void aside_wait(Database *database);   /* until all of it is done */
+void aside_settle(Database *database); /* the same, and the thread has ended; nobody adds to it */
 
 /* Everything below is about databases in a directory. */
 typedef struct Past Past;

@@ -512,7 +512,7 @@ FilesView files_look(const Database *database)
 bool files_wants_segment(const Database *database, const GraphWriter *writer)
 {
     GraphView view = graph_writer_view(writer);
-    uint64_t changes = graph_change_weight(writer), rows = graph_node_count(&view);
+    uint64_t changes = graph_change_weight(writer, 0), rows = graph_node_count(&view);
     (void)database;
     for (uint32_t i = 0; i < graph_name_count(view.graph, NAME_TYPE); i++)
         rows += graph_relationship_count(&view, i);

@@ -276,6 +276,7 @@ typedef struct SortContext {
 enum {
     SORT_SLACK =
         64, /* rows beyond twice the limit: so few cost little to sort, so a cut is soon known */
+    SORT_RUN_ROWS = 1 << 15,  /* sorted in some ms */
     SORT_SHARED_MAX = 1 << 14 /* with a greater limit merging takes as long as sorting */
 };
 
@@ -319,23 +320,57 @@ static bool is_behind(Operator *self, const Column *columns, uint32_t position)
     return true;
 }
 
-static void sort_rows(Operator *self)
+/* Runs of `width` rows each become half as many. */
+static Error *merge_runs(Operator *self, const uint32_t *from, uint32_t *to, size_t count,
+                         size_t width)
+{
+    SortContext context = {self->state, self->plan};
+    for (size_t begin = 0; begin < count; begin += 2 * width) {
+        size_t middle = begin + width < count ? begin + width : count;
+        size_t end = middle + width < count ? middle + width : count, left = begin, right = middle;
+        for (size_t at = begin; at < end; at++) {
+            if (at % SORT_RUN_ROWS == 0) TRY(operator_interrupted(self));
+            bool first = right == end ||
+                         (left < middle && compare_rows(&from[left], &from[right], &context) < 0);
+            to[at] = first ? from[left++] : from[right++];
+        }
+    }
+    return NULL;
+}
+
+/* Millions of rows take seconds, and whoever waits may cancel: no more than a run at once. */
+static Error *sort_rows(Operator *self)
 {
     Sort *sort = self->state;
     SortContext context = {sort, self->plan};
     size_t count = sort->rows.row_count;
+    Error *error = NULL;
     mem_reserve(sort->order, sort->order_capacity, count + 1);
     for (size_t i = 0; i < count; i++)
         sort->order[i] = (uint32_t)i;
-    qsort_r(sort->order, count, sizeof *sort->order, compare_rows, &context);
+    for (size_t i = 0; i < count; i += SORT_RUN_ROWS) {
+        TRY(operator_interrupted(self));
+        qsort_r(sort->order + i, count - i < SORT_RUN_ROWS ? count - i : SORT_RUN_ROWS,
+                sizeof *sort->order, compare_rows, &context);
+    }
+    if (count <= SORT_RUN_ROWS) return NULL;
+    uint32_t *other = mem_alloc(sort->order_capacity * sizeof *other);
+    for (size_t width = SORT_RUN_ROWS; width < count && error == NULL; width *= 2) {
+        error = merge_runs(self, sort->order, other, count, width);
+        uint32_t *merged = other;
+        other = sort->order;
+        sort->order = merged;
+    }
+    mem_free(other);
+    return error;
 }
 
 /* The best rows, in their order, in the other arena. */
-static void prune(Operator *self)
+static Error *prune(Operator *self)
 {
     Sort *sort = self->state;
     uint32_t keys = self->plan->item_count, width = sort->rows.column_count;
-    sort_rows(self);
+    TRY(sort_rows(self));
     sort->arena = 1 - sort->arena;
     Arena *arena = sort->arenas[sort->arena];
     RowBuffer old = sort->rows;
@@ -360,6 +395,7 @@ static void prune(Operator *self)
     mem_free(old_keys);
     arena_reset(old.arena);
     sort->cut = kept == 0 ? NULL : sort->keys + (kept - 1) * keys;
+    return NULL;
 }
 
 static void select_better(Operator *self, const Column *columns, Batch *batch)
@@ -410,7 +446,7 @@ static Error *sort_take(Operator *self, Batch *batch)
                 value_copy(sort->rows.arena, column_value(&columns[k], batch_position(batch, i)));
     rows_append(&sort->rows, batch);
     if (sort->limit < UINT32_MAX && sort->rows.row_count >= 2 * sort->limit + SORT_SLACK)
-        prune(self);
+        TRY(prune(self));
     return operator_check_memory(self, arena_bytes(sort->arenas[0]) + arena_bytes(sort->arenas[1]) +
                                            sort->key_capacity * sizeof *sort->keys);
 }
@@ -459,7 +495,7 @@ static Error *sort_part_finish(Operator *own, void *user)
     SortPart *part = user;
     uint32_t keys = own->plan->item_count, width = sort->rows.column_count;
     TRY(know_limit(own));
-    sort_rows(own);
+    TRY(sort_rows(own));
     size_t count = sort->rows.row_count < sort->limit ? sort->rows.row_count : (size_t)sort->limit;
     part->rows.values = arena_alloc(part->arena, (count * width + 1) * sizeof(Value));
     part->rows.multiplicity = arena_alloc(part->arena, (count + 1) * sizeof(uint64_t));
@@ -520,8 +556,8 @@ static Error *sort_all(Operator *self)
         if (batch == NULL) break;
         TRY(sort_take(self, batch));
     }
-    TRY(operator_room(self, sort->rows.row_count * 2 * sizeof *sort->order)); /* and qsort's own */
-    sort_rows(self);
+    TRY(operator_room(self, sort->rows.row_count * 2 * sizeof *sort->order)); /* and merging's */
+    TRY(sort_rows(self));
     sort->count = sort->rows.row_count;
     if (sort->count > sort->limit) sort->count = (size_t)sort->limit;
     sort->done = true;

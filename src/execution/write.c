@@ -213,7 +213,9 @@ static Error *row_room(Operator *self, size_t row)
     enum { ASK_EVERY = 1024 }; /* a table of an index becomes twice as large at once, but rarely */
     const GraphWriter *writer = self->execution->environment.writer;
     if (mem_is_short()) return operator_room(self, 0); /* what it takes stands in the graph */
-    return row % ASK_EVERY == 0 ? operator_room(self, graph_write_growth(writer)) : NULL;
+    if (row % ASK_EVERY != 0) return NULL;
+    TRY(operator_interrupted(self));
+    return operator_room(self, graph_write_growth(writer));
 }
 
 /* A row that counts several times is written several times: multiplicities become rows. */
@@ -597,20 +599,21 @@ static Error *delete_all(Operator *self, const Doomed *doomed)
     for (size_t i = 0; i < doomed->relationship_count && error == NULL; i++) {
         execution->stats.relationships_deleted +=
             graph_delete_relationship(writer, doomed->relationships[i]);
-        error = operator_room(self, 0);
+        error = row_room(self, i);
     }
     for (size_t i = 0; self->plan->detach && i < doomed->node_count && error == NULL; i++) {
         relationships_of(self, doomed->nodes[i], &around);
         for (size_t r = 0; r < around.count; r++)
             execution->stats.relationships_deleted +=
                 graph_delete_relationship(writer, around.relationships[r]);
-        error = operator_room(self, 0);
+        error = row_room(self, i);
     }
     for (size_t i = 0; i < doomed->node_count && error == NULL; i++) {
         execution->stats.nodes_deleted += graph_delete_node(writer, doomed->nodes[i]);
-        error = operator_room(self, 0);
+        error = row_room(self, i);
     }
     for (size_t i = 0; error == NULL && i < doomed->node_count; i++) {
+        if ((error = row_room(self, i)) != NULL) break;
         relationships_of(self, doomed->nodes[i], &around);
         if (around.count > 0)
             error = error_hint(error_new(ERROR_DELETE_CONNECTED_NODE,

@@ -66,15 +66,18 @@ static Error *check_change(Check *check, const Index *index, const Change *chang
     return NULL;
 }
 
-static Error *check_below(Check *check, const GraphIndex *index, uint64_t end)
+static Error *check_below(Check *check, const GraphWriter *writer, const GraphIndex *index,
+                          uint64_t end)
 {
     enum { CHUNK = 256 };
     uint64_t cursor = 0, ids[CHUNK];
     uint32_t count;
     while (cursor < end &&
-           (count = graph_scan(&check->view, &index->label, 1, &cursor, ids, CHUNK)) > 0)
+           (count = graph_scan(&check->view, &index->label, 1, &cursor, ids, CHUNK)) > 0) {
+        TRY(writer_stopped(writer));
         for (uint32_t i = 0; i < count && ids[i] < end; i++)
             TRY(check_node(check, index, ids[i]));
+    }
     return NULL;
 }
 
@@ -94,9 +97,12 @@ static uint64_t nodes_before(const GraphWriter *writer, size_t from, const Index
 
 static Error *check_rule(Check *check, const GraphWriter *writer, size_t from, const Index *index)
 {
-    TRY(check_below(check, &index->definition, nodes_before(writer, from, index)));
-    for (size_t i = from; i < writer->count; i++)
+    enum { ASK_EVERY = 1024 };
+    TRY(check_below(check, writer, &index->definition, nodes_before(writer, from, index)));
+    for (size_t i = from; i < writer->count; i++) {
+        if (i % ASK_EVERY == 0) TRY(writer_stopped(writer));
         TRY(check_change(check, index, &writer->changes[i]));
+    }
     return NULL;
 }
 

@@ -337,12 +337,13 @@ void graph_writer_abort(GraphWriter *writer, uint32_t slot);
 size_t graph_savepoint(const GraphWriter *writer);
 void graph_rollback_to(GraphWriter *writer, size_t savepoint);
 size_t graph_change_count(const GraphWriter *writer);
-/* What the changes amount to: entities, label sets and properties, each once a time it changed. */
 /* Bytes that the next 1024 rows may take at once, beside what each adds: tables of indexes. */
 size_t graph_write_growth(const GraphWriter *writer);
 /* ... and graph_settle. */
 size_t graph_settle_growth(const GraphWriter *writer);
-uint64_t graph_change_weight(const GraphWriter *writer);
+/* What the changes since then amount to: entities, label sets and properties, each once a time it
+ * changed. */
+uint64_t graph_change_weight(const GraphWriter *writer, size_t savepoint);
 
 uint32_t graph_name_intern(GraphWriter *writer, NameKind kind, Str text);
 Error *graph_create_node(GraphWriter *writer, const uint32_t *labels, uint32_t label_count,
@@ -358,6 +359,9 @@ bool graph_delete_relationship(GraphWriter *writer,
                                uint64_t relationship); /* false: it is gone already */
 bool graph_delete_node(GraphWriter *writer,
                        uint64_t node); /* its relationships are the caller's business */
+/* Asked once some thousand nodes where much is looked at, by an index being built or a rule being held
+ * against what is there: true ends it with ERROR_CANCELLED. NULL: nobody is asked. */
+void graph_writer_heed(GraphWriter *writer, bool (*stop)(void *state), void *state);
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     MUST_CHECK; /* builds it from what is there */
 /* Gives the index a finder, in place of the one it has; NULL: none. While a writer is at work, or when

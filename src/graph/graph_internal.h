@@ -451,11 +451,14 @@ Error *writer_check_type(uint32_t type) MUST_CHECK;
 void writer_mark_label(Graph *graph, uint32_t label, uint64_t node, uint64_t bits);
 bool writer_made(const GraphWriter *writer, ValueKind kind, uint64_t id); /* itself, just now */
 void bulk_undo(GraphWriter *writer, const Change *change);
+Error *writer_stopped(const GraphWriter *writer) MUST_CHECK; /* NULL: go on */
 struct GraphWriter {
     Graph *graph;
     uint64_t version;
     Arena *arena; /* old values until the end */
     Change *changes;
     size_t count, capacity;
+    bool (*stop)(void *state); /* NULL: nobody stops it */
+    void *stop_state;
 };
 #endif

@@ -67,6 +67,18 @@ uint64_t graph_writer_finish(GraphWriter *writer)
     return version;
 }
 
+void graph_writer_heed(GraphWriter *writer, bool (*stop)(void *state), void *state)
+{
+    writer->stop = stop;
+    writer->stop_state = state;
+}
+
+Error *writer_stopped(const GraphWriter *writer)
+{
+    if (writer->stop == NULL || !writer->stop(writer->stop_state)) return NULL;
+    return error_new(ERROR_CANCELLED, "the statement was cancelled");
+}
+
 void graph_publish(Graph *graph, uint64_t version)
 {
     uint64_t now = atomic_load(&graph->published);
@@ -181,10 +193,10 @@ size_t graph_change_count(const GraphWriter *writer)
     return writer->count;
 }
 
-uint64_t graph_change_weight(const GraphWriter *writer)
+uint64_t graph_change_weight(const GraphWriter *writer, size_t savepoint)
 {
     uint64_t weight = 0;
-    for (size_t i = 0; i < writer->count; i++)
+    for (size_t i = savepoint; i < writer->count; i++)
         weight += is_append(&writer->changes[i]) ? (uint64_t)writer->changes[i].before.as.integer
                   : writer->changes[i].kind == CHANGE_FILL_PROPERTY ? writer->changes[i].count
                                                                     : 1;
@@ -503,6 +515,7 @@ static Error *build_index(GraphWriter *writer, Index *index)
     while ((found = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0) {
         Value values[CHUNK];
         uint32_t count = 0;
+        TRY(writer_stopped(writer));
         TRY(error_if_short(graph_write_growth(writer)));
         if (index->definition.vector) vectors_of(writer, index, ids, found);
         for (uint32_t i = 0; i < found && !index->definition.vector; i++) {

@@ -265,19 +265,16 @@ size_t rows_growth(const RowBuffer *rows, uint32_t more)
                : capacity * ((rows->column_count + 1) * sizeof(Value) + sizeof(uint64_t));
 }
 
-/* Arena arrays do not grow in place: the old one stays behind, at most as much again. */
 static void rows_reserve(RowBuffer *rows, size_t needed)
 {
-    size_t capacity = grown_capacity(rows, needed);
-    if (capacity == rows->row_capacity) return;
-    Value *values = arena_alloc(rows->arena, capacity * (rows->column_count + 1) * sizeof *values);
-    uint64_t *multiplicity = arena_alloc(rows->arena, capacity * sizeof *multiplicity);
-    if (rows->row_count > 0) {
-        memcpy(values, rows->values, rows->row_count * rows->column_count * sizeof *values);
-        memcpy(multiplicity, rows->multiplicity, rows->row_count * sizeof *multiplicity);
-    }
-    rows->values = values;
-    rows->multiplicity = multiplicity;
+    size_t before = rows->row_capacity, capacity = grown_capacity(rows, needed);
+    size_t row_bytes = (rows->column_count + 1) * sizeof(Value), times = sizeof(uint64_t);
+    if (capacity == before) return;
+    rows->values =
+        arena_grow(rows->arena, rows->values, before * row_bytes,
+                   rows->row_count * rows->column_count * sizeof(Value), capacity * row_bytes);
+    rows->multiplicity = arena_grow(rows->arena, rows->multiplicity, before * times,
+                                    rows->row_count * times, capacity * times);
     rows->row_capacity = capacity;
 }
 

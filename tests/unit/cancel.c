@@ -1,0 +1,135 @@
+/* A cancelled statement that wrote much is taken back beside its session: nobody sees a trace of it, in
+ * memory and on the disk, in a transaction and without, whoever comes first afterwards. */
+#include "config.h"
+
+#include "contextql.h"
+#include "test.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static contextql *session, *other;
+static int64_t next_id; /* of a node that somebody makes now */
+
+/* stop(n): interrupts its session when n is true, from within the statement. */
+static void stop(contextql_call *call, int argc, const contextql_value **argv, void *user)
+{
+    (void)argc;
+    if (contextql_value_boolean(argv[0])) contextql_interrupt(user);
+    contextql_value *one = contextql_value_new_integer(1);
+    contextql_return(call, one);
+    contextql_value_free(one);
+}
+
+static int execute(contextql *in, const char *text, int64_t *out)
+{
+    contextql_statement *statement;
+    int code = contextql_prepare(in, text, strlen(text), &statement, NULL);
+    if (code != CONTEXTQL_OK) return code;
+    while ((code = contextql_step(statement)) == CONTEXTQL_ROW)
+        if (out != NULL) *out = contextql_value_integer(contextql_column(statement, 0));
+    contextql_finalize(statement);
+    return code;
+}
+
+static int64_t count(contextql *in, const char *text)
+{
+    int64_t number = -1;
+    return execute(in, text, &number) == CONTEXTQL_DONE ? number : -1;
+}
+
+static bool done(const char *text)
+{
+    return execute(session, text, NULL) == CONTEXTQL_DONE;
+}
+
+static const char creates[] =
+    "UNWIND range(1, 60000) AS n CREATE (:Made {n: n, s: stop(n = 50000)})-[:R]->(:Made {n: -n})";
+static const char sets[] = "MATCH (a:Kept) SET a.s = stop(a.n = 15000), a.n = a.n + 1000000";
+static const char deletes[] = "MATCH (a:Kept) DETACH DELETE a WITH count(*) AS c "
+                              "UNWIND range(1, 3000) AS i CREATE (:Made {s: stop(i = 5)})";
+static const char everything[] = "MATCH (a) RETURN sum(a.n) + count(a.s)";
+
+static void without_transaction(const char *text)
+{
+    int64_t before = count(session, everything);
+    EXPECT(execute(session, text, NULL) == CONTEXTQL_CANCELLED);
+    EXPECT(count(other, everything) == before);
+    EXPECT(execute(session, text, NULL) == CONTEXTQL_CANCELLED);
+    EXPECT(count(session, everything) == before);
+    /* The next writer waits, and gets the ids that nobody saw. */
+    EXPECT(execute(session, text, NULL) == CONTEXTQL_CANCELLED);
+    EXPECT(count(other, "CREATE (a:New {n: 0}) RETURN id(a)") == next_id++);
+    EXPECT(done("MATCH (a:New) DELETE a"));
+    EXPECT(count(session, everything) == before);
+}
+
+static void in_transaction(const char *text, const char *end, int64_t more)
+{
+    int64_t before = count(session, everything);
+    EXPECT(done("BEGIN"));
+    EXPECT(done("MATCH (a:Kept {n: 7}) SET a.n = 8"));
+    EXPECT(execute(session, text, NULL) == CONTEXTQL_CANCELLED);
+    EXPECT(count(other, everything) == before);
+    EXPECT(contextql_in_transaction(session));
+    EXPECT(count(session, everything) == before + 1);
+    EXPECT(execute(session, text, NULL) == CONTEXTQL_CANCELLED);
+    EXPECT(done(end));
+    EXPECT(count(session, everything) == before + more &&
+           count(other, everything) == before + more);
+    EXPECT(done("MATCH (a:Kept {n: 8}) WHERE a.seven SET a.n = 7"));
+    EXPECT(count(session, everything) == before);
+}
+
+/* A cursor of the same transaction stands still meanwhile, and goes on over what is there. */
+static void beside_a_cursor(void)
+{
+    contextql_statement *cursor;
+    static const char text[] = "MATCH (a:Kept) RETURN a.n";
+    int64_t sum = 0, rows = 0, before = count(session, "MATCH (a:Kept) RETURN sum(a.n)");
+    EXPECT(done("BEGIN"));
+    EXPECT(contextql_prepare(session, text, strlen(text), &cursor, NULL) == CONTEXTQL_OK);
+    while (contextql_step(cursor) == CONTEXTQL_ROW) {
+        sum += contextql_value_integer(contextql_column(cursor, 0));
+        if (rows++ == 10) EXPECT(execute(session, sets, NULL) == CONTEXTQL_CANCELLED);
+    }
+    EXPECT(rows == 20001 && sum == before);
+    contextql_finalize(cursor);
+    EXPECT(done("ROLLBACK"));
+}
+
+static void in_database(const char *directory)
+{
+    contextql_options options = {.create = true};
+    EXPECT(contextql_open(directory, &options, &session) == CONTEXTQL_OK);
+    EXPECT(contextql_connect(session, &other) == CONTEXTQL_OK);
+    contextql_create_function(session, "stop(n :: BOOLEAN) :: INTEGER", stop, session, NULL);
+    EXPECT(done("UNWIND range(0, 20000) AS n CREATE (:Kept {n: n, seven: n = 7})"));
+    EXPECT(done("CREATE INDEX FOR (a:Kept) ON (a.n)"));
+    next_id = 20001;
+    without_transaction(creates);
+    without_transaction(sets);
+    without_transaction(deletes);
+    in_transaction(creates, "COMMIT", 1);
+    in_transaction(sets, "COMMIT", 1);
+    in_transaction(deletes, "ROLLBACK", 0);
+    beside_a_cursor();
+    /* Closed while it is taken back. */
+    EXPECT(execute(session, creates, NULL) == CONTEXTQL_CANCELLED);
+    EXPECT(contextql_close(other) == CONTEXTQL_OK && contextql_close(session) == CONTEXTQL_OK);
+}
+
+int main(void)
+{
+    char directory[] = "cancel-XXXXXX", command[64];
+    in_database(":memory:");
+    EXPECT(mkdtemp(directory) != NULL);
+    in_database(directory);
+    EXPECT(contextql_open(directory, NULL, &session) == CONTEXTQL_OK);
+    EXPECT(count(session, "MATCH (a) RETURN count(a)") == 20001);
+    EXPECT(count(session, "MATCH (a) RETURN sum(a.n)") == 20000 * 20001 / 2);
+    contextql_close(session);
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    EXPECT(system(command) == 0);
+    return DONE();
+}
