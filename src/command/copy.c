@@ -59,15 +59,23 @@ static Error *check_types(const Copy *copy)
     return NULL;
 }
 
+/* An option names a column that must be there, where there are any. */
+static Error *check_column(const Copy *copy, Str name)
+{
+    bool there =
+        name.bytes == 0 || copy->column_count == 0 || copy_column_named(copy, name) != NULL;
+    return there ? NULL
+                 : error_hint(error_new(ERROR_BAD_FILE, "%s has no column %.*s", copy->path,
+                                        STR_ARG(name)),
+                              "columns go by their names after rename");
+}
+
 /* Every column that a type was named for must be there. */
 static Error *check_typed_columns(const Copy *copy)
 {
     const Value *map = option(copy, "types");
     for (uint32_t i = 0; map != NULL && copy->column_count > 0 && i < map->aux; i++)
-        if (copy_column_named(copy, map->as.entries[i].key) == NULL)
-            return error_hint(error_new(ERROR_BAD_FILE, "%s has no column %.*s", copy->path,
-                                        STR_ARG(map->as.entries[i].key)),
-                              "types go by the names after rename");
+        TRY(check_column(copy, map->as.entries[i].key));
     return NULL;
 }
 
@@ -242,6 +250,9 @@ static Error *prepare_keys(Copy *copy)
     copy->type_column = text_option(copy, "type_column");
     copy->label_column = text_option(copy, "label_column");
     copy->key = text_option(copy, "key");
+    TRY(check_column(copy, copy->type_column));
+    TRY(check_column(copy, copy->label_column));
+    TRY(check_column(copy, copy->key));
     if (copy->plan->statement == STATEMENT_COPY_NODES) {
         copy->label = graph_name_intern(copy->writer, NAME_LABEL, copy->plan->name);
         return copy->key.bytes == 0

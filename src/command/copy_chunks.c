@@ -144,6 +144,9 @@ CopyColumn *copy_column_named(const Copy *copy, Str name)
 {
     for (size_t i = 0; i < copy->column_count && name.bytes > 0; i++)
         if (str_equal(copy->columns[i].name, name)) return &copy->columns[i];
+    for (size_t i = 0; i < copy->column_count && name.bytes > 0; i++)
+        if (copy->columns[i].name.bytes == 0 && str_equal(copy->columns[i].file_name, name))
+            return &copy->columns[i];
     return NULL;
 }
 

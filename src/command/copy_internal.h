@@ -68,7 +68,8 @@ bool copy_parse_cell(CellType type, Str text, Value *out);
 /* The nodes that a column of keys names, in the chunk's arena; NULL: there is no such column. */
 uint64_t *copy_find_ends(const Copy *copy, const CopyChunk *chunk, const GraphIndex *index,
                          Str name);
-CopyColumn *copy_column_named(const Copy *copy, Str name); /* NULL: there is none */
+/* By the name after rename; a column that rename leaves out by that in the file. NULL: there is none. */
+CopyColumn *copy_column_named(const Copy *copy, Str name);
 
 /* ---- copy_rows.c ---- */
 /* Makes what the chunk's rows say. */

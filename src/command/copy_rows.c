@@ -163,10 +163,30 @@ static uint32_t name_in(Copy *copy, Str text, uint32_t (*find)(Copy *copy, Str t
     return cached->id;
 }
 
+/* The next of the labels that a cell names, "Actor;Director"; false: there are no more. */
+static bool next_label(Str *rest, Str *label)
+{
+    while (rest->bytes > 0) {
+        const char *end = memchr(rest->data, ';', rest->bytes);
+        *label = (Str){rest->data, end == NULL ? rest->bytes : (size_t)(end - rest->data)};
+        size_t taken = label->bytes + (end != NULL);
+        *rest = (Str){rest->data + taken, rest->bytes - taken};
+        if (label->bytes > 0) return true;
+    }
+    return false;
+}
+
 static uint32_t label_set_with(Copy *copy, Str text)
 {
-    uint32_t labels[] = {copy->label, graph_name_intern(copy->writer, NAME_LABEL, text)};
-    return graph_label_set(copy->writer, labels, 2);
+    uint32_t count = 1;
+    for (Str rest = text, label; next_label(&rest, &label);)
+        count++;
+    uint32_t *labels = arena_array(copy->row_arena, uint32_t, count);
+    labels[0] = copy->label;
+    count = 1;
+    for (Str label; next_label(&text, &label);)
+        labels[count++] = graph_name_intern(copy->writer, NAME_LABEL, label);
+    return graph_label_set(copy->writer, labels, count);
 }
 
 static uint32_t type_called(Copy *copy, Str text)
@@ -249,9 +269,11 @@ static void add_label(Rows *rows, uint32_t row)
     Copy *copy = rows->copy;
     const CopyColumn *column = copy_column_named(copy, copy->label_column);
     const Value *cell = column == NULL ? NULL : cell_of(rows, column, row);
-    if (cell != NULL && cell->kind == VALUE_STRING)
+    if (cell == NULL || cell->kind != VALUE_STRING) return;
+    Str text = value_text(*cell);
+    for (Str label; next_label(&text, &label);)
         graph_add_label(copy->writer, rows->ids[row],
-                        graph_name_intern(copy->writer, NAME_LABEL, value_text(*cell)));
+                        graph_name_intern(copy->writer, NAME_LABEL, label));
 }
 
 static Error *copy_nodes(Rows *rows)

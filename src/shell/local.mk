@@ -3,7 +3,7 @@ src_contextql_SOURCES += %D%/shell.c %D%/shell.h %D%/shell_internal.h %D%/run.c 
     %D%/dump.c %D%/dump.h %D%/import.c %D%/progress.c %D%/progress.h
 
 # The guide, as C.
-GUIDE = contextql/guide/1-graph.md contextql/guide/2-vectors.md contextql/guide/3-files.md contextql/guide/4-memory.md contextql/guide/5-past.md
+GUIDE = contextql/guide/1-graph.md contextql/guide/2-vectors.md contextql/guide/3-files.md contextql/guide/4-memory.md contextql/guide/5-past.md contextql/guide/6-import.md
 nodist_src_contextql_SOURCES += %D%/guide.h
 BUILT_SOURCES += %D%/guide.h
 CLEANFILES += %D%/guide.h
