@@ -3,10 +3,11 @@
  *
  * The inner chain begins at an Argument that gives the outer batch with the number of each row in
  * `row_slot`; whatever the chain extends carries that number along, so its rows find their outer
- * row again. How often an outer row counts is not the inner chain's business where that crosses rows
- * or is asked for a value: it would count for it as often. A sub-query inside a comprehension is run from within the expression, for one row and
- * the values of the comprehension's variables. Where the inner chain crosses rows (groups, sorts,
- * cuts) each outer row is given alone, and the outer columns are put back beside what comes out.
+ * row again. How often an outer row counts is not the inner chain's business where that crosses
+ * rows or is asked for a value: it would count for it as often. A sub-query inside a comprehension
+ * is run from within the expression, for one row and the values of the comprehension's variables.
+ * Where the inner chain crosses rows (groups, sorts, cuts) each outer row is given alone, and the
+ * outer columns are put back beside what comes out.
  */
 #include "config.h"
 
