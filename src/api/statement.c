@@ -230,7 +230,8 @@ static Error *check_parameters(const contextql_statement *statement)
         Str name = statement->plan->parameters[i];
         return error_hint(
             error_new(ERROR_MISSING_PARAMETER, "parameter $%.*s has no value", STR_ARG(name)),
-            "give it with -p %.*s=VALUE or a bind call", STR_ARG(name));
+            "give it one: :param %.*s VALUE at the prompt, -p %.*s=VALUE, or a bind call",
+            STR_ARG(name), STR_ARG(name));
     }
     return NULL;
 }

@@ -34,6 +34,8 @@ typedef enum Place {
     PLACE_SNAPSHOT_TEXT, /* ... as a text */
     PLACE_STRATEGY,
     PLACE_PROCEDURE,
+    PLACE_OPTION, /* a key of the map that a procedure takes */
+    PLACE_YIELD,
     PLACE_SHOW
 } Place;
 
@@ -176,6 +178,49 @@ static bool is_pattern_map(const Ask *ask, size_t bracket)
            sign_at(ask, bracket - 1) == '(' || sign_at(ask, bracket - 1) == '[';
 }
 
+/* The procedure of the CALL whose name ends before `token`; empty: none does. */
+static Str called_before(const Ask *ask, size_t token)
+{
+    for (size_t first = token; first > 0; first--) {
+        bool dot = sign_at(ask, first - 1) == '.';
+        TokenClass class = ask->tokens[first - 1].class;
+        if (str_equal_ignore_case(token_text(ask, first - 1), STR("CALL")) && first < token) {
+            size_t begin = ask->tokens[first].offset;
+            TokenSpan last = ask->tokens[token - 1];
+            return (Str){ask->text.data + begin, last.offset + last.length - begin};
+        }
+        if (!dot && class != TOKEN_CLASS_NAME && class != TOKEN_CLASS_FUNCTION &&
+            class != TOKEN_CLASS_KEYWORD)
+            break;
+    }
+    return STR("");
+}
+
+/* Of the map in which the word is: CALL name({. */
+static Str options_of(const Ask *ask, size_t bracket)
+{
+    if (bracket == SIZE_MAX || bracket < 2 || sign_at(ask, bracket) != '{') return STR("");
+    return sign_at(ask, bracket - 1) == '(' ? called_before(ask, bracket - 1) : STR("");
+}
+
+/* The CALL before a YIELD in whose list the word is: CALL name(..) YIELD a, */
+static Str yielded_of(const Ask *ask)
+{
+    size_t at = ask->token_count, depth = 0;
+    while (at > 1 && sign_at(ask, at - 1) == ',')
+        at -= 2; /* the name before it */
+    if (at < 3 || at > ask->token_count ||
+        !str_equal_ignore_case(token_text(ask, at - 1), STR("YIELD")))
+        return STR("");
+    for (size_t i = at - 1; i-- > 0;) {
+        char c = sign_at(ask, i);
+        if (c == ')') depth++;
+        if (c == '(' && --depth == 0) return called_before(ask, i);
+        if (depth == 0) break;
+    }
+    return STR("");
+}
+
 static Place place_of(const Ask *ask)
 {
     size_t bracket = open_bracket(ask);
@@ -187,6 +232,9 @@ static Place place_of(const Ask *ask)
     }
     if (is_before(ask, 1, "|") && relationship) return PLACE_TYPE;
     if (is_before(ask, 1, ".")) return PLACE_PROPERTY;
+    if ((is_before(ask, 1, "{") || is_before(ask, 1, ",")) && options_of(ask, bracket).bytes > 0)
+        return PLACE_OPTION;
+    if (yielded_of(ask).bytes > 0) return PLACE_YIELD;
     if ((is_before(ask, 1, "{") || is_before(ask, 1, ",")) && is_pattern_map(ask, bracket))
         return PLACE_KEY;
     if (is_before(ask, 1, "SHOW")) return PLACE_SHOW;
@@ -402,6 +450,44 @@ static void offer_procedures(Ask *ask)
               "procedure", procedure.meaning, GROUP_OWN, 0);
 }
 
+static bool find_procedure(const Ask *ask, Str name, contextql_procedure_info *out)
+{
+    for (size_t i = 0; contextql_procedure_at(ask->session, i, out); i++)
+        if (str_equal_ignore_case(name, str_from(out->name))) return true;
+    return false;
+}
+
+static void offer_options(Ask *ask)
+{
+    contextql_procedure_info procedure;
+    if (!find_procedure(ask, options_of(ask, open_bracket(ask)), &procedure)) return;
+    for (const char *at = procedure.options; *at != '\0';) {
+        size_t bytes = strcspn(at, " ");
+        Str name = {at, bytes};
+        offer(ask, name, arena_printf(ask->arena, "%.*s: ", STR_ARG(name)), "option",
+              arena_printf(ask->arena, "of %s", procedure.name), GROUP_OWN, 0);
+        at += bytes + (at[bytes] == ' ');
+    }
+}
+
+/* The columns stand at the end of the signature: name(..) :: (node :: NODE, score :: FLOAT). */
+static void offer_yields(Ask *ask)
+{
+    contextql_procedure_info procedure;
+    if (!find_procedure(ask, yielded_of(ask), &procedure)) return;
+    const char *at = strrchr(procedure.signature, '(');
+    while (at != NULL && *at != '\0' && *at != ')') {
+        at += 1 + strspn(at + 1, " ");
+        Str name = {at, strcspn(at, " :,)")};
+        const char *type = at + name.bytes + strspn(at + name.bytes, " :");
+        if (name.bytes > 0)
+            offer_name(ask, name, "column",
+                       arena_printf(ask->arena, "%.*s", (int)strcspn(type, ",)"), type), GROUP_OWN,
+                       0);
+        at += strcspn(at, ",)");
+    }
+}
+
 static void offer_indexes(Ask *ask)
 {
     const Graph *graph = ask->view.graph;
@@ -576,6 +662,8 @@ static void offer_place(Ask *ask, Place place)
         break;
     case PLACE_STRATEGY: offer_strategies(ask); break;
     case PLACE_PROCEDURE: offer_procedures(ask); break;
+    case PLACE_OPTION: offer_options(ask); break;
+    case PLACE_YIELD: offer_yields(ask); break;
     case PLACE_SHOW: offer_shows(ask); break;
     }
 }

@@ -187,7 +187,7 @@ static unsigned char suspend(EditLine *line, wint_t key)
 
 /* vi's `.` types again what was typed, and a `.` in it would do the same for ever, should libedit
  * take it for a command: once a key is enough. */
-static unsigned char redo(EditLine *line, wint_t key)
+static unsigned char repeat(EditLine *line, wint_t key)
 {
     static const wchar_t again[2] = {KEY_REDO, L'\0'};
     Editor *editor = editor_of(line);
@@ -364,6 +364,8 @@ static int read_key(EditLine *line, wchar_t *out)
     if (!keys_read(editor->keys, &key, &follow)) return 0;
     editor->walked_before = editor->walked;
     editor->walked = false;
+    editor->cut_before = editor->cut, editor->put_before = editor->put;
+    editor->cut = editor->put = false;
     if (editor->searching) {
         editor->search_key = follow != 0 ? KEY_NOTHING : key;
         *out = KEY_SEARCH;
@@ -404,7 +406,16 @@ static const struct Binding {
     {L"cql-suspend", suspend, true, {CONTROL('Z')}},
     {L"cql-clear-screen", clear_screen, true, {CONTROL('L')}},
     {L"cql-edit-outside", edit_outside, true, {0}},
-    {L"cql-redo", redo, true, {0}},
+    {L"cql-repeat", repeat, true, {0}},
+    {L"cql-redo", edit_redo, false, {0}},
+    {L"cql-cut-word-left", edit_cut_word_left, false, {CONTROL('W')}},
+    {L"cql-cut-word-right", edit_cut_word_right, false, {0}},
+    {L"cql-cut-rest", edit_cut_rest, false, {0}},
+    {L"cql-cut-all", edit_cut_all, false, {0}},
+    {L"cql-put-back", edit_put_back, false, {0}},
+    {L"cql-put-older", edit_put_older, false, {0}},
+    {L"cql-word-left", edit_word_left, true, {KEY_WORD_LEFT}},
+    {L"cql-word-right", edit_word_right, true, {KEY_WORD_RIGHT}},
     {L"cql-paste", paste, true, {KEY_PASTE}},
     {L"cql-up", recall_up, true, {KEY_UP}},
     {L"cql-down", recall_down, true, {KEY_DOWN}},
@@ -426,9 +437,6 @@ static const struct Binding {
     {L"cql-choose", choose, true, {KEY_MENU}},
     {L"cql-probe-insert", probe_insert, false, {KEY_PROBE}},
     {L"cql-probe-command", probe_command, false, {0}},
-    {L"ed-delete-prev-word", NULL, false, {CONTROL('W')}},
-    {L"ed-prev-word", NULL, true, {KEY_WORD_LEFT}},
-    {L"em-next-word", NULL, true, {KEY_WORD_RIGHT}},
 };
 
 static const wchar_t redo_key[2] = {KEY_REDO, L'\0'};
@@ -440,6 +448,15 @@ static const struct ModeBinding {
                       {L"^E", L"cql-end"},
                       {L"^B", L"cql-left"},
                       {L"^F", L"cql-right"},
+                      {L"^K", L"cql-cut-rest"},
+                      {L"^U", L"cql-cut-all"},
+                      {L"^Y", L"cql-put-back"},
+                      {L"^[y", L"cql-put-older"},
+                      {L"^[d", L"cql-cut-word-right"},
+                      {L"^[^?", L"cql-cut-word-left"},
+                      {L"^[b", L"cql-word-left"},
+                      {L"^[f", L"cql-word-right"},
+                      {L"^[/", L"cql-redo"},
                       /* libedit's regions trust a mark that outlives the text it was set in */
                       {L"^[w", L"cql-nothing"},
                       {L"^[W", L"cql-nothing"},
@@ -450,7 +467,7 @@ static const struct ModeBinding {
                       {L"^[x", L"cql-nothing"},
                       {L"^[X", L"cql-nothing"}},
   command_bindings[] = {
-      {L".", L"cql-redo"},         {redo_key, L"vi-redo"}, {L"v", L"cql-edit-outside"},
+      {L".", L"cql-repeat"},       {redo_key, L"vi-redo"}, {L"v", L"cql-edit-outside"},
       {L"j", L"cql-down"},         {L"k", L"cql-up"},      {L"/", L"cql-start-search"},
       {L"?", L"cql-start-search"}, {L"@", L"cql-nothing"}, /* reads a character, too */
       {L":", L"cql-nothing"}};
@@ -469,8 +486,7 @@ static void bind_keys(Editor *editor)
     static const wchar_t probe_key[2] = {KEY_PROBE, L'\0'};
     for (size_t i = 0; i < COUNT_OF(bindings); i++) {
         const struct Binding *binding = &bindings[i];
-        if (binding->action != NULL)
-            el_wset(editor->line, EL_ADDFN, binding->name, L"contextql", binding->action);
+        el_wset(editor->line, EL_ADDFN, binding->name, L"contextql", binding->action);
         for (size_t k = 0; k < COUNT_OF(binding->keys) && binding->keys[k] != 0; k++)
             bind_key(editor, binding, binding->keys[k]);
     }
@@ -530,6 +546,8 @@ void editor_close(Editor *editor)
     screen_close(editor->screen);
     frame_free(&editor->frame);
     edit_forget_steps(editor);
+    for (size_t i = 0; i < CUTS_MAX; i++)
+        buffer_free(&editor->cuts[i]);
     mem_free(editor->steps);
     buffer_free(&editor->text);
     buffer_free(&editor->submitted);

@@ -14,6 +14,7 @@
 
 enum {
     PICKS_MAX = 200, /* found statements that are listed: nobody walks through more */
+    CUTS_MAX = 16,   /* pieces of text that can be put back */
     UNDO_STEPS_MAX = 256,
     UNDO_BYTES_MAX = 8 << 20, /* of all steps: every step keeps the whole text */
     HELP_BYTES_MAX = 1 << 15, /* what there is to say of a longer text takes longer than a key */
@@ -49,9 +50,13 @@ struct Editor {
     Menu picker;              /* what was found, newest first */
     size_t picked[PICKS_MAX]; /* where in the history each of it is */
     Arena *picker_arena;      /* of its texts */
-    /* undo: steps[count - 1] is the present text */
+    /* undo: steps[count - 1] is the present text, behind it stand those that were undone */
     Step *steps;
-    size_t step_count, step_capacity, step_bytes;
+    size_t step_count, undone_count, step_capacity, step_bytes;
+    /* What was cut, a ring, and did this key or the one before cut or put back? */
+    Buffer cuts[CUTS_MAX];
+    size_t cut_top, put_from;
+    bool cut, cut_before, put, put_before;
     /* what the helper says of the text, asked when no key waits */
     Buffer asked; /* the text and cursor it was asked about */
     size_t asked_cursor;
@@ -90,7 +95,10 @@ size_t edit_line_start(Str text, size_t at);
 size_t edit_line_end(Str text, size_t at);
 /* From the line at `from` to the same column of the line that begins at `to`. */
 size_t edit_same_column(Str text, size_t from, size_t cursor, size_t to);
-Action edit_undo, edit_left, edit_right, edit_delete_left, edit_delete_right, edit_home, edit_end;
+Action edit_undo, edit_redo, edit_word_left, edit_word_right;
+Action edit_cut_word_left, edit_cut_word_right, edit_cut_rest, edit_cut_all, edit_put_back,
+    edit_put_older;
+Action edit_left, edit_right, edit_delete_left, edit_delete_right, edit_home, edit_end;
 
 /* ---- recall.c ---- */
 Action recall_older, recall_newer, recall_up, recall_down, recall_start_search, recall_search;

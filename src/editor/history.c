@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "editor/history.h"
+#include "editor/secret.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -385,13 +386,20 @@ static Error *append(Past *history, Str text)
     return error;
 }
 
+bool history_hides(const Past *history, Str statement)
+{
+    Str text = trimmed(statement);
+    return history->path != NULL && text.bytes > 0 && text.data[0] != ' ' && secret_in(text);
+}
+
 Error *history_save(Past *history, Str statement, const HistoryRun *run)
 {
     Buffer entry = {0};
     Str text = trimmed(statement);
     if (history->path == NULL || text.bytes == 0 || text.bytes > HISTORY_STATEMENT_BYTES_MAX)
         return NULL;
-    if (text.data[0] == ' ') return NULL; /* a secret, as in other shells: for this session only */
+    if (text.data[0] == ' ') return NULL; /* as in other shells: for this session only */
+    if (secret_in(text)) return NULL;
     make_folders(history->path);
     print_entry(&entry, text, run);
     Error *error = append(history, buffer_view(&entry));

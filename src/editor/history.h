@@ -31,7 +31,9 @@ Past *history_open(const char *path);
 void history_close(Past *history); /* NULL is welcome */
 /* For this session only. Blanks at the end are cut off; an empty text is not kept. */
 void history_add(Past *history, Str statement);
-/* A text that begins with a blank is not written: it may be a secret.
+/* Would the statement be written, did it not look as if it held a secret? */
+bool history_hides(const Past *history, Str statement);
+/* A text that begins with a blank, or seems to hold a secret (secret.h), is not written.
  * Appends to the file (mode 0600, folders 0700 are made), and takes in what other sessions
  * appended. After an error nothing more is written. */
 Error *history_save(Past *history, Str statement, const HistoryRun *run) MUST_CHECK;

@@ -193,6 +193,8 @@ void prompt_remember(Prompt *prompt, Str text)
 
 void prompt_save(Prompt *prompt, Str text, const HistoryRun *run)
 {
+    if (history_hides(prompt->history, text))
+        fputs("contextql: not kept in the history file: it seems to hold a secret\n", stderr);
     Error *error = history_save(prompt->history, text, run);
     if (error == NULL) return;
     fprintf(stderr, "contextql: %s\nhint: %s\n", error_message(error), error_hint_text(error));

@@ -278,6 +278,21 @@ bool command_named(Str name, CommandText *out)
     return false;
 }
 
+NearestName nearest_to(Str asked)
+{
+    enum { DISTANCE_MAX = 2 };
+    return (NearestName){.asked = asked, .distance = DISTANCE_MAX + 1};
+}
+
+void nearest_see(NearestName *nearest, Str name)
+{
+    if (nearest->distance == 0 || name.bytes >= sizeof nearest->name) return;
+    size_t distance = str_distance(nearest->asked, name, nearest->distance - 1);
+    if (distance >= nearest->distance) return;
+    nearest->distance = distance;
+    snprintf(nearest->name, sizeof nearest->name, "%.*s", STR_ARG(name));
+}
+
 static const Command *find(Str name, const Command **nearest)
 {
     enum { DISTANCE_MAX = 2 }; /* of a word of six letters more is another word */

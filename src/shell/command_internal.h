@@ -14,6 +14,15 @@ typedef struct Call {
 #include "contextql/commands.def"
 #undef COMMAND
 
+/* Of the names there are, seen one after the other, the one that was most likely meant. */
+typedef struct NearestName {
+    Str asked;
+    size_t distance;
+    char name[64]; /* empty: none is near */
+} NearestName;
+NearestName nearest_to(Str asked);
+void nearest_see(NearestName *nearest, Str name);
+
 Error *command_refuse_if_safe(const Shell *shell) MUST_CHECK; /* an error under --safe */
 char *command_path(Str text); /* ended by NUL; the caller frees it */
 /* "csv"; an error names those there are. */

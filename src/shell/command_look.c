@@ -287,12 +287,14 @@ typedef struct Description {
     size_t capacity;
     uint64_t seen, all; /* entities */
     Str name;           /* what is looked for in SHOW LABELS or SHOW TYPES */
+    NearestName *nearest;
     bool found;
 } Description;
 
 static void find_name(void *state, const contextql_statement *statement)
 {
     Description *description = state;
+    nearest_see(description->nearest, text_at(statement, 0));
     if (!str_equal(text_at(statement, 0), description->name)) return;
     description->found = true;
     description->all = count_at(statement, 1);
@@ -366,9 +368,10 @@ static void show_properties(Shell *shell, const Description *description)
 }
 
 /* Of a label or, with `type`, of a relationship type; *found: there is one of that name. */
-static Error *describe(Shell *shell, Str name, bool type, bool *found)
+static Error *describe(Shell *shell, Str name, bool type, NearestName *nearest, bool *found)
 {
-    Description description = {.arena = arena_create(), .known = strmap_create(), .name = name};
+    Description description = {
+        .arena = arena_create(), .known = strmap_create(), .name = name, .nearest = nearest};
     Buffer text = {0};
     Error *error =
         command_query(shell, type ? "SHOW TYPES" : "SHOW LABELS", find_name, &description);
@@ -403,11 +406,13 @@ Error *run_describe(const Call *call)
     if (name.bytes == 0)
         return error_hint(error_new(ERROR_MISUSE, "no label or type is named"),
                           ":schema shows them");
-    TRY(describe(call->shell, name, false, &found));
-    TRY(describe(call->shell, name, true, &found));
+    NearestName nearest = nearest_to(name);
+    TRY(describe(call->shell, name, false, &nearest, &found));
+    TRY(describe(call->shell, name, true, &nearest, &found));
     if (found) return NULL;
-    return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such label or type: %.*s", STR_ARG(name)),
-                      ":schema shows them, :help NAME tells about functions and keywords");
+    Error *error = error_new(ERROR_NAME_UNKNOWN, "no such label or type: %.*s", STR_ARG(name));
+    if (nearest.name[0] != '\0') return error_hint(error, "did you mean %s?", nearest.name);
+    return error_hint(error, ":schema shows them, :help NAME tells about functions and keywords");
 }
 
 /* ---- :keys ---- */

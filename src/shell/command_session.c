@@ -10,6 +10,12 @@ Error *command_format(Str name, Format *out)
     snprintf(text, sizeof text, "%.*s", STR_ARG(name));
     if (format_find(text, out)) return NULL;
     Buffer all = {0};
+    NearestName nearest = nearest_to(name);
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        nearest_see(&nearest, str_from(format_name((Format)i)));
+    if (nearest.name[0] != '\0')
+        return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(name)),
+                          "did you mean %s?", nearest.name);
     for (int i = 0; i < FORMAT_COUNT; i++)
         buffer_printf(&all, "%s%s", i == 0 ? "" : ", ", format_name((Format)i));
     Error *error = error_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(name)),

@@ -6,6 +6,7 @@
 #include "editor/keys.c"
 #include "editor/paint.c"
 #include "editor/screen.c"
+#include "editor/secret.c"
 #include "editor/terminal.c"
 #include "editor/theme.c"
 #include "format/word.c"
@@ -261,6 +262,33 @@ static void bars(void)
         STR("                                                              LOAD FROM 'x' AS r")));
 }
 
+static void secrets(void)
+{
+    static const char *const kept[] = {
+        "CREATE (:T {token: 'the', password_changed: 'x', secret: '', n: 'secret'})",
+        "MATCH (u) WHERE u.password = $password RETURN u",
+        "RETURN 'sk-short', 'https://a.org:80/@'",
+        ":param year 3",
+        ":param password",
+        "SHOW INDEXES",
+        ""};
+    static const char *const hidden[] = {"CREATE (:U {password: 'x'})",
+                                         "MATCH (u) SET u.userPassword = \"x\"",
+                                         "CREATE ({`api_key` : 'x'})",
+                                         "create ({API_KEY:'x'})",
+                                         "  :param auth_token x",
+                                         ".param apiKey x",
+                                         "RETURN 'sk-0123456789012345678901234'",
+                                         "RETURN 'postgres://ada:pw@host/db'",
+                                         "RETURN 'Bearer 0123456789abcdef'",
+                                         "RETURN '-----BEGIN RSA PRIVATE KEY-----'",
+                                         "RETURN 'AKIAIOSFODNN7EXAMPLE'"};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        EXPECT(!secret_in(str_from(kept[i])));
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        EXPECT(secret_in(str_from(hidden[i])));
+}
+
 int main(void)
 {
     glyph_start();
@@ -272,5 +300,6 @@ int main(void)
     history_files();
     pictures();
     bars();
+    secrets();
     return DONE();
 }
