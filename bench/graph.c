@@ -6,8 +6,8 @@
  * bench fails. Beside our time stands what all processors together spent on it. ContextQL and SQLite
  * are asked in turn, prepared, through their C interfaces; the best of several rounds is printed, for
  * what else runs on a machine only adds to a time. Rows that SQLite needs minutes for are not asked of
- * it. Our database is closed after the load and opened again: what is asked lies in its segments. With --peers the rows are asked of others, too (bench/graph-peers), and their answers held
- * against ours.
+ * it. Our database is closed after the load and opened again: what is asked lies in its segments. With
+ * --peers the rows are asked of others, too (bench/graph-peers), and their answers held against ours.
  *
  *     bench/graph FOLDER [--peers] [--alone]
  *         nodes.csv: id,name,age,city,score,created; edges.csv: src,dst,w. --alone: without SQLite

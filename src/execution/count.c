@@ -301,8 +301,55 @@ static Error *multiply(Operator *self, Batch *batch, uint64_t total)
     return NULL;
 }
 
+/* Can the arm's ways be counted for a whole batch, without a look at their ends? */
+static bool counts_batch(Adjacent *arm)
+{
+    adjacent_prepare(arm);
+    return arm->only != NULL && arm->only->delta == NULL && adjacent_any_label(arm) &&
+           arm->plan.apart_count == 0 && !arm->plan.loops;
+}
+
+/* All of the batch at once; *done false: row by row. */
+static Error *multiply_batch(Operator *self, Batch *batch, bool *done)
+{
+    Counting *counting = self->state;
+    Adjacent *arms = counting->arms;
+    const Column *nodes = &batch->columns[arms[0].plan.from_slot];
+    uint32_t arm_count = counting->arm_count;
+    bool entities = nodes->type == COLUMN_NODE && !nodes->constant && nodes->valid == NULL &&
+                    self->execution->environment.moments == NULL;
+    *done = false;
+    if (!entities || batch->selected_count < ASKED_MANY || !counts_batch(&arms[0])) return NULL;
+    if (arm_count > 1 && !counts_batch(&arms[1])) return NULL;
+    if (arm_count == 3 && !(arms[2].plan.loops && graph_lists_loopless(arms[0].only))) return NULL;
+    uint32_t *first = arena_alloc(self->arena, batch->row_count * sizeof *first),
+             *second = arena_alloc(self->arena, batch->row_count * sizeof *second);
+    graph_list_counts(arms[0].only, nodes->ids, batch->selection, batch->selected_count, first);
+    if (arm_count > 1)
+        graph_list_counts(arms[1].only, nodes->ids, batch->selection, batch->selected_count,
+                          second);
+    uint64_t *multiplicity = arena_alloc(self->arena, batch->row_count * sizeof *multiplicity);
+    uint16_t *selection = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *selection);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        uint64_t times = (uint64_t)first[position] * (arm_count > 1 ? second[position] : 1);
+        multiplicity[position] = times;
+        selection[count] = (uint16_t)position;
+        count += times > 0;
+        if (batch->multiplicity != NULL)
+            TRY(times_rows(times, batch->multiplicity[position], &multiplicity[position]));
+    }
+    batch->multiplicity = multiplicity;
+    batch->selection = selection;
+    batch->selected_count = count;
+    *done = true;
+    return NULL;
+}
+
 static Error *next_degree(Operator *self, Batch **out)
 {
+    bool done;
     Counting *counting = self->state;
     for (;;) {
         TRY(operator_next(self->input, out));
@@ -310,7 +357,8 @@ static Error *next_degree(Operator *self, Batch **out)
         arena_reset(self->arena);
         for (uint32_t i = 0; i < counting->arm_count; i++)
             adjacent_renew(&counting->arms[i]);
-        TRY(multiply(self, *out, 0));
+        TRY(multiply_batch(self, *out, &done));
+        if (!done) TRY(multiply(self, *out, 0));
         if ((*out)->selected_count > 0) return NULL;
     }
 }

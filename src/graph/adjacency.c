@@ -510,6 +510,7 @@ bool graph_lists(const GraphView *view, uint32_t type, GraphDirection direction,
     out->first_group = base->first_group, out->group_count = base->group_count;
     out->groups = base->groups, out->offsets = base->offsets, out->targets = base->targets;
     out->entry_count = base->entry_count;
+    out->base = base;
     return true;
 }
 

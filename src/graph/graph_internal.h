@@ -249,7 +249,9 @@ typedef struct Csr {
     _Atomic uint32_t looks; /* before everything was checked at once; then CSR_CHECKED */
     _Atomic uint64_t last;  /* place << 32 | node that csr_end found last: it is asked in order */
     bool owned;             /* made in memory (csr.c), not of a segment */
+    _Atomic uint8_t loops;  /* CsrLoops: who asks first finds out */
 } Csr;
+typedef enum CsrLoops { CSR_LOOPS_UNKNOWN, CSR_LOOPS_NONE, CSR_LOOPS_SOME } CsrLoops;
 #define CSR_CHECKED UINT32_MAX
 static inline bool csr_in_order(const Csr *csr) /* is an entry's place its number? */
 {

@@ -1,8 +1,85 @@
-/* lists.c - label sets as bits, and totals that need no counting. Lists are made in adjacency.c. */
+/* lists.c - degrees of many nodes, label sets as bits, and totals that need no counting. Lists are made
+ * in adjacency.c. */
 #include "config.h"
 
 #include "graph/graph_internal.h"
 #include "graph/lists.h"
+
+/* ---- degrees ---- */
+
+/* Of all nodes of a group. Who has no list comes to where the next one begins, and goes on there. */
+static void group_counts(const GraphLists *lists, const GraphGroup *group, uint32_t counts[64])
+{
+    const uint16_t *own = lists->offsets + group->rank;
+    uint64_t bits = group->bits;
+    if (bits == 0) {
+        memset(counts, 0, 64 * sizeof *counts);
+    } else if (group[1].base - group->base <= UINT16_MAX) {
+        uint32_t at = 0, from = own[0];
+        for (uint32_t i = 0; i < 64; i++) {
+            at += bits >> i & 1;
+            counts[i] = own[at] - from;
+            from = own[at];
+        }
+    } else {
+        for (uint32_t i = 0, from, to; i < 64; i++) {
+            from = to = 0;
+            if (bits >> i & 1)
+                graph_group_list(group, lists->offsets, graph_group_place(group, i), &from, &to);
+            counts[i] = to - from;
+        }
+    }
+}
+
+void graph_list_counts(const GraphLists *lists, const uint64_t *nodes, const uint16_t *positions,
+                       uint32_t count, uint32_t *out)
+{
+    enum { MANY = 16 }; /* nodes of a group, about: then all of it is counted */
+    uint32_t counts[64];
+    uint64_t counted = lists->group_count; /* no group: those below the first wrap around */
+    const uint32_t *targets;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t position = positions == NULL ? i : positions[i];
+        uint64_t node = nodes[position], group = node / 64 - lists->first_group;
+        if (group != counted && i + MANY < count && group < lists->group_count &&
+            nodes[positions == NULL ? i + MANY : positions[i + MANY]] / 64 == node / 64) {
+            group_counts(lists, &lists->groups[group], counts);
+            counted = group;
+        }
+        if (group == counted && group < lists->group_count)
+            out[position] = counts[node % 64];
+        else
+            (void)graph_list(lists, node, &targets, &out[position]); /* no delta: always told */
+    }
+}
+
+static bool holds_itself(const GraphLists *lists, uint64_t node)
+{
+    const uint32_t *targets;
+    uint32_t count, own = 0;
+    (void)graph_list(lists, node, &targets, &count);
+    for (uint32_t i = 0; i < count; i++)
+        own |= targets[i] == node;
+    return own != 0;
+}
+
+bool graph_lists_loopless(const GraphLists *lists)
+{
+    Csr *base = lists->base;
+    if (base == NULL) return true;
+    uint8_t known = atomic_load_explicit(&base->loops, memory_order_relaxed);
+    if (known != CSR_LOOPS_UNKNOWN) return known == CSR_LOOPS_NONE;
+    bool some = false;
+    for (uint64_t g = 0; g < lists->group_count && !some; g++)
+        for (uint64_t bits = lists->groups[g].bits; bits != 0 && !some; bits &= bits - 1)
+            some = holds_itself(lists,
+                                (lists->first_group + g) * 64 + (uint64_t)__builtin_ctzll(bits));
+    atomic_store_explicit(&base->loops, some ? CSR_LOOPS_SOME : CSR_LOOPS_NONE,
+                          memory_order_relaxed);
+    return !some;
+}
+
+/* ---- label sets ---- */
 
 static uint64_t count_bits(const uint64_t words[GRAPH_BLOCK_WORDS])
 {

@@ -54,6 +54,7 @@ typedef struct GraphLists {
     const uint32_t *targets;
     uint32_t entry_count;
     const void *delta; /* NULL: there is none */
+    void *base;        /* NULL: there are no lists */
 } GraphLists;
 /* Checks all of the adjacency at once where it was not yet: a cost in proportion to it, to be paid
  * once. false: it is not plain. Not for GRAPH_BOTH. */
@@ -76,6 +77,14 @@ static inline bool graph_list(const GraphLists *lists, uint64_t node, const uint
     *count = to - from;
     return true;
 }
+
+/* How many neighbors nodes have, for lists without a delta; best for nodes that ascend. Of nodes[i] at
+ * positions[0], .. (NULL: 0, 1, ..), as many as `count`; out has the same places as nodes. */
+void graph_list_counts(const GraphLists *lists, const uint64_t *nodes, const uint16_t *positions,
+                       uint32_t count, uint32_t *out);
+/* Does the list of no node hold the node itself? Looked up once, and known from then on. For lists
+ * without a delta. */
+bool graph_lists_loopless(const GraphLists *lists);
 
 /* The nodes that have all of some labels, as bits: made once, asked of each node that is met. */
 typedef struct GraphLabelSet {

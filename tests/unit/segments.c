@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "database/database.h"
+#include "graph/lists.h"
 #include "graph/stored.h"
 #include "storage/catalog.h"
 #include "test.h"
@@ -74,6 +75,50 @@ static void dump_seeks(const GraphView *view, Buffer *out)
     neighbors_free(&found);
 }
 
+static bool holds_itself(const GraphLists *lists, uint64_t node)
+{
+    const uint32_t *targets;
+    uint32_t count;
+    bool found = false;
+    if (!graph_list(lists, node, &targets, &count)) return false;
+    for (uint32_t i = 0; i < count; i++)
+        found = found || targets[i] == node;
+    return found;
+}
+
+static uint32_t wrong_degrees; /* graphs that were looked at */
+
+/* Degrees counted side by side, of all nodes and of every third, are those counted alone. */
+static bool counts_right(const GraphView *view)
+{
+    static uint64_t nodes[1 << 17];
+    static uint32_t counts[1 << 17];
+    static uint16_t thirds[1 << 16];
+    uint64_t cursor = 0;
+    uint32_t count = graph_scan(view, NULL, 0, &cursor, nodes, 1 << 16), third = 0;
+    bool right = true;
+    for (uint32_t i = 0; i < count; i += 3)
+        thirds[third++] = (uint16_t)i;
+    for (uint32_t type = 0; type < graph_name_count(view->graph, NAME_TYPE); type++)
+        for (int in = 0; in < 2; in++) {
+            GraphLists lists;
+            bool loops = false;
+            if (!graph_lists(view, type, in ? GRAPH_IN : GRAPH_OUT, &lists) || lists.delta != NULL)
+                continue;
+            for (int every = 1; every <= 3; every += 2) {
+                graph_list_counts(&lists, nodes, every == 3 ? thirds : NULL,
+                                  every == 3 ? third : count, counts);
+                for (uint32_t i = 0; i < count; i += (uint32_t)every)
+                    right = right && counts[i] == graph_degree(view, type,
+                                                               in ? GRAPH_IN : GRAPH_OUT, nodes[i]);
+            }
+            for (uint32_t i = 0; i < count; i++)
+                loops = loops || holds_itself(&lists, nodes[i]);
+            right = right && graph_lists_loopless(&lists) != loops;
+        }
+    return right;
+}
+
 static void dump(Database *database, Buffer *out)
 {
     Transaction *transaction;
@@ -102,6 +147,7 @@ static void dump(Database *database, Buffer *out)
     for (uint32_t label = 0; label < graph_name_count(view.graph, NAME_LABEL); label++)
         for (cursor = 0; graph_scan(&view, &label, 1, &cursor, &id, 1) == 1;)
             buffer_printf(out, "%llu ", (unsigned long long)id);
+    wrong_degrees += !counts_right(&view);
     dump_counts(&view, out);
     dump_seeks(&view, out);
     transaction_rollback(transaction);
@@ -491,7 +537,7 @@ static bool shows_hub(Database *database, bool ordered)
     Transaction *transaction;
     error_drop(transaction_begin(database, &transaction));
     GraphView view = transaction_view(transaction);
-    bool good = has_hub(&view, ordered);
+    bool good = has_hub(&view, ordered) && counts_right(&view);
     transaction_rollback(transaction);
     return good;
 }
@@ -1011,5 +1057,6 @@ int main(void)
     snprintf(path, sizeof path, "%s/b.cqldb", folder);
     no_flip_is_unnoticed(path);
     snprintf(command, sizeof command, "rm -rf %s", folder);
+    EXPECT(wrong_degrees == 0);
     return system(command) != 0 || DONE();
 }
