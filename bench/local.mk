@@ -1,12 +1,14 @@
 # Programs that measure; `make bench` builds and runs them. One line a program in BENCHES.
 BENCHES = bench/vector_scan bench/topk bench/parse bench/prepare bench/wordnet
-BENCHES += bench/cancel bench/shell bench/graph bench/commit bench/opening bench/vector
+BENCHES += bench/range bench/cancel bench/shell bench/graph bench/commit bench/opening bench/vector
 EXTRA_PROGRAMS += $(BENCHES)
 CLEANFILES += $(BENCHES)
 bench_vector_scan_SOURCES = bench/vector_scan.c
 bench_vector_scan_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_vector_SOURCES = bench/vector.c
 bench_vector_LDADD = src/libengine.la $(ENGINE_LIBS)
+bench_range_SOURCES = bench/range.c
+bench_range_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_topk_SOURCES = bench/topk.c
 bench_topk_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_parse_SOURCES = bench/parse.c
@@ -46,6 +48,7 @@ bench: $(BENCHES) src/contextql
 	bench/commit
 	bench/vector_scan
 	bench/topk
+	bench/range
 	bench/opening
 	$(srcdir)/tests/corpus --texts | bench/parse
 	$(srcdir)/tests/corpus --texts | bench/prepare

@@ -113,7 +113,8 @@ bool morsels_fit(const Operator *self)
         environment->shuffle != 0)
         return false;
     uint64_t least = environment->morsel_nodes > 0 ? 1 : SHARED_NODES_MIN;
-    if (nodes_scanned(execution, scan) < least) return false;
+    if (nodes_scanned(execution, scan) < least || scan_is_by_index(execution->all[scan->id]))
+        return false;
     for (const PlanNode *plan = self->plan; plan != scan; plan = plan->input)
         if (!expressions_fit(plan)) return false;
     return true;

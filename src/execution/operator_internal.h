@@ -115,6 +115,8 @@ bool morsels_fit(const Operator *self);
 Error *morsels_run(Operator *self, const MorselSink *sink) MUST_CHECK;
 /* From now until the next reset the scan gives nodes of [from, to) only. */
 void scan_between(Operator *scan, uint64_t from, uint64_t to);
+/* Does an index give its nodes, by which there are few, or an order? */
+bool scan_is_by_index(Operator *scan);
 
 void open_unit(Operator *), open_argument(Operator *), open_scan(Operator *), open_seek(Operator *),
     open_unwind(Operator *), open_call(Operator *);

@@ -140,9 +140,11 @@ bool plan_writes_below(const PlanNode *plan)
 }
 
 /* Who wants a few rows does not pay for eight, each of which may lie on a page of its own: the first
- * batches below are as short as that. (They grow, should rows be dropped on the way.) */
+ * batches below are as short as that. (They grow, should rows be dropped on the way.) And who wants ten
+ * in an order does not pay for the second batch. */
 static void begin_short(Operator *input, uint64_t rows)
 {
+    enum { SHORT = 64 };
     for (; input != NULL && rows > 0; input = input->input) {
         switch (input->plan->kind) {
         case PLAN_NODE_SCAN:
@@ -152,7 +154,8 @@ static void begin_short(Operator *input, uint64_t rows)
         case PLAN_EXPAND:
         case PLAN_FILTER:
         case PLAN_PROJECT:
-            if (rows < input->cap) input->cap = (uint32_t)rows;
+            if (rows < input->cap || (input->plan->in_order && rows < SHORT))
+                input->cap = (uint32_t)rows;
             break;
         default: return;
         }

@@ -9,8 +9,10 @@
 
 #include "algorithm/algorithm.h"
 #include "execution/operator_internal.h"
+#include "planner/range.h"
 #include "rowfile/rowfile.h"
 #include <math.h>
+#include <stdlib.h>
 
 /* ---- Unit and Argument ---- */
 
@@ -78,15 +80,23 @@ void open_argument(Operator *self)
 
 /* ---- extending ---- */
 
-/* Intervals of numbers that a scan's blocks are held against (PlanRange). */
+/* What a scan's blocks are held against, or an index is asked (PlanRange). */
 typedef struct Zones {
     uint32_t count;
-    bool known; /* in this run */
+    bool known;   /* in this run */
+    bool indexed; /* ... and the nodes are those in `found` */
     struct {
         uint32_t key;
-        Value low, high;
+        GraphRange range;
     } items[];
 } Zones;
+
+/* A scan in the order of a property. */
+typedef struct InOrder {
+    GraphInOrder *order; /* NULL: not begun, or `found` has all of it */
+    bool begun, done;
+    uint64_t lacking; /* cursor of nodes without it */
+} InOrder;
 
 /* UNWIND range(..) makes no list: its arguments are programs of their own. */
 typedef struct Ranges {
@@ -105,7 +115,7 @@ typedef struct Extend {
     uint16_t *positions;
     uint64_t *ids;
     Value *values;
-    Neighbors found; /* seeks */
+    Neighbors found; /* seeks, and scans by an index */
     size_t found_at;
     Value list;         /* UNWIND: of the row at hand, */
     IntegerRange range; /* or what stands for one */
@@ -115,6 +125,7 @@ typedef struct Extend {
     Column column;      /* UNWIND: lists of the batch; SEEK: keys */
     Arena *input_arena; /* values of the input's batch */
     Zones *zones;       /* scans; NULL: none */
+    InOrder *in_order;  /* scans; NULL: by id */
     uint32_t *labels;
     uint32_t label_count;
     Arena *given_arena; /* procedures: what the row at hand gave, and how far it was passed on */
@@ -175,11 +186,15 @@ static void reset_extend(Operator *self)
     extend->inside = false;
     extend->given_count = extend->given_at = 0;
     if (extend->zones != NULL) extend->zones->known = false;
+    if (extend->in_order == NULL) return;
+    graph_in_order_end(extend->in_order->order);
+    *extend->in_order = (InOrder){0};
 }
 
 static void close_extend(Operator *self)
 {
     Extend *extend = self->state;
+    if (extend->in_order != NULL) graph_in_order_end(extend->in_order->order);
     neighbors_free(&extend->found);
     arena_destroy(extend->input_arena);
     arena_destroy(extend->given_arena);
@@ -204,7 +219,9 @@ static bool is_number(Value value)
     return value.kind == VALUE_INTEGER || (value.kind == VALUE_FLOAT && !isnan(value.as.number));
 }
 
-/* A bound that is no number leaves no block out: the filter knows what is to become of it. */
+static void choose_index(Operator *self);
+
+/* A bound that no range can have leaves nothing out: the filter knows what is to become of it. */
 static Error *find_zones(Operator *self)
 {
     Extend *extend = self->state;
@@ -212,28 +229,220 @@ static Error *find_zones(Operator *self)
     Batch none = {.row_count = 1, .selected_count = 1};
     zones->count = 0;
     zones->known = true;
+    zones->indexed = false;
     operator_context(self, extend->input_arena, &extend->context);
     for (uint32_t i = 0; i < self->plan->range_count; i++) {
         const PlanRange *range = &self->plan->ranges[i];
         Value bound;
         TRY(expr_evaluate(range->bound, &extend->context, &none, 0, &bound));
-        if (!is_number(bound)) continue;
-        bool below = range->comparison == EXPR_LESS || range->comparison == EXPR_LESS_EQUAL,
-             above = range->comparison == EXPR_GREATER || range->comparison == EXPR_GREATER_EQUAL;
+        if (!graph_range_bound(bound) ||
+            (range->comparison == EXPR_STARTS_WITH && bound.kind != VALUE_STRING))
+            continue;
         zones->items[zones->count].key = name_resolve(self->execution, NAME_KEY, range->key);
-        zones->items[zones->count].low = below ? value_null() : bound;
-        zones->items[zones->count++].high = above ? value_null() : bound;
+        zones->items[zones->count++].range = plan_range_of(range, bound);
     }
+    if (self->plan->by_index && !self->plan->in_order) choose_index(self);
     return NULL;
 }
 
 static bool may_hold(const GraphView *view, const Zones *zones, uint64_t block)
 {
-    for (uint32_t i = 0; i < zones->count; i++)
-        if (!graph_block_spans(view, block, zones->items[i].key, zones->items[i].low,
-                               zones->items[i].high))
+    for (uint32_t i = 0; i < zones->count; i++) {
+        const GraphRange *range = &zones->items[i].range;
+        bool numbers = !range->prefix && (is_number(range->low) || range->low.kind == VALUE_NULL) &&
+                       (is_number(range->high) || range->high.kind == VALUE_NULL);
+        if (numbers &&
+            !graph_block_spans(view, block, zones->items[i].key, range->low, range->high))
             return false;
+    }
     return true;
+}
+
+/* ---- scans by an index ---- */
+
+static GraphRange range_on(const Zones *zones, uint32_t key)
+{
+    GraphRange range = {0};
+    for (uint32_t i = 0; i < zones->count; i++)
+        if (zones->items[i].key == key) graph_range_narrow(&range, zones->items[i].range);
+    return range;
+}
+
+static uint64_t nodes_of_scan(const Operator *self)
+{
+    const GraphView *view = &self->execution->view;
+    const Extend *extend = self->state;
+    uint64_t nodes = graph_node_count(view);
+    for (uint32_t i = 0; i < self->plan->label_count; i++) {
+        uint64_t own = extend->labels[i] == GRAPH_NAME_UNKNOWN
+                           ? 0
+                           : graph_label_count(view, extend->labels[i]);
+        if (own < nodes) nodes = own;
+    }
+    return nodes;
+}
+
+static bool has_labels(Operator *self, uint64_t node);
+
+/* What `found` has of the scan's other labels. */
+static void keep_labels(Operator *self)
+{
+    Neighbors *found = &((Extend *)self->state)->found;
+    size_t kept = 0;
+    for (size_t i = 0; i < found->count; i++)
+        if (has_labels(self, found->nodes[i])) found->nodes[kept++] = found->nodes[i];
+    found->count = kept;
+}
+
+static void note(Operator *self, const char *format, uint64_t count)
+{
+    Execution *execution = self->execution;
+    if (execution->plan->profile && execution->worker == NULL)
+        execution->notes[self->plan->id] =
+            arena_printf(execution->arena, format, (unsigned long long)count);
+}
+
+/* The index that leaves least, if that is a small part of all: one node found takes as long as some in
+ * a scan. Workers have the parts of a large scan. */
+static void choose_index(Operator *self)
+{
+    enum { SCANNED_FOR_ONE = 16, ALWAYS = 64 };
+    Extend *extend = self->state;
+    Zones *zones = extend->zones;
+    const GraphView *view = &self->execution->view;
+    GraphInOrder *best = NULL;
+    uint64_t most = nodes_of_scan(self) / SCANNED_FOR_ONE;
+    if (most < ALWAYS) most = ALWAYS;
+    for (uint32_t i = 0; i < self->plan->range_count && self->execution->worker == NULL; i++) {
+        if (!self->plan->ranges[i].indexed) continue;
+        const GraphIndex *index = plan_index_in_order(view, self->plan, self->plan->ranges[i].key);
+        if (index == NULL) continue;
+        GraphRange range = range_on(zones, index->key);
+        if (range.low.kind == VALUE_NULL && range.high.kind == VALUE_NULL) continue;
+        GraphInOrder *order = graph_in_order(view, index, &range, false);
+        uint64_t count = graph_in_order_count(order, most + 1);
+        if (count <= most) {
+            graph_in_order_end(best);
+            best = order;
+            most = count;
+        } else {
+            graph_in_order_end(order);
+        }
+        while (i + 1 < self->plan->range_count && /* the same property again */
+               name_resolve(self->execution, NAME_KEY, self->plan->ranges[i + 1].key) == index->key)
+            i++;
+    }
+    if (best == NULL) return note(self, "too many for an index", 0);
+    extend->found.count = 0;
+    graph_in_order_all(best, &extend->found);
+    graph_in_order_end(best);
+    note(self, "%llu by index", extend->found.count);
+    if (self->plan->label_count > 1) keep_labels(self);
+    zones->indexed = true;
+}
+
+static uint32_t scan_found(Extend *extend, uint64_t *ids, uint32_t max)
+{
+    uint64_t left = extend->found.count - extend->cursor;
+    uint32_t count = left < max ? (uint32_t)left : max;
+    if (count > 0) memcpy(ids, extend->found.nodes + extend->cursor, count * sizeof *ids);
+    extend->cursor += count;
+    return count;
+}
+
+typedef struct Keyed {
+    Value value;
+    uint64_t node;
+    bool descending;
+} Keyed;
+
+static int by_key(const void *a, const void *b)
+{
+    const Keyed *x = a, *y = b;
+    int order = value_order(x->value, y->value);
+    if (order != 0) return x->descending ? -order : order;
+    return x->node < y->node ? -1 : x->node > y->node;
+}
+
+/* The index went since the plan was made: what it would have given. */
+static Error *sort_scan(Operator *self, uint32_t key)
+{
+    Extend *extend = self->state;
+    const GraphView *view = &self->execution->view;
+    uint64_t cursor = 0, node;
+    size_t count = 0, capacity = 0;
+    Keyed *all = NULL;
+    Error *error = NULL;
+    while (error == NULL &&
+           graph_scan(view, extend->labels, self->plan->label_count, &cursor, &node, 1) == 1) {
+        Value value = graph_property(view, VALUE_NODE, node, key);
+        if (value.kind == VALUE_NULL && self->plan->no_lack) continue;
+        mem_reserve(all, capacity, count + 1);
+        all[count++] = (Keyed){value, node, self->plan->descending};
+        error = operator_check_memory(self, count * 2 * sizeof *all);
+    }
+    if (count > 1) qsort(all, count, sizeof *all, by_key);
+    mem_reserve(extend->found.nodes, extend->found.node_capacity, count + 1);
+    for (size_t i = 0; i < count; i++)
+        extend->found.nodes[i] = all[i].node;
+    extend->found.count = count;
+    mem_free(all);
+    return error;
+}
+
+static Error *begin_in_order(Operator *self, uint32_t key)
+{
+    Extend *extend = self->state;
+    const GraphView *view = &self->execution->view;
+    const GraphIndex *index = plan_index_in_order(view, self->plan, self->plan->key);
+    extend->in_order->begun = true;
+    extend->found.count = 0;
+    if (index == NULL) return sort_scan(self, key);
+    GraphRange range = extend->zones == NULL ? (GraphRange){0} : range_on(extend->zones, key);
+    extend->in_order->order = graph_in_order(view, index, &range, self->plan->descending);
+    return NULL;
+}
+
+/* Null comes last, and first when it goes downwards. */
+static Error *scan_in_order(Operator *self, uint64_t *ids, uint32_t max, uint32_t *found)
+{
+    Extend *extend = self->state;
+    InOrder *state = extend->in_order;
+    const PlanNode *plan = self->plan;
+    const GraphView *view = &self->execution->view;
+    uint32_t key = name_resolve(self->execution, NAME_KEY, plan->key);
+    *found = 0;
+    if (!state->begun) TRY(begin_in_order(self, key));
+    if (state->order == NULL) return *found = scan_found(extend, ids, max), NULL;
+    for (int turn = 0; turn < 2 && *found < max; turn++) {
+        bool lacking = (turn == 0) == plan->descending;
+        if (lacking && !plan->no_lack)
+            *found += graph_scan_lacking(view, extend->labels, plan->label_count, key,
+                                         &state->lacking, ids + *found, max - *found);
+        while (!lacking && *found < max && !state->done) {
+            uint32_t count = graph_in_order_next(state->order, ids + *found, max - *found);
+            state->done = count == 0;
+            for (uint32_t i = 0, from = *found; i < count; i++)
+                if (has_labels(self, ids[from + i])) ids[(*found)++] = ids[from + i];
+            TRY(operator_interrupted(self));
+        }
+    }
+    return NULL;
+}
+
+bool scan_is_by_index(Operator *scan)
+{
+    Extend *extend = scan->state;
+    if (scan->plan->in_order) return true;
+    if (!scan->plan->by_index) return false;
+    for (uint32_t i = 0; i < scan->plan->label_count; i++)
+        extend->labels[i] = name_resolve(scan->execution, NAME_LABEL, scan->plan->labels[i]);
+    if (!extend->zones->known) {
+        Error *error = find_zones(scan); /* what fails now fails again when the scan begins */
+        if (error != NULL) extend->zones->known = false;
+        error_drop(error);
+    }
+    return extend->zones->known && extend->zones->indexed;
 }
 
 /* As graph_scan_below, without the blocks that the zones leave out. */
@@ -256,11 +465,25 @@ static uint32_t scan_zones(const Operator *self, Extend *extend, uint64_t *ids, 
     return found;
 }
 
+static Error *scan_ids(Operator *self, uint64_t *ids, uint32_t max, uint32_t *found)
+{
+    Extend *extend = self->state;
+    const Zones *zones = extend->zones;
+    if (extend->in_order != NULL) return scan_in_order(self, ids, max, found);
+    if (zones != NULL && zones->indexed)
+        *found = scan_found(extend, ids, max);
+    else if (zones != NULL && zones->count > 0)
+        *found = scan_zones(self, extend, ids, max);
+    else
+        *found = graph_scan_below(&self->execution->view, extend->labels, self->plan->label_count,
+                                  &extend->cursor, extend->to, ids, max);
+    return NULL;
+}
+
 static Error *next_scan(Operator *self, Batch **out)
 {
     Extend *extend = self->state;
     uint32_t cap = make_room(self, operator_cap(self)), count = 0;
-    const GraphView *view = &self->execution->view;
     bool more;
     *out = NULL;
     for (uint32_t i = 0; i < self->plan->label_count; i++)
@@ -276,11 +499,9 @@ static Error *next_scan(Operator *self, Batch **out)
             if (!extend->inside) extend->cursor = extend->from;
             extend->inside = true;
             uint64_t *ids = extend->ids + count;
-            uint32_t found = extend->zones != NULL && extend->zones->count > 0
-                                 ? scan_zones(self, extend, ids, cap - count)
-                                 : graph_scan_below(view, extend->labels, self->plan->label_count,
-                                                    &extend->cursor, extend->to, ids, cap - count);
-            operator_shuffle(self, extend->ids + count, NULL, found);
+            uint32_t found;
+            TRY(scan_ids(self, ids, cap - count, &found));
+            if (extend->in_order == NULL) operator_shuffle(self, ids, NULL, found);
             uint16_t position = (uint16_t)batch_position(in, extend->at);
             if (position == 0) memset(extend->positions + count, 0, found * sizeof position);
             for (uint32_t i = 0; position != 0 && i < found; i++)
@@ -294,7 +515,7 @@ static Error *next_scan(Operator *self, Batch **out)
         if (count == 0) continue;
         *out = give_ids(self, in, count, COLUMN_NODE, self->plan->slot);
         (*out)->columns[self->plan->slot].ascending =
-            one_row && self->execution->environment.shuffle == 0;
+            one_row && extend->in_order == NULL && self->execution->environment.shuffle == 0;
     }
     return NULL;
 }
@@ -314,6 +535,7 @@ void open_scan(Operator *self)
         extend->zones = arena_calloc(self->state_arena, 1,
                                      sizeof *extend->zones +
                                          self->plan->range_count * sizeof extend->zones->items[0]);
+    if (self->plan->in_order) extend->in_order = arena_new(self->state_arena, InOrder);
     extend->labels = arena_array(self->state_arena, uint32_t, self->plan->label_count + 1);
     self->next = next_scan;
 }

@@ -45,6 +45,7 @@ static void index_free(Graph *graph, void *item)
     Index *index = item;
     graph_free(graph, atomic_load(&index->table));
     graph_finder_free(atomic_load(&index->finder));
+    ordered_free(atomic_load(&index->ordered));
     mem_free(index->levels);
     mem_free((void *)index->definition.name.data);
     mem_free(index);

@@ -265,6 +265,39 @@ void graph_seek_first(const GraphView *view, const GraphIndex *index, const Valu
 #define GRAPH_NO_NODE UINT64_MAX
 
 /*
+ * Nodes by the order of their values (range.c): those of the index's label whose property lies between
+ * two bounds. What can be compared with a bound is numbers, text, booleans, and times of one kind; a
+ * bound that is null leaves that side open, both: every value.
+ */
+typedef struct GraphRange {
+    Value low, high;
+    bool low_open, high_open; /* the bound itself is outside */
+    bool prefix;              /* text that begins with `low` */
+} GraphRange;
+bool graph_index_orders(const GraphIndex *index, const GraphView *view); /* may it be asked? */
+bool graph_range_bound(Value bound); /* one that a range can have */
+/* All that are in both lie in what it becomes. */
+void graph_range_narrow(GraphRange *range, GraphRange by);
+/* How many entries the index has in the range, some of which may be of other views; counting ends at
+ * about `most`. */
+uint64_t graph_range_count(const GraphView *view, const GraphIndex *index, const GraphRange *range,
+                           uint64_t most);
+/* The nodes one behind the other: by their values, ascending or descending, those of one value by
+ * ascending id. */
+typedef struct GraphInOrder GraphInOrder;
+GraphInOrder *graph_in_order(const GraphView *view, const GraphIndex *index,
+                             const GraphRange *range, bool descending);
+uint32_t graph_in_order_next(GraphInOrder *order, uint64_t *ids, uint32_t max); /* 0: the end */
+/* All of them, ascending by id, behind what is in `out` (nodes only). */
+void graph_in_order_all(GraphInOrder *order, Neighbors *out);
+/* As graph_range_count. */
+uint64_t graph_in_order_count(const GraphInOrder *order, uint64_t most);
+void graph_in_order_end(GraphInOrder *order); /* NULL is welcome */
+/* Scans, as graph_scan does, the nodes that lack the property. */
+uint32_t graph_scan_lacking(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                            uint32_t key, uint64_t *cursor, uint64_t *ids, uint32_t max);
+
+/*
  * What finds by a vector index (vector/near.h). It is made above the graph, which keeps it with the
  * index's definition: it never changes, knows the nodes' values as of one version, and beside it the
  * graph notes which of its nodes got another value, or the label, since. Those are to be looked at

@@ -4,7 +4,8 @@
 #include "base/map.h"
 #include "graph/graph.h"
 #include "graph/lists.h"
-#include "graph/pack.h"
+#include "order/ordered.h"
+#include "storage/pack.h"
 #include "storage/segment.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -338,6 +339,11 @@ typedef struct HashTable { /* slots: hash's upper 32 bits | row; UINT64_MAX empt
 typedef struct Index {
     GraphIndex definition;
     HashTable *_Atomic table; /* NULL: no entries in it */
+    Ordered
+        *_Atomic ordered; /* every value that is not in the run; NULL: none, or a file of an older
+                                 program has it not */
+    uint64_t order_stamp; /* of the graph as the index was made, when all in `ordered` was a hit */
+    bool order_known;     /* load.c's */
     size_t used;
     struct HashLevel *levels; /* hash_table.c's, of the writer; NULL: none */
     struct { /* nodes node, node + 1, .. have the integers key, key + 1, ..: `count` entries more */
@@ -358,6 +364,8 @@ static inline bool index_has_table(const GraphIndex *index)
 {
     return !index->vector && index->constraint != GRAPH_REQUIRED;
 }
+/* What moves on when a node's value may be another one, or the node or its label be gone. */
+uint64_t index_stamp(const Graph *graph, const Index *index);
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row);
 void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
                        uint32_t count);
@@ -382,6 +390,28 @@ bool hash_entries(const Graph *graph, const HashTable *table, uint64_t **out, ui
  * table's entries; false: an entry lies where none can, or the table has no end. */
 bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,
                      uint64_t *entries);
+
+/* One index asked many times: what a hit is, with the way to the two columns it is read from. */
+typedef struct Probe {
+    const GraphView *view;
+    const GraphIndex *definition;
+    const PropertyColumn *column; /* NULL: nobody has the property */
+    int64_t set;                  /* the label set looked at last, and whether it has the label */
+    bool has;
+} Probe;
+Probe index_probe(const GraphView *view, const GraphIndex *definition);
+/* Is the node visible, of the label, and its property equal to the key? */
+bool probe_hit(Probe *probe, uint64_t node, Value key);
+
+/* Sets the bits of the nodes that stand in the index's order with the value they have; false: it is no
+ * order (range.c). */
+bool index_order_reachable(const GraphView *view, const Index *index, uint64_t *bits,
+                           uint64_t nodes);
+/* What a view shows of an order, or of what came to it since its base, in arrays of mem_* that are the
+ * caller's; `arena` holds what was decoded. */
+uint64_t index_order_entries(const GraphView *view, const GraphIndex *index, Ordered *ordered,
+                             bool added, Arena *arena, Value **values, uint32_t **nodes);
+Ordered *index_order_made(const GraphView *view, const GraphIndex *index); /* anew; the caller's */
 
 /* ---- names ---- */
 typedef struct Names {

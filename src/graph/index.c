@@ -1,7 +1,8 @@
 /*
  * index.c - from a property's value to the nodes that may have it.
  *
- * A hash table (hash_table.c) has the nodes that had a value at any time. Every candidate is checked
+ * A hash table (hash_table.c) has the nodes that had a value at any time, and so has an ordered set of
+ * pairs (order/ordered.h), which ranges are found by (range.c). Every candidate is checked
  * against what the view shows, so the table needs no versions: a node that lost the value, its label or
  * its life is simply no hit.
  *
@@ -50,8 +51,7 @@ static bool run_find(const Index *index, Value value, uint64_t *node)
     return key >= index->run.key && after < count;
 }
 
-/* What moves on when a node's integer may be another one, or the node or its label be gone. */
-static uint64_t run_stamp(const Graph *graph, const Index *index)
+uint64_t index_stamp(const Graph *graph, const Index *index)
 {
     const PropertyColumn *column = table_column(&graph->nodes, index->definition.key);
     return graph->nodes.rows.taken + graph->shapes_of.rewrites +
@@ -62,7 +62,7 @@ static uint64_t run_stamp(const Graph *graph, const Index *index)
 static bool run_is_sure(const GraphView *view, const Index *index)
 {
     return view->version == graph_pending(view->graph) && atomic_load(&index->run.count) > 0 &&
-           index->run.stamp == run_stamp(view->graph, index);
+           index->run.stamp == index_stamp(view->graph, index);
 }
 
 /* Only integers continue a run: what a node has is then known to its last bit. */
@@ -74,7 +74,7 @@ static bool run_take(const Graph *graph, Index *index, Value value, uint64_t row
     if (count == 0 && index->used == 0) {
         index->run.key = value.as.integer;
         index->run.node = row;
-        index->run.stamp = run_stamp(graph, index);
+        index->run.stamp = index_stamp(graph, index);
     } else if (count == 0 || row != index->run.node + count ||
                (uint64_t)value.as.integer != (uint64_t)index->run.key + count ||
                value.as.integer < index->run.key) {
@@ -86,9 +86,11 @@ static bool run_take(const Graph *graph, Index *index, Value value, uint64_t row
 
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
 {
+    Ordered *ordered = atomic_load_explicit(&index->ordered, memory_order_relaxed);
     if (run_take(graph, index, value, row)) return;
     index_reserve(graph, index, 1);
     hash_put(graph, index, slot_of(value, row));
+    if (ordered != NULL) ordered_add(ordered, value, (uint32_t)row);
 }
 
 void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
@@ -100,6 +102,8 @@ void index_insert_many(Graph *graph, Index *index, const Value *values, const ui
         taken++;
     values += taken, rows += taken, count -= taken;
     index_reserve(graph, index, count);
+    Ordered *ordered = atomic_load_explicit(&index->ordered, memory_order_relaxed);
+    if (ordered != NULL) ordered_add_many(ordered, values, rows, count);
     HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
     for (uint32_t i = 0; count > 0 && i < count + AHEAD; i++) {
         if (i >= AHEAD && i - AHEAD < count) hash_put(graph, index, slots[i % AHEAD]);
@@ -218,16 +222,12 @@ void graph_seek(const GraphView *view, const GraphIndex *definition, Value value
     if (out->count > from) out->count = from + sort_ids(out->nodes + from, out->count - from);
 }
 
-/* One index asked many times: what a hit is, with the way to the two columns it is read from. */
-typedef struct Probe {
-    const GraphView *view;
-    const GraphIndex *definition;
-    const PropertyColumn *column; /* NULL: nobody has the property */
-    int64_t set;                  /* the label set looked at last, and whether it has the label */
-    bool has;
-} Probe;
+Probe index_probe(const GraphView *view, const GraphIndex *definition)
+{
+    return (Probe){view, definition, table_column(&view->graph->nodes, definition->key), -1, false};
+}
 
-static bool probe_hit(Probe *probe, uint64_t node, Value key)
+bool probe_hit(Probe *probe, uint64_t node, Value key)
 {
     const Graph *graph = probe->view->graph;
     int64_t set, number;
@@ -262,7 +262,7 @@ void graph_seek_first(const GraphView *view, const GraphIndex *definition, const
 {
     const Index *index = (const Index *)(const void *)definition; /* its first member */
     const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
-    Probe probe = {view, definition, table_column(&view->graph->nodes, definition->key), -1, false};
+    Probe probe = index_probe(view, definition);
     uint64_t slots[AHEAD];
     bool sure = run_is_sure(view, index);
     for (uint32_t i = 0; i < count + AHEAD; i++) {
@@ -387,6 +387,11 @@ static void end_finder(void *finder)
     graph_finder_free(finder);
 }
 
+static void end_ordered(void *ordered)
+{
+    ordered_free(ordered);
+}
+
 void graph_set_finder(Graph *graph, const GraphIndex *definition, GraphFinder *finder)
 {
     Index *index = (Index *)(uintptr_t)definition;
@@ -407,6 +412,7 @@ void index_retire(Graph *graph, Index *index)
 {
     graph_retire(graph, atomic_load(&index->table));
     graph_retire_by(graph, atomic_load(&index->finder), end_finder);
+    graph_retire_by(graph, atomic_load(&index->ordered), end_ordered);
     mem_free(index->levels);
     graph_retire(graph, (void *)index->definition.name.data);
     graph_retire(graph, index);

@@ -457,6 +457,61 @@ static Error *lay_run(Graph *graph, const SegmentSection *section)
     return NULL;
 }
 
+/* What came since the base was written goes where it went before. */
+static Error *lay_added_values(Ordered *ordered, const OrderedBase *base)
+{
+    Ordered *part = ordered_new();
+    Arena *arena = arena_create();
+    Value value;
+    uint32_t node;
+    ordered_lay(part, base);
+    OrderedCursor cursor = ordered_cursor(part, (OrderedRun){0}, arena);
+    while (ordered_next(&cursor, &value, &node) && value.kind != VALUE_NULL)
+        ordered_add(ordered, value, node);
+    arena_destroy(arena);
+    ordered_free(part);
+    return NULL;
+}
+
+static Error *lay_ordered(Graph *graph, const SegmentSection *section)
+{
+    Index *index = directory_get(&graph->indexes, section->key);
+    const SegmentSection *text = NULL;
+    for (size_t i = 0; i < segment_count(graph->segment); i++) {
+        const SegmentSection *other = segment_section(graph->segment, i);
+        if (other->kind == STORED_KEYS && other->key == section->key &&
+            other->first == section->first)
+            text = other;
+    }
+    bool fits = index != NULL && atomic_load(&index->ordered) != NULL && text != NULL &&
+                section->first <= 1 && section->count <= UINT32_MAX &&
+                (section->first == 0 || section->count <= STORED_ORDERED_ADDED_MAX) &&
+                section->bytes == section->count * ORDERED_ENTRY_BYTES;
+    if (!fits) return misfit(graph, "the order of an index");
+    const OrderedKey *keys = segment_data(graph->segment, section);
+    OrderedBase base = {.segment = graph->segment,
+                        .keys = keys,
+                        .numbers = (const uint32_t *)(const void *)(keys + section->count),
+                        .text = segment_data(graph->segment, text),
+                        .count = section->count,
+                        .text_bytes = text->bytes};
+    if (section->first == 1) return lay_added_values(atomic_load(&index->ordered), &base);
+    ordered_lay(atomic_load(&index->ordered), &base);
+    index->order_stamp = UINT64_MAX; /* some of it may be of before */
+    index->order_known = true;
+    return NULL;
+}
+
+/* An older program wrote the table of the index, but no order. */
+static void forget_orders(Graph *graph)
+{
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        Index *index = directory_get(&graph->indexes, i);
+        if (index->used == 0 || index->order_known) continue;
+        ordered_free(atomic_exchange(&index->ordered, NULL));
+    }
+}
+
 static Table *table_numbered(Graph *graph, uint32_t number)
 {
     if (number == 0) return &graph->nodes;
@@ -489,12 +544,14 @@ static Error *lay_section(Graph *graph, const SegmentSection *section)
         return type == NULL ? misfit(graph, "a type") : lay_adjacency(graph, type, section);
     case STORED_INDEX: return lay_index(graph, section);
     case STORED_RUN: return lay_run(graph, section);
+    case STORED_ORDERED: return lay_ordered(graph, section);
     case STORED_DATA:
     case STORED_TEXT:
     case STORED_OFFSETS:
     case STORED_TARGETS:
     case STORED_NUMBERS:
     case STORED_ADDED:
+    case STORED_KEYS:
     case STORED_FINDER: return NULL; /* parts of the others, or asked for by graph_stored_finder */
     }
     return section->flags & SEGMENT_REQUIRED
@@ -601,6 +658,7 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
     for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE) && error == NULL; i++)
         if ((error = check_ends(graph, i)) == NULL && (error = lay_frames(graph, i)) == NULL)
             error = lay_added(graph, i);
+    if (error == NULL) forget_orders(graph);
     if (error != NULL) {
         graph_destroy(graph);
         return error;

@@ -799,6 +799,75 @@ static Error *save_run(Save *save, const Index *index, uint32_t number)
                                         .extra = (uint64_t)index->run.key});
 }
 
+/* Values and nodes of an order, or of what came to it, as they are found again. */
+static Error *put_order(Save *save, const Index *index, Ordered *ordered, bool added,
+                        uint32_t number)
+{
+    Arena *arena = arena_create();
+    Value *values;
+    uint32_t *nodes;
+    uint64_t count = index_order_entries(&save->view, &index->definition, ordered, added, arena,
+                                         &values, &nodes),
+             bytes = 0;
+    SegmentSection section = {
+        .kind = STORED_ORDERED, .key = number, .first = added, .count = count};
+    Buffer text = {0};
+    Error *error = segment_begin(save->segment, &section); /* an older program does without it */
+    for (uint64_t i = 0; i < count && error == NULL; i++) {
+        OrderedKey key = ordered_key(values[i], bytes, &text);
+        bytes += text.bytes;
+        buffer_clear(&text);
+        error = segment_put(save->segment, &key, sizeof key);
+    }
+    if (error == NULL && count > 0)
+        error = segment_put(save->segment, nodes, count * sizeof *nodes);
+    section.kind = STORED_KEYS;
+    if (error == NULL) error = segment_begin(save->segment, &section);
+    for (uint64_t i = 0; i < count && error == NULL; i++) {
+        ordered_key(values[i], 0, &text);
+        if (text.bytes > 0) error = segment_put(save->segment, text.data, text.bytes);
+        buffer_clear(&text);
+    }
+    buffer_free(&text);
+    mem_free(values);
+    mem_free(nodes);
+    arena_destroy(arena);
+    return error;
+}
+
+/* What came since stands behind the base's, as long as it is little beside it. */
+static Error *save_order(Save *save, const Index *index, uint32_t number)
+{
+    enum { ADDED_PART = 8 };
+    Ordered *ordered = atomic_load(&index->ordered), *made = NULL;
+    if (ordered == NULL) ordered = made = index_order_made(&save->view, &index->definition);
+    ordered_settle(ordered);
+    const OrderedBase *base = ordered_base(ordered);
+    uint64_t added = ordered_added(ordered);
+    bool little = added <= STORED_ORDERED_ADDED_MAX && added <= base->count / ADDED_PART;
+    const SegmentSection *keys = NULL, *text = NULL;
+    for (size_t i = 0; little && save->base != NULL && i < segment_count(save->base); i++) {
+        const SegmentSection *section = segment_section(save->base, i);
+        const void *data = section->bytes == 0 ? NULL : segment_data(save->base, section);
+        if (section->kind == STORED_ORDERED && data == base->keys) keys = section;
+        if (section->kind == STORED_KEYS && keys != NULL && section->key == keys->key &&
+            section->first == keys->first)
+            text = section;
+    }
+    Error *error = NULL;
+    if (text != NULL) {
+        SegmentSection as = *keys, text_as = *text;
+        as.key = text_as.key = number;
+        error = refer_as(save, keys, as, keys->bytes);
+        if (error == NULL) error = refer_as(save, text, text_as, text->bytes);
+        if (error == NULL && added > 0) error = put_order(save, index, ordered, true, number);
+    } else {
+        error = put_order(save, index, ordered, false, number);
+    }
+    ordered_free(made);
+    return error;
+}
+
 /* The base's table that the index still uses as it is: only ever more is put into it. */
 static const SegmentSection *same_table(const Save *save, const Index *index, const void *table)
 {
@@ -818,6 +887,7 @@ static Error *save_indexes(Save *save)
         const Index *index = directory_get(&graph->indexes, i);
         if (index == NULL) continue;
         TRY(save_run(save, index, number));
+        if (index->used > 0) TRY(save_order(save, index, number));
         const HashTable *table = atomic_load(&index->table);
         if (table != NULL) {
             size_t slots = table->mask + 1;

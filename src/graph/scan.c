@@ -200,6 +200,52 @@ bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t la
     return any != 0;
 }
 
+/* Of the block's nodes in `bits` those that have the property go out. */
+static void without_property(const GraphView *view, const PropertyColumn *column, uint64_t number,
+                             uint64_t bits[GRAPH_BLOCK_WORDS])
+{
+    const ColumnBlock *block = directory_get(&column->blocks, number);
+    uint64_t present[GRAPH_BLOCK_WORDS];
+    if (block == NULL) return;
+    for (uint32_t word = 0; word < GRAPH_BLOCK_WORDS; word++)
+        present[word] = __atomic_load_n(&block->present[word], __ATOMIC_ACQUIRE);
+    if (column_block_steady(block, view->version)) {
+        for (uint32_t word = 0; word < GRAPH_BLOCK_WORDS; word++)
+            bits[word] &= ~present[word];
+        return;
+    }
+    for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
+        if (!(bits[i / 64] >> i % 64 & 1)) continue;
+        Value value = column_read(column, number * GRAPH_BLOCK_ROWS + i, view->version, NULL);
+        if (value.kind != VALUE_NULL) bits[i / 64] &= ~(UINT64_C(1) << i % 64);
+    }
+}
+
+uint32_t graph_scan_lacking(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                            uint32_t key, uint64_t *cursor, uint64_t *ids, uint32_t max)
+{
+    const PropertyColumn *column =
+        key == GRAPH_NAME_UNKNOWN ? NULL : table_column(&view->graph->nodes, key);
+    uint64_t blocks = graph_block_count(view), bits[GRAPH_BLOCK_WORDS];
+    uint32_t found = 0;
+    while (found < max && *cursor < blocks * GRAPH_BLOCK_ROWS) {
+        uint64_t number = *cursor / GRAPH_BLOCK_ROWS, begin = number * GRAPH_BLOCK_ROWS;
+        uint32_t first = (uint32_t)(*cursor % GRAPH_BLOCK_ROWS);
+        *cursor = begin + GRAPH_BLOCK_ROWS;
+        if (!graph_scan_block(view, labels, label_count, number, bits)) continue;
+        if (column != NULL) without_property(view, column, number, bits);
+        bits[first / 64] &= UINT64_MAX << first % 64;
+        for (uint32_t word = first / 64; word < GRAPH_BLOCK_WORDS && found < max; word++) {
+            found += take_word(&bits[word], begin + word * UINT64_C(64), ids + found, max - found);
+            if (bits[word] != 0)
+                *cursor = begin + word * UINT64_C(64) + (uint64_t)__builtin_ctzll(bits[word]);
+            else if (found == max && word + 1 < GRAPH_BLOCK_WORDS)
+                *cursor = begin + (word + 1) * UINT64_C(64);
+        }
+    }
+    return found;
+}
+
 bool graph_property_covers(const GraphView *view, const uint32_t *labels, uint32_t label_count,
                            uint32_t key)
 {

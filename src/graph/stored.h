@@ -24,6 +24,9 @@
  *               used
  *     RUN       key which index; first node,      nothing: entries that are in no table, of the nodes
  *               count, extra the first integer    first, first + 1, .. and their integers
+ *     ORDERED   key which index; first 0: all,    OrderedKey keys[], u32 nodes[], in order (order/ordered.h)
+ *               1: what came since; count
+ *     KEYS      key which index; first as there   what those keys point to
  *     FINDER    key which index; first which part what a vector index finds by (database/finder.c)
  *
  * `table` is 0 for nodes and 1 + type for relationships. Numbers are little endian and lie where a
@@ -47,7 +50,9 @@ typedef enum StoredSection {
     STORED_INDEX,
     STORED_RUN,
     STORED_FINDER,
-    STORED_ADDED
+    STORED_ADDED,
+    STORED_ORDERED,
+    STORED_KEYS
 } StoredSection;
 
 #define STORED_SHAPES UINT32_MAX /* the key under which a node's label set is kept */
@@ -84,7 +89,9 @@ _Static_assert(sizeof(GraphGroup) == 16 && sizeof(CsrNumbers) == 8, "they are fo
 enum {
     STORED_SOURCES_MAX = SEGMENT_FILES_MAX + 2, /* one a file, and the one being made */
     /* Relationships of a type that its adjacency has not yet: each takes 0.1 us when the graph is opened. */
-    STORED_ADDED_MAX = 32768
+    STORED_ADDED_MAX = 32768,
+    /* Values that came to an ordered index: each is put in when it is first asked. */
+    STORED_ORDERED_ADDED_MAX = 4096
 };
 enum { STORED_BITMAP_BYTES = GRAPH_BLOCK_ROWS / 8 };
 _Static_assert(sizeof(EndsBlock) == 2 * 4 * GRAPH_BLOCK_ROWS, "EndsBlock is a format");

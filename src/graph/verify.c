@@ -266,12 +266,21 @@ static void verify_type(Verify *verify, uint32_t number)
 
 /* ---- indexes ---- */
 
+/* What stands in the order of its values: is it one, and is every node in it that is in the index? */
+static uint64_t *verify_order(Verify *verify, const Index *index, const char *where, uint64_t nodes)
+{
+    uint64_t *bits = bits_for(nodes);
+    if (!index_order_reachable(&verify->view, index, bits, nodes))
+        FIND(verify, where, "values are not in order");
+    return bits;
+}
+
 static void verify_index(Verify *verify, const Index *index)
 {
     const GraphView *view = &verify->view;
     const GraphIndex *definition = &index->definition;
     uint64_t nodes = atomic_load(&view->graph->nodes.rows.count), cursor = 0, node, taken = 0;
-    uint64_t *found = bits_for(nodes);
+    uint64_t *found = bits_for(nodes), *in_order = NULL;
     Buffer where = {0};
     Neighbors equal = {0};
     buffer_printf(&where, "index %.*s", STR_ARG(definition->name));
@@ -280,6 +289,8 @@ static void verify_index(Verify *verify, const Index *index)
         if (!whole || taken != index->used)
             FIND(verify, where.data, "%llu entries are counted, but %llu lie in its table",
                  (unsigned long long)index->used, (unsigned long long)taken);
+        if (graph_index_orders(definition, view))
+            in_order = verify_order(verify, index, where.data, nodes);
     }
     while (graph_scan(view, &definition->label, 1, &cursor, &node, 1) == 1) {
         Value value = graph_property(view, VALUE_NODE, node, definition->key);
@@ -288,6 +299,8 @@ static void verify_index(Verify *verify, const Index *index)
         if (value.kind == VALUE_NULL || !index_has_table(definition)) continue;
         if (!has_bit(found, node))
             FIND(verify, where.data, "node %llu is not found through it", (unsigned long long)node);
+        if (in_order != NULL && !has_bit(in_order, node))
+            FIND(verify, where.data, "node %llu is not in its order", (unsigned long long)node);
         equal.count = 0;
         if (definition->constraint == GRAPH_UNIQUE) graph_seek(view, definition, value, &equal);
         if (equal.count > 1)
@@ -298,6 +311,7 @@ static void verify_index(Verify *verify, const Index *index)
     neighbors_free(&equal);
     buffer_free(&where);
     mem_free(found);
+    mem_free(in_order);
 }
 
 void graph_verify(const GraphView *view, Tell *to)
@@ -333,6 +347,7 @@ const char *graph_section_name(unsigned kind)
         [STORED_TEXT] = "TEXT",       [STORED_LABEL] = "LABEL",     [STORED_ENDS] = "ENDS",
         [STORED_GROUPS] = "GROUPS",   [STORED_OFFSETS] = "OFFSETS", [STORED_TARGETS] = "TARGETS",
         [STORED_NUMBERS] = "NUMBERS", [STORED_INDEX] = "INDEX",     [STORED_RUN] = "RUN",
-        [STORED_FINDER] = "FINDER",   [STORED_ADDED] = "ADDED"};
+        [STORED_FINDER] = "FINDER",   [STORED_ADDED] = "ADDED",     [STORED_ORDERED] = "ORDERED",
+        [STORED_KEYS] = "KEYS"};
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }

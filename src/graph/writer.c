@@ -128,7 +128,7 @@ static void trim(Graph *graph, uint64_t version)
         adjacency_trim(graph, &type->in, nodes);
     }
     for (size_t i = 0; i < graph->retired_count; i++)
-        graph_free(graph, graph->retired[i].memory);
+        retired_end(graph, &graph->retired[i]);
     graph->retired_count = 0;
 }
 
@@ -543,6 +543,8 @@ Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     Index *index = mem_calloc(1, sizeof *index);
     index->definition = *definition;
     index->definition.since = writer->version;
+    if (index_has_table(definition)) atomic_store(&index->ordered, ordered_new());
+    index->order_stamp = index_stamp(graph, index);
     char *name = mem_alloc(definition->name.bytes + 1);
     memcpy(name, definition->name.data, definition->name.bytes);
     index->definition.name.data = name;

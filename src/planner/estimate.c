@@ -401,7 +401,8 @@ static double found_rows(Estimating *estimating, const PlanNode *node)
     const GraphView *view = estimating->binder->view;
     EstimateLabels labels = {node->labels, node->label_count};
     estimating->labels[node->slot] = labels;
-    if (node->kind == PLAN_NODE_SCAN) return estimate_nodes(view, labels);
+    if (node->kind == PLAN_NODE_SCAN)
+        return node->by_index ? node->range_rows : estimate_nodes(view, labels);
     return node->kind == PLAN_NODE_BY_ID ? 1 : estimate_equal(view, node->key, labels);
 }
 
@@ -441,6 +442,17 @@ static double apply_rows(Estimating *estimating, PlanNode *node, double in)
     }
 }
 
+/* What an index looked at is not left out twice. */
+static double filtered_rows(Estimating *estimating, const PlanNode *node, double in)
+{
+    const PlanNode *scan = node->input;
+    double all = in, share = filter_share(estimating, node->expr);
+    if (scan->kind == PLAN_NODE_SCAN && scan->by_index)
+        all = estimate_nodes(estimating->binder->view,
+                             (EstimateLabels){scan->labels, scan->label_count});
+    return all * share < in ? all * share : in;
+}
+
 static double node_rows(Estimating *estimating, PlanNode *node, double in)
 {
     switch (node->kind) {
@@ -457,7 +469,7 @@ static double node_rows(Estimating *estimating, PlanNode *node, double in)
     case PLAN_INTERSECT:
     case PLAN_LINK: return in * arms_rows(estimating, node);
     case PLAN_UNWIND: return in * unwind_rows(node->expr);
-    case PLAN_FILTER: return in * filter_share(estimating, node->expr);
+    case PLAN_FILTER: return filtered_rows(estimating, node, in);
     case PLAN_AGGREGATE: return node->item_count == 0 ? 1 : least(in, 1 + in / 2);
     case PLAN_SORT: return least(in, constant(node->expr, in));
     case PLAN_LIMIT: return least(in, constant(node->expr, in));

@@ -152,18 +152,34 @@ static void moment_shape(const Explain *explain, uint32_t moment, const char *be
     expr_print(explain->out, at->expr, explain->plan->slot_names);
 }
 
+static void range_shape(const Explain *explain, const PlanRange *range)
+{
+    static const char *const signs[] = {
+        [EXPR_EQUAL] = "=",   [EXPR_LESS] = "<",           [EXPR_LESS_EQUAL] = "<=",
+        [EXPR_GREATER] = ">", [EXPR_GREATER_EQUAL] = ">=", [EXPR_STARTS_WITH] = "STARTS WITH"};
+    buffer_printf(explain->out, " .%.*s %s ", STR_ARG(range->key.text), signs[range->comparison]);
+    expr_print(explain->out, range->bound, explain->plan->slot_names);
+}
+
+/* Those that an index is asked about first, then those that blocks are held against. */
 static void ranges_shape(const Explain *explain, const PlanNode *node)
 {
-    static const char *const signs[] = {[EXPR_EQUAL] = "=",
-                                        [EXPR_LESS] = "<",
-                                        [EXPR_LESS_EQUAL] = "<=",
-                                        [EXPR_GREATER] = ">",
-                                        [EXPR_GREATER_EQUAL] = ">="};
-    for (uint32_t i = 0; i < node->range_count; i++) {
-        const PlanRange *range = &node->ranges[i];
-        buffer_printf(explain->out, "%s .%.*s %s ", i == 0 ? " in blocks with" : ",",
-                      STR_ARG(range->key.text), signs[range->comparison]);
-        expr_print(explain->out, range->bound, explain->plan->slot_names);
+    if (node->in_order)
+        buffer_printf(explain->out, " in order of .%.*s%s", STR_ARG(node->key.text),
+                      node->descending ? " DESC" : "");
+    for (int indexed = 1; indexed >= 0; indexed--) {
+        bool any = false;
+        for (uint32_t i = 0; i < node->range_count; i++) {
+            const PlanRange *range = &node->ranges[i];
+            if (range->indexed != (indexed == 1) ||
+                (!range->indexed && (node->in_order || range->comparison == EXPR_STARTS_WITH)))
+                continue;
+            buffer_text(explain->out, any            ? ","
+                                      : indexed == 1 ? " by index with"
+                                                     : " in blocks with");
+            any = true;
+            range_shape(explain, range);
+        }
     }
 }
 

@@ -332,6 +332,16 @@ static bool expr_bound(const Pattern *pattern, const Expr *expr)
     return true;
 }
 
+/* ... or will be, once the node is. */
+static bool expr_bound_but(const Pattern *pattern, const Expr *expr, const PatternNode *node)
+{
+    if (expr == NULL) return true;
+    if (expr->kind == EXPR_SLOT) return expr->index == node->slot || is_bound(pattern, expr->index);
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (!expr_bound_but(pattern, expr->args[i], node)) return false;
+    return true;
+}
+
 static void place_filters(Binder *binder, Pattern *pattern)
 {
     Expr *all = NULL;
@@ -387,6 +397,17 @@ static void consider(Binder *binder, const Pattern *pattern, const PatternNode *
     }
 }
 
+/* Of a scan that conditions of the pattern, and an index, leave little of. */
+static double range_cost(Binder *binder, const Pattern *pattern, const PatternNode *node,
+                         double cost)
+{
+    PlanNode scan = {.slot = node->slot, .labels = node->labels, .label_count = node->label_count};
+    for (size_t i = 0; i < pattern->filter_count; i++)
+        if (!pattern->filters[i].done && expr_bound_but(pattern, pattern->filters[i].expr, node))
+            plan_ranges(binder, &scan, pattern->filters[i].expr);
+    return scan.by_index && scan.range_rows + 2 < cost ? scan.range_rows + 2 : cost;
+}
+
 static Start best_start(Binder *binder, const Pattern *pattern, const PatternNode *node)
 {
     Start best = {PLAN_NODE_SCAN,
@@ -401,6 +422,8 @@ static Start best_start(Binder *binder, const Pattern *pattern, const PatternNod
         consider(binder, pattern, node, i, 0, &best);
         consider(binder, pattern, node, i, 1, &best);
     }
+    if (best.kind == PLAN_NODE_SCAN && !binder->environment->plain)
+        best.cost = range_cost(binder, pattern, node, best.cost);
     return best;
 }
 
@@ -408,43 +431,6 @@ static void bind_node(Pattern *pattern, PatternNode *node)
 {
     node->bound = true;
     mark_bound(pattern, node->slot);
-}
-
-enum { RANGES_MAX = 8 }; /* of a scan; more would hardly leave out more */
-
-static void note_range(Binder *binder, PlanNode *scan, const Expr *compared, int side)
-{
-    static const ExprKind turned[] = {[EXPR_EQUAL] = EXPR_EQUAL,
-                                      [EXPR_LESS] = EXPR_GREATER,
-                                      [EXPR_LESS_EQUAL] = EXPR_GREATER_EQUAL,
-                                      [EXPR_GREATER] = EXPR_LESS,
-                                      [EXPR_GREATER_EQUAL] = EXPR_LESS_EQUAL};
-    Expr *property = compared->args[side], *bound = compared->args[1 - side];
-    bool fixed = bound->kind == EXPR_CONSTANT || bound->kind == EXPR_PARAMETER;
-    if (!fixed || !is_property_of(property, scan->slot) || scan->range_count == RANGES_MAX) return;
-    if (scan->ranges == NULL) scan->ranges = arena_array(binder->arena, PlanRange, RANGES_MAX);
-    ExprKind kind = (ExprKind)compared->kind;
-    scan->ranges[scan->range_count++] =
-        (PlanRange){property->name, side == 0 ? kind : turned[kind], bound};
-}
-
-static void note_ranges(Binder *binder, PlanNode *scan, const Expr *condition)
-{
-    switch (condition->kind) {
-    case EXPR_AND:
-        for (uint32_t i = 0; i < condition->arg_count; i++)
-            note_ranges(binder, scan, condition->args[i]);
-        return;
-    case EXPR_EQUAL:
-    case EXPR_LESS:
-    case EXPR_LESS_EQUAL:
-    case EXPR_GREATER:
-    case EXPR_GREATER_EQUAL:
-        note_range(binder, scan, condition, 0);
-        note_range(binder, scan, condition, 1);
-        return;
-    default: return;
-    }
 }
 
 static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size_t offset,
@@ -473,7 +459,7 @@ static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size
     const PlanNode *filter = binder->chain;
     bool alone = plan->kind == PLAN_NODE_SCAN && filter->kind == PLAN_FILTER;
     if (alone && filter->input == plan && !binder->environment->plain)
-        note_ranges(binder, plan, filter->expr);
+        plan_ranges(binder, plan, filter->expr);
 }
 
 static bool types_overlap(const PatternRelationship *a, const PatternRelationship *b)

@@ -163,12 +163,13 @@ typedef struct PlanArm {
     bool loops; /* only from a node to itself */
 } PlanArm;
 
-/* What a filter right above a scan wants of a property, so that blocks in which no node has it can be
- * left out; the filter stays. */
+/* What a filter right above a scan wants of a property, so that nodes are found by an index, or blocks in
+ * which no node has it can be left out; the filter stays. */
 typedef struct PlanRange {
     NameRef key;
-    ExprKind comparison; /* of the property with `bound`, a constant or parameter */
+    ExprKind comparison; /* of the property with `bound`, a constant or parameter; or STARTS WITH */
     Expr *bound;
+    bool indexed; /* an index may be asked */
 } PlanRange;
 
 typedef struct PlanNode PlanNode;
@@ -187,9 +188,14 @@ struct PlanNode {
     Expr *expr; /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or
                    NULL */
     Expr *options;     /* USING map, or NULL */
-    NameRef key;       /* SEEK, SCORE: property */
+    NameRef key;       /* SEEK, SCORE, SCAN in order: property */
     PlanRange *ranges; /* SCAN */
     uint32_t range_count;
+    bool by_index;   /* SCAN: an index has the values of one of the ranges, or of `key`, in order */
+    bool in_order;   /* SCAN: nodes come by their `key`, those that lack it last, */
+    bool descending; /* ... or by it downwards, and those first; */
+    bool no_lack;    /* ... or nobody wants those */
+    double range_rows; /* SCAN by index: nodes in its ranges, as far as they are known */
 
     /* EXPAND, EXPAND_VARIABLE, RELATIONSHIP_*, SHORTEST */
     uint32_t from_slot, to_slot,

@@ -160,6 +160,12 @@ bool clause_writes(const AstClause *clause);
 /* ---- rewrite.c ---- */
 void plan_rewrite(Binder *binder); /* the plan of a query that does not write, made to do less */
 
+/* ---- range.c ---- */
+/* Notes what a condition wants of properties of the nodes that the scan finds. */
+void plan_ranges(Binder *binder, PlanNode *scan, const Expr *condition);
+/* Takes out SORTs of a chain that an index makes needless. */
+void plan_order_by_index(Binder *binder, PlanNode **root);
+
 /* ---- estimate.c ---- */
 void plan_estimate(Binder *binder); /* estimated_rows of every operator, for EXPLAIN and PROFILE */
 

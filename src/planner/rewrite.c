@@ -11,6 +11,7 @@
  *   degree     a hop to a node nobody asks for only counts
  *   count      a scan of nodes nobody asks for only counts; hops that go both ways from a node start
  *              there, so that paths of two hops are counted by their middles
+ *   order      what an index has in order is not sorted (range.c)
  *
  * Nobody asks for a slot when no operator but the one that fills it names it anywhere in the plan
  * (uses). Rows stay the same with the same multiplicities, in the order in which the first operator
@@ -575,6 +576,11 @@ static void count_chain(Rewriter *rewriter, PlanNode **root)
     }
 }
 
+static void order_chain(Rewriter *rewriter, PlanNode **root)
+{
+    plan_order_by_index(rewriter->binder, root);
+}
+
 void plan_rewrite(Binder *binder)
 {
     Plan *plan = binder->plan;
@@ -587,8 +593,9 @@ void plan_rewrite(Binder *binder)
         each_plan_chain(&rewriter, keep_chain);
     } while (rewriter.changed);
     reach_from(&rewriter, plan->root, true);
-    static ChainFn *const steps[] = {part_chain, hide_chain,    label_chain,  link_chain,
-                                     count_rows, count_reached, degree_chain, count_chain};
+    static ChainFn *const steps[] = {part_chain,   hide_chain,  label_chain,
+                                     link_chain,   count_rows,  count_reached,
+                                     degree_chain, count_chain, order_chain};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         each_plan_chain(&rewriter, steps[i]);
 }

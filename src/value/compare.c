@@ -176,7 +176,7 @@ int value_compare(Value a, Value b)
 
 /* ---- the total order ---- */
 
-static int rank_of(Value v)
+int value_order_rank(Value v)
 {
     static const uint8_t ranks[VALUE_KIND_COUNT] = {
         [VALUE_BYTES] = 0,     [VALUE_VECTOR] = 1,       [VALUE_MAP] = 2,
@@ -237,7 +237,7 @@ static int order_vectors(Value a, Value b)
 
 int value_order(Value a, Value b)
 {
-    int left = rank_of(a), right = rank_of(b);
+    int left = value_order_rank(a), right = value_order_rank(b);
     if (left != right) return left < right ? -1 : 1;
     switch ((ValueKind)a.kind) {
     case VALUE_INTEGER:

@@ -200,6 +200,8 @@ int value_compare(Value a, Value b);
  * local datetime, date, time, local time, duration, string, boolean, number (NaN above all), vector
  * and bytes before them by kind, null last. */
 int value_order(Value a, Value b);
+/* Below 32: values of a lower one come before, those of one are compared. */
+int value_order_rank(Value value);
 
 /* Kind by the language's name: "INTEGER", "LIST", "LOCAL DATETIME". */
 const char *value_kind_name(ValueKind kind);

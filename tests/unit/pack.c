@@ -1,7 +1,7 @@
 /* Packed arrays hold what went in: lines, gaps, extremes, decimals; random ones against plain arrays. */
 #include "config.h"
 
-#include "graph/pack.h"
+#include "storage/pack.h"
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* pack.c - making packed arrays (pack.h). */
 #include "config.h"
 
-#include "graph/pack.h"
+#include "storage/pack.h"
 #include <math.h>
 #include <string.h>
 

@@ -9,8 +9,8 @@
  *
  * The count and the width are kept elsewhere (StoredBlock).
  */
-#ifndef GRAPH_PACK_H
-#define GRAPH_PACK_H
+#ifndef STORAGE_PACK_H
+#define STORAGE_PACK_H
 #include "base/bytes.h"
 #include <string.h>
 

@@ -1,0 +1,331 @@
+/*
+ * range.c - nodes by the order of their values: what an index finds between two bounds, and one behind
+ * the other.
+ *
+ * An index keeps what came to it in order (order/ordered.h), but for its run, which is in order by what
+ * it is. As with its table, whatever was in it once stays, and every entry is held against the view: it
+ * counts if its node still has that value. A node has one value, so it is met once.
+ *
+ * A range ends where values cannot be compared with its bounds any more; so what a comparison of the
+ * language would call null is outside. NaN, which is in no interval, stands behind all numbers, and is
+ * left to the condition itself.
+ */
+#include "config.h"
+
+#include "graph/graph_internal.h"
+#include <assert.h>
+#include <math.h>
+
+bool graph_index_orders(const GraphIndex *definition, const GraphView *view)
+{
+    const Index *index = (const Index *)(const void *)definition; /* its first member */
+    return graph_index_serves(definition, view) && atomic_load(&index->ordered) != NULL;
+}
+
+bool graph_range_bound(Value bound)
+{
+    switch ((ValueKind)bound.kind) {
+    case VALUE_FLOAT: return !isnan(bound.as.number);
+    case VALUE_BOOLEAN:
+    case VALUE_INTEGER:
+    case VALUE_STRING:
+    case VALUE_DATE:
+    case VALUE_LOCAL_TIME:
+    case VALUE_TIME:
+    case VALUE_LOCAL_DATETIME:
+    case VALUE_DATETIME: return true;
+    default: return false;
+    }
+}
+
+void graph_range_narrow(GraphRange *range, GraphRange by)
+{
+    bool open = range->low.kind == VALUE_NULL && range->high.kind == VALUE_NULL;
+    if (open || by.prefix) {
+        *range = by;
+        return;
+    }
+    if (range->prefix) return;
+    if (by.low.kind != VALUE_NULL) {
+        int order = range->low.kind == VALUE_NULL ? 1 : value_compare(by.low, range->low);
+        if (order == 1 || (order == 0 && by.low_open))
+            range->low = by.low, range->low_open = by.low_open;
+    }
+    if (by.high.kind != VALUE_NULL) {
+        int order = range->high.kind == VALUE_NULL ? -1 : value_compare(by.high, range->high);
+        if (order == -1 || (order == 0 && by.high_open))
+            range->high = by.high, range->high_open = by.high_open;
+    }
+}
+
+/* ---- ends of a range ---- */
+
+static OrderedCursor cursor_of(const GraphIndex *definition, Arena *arena)
+{
+    const Index *index = (const Index *)(const void *)definition;
+    Ordered *ordered = atomic_load(&index->ordered);
+    OrderedRun run = {atomic_load_explicit(&index->run.count, memory_order_acquire),
+                      index->run.node, index->run.key};
+    ordered_settle(ordered);
+    return ordered_cursor(ordered, run, arena);
+}
+
+static void seek_low(OrderedCursor *cursor, const GraphRange *range)
+{
+    if (range->low.kind != VALUE_NULL)
+        ordered_seek(cursor, range->low, range->low_open);
+    else if (range->high.kind != VALUE_NULL)
+        ordered_seek_kind(cursor, range->high, false);
+    else
+        ordered_seek_first(cursor);
+}
+
+/* The least text that is behind all that begin with the prefix; null: there is none. */
+static Value behind_prefix(Value prefix, Arena *arena)
+{
+    char *text = arena_copy(arena, prefix.as.text, prefix.aux);
+    for (size_t bytes = prefix.aux; bytes > 0; bytes--) {
+        if ((unsigned char)text[bytes - 1] == UINT8_MAX) continue;
+        text[bytes - 1]++;
+        return value_string((Str){text, bytes});
+    }
+    return value_null();
+}
+
+static void seek_high(OrderedCursor *cursor, const GraphRange *range, Arena *arena)
+{
+    Value high = range->prefix ? behind_prefix(range->low, arena) : range->high;
+    if (high.kind != VALUE_NULL)
+        ordered_seek(cursor, high, !range->prefix && !range->high_open);
+    else if (range->low.kind != VALUE_NULL)
+        ordered_seek_kind(cursor, range->low, true);
+    else
+        ordered_seek(cursor, value_null(), false);
+}
+
+/* Nothing can be in it: bounds that cross, or that no value can be compared with both of. */
+static bool is_empty(const GraphRange *range)
+{
+    if (range->low.kind == VALUE_NULL || range->high.kind == VALUE_NULL) return false;
+    int order = value_compare(range->low, range->high);
+    return order > 0 || (order == 0 && (range->low_open || range->high_open));
+}
+
+/* ---- nodes ---- */
+
+static bool is_hit(const GraphView *view, const GraphIndex *index, uint32_t node, Value value)
+{
+    if (!graph_node_visible(view, node) || !graph_node_has_label(view, node, index->label))
+        return false;
+    Value now = graph_property(view, VALUE_NODE, node, index->key);
+    return now.kind != VALUE_NULL && value_order(now, value) == 0;
+}
+
+struct GraphInOrder {
+    GraphView view;
+    const GraphIndex *index;
+    Probe probe;
+    bool descending, empty;
+    OrderedCursor cursor, low, end; /* where it stands, and the range's ends */
+    bool inside;                    /* descending: in a group of one value */
+    Value group;
+    Arena
+        *arenas[2]; /* by turns: of what the cursors decode; the second is made when it is needed */
+};
+
+enum { ARENA_BYTES_MAX = 1 << 20 }; /* of values decoded: then what is not needed any more goes */
+
+GraphInOrder *graph_in_order(const GraphView *view, const GraphIndex *index,
+                             const GraphRange *range, bool descending)
+{
+    GraphInOrder *order = mem_calloc(1, sizeof *order);
+    order->view = *view;
+    order->index = index;
+    order->probe = index_probe(&order->view, index);
+    order->descending = descending;
+    order->empty = is_empty(range);
+    order->arenas[0] = arena_create();
+    order->cursor = cursor_of(index, order->arenas[0]);
+    order->low = order->end = order->cursor;
+    if (order->empty) return order;
+    seek_low(&order->low, range);
+    seek_high(&order->end, range, order->arenas[0]);
+    order->cursor = descending ? order->end : order->low;
+    return order;
+}
+
+void graph_in_order_end(GraphInOrder *order)
+{
+    if (order == NULL) return;
+    arena_destroy(order->arenas[0]);
+    arena_destroy(order->arenas[1]);
+    mem_free(order);
+}
+
+uint64_t graph_in_order_count(const GraphInOrder *order, uint64_t most)
+{
+    return order->empty ? 0 : ordered_between(&order->low, &order->end, most);
+}
+
+uint64_t graph_range_count(const GraphView *view, const GraphIndex *index, const GraphRange *range,
+                           uint64_t most)
+{
+    GraphInOrder *order = graph_in_order(view, index, range, false);
+    uint64_t count = graph_in_order_count(order, most);
+    graph_in_order_end(order);
+    return count;
+}
+
+/* Cursors of one order use one arena; of what lies in it only the pair given last is needed. */
+static void turn_arenas(GraphInOrder *order)
+{
+    if (arena_bytes(order->arenas[0]) < ARENA_BYTES_MAX) return;
+    Arena *full = order->arenas[0];
+    order->arenas[0] = order->arenas[1] == NULL ? arena_create() : order->arenas[1];
+    order->arenas[1] = full;
+    order->cursor.last = value_copy(order->arenas[0], order->cursor.last);
+    order->group = value_copy(order->arenas[0], order->group);
+    order->cursor.arena = order->low.arena = order->end.arena = order->arenas[0];
+    arena_reset(full);
+}
+
+/* Descending: the values before the group given last, if there are any in the range. */
+static bool group_before(GraphInOrder *order)
+{
+    if (ordered_reached(&order->low, &order->cursor)) return false;
+    return ordered_back(&order->cursor, &order->group);
+}
+
+static bool next_pair(GraphInOrder *order, Value *value, uint32_t *node)
+{
+    if (!order->descending)
+        return !ordered_reached(&order->cursor, &order->end) &&
+               ordered_next(&order->cursor, value, node);
+    for (;;) {
+        if (order->inside && ordered_next(&order->cursor, value, node)) {
+            if (value_order(*value, order->group) == 0) return true;
+            ordered_unread(&order->cursor);
+        }
+        if (order->inside) ordered_back(&order->cursor, &order->group); /* to where it began */
+        order->inside = group_before(order);
+        if (!order->inside) return false;
+    }
+}
+
+uint32_t graph_in_order_next(GraphInOrder *order, uint64_t *ids, uint32_t max)
+{
+    uint32_t count = 0, node;
+    Value value;
+    while (!order->empty && count < max) {
+        turn_arenas(order);
+        if (!next_pair(order, &value, &node)) {
+            order->empty = true;
+            break;
+        }
+        bool hit = value.kind == VALUE_INTEGER ? probe_hit(&order->probe, node, value)
+                                               : is_hit(&order->view, order->index, node, value);
+        if (hit) ids[count++] = node;
+    }
+    return count;
+}
+
+/* By bytes, the lowest first: ids have four, and few have all of them. */
+static void sort_ids(uint64_t *ids, size_t count)
+{
+    enum { BYTE = 8, VALUES = 1 << BYTE };
+    uint64_t all = 0, *from = ids, *to = mem_alloc((count + 1) * sizeof *to), *other = to;
+    for (size_t i = 0; i < count; i++)
+        all |= ids[i];
+    for (unsigned shift = 0; shift < 64 && all >> shift > 0; shift += BYTE) {
+        size_t places[VALUES + 1] = {0};
+        for (size_t i = 0; i < count; i++)
+            places[(from[i] >> shift) % VALUES + 1]++;
+        for (size_t v = 0; v < VALUES; v++)
+            places[v + 1] += places[v];
+        for (size_t i = 0; i < count; i++)
+            to[places[(from[i] >> shift) % VALUES]++] = from[i];
+        uint64_t *turned = from;
+        from = to, to = turned;
+    }
+    if (from != ids) memcpy(ids, from, count * sizeof *ids);
+    mem_free(other);
+}
+
+void graph_in_order_all(GraphInOrder *order, Neighbors *out)
+{
+    enum { CHUNK = 256 };
+    uint64_t ids[CHUNK];
+    size_t from = out->count;
+    uint32_t found;
+    while ((found = graph_in_order_next(order, ids, CHUNK)) > 0) {
+        mem_reserve(out->nodes, out->node_capacity, out->count + found);
+        memcpy(out->nodes + out->count, ids, found * sizeof *ids);
+        out->count += found;
+    }
+    if (out->count - from > 1) sort_ids(out->nodes + from, out->count - from);
+}
+
+/* ---- saving ---- */
+
+Ordered *index_order_made(const GraphView *view, const GraphIndex *index)
+{
+    Ordered *ordered = ordered_new();
+    uint64_t cursor = 0, node;
+    while (graph_scan(view, &index->label, 1, &cursor, &node, 1) == 1) {
+        Value value = graph_property(view, VALUE_NODE, node, index->key);
+        if (value.kind != VALUE_NULL) ordered_add(ordered, value, (uint32_t)node);
+    }
+    return ordered;
+}
+
+uint64_t index_order_entries(const GraphView *view, const GraphIndex *index, Ordered *ordered,
+                             bool added, Arena *arena, Value **values, uint32_t **nodes)
+{
+    uint64_t count = 0;
+    size_t value_capacity = 0, node_capacity = 0;
+    Value value;
+    uint32_t node;
+    *values = NULL, *nodes = NULL;
+    ordered_settle(ordered);
+    OrderedCursor cursor = ordered_cursor(ordered, (OrderedRun){0}, arena);
+    if (added) ordered_leave_base(&cursor);
+    bool sure = ((const Index *)(const void *)index)->order_stamp ==
+                index_stamp(view->graph, (const Index *)(const void *)index);
+    while (ordered_next(&cursor, &value, &node)) {
+        if (!sure && !is_hit(view, index, node, value)) continue;
+        mem_reserve(*values, value_capacity, count + 1);
+        mem_reserve(*nodes, node_capacity, count + 1);
+        (*values)[count] = value;
+        (*nodes)[count++] = node;
+    }
+    return count;
+}
+
+/* ---- checking ---- */
+
+bool index_order_reachable(const GraphView *view, const Index *index, uint64_t *bits,
+                           uint64_t nodes)
+{
+    Arena *arenas[2] = {arena_create(), arena_create()};
+    OrderedCursor cursor = cursor_of(&index->definition, arenas[0]);
+    Value value, before = value_null();
+    uint32_t node;
+    bool sound = true, any = false;
+    while (sound && ordered_next(&cursor, &value, &node)) {
+        sound = value.kind != VALUE_NULL && (!any || value_order(before, value) <= 0);
+        any = true;
+        before = value;
+        if (node < nodes && is_hit(view, &index->definition, node, value))
+            bits[node / 64] |= UINT64_C(1) << node % 64;
+        if (arena_bytes(arenas[0]) < ARENA_BYTES_MAX) continue;
+        Arena *full = arenas[0];
+        arenas[0] = arenas[1], arenas[1] = full;
+        before = value_copy(arenas[0], before);
+        cursor.last = before;
+        cursor.arena = arenas[0];
+        arena_reset(full);
+    }
+    arena_destroy(arenas[0]);
+    arena_destroy(arenas[1]);
+    return sound;
+}
