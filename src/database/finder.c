@@ -199,6 +199,7 @@ static NearIndex *make(Database *database, const GraphView *view, const GraphInd
     Source source;
     NearOptions options = options_for(database, index, telling);
     if (options.threads > NEAR_THREADS_MAX) options.threads = NEAR_THREADS_MAX;
+    if (old != NULL && !near_is_sound(graph_finder_thing(old))) old = NULL;
     if (old != NULL && !is_worth_keeping(view, index, old)) old = NULL;
     const Clock *clock = database->clock;
     int64_t began_ns = clock->monotonic_ns(clock->state);
@@ -403,6 +404,9 @@ static Error *save_one(GraphSave *save, const GraphView *view, const GraphIndex 
 {
     Buffer parameters = {0}, changed = {0};
     NearParts parts;
+    if (!near_is_sound(graph_finder_thing(finder)))
+        return error_new(ERROR_CORRUPT, "what index %.*s finds by is damaged",
+                         STR_ARG(index->name));
     near_parts(graph_finder_thing(finder), &parameters, &parts);
     put_changed(finder, graph_block_count(view), &changed);
     Error *error = NULL;
@@ -444,6 +448,11 @@ static bool get_changed(GraphFinder *finder, const void *data, size_t bytes)
     return true;
 }
 
+static bool is_sound(void *segment, const void *data, size_t bytes)
+{
+    return bytes == 0 || segment_touch(segment, data, bytes);
+}
+
 static bool fits(const NearIndex *near, const GraphIndex *index)
 {
     return near_metric(near) == metrics[index->metric] &&
@@ -454,7 +463,7 @@ static bool fits(const NearIndex *near, const GraphIndex *index)
  * exact until it is made anew. */
 static GraphFinder *load_one(const Graph *graph, const GraphIndex *index)
 {
-    NearParts parts;
+    NearParts parts = {.is_sound = is_sound, .user = (void *)(uintptr_t)graph_segment(graph)};
     NearIndex *near;
     size_t bytes;
     for (uint32_t part = 0; part < NEAR_PART_COUNT; part++)

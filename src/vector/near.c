@@ -8,6 +8,11 @@
  * A search needs a bit a row, a list of the bits it set, and a pool of the nearest. That memory is lent
  * by the index and given back to it, so a query allocates nothing; who finds none idle makes one.
  *
+ * Where it lies on a file that is mapped, what a search read is held against the file's checksums when
+ * the search is over, a piece at a time and each once: opening reads nothing for it, and a search that
+ * came upon damage gives nothing. When most pieces were looked at, the rest are, too, and searches ask
+ * no more.
+ *
  * The parameters in a file, little-endian: u32 format (1), metric (0 dot, 1 l2, 2 cosine), dimensions,
  * extra components, rows, ef_construction, NEAR_EFFORTS counts; f32 scale, longest, a minimum for each
  * dimension. The other parts are arrays (near.h).
@@ -30,8 +35,123 @@ enum {
     SPREAD_STEP_MIN = 16,
     EFFORT_EF_FIRST = 32,
     /* A row found along links costs so many times what a row of a list costs: 38 ns against 6. */
-    LOOK_FACTOR = 6
+    LOOK_FACTOR = 6,
+    CHECK_BYTES = 64 << 10, /* a piece */
+    CHECK_REST = 4          /* of a quarter of the pieces: all at once */
 };
+
+/* ---- is it as it was written? ---- */
+
+static size_t part_bytes(const NearIndex *index, NearPart part)
+{
+    size_t rows = index->count;
+    switch (part) {
+    case NEAR_CODES: return rows * index->quantizer.stride;
+    case NEAR_CONSTANTS: return rows * sizeof *index->constants;
+    case NEAR_LINK_TABLE: return rows * NEAR_LINKS * sizeof *index->links;
+    case NEAR_IDS: return rows * sizeof *index->ids;
+    default: return (6 + NEAR_EFFORTS + 2 + (size_t)index->quantizer.dimensions) * 4;
+    }
+}
+
+static const char *part_data(const NearIndex *index, NearPart part)
+{
+    switch (part) {
+    case NEAR_CODES: return (const char *)index->codes;
+    case NEAR_CONSTANTS: return (const char *)index->constants;
+    case NEAR_LINK_TABLE: return (const char *)index->links;
+    case NEAR_IDS: return (const char *)index->ids;
+    default: return NULL; /* the parameters were read when it was attached */
+    }
+}
+
+static void checked_begin(NearIndex *index, const NearParts *parts)
+{
+    NearChecked *checked = &index->checked;
+    size_t count = 0;
+    checked->is_sound = parts->is_sound, checked->user = parts->user;
+    for (int part = NEAR_CODES; part < NEAR_PART_COUNT; part++) {
+        checked->first[part] = count;
+        count += (parts->bytes[part] + CHECK_BYTES - 1) / CHECK_BYTES;
+    }
+    checked->first[NEAR_PART_COUNT] = count;
+    checked->words = mem_calloc(count / 64 + 1, sizeof *checked->words);
+    atomic_store(&checked->left, count);
+}
+
+static bool ask(NearIndex *index, NearPart part, size_t piece)
+{
+    NearChecked *checked = &index->checked;
+    size_t number = checked->first[part] + piece, from = piece * CHECK_BYTES,
+           bytes = part_bytes(index, part) - from;
+    assert(number < checked->first[part + 1]);
+    if (bytes > CHECK_BYTES) bytes = CHECK_BYTES;
+    if (!checked->is_sound(checked->user, part_data(index, part) + from, bytes)) return false;
+    uint64_t bit = UINT64_C(1) << number % 64;
+    if (!(atomic_fetch_or(&checked->words[number / 64], bit) & bit))
+        atomic_fetch_sub(&checked->left, 1);
+    return true;
+}
+
+static inline bool is_piece_sound(NearIndex *index, NearPart part, size_t piece)
+{
+    size_t number = index->checked.first[part] + piece;
+    uint64_t word = atomic_load_explicit(&index->checked.words[number / 64], memory_order_relaxed);
+    return (word >> number % 64 & 1) != 0 || ask(index, part, piece);
+}
+
+static inline bool is_row_sound(NearIndex *index, NearPart part, size_t row, size_t row_bytes)
+{
+    size_t piece = row * row_bytes / CHECK_BYTES, last = ((row + 1) * row_bytes - 1) / CHECK_BYTES;
+    bool sound = true;
+    for (; piece <= last && sound; piece++)
+        sound = is_piece_sound(index, part, piece);
+    return sound;
+}
+
+static inline bool is_place_sound(NearIndex *index, size_t place)
+{
+    return is_row_sound(index, NEAR_CODES, place, index->quantizer.stride) &&
+           is_row_sound(index, NEAR_CONSTANTS, place, sizeof *index->constants);
+}
+
+static bool must_ask(const NearIndex *index)
+{
+    return index->checked.is_sound != NULL &&
+           atomic_load_explicit(&index->checked.left, memory_order_relaxed) > 0;
+}
+
+bool near_is_sound(const NearIndex *lent)
+{
+    NearIndex *index =
+        (NearIndex *)(uintptr_t)lent; /* what was looked at is no part of its value */
+    bool sound = true;
+    if (!must_ask(index)) return true;
+    for (int part = NEAR_CODES; part < NEAR_PART_COUNT && sound; part++) {
+        size_t count = index->checked.first[part + 1] - index->checked.first[part];
+        for (size_t piece = 0; piece < count && sound; piece++)
+            sound = is_piece_sound(index, (NearPart)part, piece);
+    }
+    return sound;
+}
+
+/* All that a search read: the rows it began from, those it came by, and the ids of what it found. */
+static bool is_walk_sound(NearIndex *index, const NearWalk *walk)
+{
+    bool sound = true;
+    if (!must_ask(index)) return true;
+    for (uint32_t i = 0; i < walk->entry_count && sound; i++)
+        sound = is_place_sound(index, walk->entries[i]);
+    for (size_t i = 0; i < walk->touched_count && sound; i++)
+        sound = is_place_sound(index, walk->touched[i]) &&
+                is_row_sound(index, NEAR_LINK_TABLE, walk->touched[i],
+                             NEAR_LINKS * sizeof *index->links);
+    for (uint32_t i = 0; i < walk->pool_count && sound; i++)
+        sound = is_row_sound(index, NEAR_IDS, walk->pool[i].place, sizeof *index->ids);
+    size_t left = atomic_load_explicit(&index->checked.left, memory_order_relaxed);
+    if (sound && left < index->checked.first[NEAR_PART_COUNT] / CHECK_REST) near_is_sound(index);
+    return sound;
+}
 
 /* ---- searching ---- */
 
@@ -122,7 +242,8 @@ size_t near_search(const NearIndex *index, const CodesKernel *kernel, const Vect
     quantize_query(&index->quantizer, query->query, query->factor, walk->own_query);
     walk->ef = (uint32_t)ef;
     kernel->near_walk(walk);
-    size_t count = walk->pool_count;
+    NearIndex *asked = (NearIndex *)(uintptr_t)index;
+    size_t count = is_walk_sound(asked, walk) ? walk->pool_count : 0;
     for (size_t i = 0; i < count; i++)
         ids[i] = index->ids[walk->pool[i].place];
     give_walk(index, walk);
@@ -175,6 +296,7 @@ void near_free(NearIndex *index)
     for (size_t i = 0; i < NEAR_IDLE; i++)
         near_walk_free(index->idle[i]);
     mem_free(index->entry_codes);
+    mem_free(index->checked.words);
     mem_free(index->quantizer.minima);
     if (index->owned) {
         mem_free((void *)(uintptr_t)index->codes);
@@ -208,18 +330,6 @@ uint32_t near_dimensions(const NearIndex *index)
 uint32_t near_ef_construction(const NearIndex *index)
 {
     return index->ef_construction;
-}
-
-static size_t part_bytes(const NearIndex *index, NearPart part)
-{
-    size_t rows = index->count;
-    switch (part) {
-    case NEAR_CODES: return rows * index->quantizer.stride;
-    case NEAR_CONSTANTS: return rows * sizeof *index->constants;
-    case NEAR_LINK_TABLE: return rows * NEAR_LINKS * sizeof *index->links;
-    case NEAR_IDS: return rows * sizeof *index->ids;
-    default: return (6 + NEAR_EFFORTS + 2 + (size_t)index->quantizer.dimensions) * 4;
-    }
 }
 
 size_t near_bytes(const NearIndex *index)
@@ -340,6 +450,7 @@ Error *near_attach(const NearParts *parts, NearIndex **out)
     index->constants = parts->data[NEAR_CONSTANTS];
     index->links = parts->data[NEAR_LINK_TABLE];
     index->ids = parts->data[NEAR_IDS];
+    checked_begin(index, parts);
     near_entry_codes(index);
     *out = index;
     return NULL;

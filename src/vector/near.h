@@ -77,7 +77,7 @@ int64_t near_built_ns(const NearIndex *index);
 
 /* The ids of the rows nearest to the query by their codes, nearest first: at most `ef` (1 ..
  * NEAR_EF_MAX), into `ids`; gives how many. `query` is finite and of the index's metric and
- * dimension. */
+ * dimension. None: what it read is damaged, and was told so to whoever is asked (is_sound). */
 size_t near_search(const NearIndex *index, const CodesKernel *kernel, const VectorQuery *query,
                    size_t ef, uint32_t *ids);
 /* With so many of the rows wanted, is scoring them all cheaper than a search that finds `ef` of
@@ -98,12 +98,19 @@ typedef enum NearPart {                      /* numbers of the format, never to 
 typedef struct NearParts {
     const void *data[NEAR_PART_COUNT]; /* 64-byte aligned, little-endian */
     size_t bytes[NEAR_PART_COUNT];
+    /* Is what lies there as it was written? Asked once for each piece that something was read of, by
+     * any thread. NULL: it is. */
+    bool (*is_sound)(void *user, const void *data, size_t bytes);
+    void *user;
 } NearParts;
 /* NEAR_PARAMETERS is made in `parameters`, the others are lent. */
 void near_parts(const NearIndex *index, Buffer *parameters, NearParts *out);
 /* An index that lies on parts, which must outlive it. Reads the parameters and a few rows; whatever
  * the others hold, a search stays within them and ends. ERROR_CORRUPT: they do not fit together. */
 Error *near_attach(const NearParts *parts, NearIndex **out) MUST_CHECK;
+/* Is all of it as it was written? What near_ids, near_extend and near_parts give was asked for by
+ * nobody before. */
+bool near_is_sound(const NearIndex *index);
 /* Reads all of it: is every link to a row, none to itself, none twice, and every row reachable?
  * NULL, or what is wrong first. */
 const char *near_fault(const NearIndex *index);

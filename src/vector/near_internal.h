@@ -55,6 +55,16 @@ typedef struct NearPrune {
     int8_t *scratch;
 } NearPrune;
 
+/* What was found sound of an index that lies on parts of a file: a bit a piece, those of all parts
+ * behind one another. */
+typedef struct NearChecked {
+    bool (*is_sound)(void *user, const void *data, size_t bytes); /* NULL: nothing has to be asked */
+    void *user;
+    _Atomic uint64_t *words;
+    size_t first[NEAR_PART_COUNT + 1];
+    atomic_size_t left; /* pieces nobody asked for */
+} NearChecked;
+
 struct NearIndex {
     Quantizer quantizer;
     uint32_t count, ef_construction;
@@ -62,6 +72,7 @@ struct NearIndex {
     const int32_t *constants;
     const uint32_t *links, *ids;
     bool owned; /* the arrays; else they are parts of a file */
+    NearChecked checked;
     uint32_t entry_count, entries[NEAR_ENTRIES_MAX];
     uint8_t *entry_codes;
     uint32_t efforts[NEAR_EFFORTS];

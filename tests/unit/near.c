@@ -3,8 +3,8 @@
  * by any number of threads at any level, and withstands damage. */
 #include "config.h"
 
-#include "test.h"
 #include "runtime/workers.h"
+#include "test.h"
 #include "vector/near.h"
 #include <math.h>
 #include <stdlib.h>
@@ -529,6 +529,72 @@ static void test_damage(void)
     near_free(index);
 }
 
+/* What a copy is held against. */
+typedef struct Sound {
+    const Copy *copy;
+    NearParts parts; /* as they were written */
+    size_t asked, refused;
+} Sound;
+
+static bool is_sound(void *user, const void *memory, size_t bytes)
+{
+    Sound *sound = user;
+    sound->asked++;
+    for (int part = 0; part < NEAR_PART_COUNT; part++) {
+        size_t from = (size_t)((const uint8_t *)memory - sound->copy->memory[part]);
+        if (from >= sound->parts.bytes[part]) continue;
+        bool same = memcmp(memory, (const char *)sound->parts.data[part] + from, bytes) == 0;
+        sound->refused += !same;
+        return same;
+    }
+    return false;
+}
+
+static size_t search(const NearIndex *index, uint32_t ids[50])
+{
+    VectorQuery q;
+    vector_query_init(&q, vector_kernel(NULL), VECTOR_L2, data.rows[7], 32);
+    return near_search(index, codes_kernel(NULL), &q, 50, ids);
+}
+
+/* A bit of a file changed: a search finds what it found, or nothing, and who keeps checksums knows. What
+ * was asked for once is not asked for again. */
+static void test_sound(void)
+{
+    make_data(COUNT, 0);
+    NearIndex *index = build_data(VECTOR_L2, 1, NULL), *attached;
+    Buffer parameters = {0};
+    uint32_t want[50], got[50];
+    size_t count = search(index, want), wrong = 0, refused = 0, same = 0;
+    for (int round = 0; round <= 400; round++) {
+        Copy copy;
+        copy_parts(index, &copy);
+        Sound sound = {.copy = &copy};
+        near_parts(index, &parameters, &sound.parts);
+        copy.parts.is_sound = is_sound, copy.parts.user = &sound;
+        int part = NEAR_CODES + round % (NEAR_PART_COUNT - 1);
+        uint8_t *at = &copy.memory[part][random_bits() % copy.parts.bytes[part]];
+        if (round > 0) *at ^= (uint8_t)(1u << random_bits() % 8);
+        Error *error = near_attach(&copy.parts, &attached);
+        if (error != NULL) abort();
+        wrong += sound.asked != 0;
+        size_t found = search(attached, got);
+        if (sound.refused > 0)
+            refused++, wrong += found != 0;
+        else
+            same++, wrong += found != count || memcmp(want, got, count * sizeof *got) != 0;
+        wrong += near_is_sound(attached) != (round == 0);
+        size_t asked = sound.asked;
+        wrong += round == 0 && (search(attached, got) != count || sound.asked != asked);
+        near_free(attached);
+        free_copy(&copy);
+    }
+    printf("# a bit changed: %zu searches refused, %zu as before\n", refused, same);
+    EXPECT(wrong == 0 && refused > 100 && same > 0);
+    buffer_free(&parameters);
+    near_free(index);
+}
+
 /* What near_fault is for. */
 static void test_fault(void)
 {
@@ -570,6 +636,7 @@ int main(void)
     test_choice();
     test_parts();
     test_damage();
+    test_sound();
     test_fault();
     test_products();
     test_codes();
