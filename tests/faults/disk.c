@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "base/map.h"
 #include "disk.h"
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +20,7 @@ enum { PAGE_BYTES = 4096, SECTOR_BYTES = 512, PAGE_SECTORS = PAGE_BYTES / SECTOR
 
 typedef struct Page {
     unsigned users;
+    uint64_t hash; /* of what it holds; 0: not known */
     _Alignas(64) uint8_t data[PAGE_BYTES];
 } Page;
 
@@ -122,6 +124,7 @@ static uint8_t *page_own(File *file, size_t number)
         page_let_go(*at);
         *at = copy;
     }
+    (*at)->hash = 0;
     return (*at)->data;
 }
 
@@ -172,6 +175,25 @@ static size_t file_read(const File *file, uint64_t offset, uint8_t *into, size_t
         done += some;
     }
     return bytes;
+}
+
+/* A page of zeros, there or not, is 0. One that is mapped and shared changes unseen: its hash is not
+ * kept. */
+static uint64_t page_hash(Page *page, bool pinned)
+{
+    if (page == NULL) return 0;
+    if (page->hash != 0 && !pinned) return page->hash;
+    uint64_t hash = all_zero(page->data, PAGE_BYTES) ? 0 : hash_bytes(page->data, PAGE_BYTES, 1);
+    page->hash = pinned ? 0 : hash;
+    return hash;
+}
+
+static uint64_t file_hash(const File *file)
+{
+    uint64_t hash = hash_u64(file->bytes + 1);
+    for (size_t i = 0; i < file->page_count; i++)
+        hash = hash_u64(hash ^ page_hash(file->pages[i], file->pinned && i == 0));
+    return hash;
 }
 
 static void file_clear(File *file)
@@ -723,6 +745,18 @@ Disk *disk_copy(const Disk *from)
     for (size_t i = 0; i < from->file_count; i++)
         file_copy(&from->files[i], &disk->files[i]);
     return disk;
+}
+
+uint64_t disk_hash(const Disk *disk)
+{
+    uint64_t sum = 0; /* of names: their order says nothing */
+    for (size_t i = 0; i < disk->entry_count; i++) {
+        const Entry *entry = &disk->entries[i];
+        bool empty = entry->file == FOLDER || (size_t)entry->file >= disk->file_count;
+        uint64_t file = empty ? entry->file == FOLDER : file_hash(&disk->files[entry->file]);
+        sum += hash_u64(hash_bytes(entry->path, strlen(entry->path), 2) ^ file);
+    }
+    return sum;
 }
 
 static void forget(Disk *disk)

@@ -14,9 +14,10 @@
 #include "storage/io.h"
 
 typedef struct Disk Disk;
-Disk *disk_create(void);           /* nothing but the folder "/"; without a history */
-Disk *disk_copy(const Disk *disk); /* as programs see it; without history, locks and faults */
-void disk_destroy(Disk *disk);     /* its files are closed and unmapped; NULL is welcome */
+Disk *disk_create(void);              /* nothing but the folder "/"; without a history */
+Disk *disk_copy(const Disk *disk);    /* as programs see it; without history, locks and faults */
+uint64_t disk_hash(const Disk *disk); /* of all names, and what lies under them */
+void disk_destroy(Disk *disk);        /* its files are closed and unmapped; NULL is welcome */
 const Io *disk_io(Disk *disk);
 /* A history begins, or begins anew: what is there now is on disk for good. */
 void disk_record(Disk *disk);

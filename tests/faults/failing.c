@@ -13,6 +13,7 @@
  */
 #include "config.h"
 
+#include "crew.h"
 #include "ledger.h"
 #include <errno.h>
 #include <sched.h>
@@ -28,7 +29,7 @@ enum { WHY_BYTES = 256, TOLD_MAX = 8 };
 
 typedef struct Failing {
     const Ledger *ledger;
-    size_t lives, faults, disks, wrong;
+    size_t faults, disks, wrong;
     size_t log_failed; /* lives in which the log could not be synced, and writing ended */
 } Failing;
 
@@ -162,7 +163,6 @@ static bool one_life(Failing *all, DiskFault fault)
     disk_fail(life.disk, fault);
     live(&life);
     bool failed = disk_failed(life.disk);
-    all->lives++;
     all->faults += failed;
     if (!failed && life.done != ledger_count(all->ledger)) wrong(&life, "without a fault", "");
     check_all(&life);
@@ -186,23 +186,43 @@ typedef struct Way { /* a way to fail */
     unsigned calls; /* bits of DiskCall */
 } Way;
 
-static void fail_each(const Ledger *ledger, const char *name, const Way *way, uint64_t step)
+typedef struct Job {
+    const Ledger *ledger;
+    const Way *way;
+    uint64_t step;
+} Job;
+
+static void fail_share(void *user, size_t me, size_t count, void *result)
 {
-    Failing all = {.ledger = ledger};
-    char what[160];
+    const Job *job = user;
+    const Way *way = job->way;
+    Failing all = {.ledger = job->ledger};
     for (int call = 0; call < DISK_CALLS; call++) {
         if ((way->calls >> call & 1) == 0) continue;
-        uint64_t number = 1;
+        uint64_t number = 1 + job->step * me;
         while (one_life(
             &all, (DiskFault){(DiskCall)call, number, way->for_ever, way->reason, way->in_part}))
-            number += step;
+            number += job->step * count;
+    }
+    memcpy(result, &all, sizeof all);
+}
+
+static void fail_each(const Ledger *ledger, const char *name, const Way *way, uint64_t step)
+{
+    Failing all = {.ledger = ledger}, found[CREW_MAX];
+    Job job = {ledger, way, step};
+    char what[160];
+    bool good = crew_run(fail_share, &job, found, sizeof *found);
+    for (size_t me = 0; me < crew_count(); me++) {
+        all.faults += found[me].faults, all.disks += found[me].disks;
+        all.wrong += found[me].wrong, all.log_failed += found[me].log_failed;
     }
     printf(
         "# %s: %s: %zu faults, %zu disks looked at, %zu wrong; %zu times the log was not synced\n",
         name, way->name, all.faults, all.disks, all.wrong, all.log_failed);
     bool syncs = (way->calls >> DISK_SYNC & 1) != 0;
     snprintf(what, sizeof what, "%s: %s", name, way->name);
-    tell(all.wrong == 0 && all.faults > 2 && (!syncs || all.log_failed > 0), what);
+    tell(good && all.wrong == 0 && all.faults > 2 && (!syncs || all.log_failed > 0), what);
 }
 
 /* ---- a file system that is full ---- */

@@ -16,6 +16,7 @@
 typedef enum LedgerWork {
     LEDGER_TINY,  /* a checkpoint and a log, in files of a few pages */
     LEDGER_SMALL, /* statements, transactions, values larger than a record, a checkpoint */
+    LEDGER_NEAR,  /* a vector index, with what it finds by in a segment, and a snapshot of it */
     LEDGER_BULK,  /* a load that is committed as a segment, and what follows */
     LEDGER_KEPT,  /* snapshots, with a name and without, retention and history */
     LEDGER_GROWN  /* the same of a load that changes little: they refer to one another */
@@ -37,6 +38,8 @@ uint64_t ledger_referring(const Ledger *ledger);
 void ledger_snap(const Ledger *ledger, contextql *session, size_t thing);
 /* Are the snapshots there that must be there, when things up to `least` were acknowledged on a disk
  * without faults (0: not asked), and does each show what was there then? */
+/* *why: did the database say that (true), or is it the ledger that finds it wrong? */
+bool ledger_was_told(const char *why);
 bool ledger_keeps(const Ledger *ledger, contextql *session, size_t least, char *why);
 /* Does things from `first` on, at most `count`, until one fails, with the closing and opening between them; marks
  * the disk with each that was acknowledged. Gives the last that was acknowledged. The session is
