@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -575,8 +576,56 @@ static void make_keys(void)
     }
 }
 
+/* ---- memory ---- */
+
+/* The most memory that loading and every row once take, in a process that does nothing else. */
+static int tell_peak(const char *who, const char *folder, const char *scratch)
+{
+    char file[TEXT_BYTES];
+    struct rusage used;
+    Outcome out = {0};
+    bool ours = strcmp(who, "ContextQL") == 0;
+    snprintf(file, sizeof file, "%s/peak-%s", scratch, who);
+    if (ours)
+        our_load(folder, file);
+    else
+        lite_load(folder, file);
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (!ours && rows[i].sql == NULL) continue;
+        contextql_statement *mine = ours ? prepare(session, rows[i].ours) : NULL;
+        sqlite3_stmt *other = ours ? NULL : lite_prepare(rows[i].sql);
+        if (ours)
+            run_ours(&rows[i], mine, 0, &out);
+        else
+            run_lite(&rows[i], other, 0, &out);
+        contextql_finalize(mine);
+        sqlite3_finalize(other);
+    }
+    getrusage(RUSAGE_SELF, &used);
+    printf("%-26s %10.1f MB at the most, for the load and each row once\n", who,
+           (double)used.ru_maxrss / 1e3);
+    return 0;
+}
+
+static void ask_peaks(const char *folder, const char *scratch)
+{
+    static const char *const who[] = {"ContextQL", "SQLite"};
+    char command[4 * TEXT_BYTES], own[TEXT_BYTES];
+    ssize_t bytes = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (bytes < 0) die("cannot tell which program this is");
+    own[bytes] = '\0';
+    printf("\n");
+    fflush(stdout);
+    for (int i = 0; i < (with_lite ? 2 : 1); i++) {
+        snprintf(command, sizeof command, "'%s' '%s' --peak %s '%s' %u", own, folder, who[i],
+                 scratch, node_count);
+        if (system(command) != 0) die("the memory of %s is not known", who[i]);
+    }
+}
+
 static void ask_peers(const char *folder, const char *scratch)
 {
+    static const char *const peers[] = {"kuzu", "duckdb"};
     char command[4 * TEXT_BYTES];
     const char *sources = getenv("SRCDIR");
     fputs("keys\n", for_peers);
@@ -584,9 +633,11 @@ static void ask_peers(const char *folder, const char *scratch)
         fprintf(for_peers, "%lld\n", (long long)keys[i]);
     fclose(for_peers);
     fflush(stdout);
-    snprintf(command, sizeof command, "'%s/bench/graph-peers' '%s' '%s/rows' '%s'",
-             sources != NULL ? sources : ".", folder, scratch, scratch);
-    if (system(command) != 0) die("a peer failed, or gave another answer");
+    for (int i = 0; i < 2; i++) {
+        snprintf(command, sizeof command, "'%s/bench/graph-peers' '%s' '%s/rows' '%s' %s",
+                 sources != NULL ? sources : ".", folder, scratch, scratch, peers[i]);
+        if (system(command) != 0) die("%s failed, or gave another answer", peers[i]);
+    }
 }
 
 /* `given`: the folder, or an archive of one, which is unpacked. NULL: it is not there. */
@@ -631,6 +682,11 @@ static void load_all(const char *folder, const char *scratch)
 int main(int argc, char **argv)
 {
     char scratch[] = "/tmp/bench-graph-XXXXXX", command[64];
+    if (argc == 6 && strcmp(argv[2], "--peak") == 0) {
+        node_count = (uint32_t)strtoul(argv[5], NULL, 10);
+        make_keys();
+        return tell_peak(argv[3], argv[1], argv[4]);
+    }
     if (mkdtemp(scratch) == NULL) die("cannot make a folder under /tmp");
     const char *folder = argc > 1 ? unpacked(argv[1], scratch) : NULL;
     if (folder == NULL) {
@@ -647,6 +703,7 @@ int main(int argc, char **argv)
         make_keys();
         for (size_t i = 0; i < ROW_COUNT; i++)
             measure(&rows[i]);
+        ask_peaks(folder, scratch);
         if (for_peers != NULL) ask_peers(folder, scratch);
         contextql_close(session);
         sqlite3_close(lite);
