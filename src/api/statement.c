@@ -577,7 +577,8 @@ static Error *start_command(contextql_statement *statement)
 static Error *start(contextql_statement *statement)
 {
     contextql *session = statement->session;
-    TRY(check_parameters(statement));
+    bool only_explained = statement->plan->explain && !statement->plan->profile;
+    if (!only_explained) TRY(check_parameters(statement)); /* a plan is the same for all values */
     if (statement->plan->writes) TRY(error_if_short(0));
     statement->started_ns = session->clock->monotonic_ns(session->clock->state);
     int64_t timeout_ns = session->settings.timeout_ns;
@@ -593,7 +594,6 @@ static Error *start(contextql_statement *statement)
     prepare_environment(statement);
     statement->environment.writer = writer;
     if (writer != NULL) graph_writer_heed(writer, should_stop, statement);
-    bool only_explained = statement->plan->explain && !statement->plan->profile;
     if (!only_explained)
         TRY(moments_open(&statement->moments, session->database, statement->plan,
                          &statement->environment, statement->run_arena));

@@ -1,6 +1,8 @@
-/* care.c - looking after a database: the tools of the command line, and the commands that do the same. */
+/* care.c - looking after a database: the tools of the command line, the commands that do the same, and
+ * which indexes a statement wants. */
 #include "config.h"
 
+#include "format/value_text.h"
 #include "shell/command_internal.h"
 #include "shell/dump.h"
 #include <errno.h>
@@ -207,4 +209,197 @@ Error *run_backup(const Call *call)
     mem_free(target);
     (void)result; /* a failure is noted, and a copy finds nothing */
     return notes.failure;
+}
+
+/* ---- :advise ---- */
+
+/*
+ * Whether an index helps is known to the planner alone. So each that the statement could want is made,
+ * in a transaction that is taken back, and the planner asked again.
+ */
+enum { ADVISED_NAMES_MAX = 16, ADVISED_TOKENS_MAX = 4096 };
+static const char probe_name[] = "advise_probe";
+
+typedef struct Wanted { /* labels and properties that a statement names */
+    Str labels[ADVISED_NAMES_MAX], keys[ADVISED_NAMES_MAX];
+    size_t label_count, key_count;
+} Wanted;
+
+typedef struct Explained {
+    double rows; /* of all operators, by their estimates */
+    size_t seeks;
+} Explained;
+
+static void add_once(Str *names, size_t *count, Str name)
+{
+    if (name.bytes >= 2 && name.data[0] == '`') name.data++, name.bytes -= 2;
+    for (size_t i = 0; i < *count; i++)
+        if (str_equal(names[i], name)) return;
+    if (*count < ADVISED_NAMES_MAX) names[(*count)++] = name;
+}
+
+static Str token_of(Str text, const contextql_token *token)
+{
+    return (Str){text.data + token->offset, token->length};
+}
+
+/* A name behind a dot, or before the colon of a map. */
+static bool is_key(Str text, const contextql_token *tokens, size_t i, size_t count)
+{
+    if (tokens[i].kind != CONTEXTQL_TOKEN_NAME && tokens[i].kind != CONTEXTQL_TOKEN_KEYWORD)
+        return false;
+    if (i > 0 && str_equal(token_of(text, &tokens[i - 1]), STR("."))) return true;
+    if (i == 0 || i + 1 == count || !str_equal(token_of(text, &tokens[i + 1]), STR(":")))
+        return false;
+    Str before = token_of(text, &tokens[i - 1]);
+    return str_equal(before, STR("{")) || str_equal(before, STR(","));
+}
+
+static void find_wanted(Str text, Wanted *wanted)
+{
+    contextql_token *tokens = mem_alloc(ADVISED_TOKENS_MAX * sizeof *tokens);
+    size_t count = 0;
+    *wanted = (Wanted){.label_count = 0};
+    contextql_tokenize(text.data, text.bytes, tokens, ADVISED_TOKENS_MAX, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (tokens[i].kind == CONTEXTQL_TOKEN_LABEL)
+            add_once(wanted->labels, &wanted->label_count, token_of(text, &tokens[i]));
+        else if (is_key(text, tokens, i, count))
+            add_once(wanted->keys, &wanted->key_count, token_of(text, &tokens[i]));
+    }
+    mem_free(tokens);
+}
+
+static void take_operator(void *state, const contextql_statement *statement)
+{
+    Explained *explained = state;
+    contextql_text plan = contextql_value_string(contextql_column(statement, 0));
+    explained->rows += contextql_value_float(contextql_column(statement, 1));
+    explained->seeks += strstr(plan.data, "NodeSeek") != NULL;
+}
+
+static Error *explain(Shell *shell, Str text, Explained *out)
+{
+    Buffer statement = {0};
+    *out = (Explained){0};
+    buffer_printf(&statement, "EXPLAIN %.*s", STR_ARG(text));
+    Error *error = command_query(shell, statement.data, take_operator, out);
+    buffer_free(&statement);
+    return error;
+}
+
+static void count_row(void *state, const contextql_statement *statement)
+{
+    (void)statement;
+    ++*(size_t *)state;
+}
+
+static void put_index(Buffer *out, const char *name, Str label, Str key)
+{
+    buffer_printf(out, "CREATE INDEX %s%sFOR (n:", name, name[0] == '\0' ? "" : " ");
+    value_text_name(out, label);
+    buffer_text(out, ") ON (n.");
+    value_text_name(out, key);
+    buffer_char(out, ')');
+}
+
+/* Has some node with the label the property? */
+static Error *is_there(Shell *shell, Str label, Str key, bool *out)
+{
+    Buffer text = {0};
+    size_t found = 0;
+    buffer_text(&text, "MATCH (n:");
+    value_text_name(&text, label);
+    buffer_text(&text, ") WHERE n.");
+    value_text_name(&text, key);
+    buffer_text(&text, " IS NOT NULL RETURN 1 LIMIT 1");
+    Error *error = command_query(shell, text.data, count_row, &found);
+    *out = found > 0;
+    buffer_free(&text);
+    return error;
+}
+
+/* *made: there was none; then *out is the plan with it. Nothing stays. */
+static Error *explain_with(Shell *shell, Str text, Str label, Str key, bool *made, Explained *out)
+{
+    Buffer index = {0};
+    size_t rows = 0;
+    put_index(&index, probe_name, label, key);
+    TRY(command_query(shell, "BEGIN", count_row, &rows));
+    Error *error = command_query(shell, index.data, count_row, &rows);
+    *made = error == NULL;
+    if (*made) {
+        error = explain(shell, text, out);
+    } else if (error_code(error) == ERROR_NAME_EXISTS) {
+        error_drop(error);
+        error = NULL;
+    }
+    Error *back = command_query(shell, "ROLLBACK", count_row, &rows);
+    if (error == NULL)
+        error = back;
+    else
+        error_drop(back);
+    buffer_free(&index);
+    return error;
+}
+
+static void advise(contextql_value *rows, Str label, Str key, const Explained *now,
+                   const Explained *then)
+{
+    Buffer text = {0};
+    contextql_value *row = contextql_value_new_map();
+    const struct {
+        const char *name;
+        double count;
+    } counts[] = {{"rows now", now->rows}, {"rows with it", then->rows}};
+    put_index(&text, "", label, key);
+    buffer_char(&text, ';');
+    command_put_text(row, "index", buffer_view(&text));
+    for (size_t i = 0; i < 2; i++) {
+        contextql_value *count = contextql_value_new_integer((int64_t)counts[i].count);
+        contextql_value_put(row, counts[i].name, strlen(counts[i].name), count);
+        contextql_value_free(count);
+    }
+    contextql_value_append(rows, row);
+    contextql_value_free(row);
+    buffer_free(&text);
+}
+
+static Error *try_index(Shell *shell, Str text, Str label, Str key, const Explained *now,
+                        contextql_value *rows)
+{
+    Explained then;
+    bool there, made;
+    TRY(is_there(shell, label, key, &there));
+    if (!there) return NULL;
+    TRY(explain_with(shell, text, label, key, &made, &then));
+    if (made && then.seeks > now->seeks && then.rows < now->rows)
+        advise(rows, label, key, now, &then);
+    return NULL;
+}
+
+Error *run_advise(const Call *call)
+{
+    static const char *const columns[] = {"index", "rows now", "rows with it", NULL};
+    Shell *shell = call->shell;
+    Str text = call->rest;
+    Wanted wanted;
+    Explained now;
+    TRY(command_statement(shell, &text));
+    if (contextql_in_transaction(shell->session))
+        return error_hint(error_new(ERROR_TRANSACTION_STATE, "a transaction is open"),
+                          "COMMIT or ROLLBACK it: indexes are tried in one of their own");
+    TRY(explain(shell, text, &now));
+    find_wanted(text, &wanted);
+    contextql_value *rows = contextql_value_new_list();
+    Error *error = NULL;
+    for (size_t l = 0; l < wanted.label_count; l++)
+        for (size_t k = 0; k < wanted.key_count && error == NULL; k++)
+            error = try_index(shell, text, wanted.labels[l], wanted.keys[k], &now, rows);
+    if (error == NULL && contextql_value_count(rows) > 0)
+        command_show_rows(shell, rows, columns);
+    else if (error == NULL)
+        fputs("no index that is not there would help this statement\n", shell->output.file);
+    contextql_value_free(rows);
+    return error;
 }

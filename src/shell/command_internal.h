@@ -23,6 +23,8 @@ typedef struct NearestName {
 NearestName nearest_to(Str asked);
 void nearest_see(NearestName *nearest, Str name);
 
+/* The statement behind a command, or else the last one at the prompt. */
+Error *command_statement(const Shell *shell, Str *rest) MUST_CHECK;
 Error *command_refuse_if_safe(const Shell *shell) MUST_CHECK; /* an error under --safe */
 char *command_path(Str text); /* ended by NUL; the caller frees it */
 /* "csv"; an error names those there are. */

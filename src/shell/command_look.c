@@ -21,6 +21,7 @@ Error *command_query(Shell *shell, const char *text, EachRow *row, void *state)
     contextql_statement *statement = NULL;
     int code = contextql_prepare(shell->session, text, strlen(text), &statement, NULL);
     run_stoppable(shell->session);
+    if (code == CONTEXTQL_OK && statement != NULL) run_bind(shell, statement);
     if (code == CONTEXTQL_OK)
         while ((code = contextql_step(statement)) == CONTEXTQL_ROW)
             row(state, statement);

@@ -43,8 +43,7 @@ static bool take_number(Str *rest, double *out)
     return true;
 }
 
-/* The statement behind a command, or else the last one at the prompt. */
-static Error *choose_statement(const Shell *shell, Str *rest)
+Error *command_statement(const Shell *shell, Str *rest)
 {
     if (rest->bytes == 0) *rest = buffer_view(&shell->last_text);
     if (rest->bytes > 0) return NULL;
@@ -73,7 +72,7 @@ Error *run_watch(const Call *call)
                          WATCH_SECONDS_MAX);
     if (take_number(&rest, &times) && !(times >= 1))
         return error_new(ERROR_MISUSE, "a statement is watched once or more often");
-    TRY(choose_statement(shell, &rest));
+    TRY(command_statement(shell, &rest));
     char *text = command_path(rest);
     for (double i = 0; i < times && !run_is_interrupted(); i++) {
         if (i > 0) wait_for(seconds);
@@ -180,7 +179,7 @@ Error *run_bench(const Call *call)
     Bench bench = {.runs = 0};
     if (take_number(&rest, &runs) && !(runs >= 1 && runs <= BENCH_RUNS_MAX))
         return error_new(ERROR_MISUSE, "a statement is run 1 to %d times", BENCH_RUNS_MAX);
-    TRY(choose_statement(shell, &rest));
+    TRY(command_statement(shell, &rest));
     char *text = command_path(rest);
     for (size_t part = 0; part < BENCH_PARTS; part++)
         bench.ms[part] = mem_calloc((size_t)runs, sizeof *bench.ms[part]);
