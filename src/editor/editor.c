@@ -70,13 +70,31 @@ static void take_item(Editor *editor, const contextql_suggestion *item)
     editor->menu.open = false;
 }
 
+/* The only one there is, or the only one that begins as the word does where the others merely hold its
+ * letters; NULL: the menu is asked. */
+static const contextql_suggestion *sure_item(const Editor *editor)
+{
+    const Completions *list = &editor->menu.list;
+    const contextql_suggestion *sure = list->count == 1 ? &list->items[0] : NULL;
+    for (size_t i = 0; list->count > 1 && i < list->count; i++) {
+        const contextql_suggestion *item = &list->items[i];
+        Str word = {editor->text.data + item->replace_from, editor->cursor - item->replace_from};
+        Str text = str_from(item->text);
+        if (word.bytes == 0 || text.bytes < word.bytes) continue;
+        if (!str_equal_ignore_case(word, (Str){text.data, word.bytes})) continue;
+        if (sure != NULL) return NULL;
+        sure = item;
+    }
+    return sure;
+}
+
 static unsigned char complete(EditLine *line, wint_t key)
 {
     Editor *editor = edit_begin(line);
     (void)key;
     menu_refresh(&editor->menu, editor->options.helper, buffer_view(&editor->text), editor->cursor);
-    if (editor->menu.open && editor->menu.list.count == 1)
-        take_item(editor, &editor->menu.list.items[0]);
+    const contextql_suggestion *sure = editor->menu.open ? sure_item(editor) : NULL;
+    if (sure != NULL) take_item(editor, sure);
     return CC_REFRESH;
 }
 
