@@ -16,6 +16,16 @@
 
 enum { LEFT_COLUMNS = 28 };
 
+/* Behind the left column, in rows that fit most windows. */
+static void put_meaning(const char *meaning)
+{
+    enum { WIDTH = 80 };
+    Buffer text = {0};
+    format_wrapped(&text, str_from(meaning), LEFT_COLUMNS + 3, LEFT_COLUMNS + 3, WIDTH);
+    printf(" %.*s\n", (int)text.bytes, text.data);
+    buffer_free(&text);
+}
+
 void usage_help(const OptionRow *rows, size_t count)
 {
     puts("contextql [option ..] [database] [option ..] [script [argument ..]]\n"
@@ -28,22 +38,22 @@ void usage_help(const OptionRow *rows, size_t count)
                  rows[i].argument[0] ? "=" : "", rows[i].argument);
         printf("  %-*s", LEFT_COLUMNS, left);
         if (strlen(left) > LEFT_COLUMNS) printf("\n  %*s", LEFT_COLUMNS, "");
-        printf(" %s\n", rows[i].meaning);
+        put_meaning(rows[i].meaning);
     }
     puts("\nLooking after a database: contextql TOOL OPERAND ..");
     Tool tool;
     for (size_t i = 0; tool_at(i, &tool); i++) {
         char left[64];
         snprintf(left, sizeof left, "%s %s", tool.name, tool.operands);
-        printf("  %-*s %s\n", LEFT_COLUMNS, left, tool.meaning);
+        printf("  %-*s", LEFT_COLUMNS, left);
+        put_meaning(tool.meaning);
     }
-    puts("\nDATABASE is a directory, made if it is not there; without one, a scratch database in "
-         "memory. A SCRIPT (*.cql, *.lua, or a file\nthat begins with #!) is run like -f; what "
-         "stands behind a script of Lua is its own, in `arg`.\n"
-         "Without -c, -f, -e and script, statements are read from standard input; each ends with "
-         "`;`.\n"
-         "Exit status: 0 good, 1 a statement failed, 2 usage, 3 the database cannot be opened, 4 "
-         "output failed, 124 time-out, 130 interrupted.");
+    puts("\nDATABASE is a directory, made if it is not there; without one, a scratch database in\n"
+         "memory. A SCRIPT (*.cql, *.lua, or a file that begins with #!) is run like -f; what\n"
+         "stands behind a script of Lua is its own, in `arg`. Without -c, -f, -e and script,\n"
+         "statements are read from standard input; each ends with `;`.\n"
+         "Exit status: 0 good, 1 a statement failed, 2 usage, 3 the database cannot be opened,\n"
+         "4 output failed, 124 time-out, 130 interrupted.");
 }
 
 /* ---- words ---- */

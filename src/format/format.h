@@ -46,6 +46,9 @@ typedef struct Output { /* where results go, and how they are written */
 
 /* The first word of a statement, behind comments; empty: there is none. */
 Str format_first_word(Str text);
+/* The words of a text, in rows of `width` columns: the first begins at column `at`, the next ones are
+ * indented. Line ends stay. */
+void format_wrapped(Buffer *out, Str text, size_t at, size_t indent, size_t width);
 enum { FORMAT_NOT_WRITTEN = -1 };
 /* Runs a statement to its end and writes its rows. Gives the result code (CONTEXTQL_DONE when all
  * went well), or FORMAT_NOT_WRITTEN as soon as the file takes no more; what is still buffered shows

@@ -132,16 +132,71 @@ size_t command_pipe(Str text, Str *command)
 
 /* ---- the commands ---- */
 
-static void tell_command(FILE *output, const Command *command)
+enum { LEFT_COLUMNS = 27, COLUMNS_MIN = 50 /* narrower ones have no room for two columns */ };
+
+size_t command_width(const Shell *shell)
 {
-    char left[64];
-    snprintf(left, sizeof left, ":%s %s", command->name, command->arguments);
-    fprintf(output, "%-26s %s\n", left, command->meaning);
+    size_t columns, rows;
+    if (!shell->output.terminal || shell->output.to_file) return SIZE_MAX;
+    terminal_size(STDOUT_FILENO, &columns, &rows);
+    return columns;
 }
 
-static void tell_script_command(void *output, Str name, Str help)
+void command_tell_row(const Shell *shell, const char *left, const char *meaning)
 {
-    fprintf(output, ":%-25.*s %.*s\n", STR_ARG(name), STR_ARG(help));
+    Buffer row = {0};
+    size_t width = command_width(shell), indent = width < COLUMNS_MIN ? 4 : LEFT_COLUMNS,
+           used = strlen(left);
+    buffer_text(&row, left);
+    if (width != SIZE_MAX && used >= indent)
+        buffer_printf(&row, "\n%*s", (int)indent, "");
+    else
+        buffer_printf(&row, "%*s", used < indent ? (int)(indent - used) : 1, "");
+    format_wrapped(&row, str_from(meaning), indent, indent, width);
+    fprintf(shell->output.file, "%.*s\n", (int)row.bytes, row.data);
+    buffer_free(&row);
+}
+
+static void tell_command(const Shell *shell, const Command *command)
+{
+    char left[64];
+    snprintf(left, sizeof left, ":%s%s%s", command->name, command->arguments[0] == '\0' ? "" : " ",
+             command->arguments);
+    command_tell_row(shell, left, command->meaning);
+}
+
+static void tell_named(const Shell *shell, const char *before, Str name, Str meaning)
+{
+    Buffer left = {0}, right = {0};
+    buffer_printf(&left, "%s%.*s", before, STR_ARG(name));
+    buffer_printf(&right, "%.*s", STR_ARG(meaning));
+    command_tell_row(shell, left.data, right.data);
+    buffer_free(&left);
+    buffer_free(&right);
+}
+
+static void tell_script_command(void *shell, Str name, Str help)
+{
+    tell_named(shell, ":", name, help);
+}
+
+/* The commands below what they are for. */
+static void tell_commands(const Shell *shell)
+{
+    static const char *const titles[] = {
+#define COMMAND_GROUP(title)                  title,
+#define COMMAND(name, arguments, its_meaning) NULL,
+#include "contextql/commands.def"
+#undef COMMAND
+    };
+    size_t count, at = 0;
+    const Command *command = commands(&count);
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        if (titles[i] == NULL)
+            tell_command(shell, &command[at++]);
+        else
+            fprintf(shell->output.file, "%s%s\n", i == 0 ? "" : "\n", titles[i]);
+    }
 }
 
 static void tell_function(FILE *output, const contextql_function_info *function)
@@ -169,11 +224,12 @@ bool command_topic(size_t i, CommandTopic *out)
     return true;
 }
 
-static void list_topics(FILE *output)
+static void list_topics(const Shell *shell)
 {
     CommandTopic topic;
+    fputs("\nThe guide\n", shell->output.file);
     for (size_t i = 0; command_topic(i, &topic); i++)
-        fprintf(output, ":help %-20.*s %.*s\n", STR_ARG(topic.name), STR_ARG(topic.title));
+        tell_named(shell, ":help ", topic.name, topic.title);
 }
 
 /* The nearest of all names that there is help on. */
@@ -203,7 +259,7 @@ static size_t tell_about(const Call *call, Str asked, Nearest *nearest)
     CommandTopic topic;
     for (size_t i = 0; i < count; i++, command++)
         if (is_asked(asked, str_from(command->name), nearest))
-            tell_command(output, command), told++;
+            tell_command(call->shell, command), told++;
     for (size_t i = 0; contextql_keyword_at(i, &keyword); i++)
         if (is_asked(asked, str_from(keyword.word), nearest))
             fprintf(output, "%-26s %s\n", keyword.word, keyword.meaning), told++;
@@ -220,18 +276,14 @@ static size_t tell_about(const Call *call, Str asked, Nearest *nearest)
 
 Error *run_help(const Call *call)
 {
-    size_t count;
-    const Command *command = commands(&count);
-    FILE *output = call->shell->output.file;
     Str asked = call->rest;
     Nearest nearest = {3, {NULL, 0}};
     if (asked.bytes == 0) {
-        for (size_t i = 0; i < count; i++)
-            tell_command(output, &command[i]);
         const ScriptHost *script = call->shell->script;
+        tell_commands(call->shell);
         if (script != NULL && script->commands != NULL)
-            script->commands(script->state, tell_script_command, output);
-        list_topics(output);
+            script->commands(script->state, tell_script_command, call->shell);
+        list_topics(call->shell);
         return NULL;
     }
     if (asked.data[0] == ':' || asked.data[0] == '.') asked.data++, asked.bytes--;

@@ -25,6 +25,9 @@ void nearest_see(NearestName *nearest, Str name);
 
 /* The statement behind a command, or else the last one at the prompt. */
 Error *command_statement(const Shell *shell, Str *rest) MUST_CHECK;
+/* How wide a row for a person may be; in files there is no end to it. */
+size_t command_width(const Shell *shell);
+void command_tell_row(const Shell *shell, const char *left, const char *meaning);
 Error *command_refuse_if_safe(const Shell *shell) MUST_CHECK; /* an error under --safe */
 char *command_path(Str text); /* ended by NUL; the caller frees it */
 /* "csv"; an error names those there are. */

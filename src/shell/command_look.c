@@ -428,6 +428,6 @@ Error *run_keys(const Call *call)
 #undef KEY
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        fprintf(call->shell->output.file, "%-22s %s\n", rows[i].keys, rows[i].meaning);
+        command_tell_row(call->shell, rows[i].keys, rows[i].meaning);
     return NULL;
 }

@@ -63,8 +63,11 @@ void tutorial_end(Shell *shell)
 
 static void tell(const Shell *shell, const Step *step)
 {
-    fprintf(shell->output.file, "\n[%zu/%d] %s\n", (size_t)(step - steps) + 1, STEP_COUNT,
-            step->text);
+    Buffer text = {0};
+    buffer_printf(&text, "\n[%zu/%d] ", (size_t)(step - steps) + 1, STEP_COUNT);
+    format_wrapped(&text, str_from(step->text), text.bytes - 1, 0, command_width(shell));
+    fprintf(shell->output.file, "%.*s\n", (int)text.bytes, text.data);
+    buffer_free(&text);
 }
 
 void tutorial_next(Shell *shell)
