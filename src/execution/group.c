@@ -9,6 +9,17 @@
 #include "execution/operator_internal.h"
 #include "value/groups.h"
 
+/* The groups of a batch's rows, unless the statement is to end. */
+static Error *find_groups(Operator *self, Groups *groups, const Column *keys, const Batch *batch,
+                          uint32_t *found)
+{
+    const Interrupt *interrupt = self->execution->environment.interrupt;
+    groups_ask(groups, interrupt == NULL ? NULL : interrupt->stop,
+               interrupt == NULL ? NULL : interrupt->state);
+    if (groups_find(groups, keys, batch, found)) return NULL;
+    return error_new(ERROR_CANCELLED, "the statement was cancelled");
+}
+
 /* ---- DISTINCT ---- */
 
 typedef struct Distinct {
@@ -31,7 +42,7 @@ static Error *next_distinct(Operator *self, Batch **out)
         for (uint32_t k = 0; k < self->plan->slot_count; k++)
             distinct->keys[k] = batch->columns[self->plan->slots[k]];
         TRY(operator_room(self, groups_growth(distinct->groups, batch->selected_count)));
-        groups_find(distinct->groups, distinct->keys, batch, found);
+        TRY(find_groups(self, distinct->groups, distinct->keys, batch, found));
         for (uint32_t i = 0; i < batch->selected_count; i++) {
             if (found[i] != known) continue; /* the next new group comes with its first row */
             kept[count++] = (uint16_t)batch_position(batch, i);
@@ -139,7 +150,7 @@ static Error *take_batch(Operator *self, Table *table, const Batch *batch)
     TRY(run_all(self, batch, &columns));
     uint32_t *found = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *found);
     TRY(operator_room(self, groups_growth(table->groups, batch->selected_count)));
-    groups_find(table->groups, columns.keys, batch, found);
+    TRY(find_groups(self, table->groups, columns.keys, batch, found));
     new_states(self->plan, table);
     for (uint32_t a = 0; a < count; a++)
         TRY(aggregate_batch(table->states + a, count, found, table->state_groups,
@@ -208,7 +219,7 @@ static Error *merge_part(Operator *self, void *part)
         uint32_t *found = arena_alloc(self->arena, rows * sizeof *found);
         batch->row_count = batch->selected_count = rows;
         key_columns(self, from, NULL, at, batch, NULL);
-        groups_find(table->groups, batch->columns, batch, found);
+        TRY(find_groups(self, table->groups, batch->columns, batch, found));
         new_states(self->plan, table);
         for (uint32_t i = 0; i < rows; i++)
             for (uint32_t a = 0; a < count; a++)
@@ -280,6 +291,29 @@ bool aggregate_streams(const Execution *execution, const PlanNode *plan)
     return false;
 }
 
+/* May the keys of rows wait until it is known that their counts are not behind the cut? */
+static bool cuts_counts(const Operator *self)
+{
+    const PlanNode *plan = self->plan;
+    bool counts = false;
+    if (self->cut == NULL || *self->cut->cut == NULL) return false;
+    for (uint32_t a = 0; a < plan->aggregate_count; a++)
+        counts = counts || plan->aggregates[a].slot == self->cut->slot;
+    for (uint32_t k = 0; k < plan->item_count; k++)
+        counts = counts && expr_is_safe(self->execution, plan->items[k].expr);
+    return counts;
+}
+
+static void cut_counts(Operator *self, Batch *batch)
+{
+    Column *counts = column_create(self->arena, COLUMN_INTEGER, batch->row_count);
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        counts->integers[position] = (int64_t)batch_multiplicity(batch, position);
+    }
+    batch_cut(self->cut, self->arena, counts, batch);
+}
+
 static Error *next_row_groups(Operator *self, Batch **out)
 {
     Aggregate *aggregate = self->state;
@@ -287,9 +321,12 @@ static Error *next_row_groups(Operator *self, Batch **out)
     Batch *in;
     Columns columns;
     *out = NULL;
-    TRY(operator_next(self->input, &in));
-    if (in == NULL) return NULL;
-    arena_reset(self->arena);
+    do {
+        TRY(operator_next(self->input, &in));
+        if (in == NULL) return NULL;
+        arena_reset(self->arena);
+        if (cuts_counts(self)) cut_counts(self, in);
+    } while (in->selected_count == 0);
     operator_context(self, self->arena, &aggregate->context);
     TRY(run_all(self, in, &columns));
     uint32_t count = in->selected_count;
@@ -352,7 +389,7 @@ static Error *take_all(Operator *self)
     TRY(morsels_fit(self) ? morsels_run(self, &aggregate_sink) : take_rows(self));
     if (self->plan->item_count == 0) {
         uint32_t none;
-        groups_find(aggregate->table.groups, NULL, &(Batch){0}, &none);
+        TRY(find_groups(self, aggregate->table.groups, NULL, &(Batch){0}, &none));
         new_states(self->plan, &aggregate->table);
     }
     shuffle_groups(self, aggregate);

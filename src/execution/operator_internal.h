@@ -4,6 +4,14 @@
 #include "execution/execution.h"
 #include "runtime/workers.h"
 
+/* What a SORT with a limit tells the operator below: rows that the first key alone puts behind its cut
+ * are of no use, and what else they would have need not be found out. */
+typedef struct RowCut {
+    const Value *const *cut; /* the keys of the worst row that counts; *cut NULL: each row counts */
+    uint32_t slot;           /* of the first key */
+    bool descending;
+} RowCut;
+
 typedef struct Operator Operator;
 struct Operator {
     const PlanNode *plan;
@@ -19,6 +27,7 @@ struct Operator {
     Arena *arena;       /* of the present batch: reset at each next */
     Arena *state_arena; /* as long as the operator */
     void *state;
+    const RowCut *cut; /* NULL: there is none */
     size_t beside; /* bytes beside its arenas, as it told operator_check_memory last */
     uint32_t cap;  /* rows of the next batch: 8, 64, .. BATCH_ROWS_MAX, so that a short query does
                      little */
@@ -92,6 +101,10 @@ void neighbors_of(Operator *self, const Ways *ways, uint64_t node, Neighbors *ou
 /* Rows of `in` with `nodes` (NULL: as they are) in to_slot and `lists` in relationship_slot. */
 Batch *batch_lists(Operator *self, const Batch *in, const uint16_t *positions,
                    const uint64_t *nodes, const Value *lists, uint32_t count);
+/* The batch without the rows that `keys`, the column of the cut's slot, puts behind it. */
+void batch_cut(const RowCut *cut, Arena *arena, const Column *keys, Batch *batch);
+/* What never fails, so that it need not be tried for rows that are cut off. */
+bool expr_is_safe(const Execution *execution, const Expr *expr);
 Error *drain_input(Operator *operator,
                    RowBuffer * rows); /* every row of the input, in state_arena */
 Error *row_count_of(Operator *operator, const Expr * expr, const char *what,

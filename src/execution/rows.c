@@ -38,18 +38,81 @@ void open_filter(Operator *self)
     self->next = next_filter;
 }
 
+/* ---- rows cut off ---- */
+
+bool expr_is_safe(const Execution *execution, const Expr *expr)
+{
+    bool entity = expr->arg_count > 0 && expr->args[0]->kind == EXPR_SLOT &&
+                  (expr->args[0]->type == VALUE_NODE || expr->args[0]->type == VALUE_RELATIONSHIP);
+    if (execution->plan->writes) return false; /* what was deleted cannot be read */
+    return expr->kind == EXPR_SLOT || expr->kind == EXPR_CONSTANT || expr->kind == EXPR_PARAMETER ||
+           (expr->kind == EXPR_PROPERTY && entity);
+}
+
+/* A comparison with NaN is false: it is looked at when all keys are. */
+#define CUT_LOOP(member, operation, bound)                                                         \
+    for (uint32_t i = 0; i < batch->selected_count; i++) {                                         \
+        uint32_t position = batch_position(batch, i);                                              \
+        kept[count] = (uint16_t)position;                                                          \
+        count += !(keys->member[position] operation bound);                                        \
+    }
+
+void batch_cut(const RowCut *cut, Arena *arena, const Column *keys, Batch *batch)
+{
+    const Value *worst = cut == NULL ? NULL : *cut->cut;
+    bool integers = worst != NULL && keys->type == COLUMN_INTEGER && worst->kind == VALUE_INTEGER,
+         floats = worst != NULL && keys->type == COLUMN_FLOAT && worst->kind == VALUE_FLOAT;
+    if (!(integers || floats) || keys->constant || keys->valid != NULL) return;
+    uint16_t *kept = arena_alloc(arena, (batch->selected_count + 1) * sizeof *kept);
+    uint32_t count = 0;
+    if (integers && cut->descending) {
+        CUT_LOOP(integers, <, worst->as.integer)
+    } else if (integers) {
+        CUT_LOOP(integers, >, worst->as.integer)
+    } else if (cut->descending) {
+        CUT_LOOP(floats, <, worst->as.number)
+    } else {
+        CUT_LOOP(floats, >, worst->as.number)
+    }
+    if (count == batch->selected_count) return;
+    batch->selection = kept;
+    batch->selected_count = count;
+}
+
+/* Which item is the cut's key, if the others may wait for it; item_count: none. */
+static uint32_t item_of_cut(const Operator *self)
+{
+    const PlanNode *plan = self->plan;
+    uint32_t found = plan->item_count;
+    if (self->cut == NULL || *self->cut->cut == NULL) return found;
+    for (uint32_t i = 0; i < plan->item_count; i++) {
+        if (plan->items[i].slot == self->cut->slot)
+            found = i;
+        else if (!expr_is_safe(self->execution, plan->items[i].expr))
+            return plan->item_count;
+    }
+    return found;
+}
+
 /* All items see the input's columns: what one fills, another does not see. */
 static Error *next_project(Operator *self, Batch **out)
 {
     Compute *compute = self->state;
-    uint32_t count = self->plan->item_count;
-    TRY(operator_next(self->input, out));
-    if (*out == NULL) return NULL;
-    arena_reset(self->arena);
-    operator_context(self, self->arena, &compute->context);
-    Column *columns = arena_array(self->arena, Column, count + 1);
+    uint32_t count = self->plan->item_count, first = item_of_cut(self);
+    Column *columns;
+    do {
+        TRY(operator_next(self->input, out));
+        if (*out == NULL) return NULL;
+        arena_reset(self->arena);
+        operator_context(self, self->arena, &compute->context);
+        columns = arena_array(self->arena, Column, count + 1);
+        if (first == count) break;
+        TRY(program_run(compute->programs[first], &compute->context, *out, &columns[first]));
+        batch_cut(self->cut, self->arena, &columns[first], *out);
+    } while ((*out)->selected_count == 0);
     for (uint32_t i = 0; i < count; i++)
-        TRY(program_run(compute->programs[i], &compute->context, *out, &columns[i]));
+        if (i != first)
+            TRY(program_run(compute->programs[i], &compute->context, *out, &columns[i]));
     for (uint32_t i = 0; i < count; i++)
         (*out)->columns[self->plan->items[i].slot] = columns[i];
     return NULL;
@@ -269,6 +332,7 @@ typedef struct Sort {
     uint32_t *order;
     size_t order_capacity, at, count;
     Compute compute;
+    RowCut told; /* to the operator below */
 } Sort;
 
 typedef struct SortContext {
@@ -622,6 +686,11 @@ void open_sort(Operator *self)
     sort->compute.programs = arena_array(self->state_arena, Program *, self->plan->item_count + 1);
     for (uint32_t i = 0; i < self->plan->item_count; i++)
         sort->compute.programs[i] = program_compile(self->state_arena, self->plan->items[i].expr);
+    const PlanItem *first = self->plan->items;
+    if (self->plan->expr != NULL && self->plan->item_count > 0 && first->expr->kind == EXPR_SLOT) {
+        sort->told = (RowCut){&sort->cut, first->expr->index, first->descending};
+        self->input->cut = &sort->told;
+    }
     self->state = sort;
     self->next = next_sort;
     self->reset = reset_sort;

@@ -153,93 +153,92 @@ static void print_named(Buffer *out, const char *name, const Expr *expr, const c
     buffer_char(out, ')');
 }
 
+/* What is written like a function, by its name; NULL: the kind has a form of its own. */
+static const char *named_as(ExprKind kind)
+{
+    switch (kind) {
+    case EXPR_NOT: return "NOT ";
+    case EXPR_NEGATE: return "-";
+    case EXPR_PLUS: return "+";
+    case EXPR_SLICE: return "slice";
+    case EXPR_CASE: return "case";
+    case EXPR_COMPREHENSION: return "comprehension";
+    case EXPR_ANY: return "any";
+    case EXPR_ALL: return "all";
+    case EXPR_NONE: return "none";
+    case EXPR_SINGLE: return "single";
+    case EXPR_REDUCE: return "reduce";
+    case EXPR_PATH: return "path";
+    case EXPR_AGGREGATE: return "aggregate";
+    default: return NULL;
+    }
+}
+
+static void print_slot(Buffer *out, const Expr *expr, const char *const *slots)
+{
+    if (slots != NULL && slots[expr->index] != NULL)
+        buffer_text(out, slots[expr->index]);
+    else
+        buffer_printf(out, "_%u", expr->index);
+}
+
+static void print_between(Buffer *out, char open, const Expr *expr, char close,
+                          const char *const *slots)
+{
+    buffer_char(out, open);
+    print_args(out, expr, slots);
+    buffer_char(out, close);
+}
+
+/* The first argument, and what is said of it. */
+static void print_behind(Buffer *out, const Expr *expr, const char *const *slots)
+{
+    expr_print(out, expr->args[0], slots);
+    switch ((ExprKind)expr->kind) {
+    case EXPR_PROPERTY: buffer_printf(out, ".%.*s", STR_ARG(expr->name.text)); break;
+    case EXPR_IS_NULL: buffer_text(out, " IS NULL"); break;
+    case EXPR_IS_NOT_NULL: buffer_text(out, " IS NOT NULL"); break;
+    case EXPR_INDEX:
+        buffer_char(out, '[');
+        expr_print(out, expr->args[1], slots);
+        buffer_char(out, ']');
+        break;
+    default: break;
+    }
+    for (uint32_t i = 0; expr->kind == EXPR_HAS_LABELS && i < expr->name_count; i++)
+        buffer_printf(out, ":%.*s", STR_ARG(expr->names[i].text));
+}
+
 void expr_print(Buffer *out, const Expr *expr, const char *const *slots)
 {
-    const char *text = operator_text((ExprKind)expr->kind);
-    if (text != NULL) {
-        print_binary(out, expr, text, slots);
+    const char *text = operator_text((ExprKind)expr->kind), *name = named_as((ExprKind)expr->kind);
+    if (text != NULL || name != NULL) {
+        if (text != NULL)
+            print_binary(out, expr, text, slots);
+        else
+            print_named(out, name, expr, slots);
         return;
     }
     switch ((ExprKind)expr->kind) {
     case EXPR_CONSTANT: print_constant(out, expr->value); break;
     case EXPR_PARAMETER: buffer_printf(out, "$%.*s", STR_ARG(expr->name.text)); break;
-    case EXPR_SLOT:
-        if (slots != NULL && slots[expr->index] != NULL)
-            buffer_text(out, slots[expr->index]);
-        else
-            buffer_printf(out, "_%u", expr->index);
-        break;
+    case EXPR_SLOT: print_slot(out, expr, slots); break;
     case EXPR_LOCAL: buffer_printf(out, "x%u", expr->index); break;
     case EXPR_PROPERTY:
-        expr_print(out, expr->args[0], slots);
-        buffer_printf(out, ".%.*s", STR_ARG(expr->name.text));
-        break;
     case EXPR_HAS_LABELS:
-        expr_print(out, expr->args[0], slots);
-        for (uint32_t i = 0; i < expr->name_count; i++)
-            buffer_printf(out, ":%.*s", STR_ARG(expr->names[i].text));
-        break;
-    case EXPR_CALL:
-        buffer_str(out, expr->function->name);
-        print_named(out, "", expr, slots);
-        break;
-    case EXPR_NOT: print_named(out, "NOT ", expr, slots); break;
-    case EXPR_NEGATE: print_named(out, "-", expr, slots); break;
-    case EXPR_PLUS: print_named(out, "+", expr, slots); break;
     case EXPR_IS_NULL:
     case EXPR_IS_NOT_NULL:
-        expr_print(out, expr->args[0], slots);
-        buffer_text(out, expr->kind == EXPR_IS_NULL ? " IS NULL" : " IS NOT NULL");
+    case EXPR_INDEX: print_behind(out, expr, slots); break;
+    case EXPR_CALL:
+        buffer_str(out, expr->function->name);
+        print_between(out, '(', expr, ')', slots);
         break;
-    case EXPR_INDEX:
-        expr_print(out, expr->args[0], slots);
-        buffer_char(out, '[');
-        expr_print(out, expr->args[1], slots);
-        buffer_char(out, ']');
-        break;
-    case EXPR_SLICE: print_named(out, "slice", expr, slots); break;
-    case EXPR_LIST:
-        buffer_char(out, '[');
-        print_args(out, expr, slots);
-        buffer_char(out, ']');
-        break;
-    case EXPR_MAP:
-        buffer_char(out, '{');
-        print_args(out, expr, slots);
-        buffer_char(out, '}');
-        break;
-    case EXPR_CASE: print_named(out, "case", expr, slots); break;
-    case EXPR_COMPREHENSION: print_named(out, "comprehension", expr, slots); break;
-    case EXPR_ANY: print_named(out, "any", expr, slots); break;
-    case EXPR_ALL: print_named(out, "all", expr, slots); break;
-    case EXPR_NONE: print_named(out, "none", expr, slots); break;
-    case EXPR_SINGLE: print_named(out, "single", expr, slots); break;
-    case EXPR_REDUCE: print_named(out, "reduce", expr, slots); break;
+    case EXPR_LIST: print_between(out, '[', expr, ']', slots); break;
+    case EXPR_MAP: print_between(out, '{', expr, '}', slots); break;
     case EXPR_SUBQUERY:
         buffer_printf(out, "subquery %u", expr->index + 1);
-        print_named(out, "", expr, slots);
+        print_between(out, '(', expr, ')', slots);
         break;
-    case EXPR_PATH: print_named(out, "path", expr, slots); break;
-    case EXPR_AGGREGATE: print_named(out, "aggregate", expr, slots); break;
-    case EXPR_AND:
-    case EXPR_OR:
-    case EXPR_XOR:
-    case EXPR_EQUAL:
-    case EXPR_NOT_EQUAL:
-    case EXPR_LESS:
-    case EXPR_LESS_EQUAL:
-    case EXPR_GREATER:
-    case EXPR_GREATER_EQUAL:
-    case EXPR_ADD:
-    case EXPR_SUBTRACT:
-    case EXPR_MULTIPLY:
-    case EXPR_DIVIDE:
-    case EXPR_MODULO:
-    case EXPR_POWER:
-    case EXPR_IN:
-    case EXPR_STARTS_WITH:
-    case EXPR_ENDS_WITH:
-    case EXPR_CONTAINS:
-    case EXPR_REGEX: break;
+    default: break; /* above */
     }
 }

@@ -294,6 +294,19 @@ static bool consecutive(const uint64_t *rows, uint32_t count, uint64_t mask)
     return (apart[0] | apart[1]) == 0; /* of an odd count the last was looked at above */
 }
 
+/* Do all rows lie where the first one does? Two at a time. */
+static bool in_one_block(const uint64_t *rows, uint32_t count, uint64_t mask)
+{
+    typedef uint64_t Two __attribute__((vector_size(16)));
+    uint64_t first = rows[0] & mask, last = rows[count - 1] & mask;
+    Two wanted = {first, first}, apart = {0}, two;
+    for (uint32_t i = 0; i + 2 <= count; i += 2) {
+        memcpy(&two, rows + i, sizeof two);
+        apart |= (two & mask) ^ wanted;
+    }
+    return ((apart[0] | apart[1] | (first ^ last)) & ~(uint64_t)(GRAPH_BLOCK_ROWS - 1)) == 0;
+}
+
 static Stretch stretch_from(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                             uint64_t mask)
 {
@@ -302,17 +315,28 @@ static Stretch stretch_from(const PropertyColumn *column, const uint64_t *rows, 
     uint32_t room = GRAPH_BLOCK_ROWS - stretch.first, dense = count < room ? count : room;
     stretch.dense = consecutive(rows, dense, mask);
     stretch.count = stretch.dense ? dense : 1;
+    if (!stretch.dense && in_one_block(rows, count, mask)) stretch.count = count;
     while (!stretch.dense && stretch.count < count &&
            (rows[stretch.count] & mask) / GRAPH_BLOCK_ROWS == number)
         stretch.count++;
     return stretch;
 }
 
+static bool is_full(const ColumnBlock *block)
+{
+    uint64_t all = UINT64_MAX;
+    for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS / 64; i++)
+        all &= __atomic_load_n(&block->present[i], __ATOMIC_ACQUIRE);
+    return all == UINT64_MAX;
+}
+
 static bool all_present(const Stretch *stretch, const uint64_t *rows, uint64_t mask)
 {
+    enum { MANY = 128 }; /* rows that are asked one by one: then first for the whole block */
     const uint64_t *present = stretch->block->present;
     uint32_t i = stretch->first, end = stretch->first + stretch->count;
     uint64_t missing = 0;
+    if (!stretch->dense && stretch->count >= MANY && is_full(stretch->block)) return true;
     while (stretch->dense && i < end) {
         uint64_t some = UINT64_MAX << i % 64;
         if (end - i / 64 * 64 < 64) some &= (UINT64_C(1) << end % 64) - 1;

@@ -61,6 +61,9 @@ struct Groups {
     uint32_t *codes; /* key_count a group */
     uint64_t *hashes;
     size_t count, code_capacity, hash_capacity;
+    bool (*stop)(void *state); /* asked where a table is filled; NULL: nobody is */
+    void *stop_state;
+    bool stopped;                   /* it said so: tables may lack entries */
     uint32_t found[BATCH_ROWS_MAX]; /* codes of one key */
     uint32_t *tuples;               /* key_count a row of a batch */
 };
@@ -74,10 +77,26 @@ static Table table_new(size_t size)
     return table;
 }
 
-static void table_grow(Table *table, const uint64_t *hashes, size_t count)
+/* Told to stop? Asked now and then while a large table is filled, which takes longer than a person who
+ * pressed Ctrl-C would wait. */
+static bool is_stopped(Groups *groups, size_t i)
 {
+    enum { ASK_EVERY = 1 << 14 }; /* entries: a millisecond at most */
+    if (i % ASK_EVERY == ASK_EVERY - 1 && groups->stop != NULL)
+        groups->stopped = groups->stopped || groups->stop(groups->stop_state);
+    return groups->stopped;
+}
+
+/* Stopped: the table stays as it is, and has room for the rest of the batch. */
+static void table_grow(Groups *groups, Table *table, const uint64_t *hashes, size_t count)
+{
+    if (groups->stopped) return;
     Table larger = table_new((table->mask + 1) * 2);
     for (size_t i = 0; i < count; i++) {
+        if (is_stopped(groups, i)) {
+            mem_free(larger.slots);
+            return;
+        }
         size_t at = hashes[i] & larger.mask;
         while (larger.slots[at] != SLOT_EMPTY)
             at = (at + 1) & larger.mask;
@@ -137,12 +156,12 @@ static uint32_t coder_add(Groups *groups, Coder *coder, size_t at, uint64_t hash
     coder->table.slots[at] = hash >> 32 << 32 | coder->count++;
     bool sparse = coder->table.mask < SPARSE_MAX && coder->count * 8 > coder->table.mask;
     if (sparse || coder->count * 2 > coder->table.mask)
-        table_grow(&coder->table, coder->hashes, coder->count);
+        table_grow(groups, &coder->table, coder->hashes, coder->count);
     return (uint32_t)coder->count - 1;
 }
 
 /* The values that were not looked up until now. */
-static void hash_values(Coder *coder)
+static void hash_values(Groups *groups, Coder *coder)
 {
     if (coder->hashed) return;
     coder->hashed = true;
@@ -153,7 +172,7 @@ static void hash_values(Coder *coder)
         size *= 2;
     mem_free(coder->table.slots);
     coder->table = table_new(size);
-    for (size_t i = 0; i < coder->count; i++) {
+    for (size_t i = 0; i < coder->count && !is_stopped(groups, i); i++) {
         uint64_t hash = coder->hashes[i] = value_hash(coder->values[i]);
         coder->shorts[i] = (Short){.bytes = SHORT_NONE};
         size_t at = hash & coder->table.mask;
@@ -307,7 +326,8 @@ static void codes_of_column(Groups *groups, Coder *coder, const Column *column, 
                          ? 0
                          : codes_ascending(coder, column, batch, out);
     if (known == batch->selected_count && known > 0) return;
-    hash_values(coder);
+    hash_values(groups, coder);
+    if (groups->stopped) return;
     if (column->constant) {
         uint32_t code =
             batch->selected_count == 0 ? 0 : code_of(groups, coder, column_value(column, 0));
@@ -434,7 +454,7 @@ static uint32_t group_of(Groups *groups, const uint32_t *tuple)
     groups->hashes[groups->count] = hash;
     groups->table.slots[at] = hash >> 32 << 32 | groups->count++;
     if (groups->count * 2 > groups->table.mask)
-        table_grow(&groups->table, groups->hashes, groups->count);
+        table_grow(groups, &groups->table, groups->hashes, groups->count);
     return (uint32_t)groups->count - 1;
 }
 
@@ -443,6 +463,7 @@ static void find_tuples(Groups *groups, const Column *keys, const Batch *batch, 
     uint32_t count = groups->key_count;
     for (uint32_t k = 0; k < count; k++) {
         codes_of_column(groups, &groups->coders[k], &keys[k], batch, groups->found);
+        if (groups->stopped) return;
         for (uint32_t i = 0; i < batch->selected_count; i++)
             groups->tuples[(size_t)i * count + k] = groups->found[i];
     }
@@ -453,7 +474,13 @@ static void find_tuples(Groups *groups, const Column *keys, const Batch *batch, 
     }
 }
 
-void groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_t *out)
+void groups_ask(Groups *groups, bool (*stop)(void *state), void *state)
+{
+    groups->stop = stop;
+    groups->stop_state = state;
+}
+
+bool groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_t *out)
 {
     assert(batch->selected_count <= BATCH_ROWS_MAX);
     if (groups->key_count == 1) {
@@ -464,4 +491,5 @@ void groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_
     } else {
         find_tuples(groups, keys, batch, out);
     }
+    return !groups->stopped;
 }

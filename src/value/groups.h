@@ -17,6 +17,9 @@ size_t groups_bytes(const Groups *groups); /* what they hold of the memory */
 size_t groups_growth(const Groups *groups, uint32_t rows);
 /* out[i] becomes the group of the batch's i-th selected row, whose keys stand in keys[0] ..
  * keys[key_count - 1] at its position. Without keys there is one group. */
-void groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_t *out);
+bool groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_t *out) MUST_CHECK;
+/* From now on `stop` (NULL: nobody) is asked while a large table is made; where it says true, groups_find
+ * gives false: the groups are of no use any more. */
+void groups_ask(Groups *groups, bool (*stop)(void *state), void *state);
 Value groups_key(const Groups *groups, size_t group, uint32_t key);
 #endif

@@ -8,6 +8,10 @@
 
 enum { KEYS = 3, BATCHES = 6, ROWS = 500 };
 
+/* Nobody told it to stop. */
+#define EXPECT_FOUND(found) not_found += !(found)
+static int not_found;
+
 static uint64_t random_state = 88172645463325252u;
 
 static uint32_t below(uint32_t limit)
@@ -54,7 +58,7 @@ static void numbers(uint32_t straight)
             column_set(arena, &column, i, rows[count], ROWS);
         }
         Batch batch = {.row_count = ROWS, .selected_count = ROWS};
-        groups_find(groups, &column, &batch, found + count - ROWS);
+        EXPECT_FOUND(groups_find(groups, &column, &batch, found + count - ROWS));
     }
     for (size_t i = 0; i < count; i++) {
         right = right && value_equivalent(groups_key(groups, found[i], 0), rows[i]);
@@ -94,7 +98,7 @@ static void against_pairs(uint32_t keys, uint32_t kinds)
             }
         }
         Batch batch = {.row_count = 2 * ROWS, .selected_count = ROWS, .selection = selection};
-        groups_find(groups, columns, &batch, found + count);
+        EXPECT_FOUND(groups_find(groups, columns, &batch, found + count));
         count += ROWS;
     }
     bool right = true;
@@ -128,13 +132,41 @@ static void words(void)
         Batch batch = {.row_count = ROWS, .selected_count = ROWS};
         for (uint32_t i = 0; i < ROWS; i++)
             column.numbers[i] = (uint16_t)below(b % 2 == 0 ? 4 : WORDS);
-        groups_find(groups, &column, &batch, found + b * ROWS);
+        EXPECT_FOUND(groups_find(groups, &column, &batch, found + b * ROWS));
         column_spell(arena, &column, &batch);
-        groups_find(others, &column, &batch, plain + b * ROWS);
+        EXPECT_FOUND(groups_find(others, &column, &batch, plain + b * ROWS));
     }
     EXPECT(memcmp(found, plain, sizeof found) == 0 && groups_count(groups) == 6);
     groups_destroy(groups);
     groups_destroy(others);
+    arena_destroy(arena);
+}
+
+static bool stop_third(void *state)
+{
+    return ++*(int *)state == 3;
+}
+
+/* Ascending keys, then one that is not: all that came go into the table. */
+static void is_stopped(void)
+{
+    enum { BATCHES_MANY = 60 };
+    Arena *arena = arena_create();
+    Groups *groups = groups_create(1);
+    uint32_t found[BATCH_ROWS_MAX];
+    int asked = 0;
+    bool stopped = false;
+    Batch batch = {.row_count = BATCH_ROWS_MAX, .selected_count = BATCH_ROWS_MAX};
+    groups_ask(groups, stop_third, &asked);
+    for (int64_t b = 0; b <= BATCHES_MANY; b++) {
+        Column column = *column_create(arena, COLUMN_INTEGER, BATCH_ROWS_MAX);
+        for (int64_t i = 0; i < BATCH_ROWS_MAX; i++)
+            column.integers[i] = (b == BATCHES_MANY ? -1 : b) * BATCH_ROWS_MAX + i;
+        stopped = !groups_find(groups, &column, &batch, found);
+        EXPECT(stopped == (b == BATCHES_MANY));
+    }
+    EXPECT(asked == 3);
+    groups_destroy(groups);
     arena_destroy(arena);
 }
 
@@ -143,7 +175,7 @@ static void without_keys(void)
     Groups *groups = groups_create(0);
     uint32_t found[3] = {7, 7, 7};
     EXPECT(groups_count(groups) == 0);
-    groups_find(groups, NULL, &(Batch){.row_count = 3, .selected_count = 3}, found);
+    EXPECT_FOUND(groups_find(groups, NULL, &(Batch){.row_count = 3, .selected_count = 3}, found));
     EXPECT(groups_count(groups) == 1 && found[0] == 0 && found[2] == 0);
     groups_destroy(groups);
 }
@@ -158,5 +190,7 @@ int main(void)
         numbers(straight);
     words();
     without_keys();
+    is_stopped();
+    EXPECT(not_found == 0);
     return DONE();
 }
