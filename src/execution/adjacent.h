@@ -35,6 +35,15 @@ typedef struct Adjacent {
     size_t copied_capacity;
     Span *spans;
     uint64_t *far; /* as many as the plan names pairs */
+    struct {
+        bool known; /* in this run */
+        bool nodes; /* it is enough to compare the nodes */
+        uint32_t key;
+        uint32_t label; /* ... of those that have it; GRAPH_NAME_UNKNOWN: of all */
+        uint64_t *ends; /* else: of a node, */
+        size_t end_capacity;
+        Arena *arena; /* and what they have; NULL: never asked */
+    } unlike;
 } Adjacent;
 
 void adjacent_open(Operator *operator, const PlanArm * plan, Adjacent *out);
@@ -56,6 +65,9 @@ static inline bool adjacent_any_label(const Adjacent *adjacent)
 uint64_t adjacent_count(Adjacent *adjacent, uint64_t node);
 uint64_t adjacent_count_apart(Adjacent *adjacent, const Batch *batch, uint32_t position,
                               uint64_t node);
+/* The same where the arm leads to nodes unlike another one. */
+uint64_t adjacent_count_unlike(Adjacent *adjacent, const Batch *batch, uint32_t position,
+                               uint64_t node);
 /* How many relationships of `node` the row has used; their other ends are in adjacent->far. */
 uint32_t adjacent_used(Adjacent *adjacent, const Batch *batch, uint32_t position, uint64_t node);
 /* The product; ERROR_LIMIT: there is none in 64 bits. */

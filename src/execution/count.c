@@ -26,6 +26,8 @@ void adjacent_close(Adjacent *adjacent)
 {
     neighbors_free(&adjacent->found);
     mem_free(adjacent->copied);
+    mem_free(adjacent->unlike.ends);
+    arena_destroy(adjacent->unlike.arena);
     arena_destroy(adjacent->arena);
 }
 
@@ -45,7 +47,7 @@ static void adjacent_make(Adjacent *adjacent)
     adjacent->spans = arena_array(adjacent->arena, Span, 2ul * adjacent->type_count + 1);
     adjacent->lists = NULL;
     adjacent->only = NULL;
-    adjacent->set_made = adjacent->ends_tested = false;
+    adjacent->set_made = adjacent->ends_tested = adjacent->unlike.known = false;
     adjacent->covered =
         graph_labels_cover(&execution->view, adjacent->labels, adjacent->plan.label_count);
     adjacent->asked = adjacent->tested = adjacent->all_ends = 0;
@@ -244,6 +246,126 @@ uint64_t adjacent_count_apart(Adjacent *adjacent, const Batch *batch, uint32_t p
     return sum;
 }
 
+/* ---- ends unlike another node ---- */
+
+/* Have all nodes that the arm may lead to the label? */
+static bool ends_have(Adjacent *adjacent, uint32_t label)
+{
+    const GraphView *view = &adjacent->operator->execution->view;
+    GraphLabelSet set;
+    if (graph_labels_cover(view, &label, 1)) return true;
+    adjacent_prepare(adjacent);
+    graph_label_set_make(view, &label, 1, adjacent->arena, &set);
+    for (uint32_t i = 0; i < 2 * adjacent->type_count; i++) {
+        const GraphLists *lists = &adjacent->lists[i];
+        if (adjacent->plan.direction == (i % 2 == 1 ? PLAN_OUT : PLAN_IN)) continue;
+        if (!adjacent->plain[i] || lists->delta != NULL) return false;
+        for (uint32_t e = 0; e < lists->entry_count; e++)
+            if (!graph_label_set_has(&set, lists->targets[e])) return false;
+    }
+    return true;
+}
+
+/* Where no two nodes of a label have the same key, and all have one, unequal keys are other nodes. */
+static void know_unlike(Adjacent *adjacent)
+{
+    const Execution *execution = adjacent->operator->execution;
+    const GraphView *view = &execution->view;
+    adjacent->unlike.known = true;
+    adjacent->unlike.label = GRAPH_NAME_UNKNOWN;
+    adjacent->unlike.nodes = adjacent->plan.unlike_key.text.data == NULL;
+    if (adjacent->unlike.nodes) return;
+    adjacent->unlike.key = name_resolve(execution, NAME_KEY, adjacent->plan.unlike_key);
+    for (uint32_t i = 0; i < graph_index_count(view->graph) && !adjacent->unlike.nodes; i++) {
+        const GraphIndex *index = graph_index_at(view->graph, i);
+        if (index->key != adjacent->unlike.key || index->vector ||
+            index->constraint != GRAPH_UNIQUE || !graph_index_serves(index, view) ||
+            !graph_property_covers(view, &index->label, 1, index->key))
+            continue;
+        adjacent->unlike.label = index->label;
+        adjacent->unlike.nodes = ends_have(adjacent, index->label);
+    }
+}
+
+/* Ways to `far`, which the row has not used. */
+static uint64_t ways_to(Adjacent *adjacent, uint64_t node, uint64_t far)
+{
+    const Span *spans;
+    uint64_t sum = 0;
+    if (!adjacent_labels_fit(adjacent, far)) return 0;
+    uint32_t count = adjacent_spans(adjacent, node, &spans);
+    for (uint32_t s = 0; s < count; s++)
+        if (!(spans[s].loopless && far == node))
+            sum += count_equal(spans[s].targets, spans[s].count, (uint32_t)far);
+    return sum;
+}
+
+static uint64_t count_other_nodes(Adjacent *adjacent, const Batch *batch, uint32_t position,
+                                  uint64_t node, uint64_t other)
+{
+    uint64_t sum = adjacent_count(adjacent, node);
+    if (sum == 0) return 0;
+    sum -= ways_to(adjacent, node, other);
+    uint32_t used = adjacent_used(adjacent, batch, position, node);
+    for (uint32_t i = 0; i < used; i++)
+        sum -= adjacent->far[i] != other && adjacent_labels_fit(adjacent, adjacent->far[i]);
+    return sum;
+}
+
+/* Of these nodes, those whose key is not the value. */
+static uint64_t count_unequal(Adjacent *adjacent, const uint64_t *nodes, uint32_t count,
+                              Value value)
+{
+    const GraphView *view = &adjacent->operator->execution->view;
+    uint64_t sum = 0;
+    Column keys;
+    for (uint32_t from = 0, some; from < count; from += some) {
+        some = count - from < BATCH_ROWS_MAX ? count - from : BATCH_ROWS_MAX;
+        arena_reset(adjacent->unlike.arena);
+        graph_properties(view, VALUE_NODE, adjacent->unlike.key, nodes + from, some,
+                         adjacent->unlike.arena, &keys);
+        for (uint32_t i = 0; i < some; i++)
+            sum += value_equal(column_value(&keys, i), value) == TRUTH_FALSE;
+    }
+    return sum;
+}
+
+static uint64_t count_other_values(Adjacent *adjacent, const Batch *batch, uint32_t position,
+                                   uint64_t node, Value value)
+{
+    const Span *spans;
+    uint32_t count = adjacent_spans(adjacent, node, &spans), ends = 0, used;
+    for (uint32_t s = 0; s < count; s++) {
+        mem_reserve(adjacent->unlike.ends, adjacent->unlike.end_capacity, ends + spans[s].count);
+        for (uint32_t i = 0; i < spans[s].count; i++) {
+            uint64_t end = spans[s].targets[i];
+            if (!(spans[s].loopless && end == node) && adjacent_labels_fit(adjacent, end))
+                adjacent->unlike.ends[ends++] = end;
+        }
+    }
+    uint64_t sum = count_unequal(adjacent, adjacent->unlike.ends, ends, value);
+    used = sum == 0 ? 0 : adjacent_used(adjacent, batch, position, node);
+    for (uint32_t i = 0; i < used; i++)
+        if (adjacent_labels_fit(adjacent, adjacent->far[i]))
+            sum -= count_unequal(adjacent, &adjacent->far[i], 1, value);
+    return sum;
+}
+
+uint64_t adjacent_count_unlike(Adjacent *adjacent, const Batch *batch, uint32_t position,
+                               uint64_t node)
+{
+    const GraphView *view = &adjacent->operator->execution->view;
+    uint64_t other;
+    if (!entity_at(batch, adjacent->plan.unlike_slot, position, VALUE_NODE, &other)) return 0;
+    if (!adjacent->unlike.known) know_unlike(adjacent);
+    if (adjacent->unlike.nodes && (adjacent->unlike.label == GRAPH_NAME_UNKNOWN ||
+                                   graph_node_has_label(view, other, adjacent->unlike.label)))
+        return count_other_nodes(adjacent, batch, position, node, other);
+    if (adjacent->unlike.arena == NULL) adjacent->unlike.arena = arena_create();
+    Value value = graph_property(view, VALUE_NODE, other, adjacent->unlike.key);
+    return value_is_null(value) ? 0 : count_other_values(adjacent, batch, position, node, value);
+}
+
 /* ---- DEGREE and COUNT ---- */
 
 typedef struct Counting {
@@ -271,6 +393,8 @@ static Error *row_degree(Counting *counting, const Batch *batch, uint32_t positi
         node = entity_id(nodes->ids[position]);
     else if (!entity_at(batch, arms[0].plan.from_slot, position, VALUE_NODE, &node))
         return NULL;
+    if (arms[0].plan.unlike)
+        return *out = adjacent_count_unlike(&arms[0], batch, position, node), NULL;
     *out = adjacent_count_apart(&arms[0], batch, position, node);
     if (counting->arm_count == 1 || *out == 0) return NULL;
     second = adjacent_count_apart(&arms[1], batch, position, node);
@@ -306,7 +430,7 @@ static bool counts_batch(Adjacent *arm)
 {
     adjacent_prepare(arm);
     return arm->only != NULL && arm->only->delta == NULL && adjacent_any_label(arm) &&
-           arm->plan.apart_count == 0 && !arm->plan.loops;
+           arm->plan.apart_count == 0 && !arm->plan.loops && !arm->plan.unlike;
 }
 
 /* All of the batch at once; *done false: row by row. */

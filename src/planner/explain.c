@@ -97,6 +97,13 @@ static void arms_shape(const Explain *explain, const PlanNode *node)
         if (i > 0) buffer_text(explain->out, ", ");
         if (node->kind != PLAN_COUNT) node_shape(explain, node->arms[i].from_slot, NULL, 0);
         arm_shape(explain, &node->arms[i], to);
+        if (!node->arms[i].unlike) continue;
+        Str key = node->arms[i].unlike_key.text;
+        if (key.data != NULL)
+            buffer_printf(explain->out, " with another .%.*s than ", STR_ARG(key));
+        else
+            buffer_text(explain->out, " other than ");
+        node_shape(explain, node->arms[i].unlike_slot, NULL, 0);
     }
 }
 

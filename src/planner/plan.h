@@ -161,6 +161,11 @@ typedef struct PlanArm {
     PlanApart *apart;
     uint32_t apart_count;
     bool loops; /* only from a node to itself */
+    /* Ways to a node other than the one in unlike_slot; with a key: to one whose property is not equal
+     * to its, and neither is null. Of DEGREE with one arm. */
+    bool unlike;
+    uint32_t unlike_slot;
+    NameRef unlike_key; /* no text: the nodes themselves are compared */
 } PlanArm;
 
 /* What a filter right above a scan wants of a property, so that nodes are found by an index, or blocks in

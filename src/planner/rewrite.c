@@ -8,6 +8,8 @@
  *   intersect  a hop and a link that ends where the hop did become one meeting of two arms
  *   reach      where it does not matter how often a row comes, trails to a node nobody asks the way
  *              of are a breadth-first search
+ *   unlike     a hop to a node of which a filter only wants that it, or a key of it, is not that of
+ *              another node counts the ways there are, less those to that one
  *   degree     a hop to a node nobody asks for only counts
  *   count      a scan of nodes nobody asks for only counts; hops that go both ways from a node start
  *              there, so that paths of two hops are counted by their middles
@@ -498,6 +500,65 @@ static void count_rows(Rewriter *rewriter, PlanNode **root)
         }
 }
 
+/* A node, or the property of one. */
+static bool node_of(const Expr *expr, uint32_t *slot, NameRef *key)
+{
+    *key = (NameRef){{NULL, 0}, NAME_ID_UNKNOWN};
+    if (expr->kind == EXPR_PROPERTY) *key = expr->name, expr = expr->args[0];
+    *slot = expr->index;
+    return expr->kind == EXPR_SLOT && expr->type == VALUE_NODE;
+}
+
+/* Is there a key by which nodes of some label are told apart? Where there is none, values would have to
+ * be read way by way, which a filter does as well. */
+static bool is_some_key(const Rewriter *rewriter, uint32_t key)
+{
+    const Graph *graph = rewriter->binder->view->graph;
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index->key == key && !index->vector && index->constraint == GRAPH_UNIQUE) return true;
+    }
+    return false;
+}
+
+static bool takes_unlike(const Rewriter *rewriter, const Expr *expr, const PlanNode *hop,
+                         PlanArm *arm)
+{
+    uint32_t slots[2];
+    NameRef keys[2];
+    if (expr->kind != EXPR_NOT_EQUAL || rewriter->plan->moment_count > 1 ||
+        !node_of(expr->args[0], &slots[0], &keys[0]) ||
+        !node_of(expr->args[1], &slots[1], &keys[1]) || slots[0] == slots[1])
+        return false;
+    bool first = slots[0] == hop->to_slot, keyed = keys[0].text.data != NULL;
+    if (!(first || slots[1] == hop->to_slot) || keyed != (keys[1].text.data != NULL)) return false;
+    if (keyed && (!str_equal(keys[0].text, keys[1].text) || !is_some_key(rewriter, keys[0].id)))
+        return false;
+    arm->unlike = true;
+    arm->unlike_slot = slots[first ? 1 : 0];
+    arm->unlike_key = keys[0];
+    return true;
+}
+
+static void unlike_chain(Rewriter *rewriter, PlanNode **root)
+{
+    for (PlanNode **at = root; *at != NULL;) {
+        PlanNode *node = *at, *hop = node->input;
+        PlanArm arm;
+        if (node->kind == PLAN_FILTER && is_finding(hop) && rewriter->uses[hop->to_slot] == 1) {
+            arm = arm_of(hop);
+            if (takes_unlike(rewriter, node->expr, hop, &arm)) {
+                new_arms(rewriter, hop, 1)[0] = arm;
+                hop->kind = PLAN_DEGREE;
+                rewriter->uses[hop->to_slot]--;
+                *at = hop;
+                continue;
+            }
+        }
+        at = &node->input;
+    }
+}
+
 static void degree_chain(Rewriter *rewriter, PlanNode **root)
 {
     for (PlanNode *node = *root; node != NULL; node = node->input) {
@@ -516,7 +577,7 @@ static bool from_the_middle(Rewriter *rewriter, PlanNode *scan, PlanNode *hop, P
 {
     uint32_t outer = scan->slot, middle = hop->to_slot;
     if (degree->arm_count != 1 || degree->arms[0].from_slot != middle || hop->apart_count > 0 ||
-        hop->from_slot != outer || degree->arms[0].apart_count > 1)
+        hop->from_slot != outer || degree->arms[0].apart_count > 1 || degree->arms[0].unlike)
         return false;
     bool pair = degree->arms[0].apart_count == 1;
     if (rewriter->uses[outer] != 1 + (uint32_t)pair) return false;
@@ -564,8 +625,8 @@ static void count_chain(Rewriter *rewriter, PlanNode **root)
         }
         scan = node->input;
         if (node->kind == PLAN_DEGREE && node->arm_count == 1 && node->arms[0].apart_count == 0 &&
-            scan != NULL && scan->kind == PLAN_NODE_SCAN && scan->slot == node->arms[0].from_slot &&
-            rewriter->uses[scan->slot] == 1) {
+            !node->arms[0].unlike && scan != NULL && scan->kind == PLAN_NODE_SCAN &&
+            scan->slot == node->arms[0].from_slot && rewriter->uses[scan->slot] == 1) {
             scan->arms = node->arms, scan->arm_count = 1;
             count_scan(scan);
             *at = scan;
@@ -593,9 +654,9 @@ void plan_rewrite(Binder *binder)
         each_plan_chain(&rewriter, keep_chain);
     } while (rewriter.changed);
     reach_from(&rewriter, plan->root, true);
-    static ChainFn *const steps[] = {part_chain,   hide_chain,  label_chain,
-                                     link_chain,   count_rows,  count_reached,
-                                     degree_chain, count_chain, order_chain};
+    static ChainFn *const steps[] = {part_chain,  hide_chain,    label_chain,  link_chain,
+                                     count_rows,  count_reached, unlike_chain, degree_chain,
+                                     count_chain, order_chain};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         each_plan_chain(&rewriter, steps[i]);
 }

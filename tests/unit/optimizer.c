@@ -105,6 +105,18 @@ static void make_relationships(uint32_t count, uint32_t nodes)
     execute();
 }
 
+/* Often k tells apart those who have A; of the others some have the k of another one, or none. */
+static void make_key(void)
+{
+    if (chance(2) == 0) return;
+    buffer_text(&text, "CREATE CONSTRAINT one FOR (a:A) REQUIRE a.k IS UNIQUE");
+    execute();
+    if (chance(2) == 0) return;
+    buffer_text(&text, "MATCH (n) WHERE NOT n:A SET n.k = CASE WHEN n.g = 0 THEN null ELSE n.k / 2"
+                       " END");
+    execute();
+}
+
 static void make_graph(void)
 {
     uint32_t nodes = 2 + chance(12);
@@ -114,6 +126,7 @@ static void make_graph(void)
     if (chance(3) > 0) return;
     buffer_printf(&text, "MATCH (a)-[r]->(b) WHERE r.w = %u DELETE r", chance(5));
     execute();
+    make_key();
 }
 
 /* ---- queries ---- */
@@ -189,6 +202,13 @@ static void random_return(uint32_t nodes)
     }
 }
 
+static void random_unlike(uint32_t nodes)
+{
+    static const char *const keys[] = {"", ".k", ".k", ".g"};
+    const char *key = keys[chance(4)];
+    buffer_printf(&text, " WHERE n%u%s <> n%u%s", chance(nodes + 1), key, chance(nodes + 1), key);
+}
+
 /* Nodes that a path meant to come back did not name are missing from the scope; such a query is an
  * error both ways, which is compared, too. */
 static void random_query(void)
@@ -206,6 +226,8 @@ static void random_query(void)
     }
     if (chance(4) == 0)
         buffer_printf(&text, " WHERE n%u.g < %u", chance(nodes), 1 + chance(3));
+    else if (chance(3) == 0)
+        random_unlike(nodes);
     else if (chance(6) == 0)
         buffer_printf(&text, " WHERE EXISTS { (n%u)-[:R]->(m:A)-->(o) }", chance(nodes));
     if (chance(6) == 0)
@@ -315,6 +337,8 @@ static void old_views(void)
         "MATCH ()-[r]->() RETURN count(*)",
         "MATCH (:A)-[:R]->(:A)-[:R]->(:A) RETURN count(*)",
         "MATCH (a:A)-[:R]->(b:A)-[:R]->(c:A), (a)-[:R]->(c) RETURN count(*)",
+        "MATCH (a:A)-[:R]->()-[:R]->(c) WHERE a.k <> c.k RETURN count(*)",
+        "MATCH (a:A)-[:R]->()-[:R]->(c) WHERE a <> c RETURN count(*)",
         "MATCH (a:A {k: 1})-[:R*]->(b:A) RETURN count(DISTINCT b)",
         "MATCH (a:A {k: 1}), (b:A {k: 9}), p = shortestPath((a)-[:R*]->(b)) RETURN length(p)"};
     static const char *const changes[] = {
@@ -330,6 +354,7 @@ static void old_views(void)
     contextql_open(":memory:", NULL, &session);
     contextql_connect(session, &reader);
     run_in(session, "UNWIND range(1, 20) AS i CREATE (:A {k: i})", &now);
+    run_in(session, "CREATE CONSTRAINT one FOR (a:A) REQUIRE a.k IS UNIQUE", &now);
     run_in(session,
            "MATCH (a:A), (b:A) WHERE b.k IN [a.k + 1, a.k + 2, a.k * 2] CREATE (a)-[:R]->(b)",
            &now);
