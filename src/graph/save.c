@@ -3,8 +3,7 @@
  *
  * Whoever saves holds the newest version still: what stands in the blocks is what counts, and no
  * chain is looked at. Properties of deleted rows and relationships are left out, their ids stay
- * taken. Columns go out in three passes (elements, text, descriptions), because a section is
- * written from its beginning to its end.
+ * taken. Columns of properties are save_column.c's.
  *
  * A graph that lies on a segment need not be written whole (graph_save_onto): what has not changed since
  * is referred to where it lies. Blocks of columns are told from copies of them by where they are, rows
@@ -21,54 +20,11 @@
  */
 #include "config.h"
 
-#include "graph/stored.h"
+#include "graph/save_internal.h"
 #include "value/encode.h"
 #include <assert.h>
 
-typedef struct Extent { /* how far a table goes */
-    const Rows *rows;
-    uint64_t count;
-    bool all_live; /* then nobody is asked one by one */
-} Extent;
-
-typedef struct Part {    /* saved ahead: a column of the nodes, or all of a type */
-    uint32_t table, key; /* WHOLE_TABLE: all of a type */
-    uint64_t stamp;
-    size_t first, count; /* sections in the segment; 0: not begun yet */
-} Part;
-#define WHOLE_TABLE (UINT32_MAX - 1) /* no key, and not STORED_SHAPES */
-#define ANY_KEY     (UINT32_MAX - 2)
-#define ANY_FIRST   UINT64_MAX
-
-enum { WORDS_MAX = 256, WORD_SLOTS = 1024 };
-
-typedef struct Words { /* the different texts of blocks, in the order in which they first come */
-    Str texts[WORDS_MAX];
-    uint32_t count;
-    uint64_t bytes;
-    uint16_t slots[WORD_SLOTS]; /* 1 + number; 0: empty */
-} Words;
-
-struct GraphSave {
-    GraphView view;
-    SegmentWriter *segment;
-    Buffer scratch; /* one block's mixed values, or packed elements, at a time */
-    Segment *base;  /* what is not changed lies there; NULL: all of it is written */
-    uint64_t kept;  /* bytes of it that are referred to and used */
-    Buffer words;   /* of the blocks of one column that have them, until its text is written */
-    size_t words_at;
-    Words recent;       /* of the block before */
-    uint64_t recent_at; /* where they stand in the column's text */
-    Extent nodes;       /* as they were when the thread began */
-    Part *parts;
-    size_t part_count, part_capacity;
-    pthread_t thread;
-    bool running;  /* the thread: everything else here is its own then */
-    Error *failed; /* what it met */
-};
-typedef struct GraphSave Save;
-
-static Error *begin(Save *save, SegmentSection section)
+Error *save_begin(Save *save, SegmentSection section)
 {
     section.flags = SEGMENT_REQUIRED;
     return segment_begin(save->segment, &section);
@@ -76,8 +32,8 @@ static Error *begin(Save *save, SegmentSection section)
 
 /* ---- what lies in the base ---- */
 
-static const SegmentSection *find_base(const Save *save, StoredSection kind, uint32_t table,
-                                       uint32_t key, uint64_t first)
+const SegmentSection *save_find_base(const Save *save, StoredSection kind, uint32_t table,
+                                     uint32_t key, uint64_t first)
 {
     for (size_t i = 0; save->base != NULL && i < segment_count(save->base); i++) {
         const SegmentSection *section = segment_section(save->base, i);
@@ -87,8 +43,7 @@ static const SegmentSection *find_base(const Save *save, StoredSection kind, uin
     return NULL;
 }
 
-/* The same as it is there; what takes no room is no reason to need a file. */
-static Error *refer_as(Save *save, const SegmentSection *section, SegmentSection as, uint64_t used)
+Error *save_refer(Save *save, const SegmentSection *section, SegmentSection as, uint64_t used)
 {
     if (section->bytes == 0) return segment_begin(save->segment, &as);
     segment_refer(save->segment, save->base, section, &as);
@@ -98,7 +53,7 @@ static Error *refer_as(Save *save, const SegmentSection *section, SegmentSection
 
 static Error *refer(Save *save, const SegmentSection *section)
 {
-    return refer_as(save, section, *section, section->bytes);
+    return save_refer(save, section, *section, section->bytes);
 }
 
 /* All sections of the kind that the table has, of one key or of ANY_KEY. */
@@ -113,8 +68,7 @@ static Error *refer_kind(Save *save, StoredSection kind, uint32_t table, uint32_
     return NULL;
 }
 
-/* Where it lies; NULL: it is not there, or it is damaged, which the segment remembers. */
-static const void *base_data(const Save *save, const SegmentSection *section)
+const void *save_base_data(const Save *save, const SegmentSection *section)
 {
     const void *data = section == NULL ? NULL : segment_data(save->base, section);
     return data != NULL && segment_touch(save->base, data, section->bytes) ? data : NULL;
@@ -125,20 +79,15 @@ static bool rows_changed(const Rows *rows)
     return rows->made > 0 || rows->taken > 0;
 }
 
-static uint64_t blocks_for(uint64_t rows)
-{
-    return (rows + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
-}
-
 /* ---- rows ---- */
 
 static Error *save_rows(Save *save, uint32_t table, const Rows *rows)
 {
     uint64_t count = atomic_load(&rows->count), live = atomic_load(&rows->live);
-    const SegmentSection *same = find_base(save, STORED_ROWS, table, 0, ANY_FIRST);
+    const SegmentSection *same = save_find_base(save, STORED_ROWS, table, 0, ANY_FIRST);
     if (same != NULL && !rows_changed(rows)) return refer(save, same);
-    TRY(begin(save, (SegmentSection){
-                        .kind = STORED_ROWS, .table = table, .count = count, .extra = live}));
+    TRY(save_begin(save, (SegmentSection){
+                             .kind = STORED_ROWS, .table = table, .count = count, .extra = live}));
     for (uint64_t row = 0; live < count && row < count; row += 64) {
         uint64_t word = 0;
         for (uint64_t i = row; i < count && i < row + 64; i++)
@@ -148,388 +97,10 @@ static Error *save_rows(Save *save, uint32_t table, const Rows *rows)
     return NULL;
 }
 
-/* ---- columns ---- */
-
-static StoredType stored_type(ColumnType type)
-{
-    switch (type) {
-    case COLUMN_ANY: return STORED_ANY;
-    case COLUMN_BOOLEAN: return STORED_BOOLEAN;
-    case COLUMN_INTEGER: return STORED_INTEGER;
-    case COLUMN_FLOAT: return STORED_FLOAT;
-    case COLUMN_STRING: return STORED_STRING;
-    case COLUMN_VECTOR: return STORED_VECTOR;
-    case COLUMN_UNSET:
-    case COLUMN_NODE:
-    case COLUMN_WORD:
-    case COLUMN_RELATIONSHIP: break;
-    }
-    return STORED_NOTHING;
-}
-
-typedef struct Described { /* a block, while it is saved */
-    StoredBlock out;
-    uint64_t present[GRAPH_BLOCK_ROWS / 64];
-    bool shared; /* its words are those of the block before */
-} Described;
-
-static bool is_set(const Described *out, uint32_t i)
-{
-    return out->present[i / 64] >> i % 64 & 1;
-}
-
-static bool has_gaps(const Described *block)
-{
-    uint32_t set = 0;
-    for (int i = 0; i < GRAPH_BLOCK_ROWS / 64; i++)
-        set += (uint32_t)__builtin_popcountll(block->present[i]);
-    return set < block->out.rows;
-}
-
 static Extent extent_of(const Rows *rows)
 {
     uint64_t count = atomic_load(&rows->count);
     return (Extent){rows, count, atomic_load(&rows->live) == count};
-}
-
-/* What of the block is worth keeping: values of rows that are alive. */
-static void describe(const Save *save, const Extent *extent, uint64_t number,
-                     const ColumnBlock *block, Described *out)
-{
-    uint64_t begin_row = number * GRAPH_BLOCK_ROWS;
-    *out = (Described){0};
-    for (uint32_t i = 0; block != NULL && i < GRAPH_BLOCK_ROWS && begin_row + i < extent->count;
-         i += 64) {
-        uint64_t left = extent->count - begin_row - i;
-        uint64_t word = __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) &
-                        (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX);
-        for (uint64_t bits = extent->all_live ? 0 : word; bits != 0; bits &= bits - 1) {
-            uint32_t bit = (uint32_t)__builtin_ctzll(bits);
-            if (!rows_visible(extent->rows, begin_row + i + bit, save->view.version))
-                word &= ~(UINT64_C(1) << bit);
-        }
-        out->present[i / 64] = word;
-        if (word != 0) out->out.rows = i + 64 - (uint32_t)__builtin_clzll(word);
-    }
-    if (out->out.rows == 0) return;
-    out->out.type = (uint16_t)stored_type(block->type);
-    out->out.gaps = has_gaps(out);
-    out->out.dimensions = block->dimensions;
-    out->out.stride = block->stride;
-}
-
-/* Where each row's text begins, if strings stand behind one another, and where they end. Mixed
- * values are encoded into scratch on the way. */
-static Error *text_offsets(Save *save, const ColumnBlock *block, const Described *stored,
-                           uint32_t offsets[GRAPH_BLOCK_ROWS + 1])
-{
-    uint64_t at = 0;
-    buffer_clear(&save->scratch);
-    for (uint32_t i = 0; i < stored->out.rows; i++) {
-        offsets[i] = (uint32_t)at;
-        if (!is_set(stored, i)) continue;
-        if (stored->out.type == STORED_ANY) {
-            value_encode(&save->scratch, column_block_value(block, i));
-            at = save->scratch.bytes;
-        } else {
-            at += column_block_text(block, i).bytes;
-        }
-        if (at > UINT32_MAX)
-            return error_hint(error_new(ERROR_LIMIT,
-                                        "%d values of one property hold more than "
-                                        "4 GiB of text",
-                                        GRAPH_BLOCK_ROWS),
-                              "cut the texts into smaller ones");
-    }
-    offsets[stored->out.rows] = (uint32_t)at;
-    return NULL;
-}
-
-/* Integers, and doubles that are decimals, in as few bits as they need; what has no such form is left as
- * it is. */
-static void pack_numbers(Save *save, const ColumnBlock *block, Described *stored)
-{
-    int64_t integers[GRAPH_BLOCK_ROWS];
-    double numbers[GRAPH_BLOCK_ROWS];
-    bool floats = stored->out.type == STORED_FLOAT;
-    uint32_t exponent = 0;
-    for (uint32_t i = 0; i < stored->out.rows; i++) {
-        if (!is_set(stored, i)) continue;
-        if (floats)
-            numbers[i] = column_block_value(block, i).as.number;
-        else
-            integers[i] = block_integer(block, i);
-    }
-    buffer_clear(&save->scratch);
-    if (floats && !pack_decimals(numbers, stored->out.rows, stored->present, integers, &exponent))
-        return;
-    uint32_t width = pack(integers, stored->out.rows, stored->present, &save->scratch);
-    if (width == PACK_NOT) return;
-    stored->out.type = floats ? STORED_DECIMAL : STORED_PACKED;
-    stored->out.dimensions = width;
-    stored->out.stride = exponent;
-}
-
-/* The word's number; WORDS_MAX: there are too many. */
-static uint32_t word_number(Words *words, Str text)
-{
-    if (text.bytes == 0) text = STR("");
-    size_t at = hash_bytes(text.data, text.bytes, 0) % WORD_SLOTS;
-    for (; words->slots[at] != 0; at = (at + 1) % WORD_SLOTS)
-        if (str_equal(words->texts[words->slots[at] - 1], text)) return words->slots[at] - 1;
-    if (words->count == WORDS_MAX) return WORDS_MAX;
-    words->texts[words->count] = text;
-    words->bytes += text.bytes;
-    words->slots[at] = (uint16_t)++words->count;
-    return words->count - 1;
-}
-
-/* The numbers of the block's texts; false: there are more than WORDS_MAX, or so few of those that are
- * known already that the block had better have its own. */
-static bool number_words(Words *words, const ColumnBlock *block, const Described *stored,
-                         int64_t *numbers)
-{
-    bool used[WORDS_MAX] = {false};
-    uint32_t known = words->count, uses = 0;
-    for (uint32_t i = 0; i < stored->out.rows; i++) {
-        if (!is_set(stored, i)) continue;
-        numbers[i] = word_number(words, column_block_text(block, i));
-        if (numbers[i] == WORDS_MAX) return false;
-        uses += !used[numbers[i]];
-        used[numbers[i]] = true;
-    }
-    return known == 0 || uses * 2 > words->count;
-}
-
-/* Few texts in many rows are kept once; false: they are not few. A block goes on with the words of the
- * one before it, which it shares where it has no others. */
-static bool pack_words(Save *save, const ColumnBlock *block, Described *stored, uint64_t text_bytes)
-{
-    int64_t numbers[GRAPH_BLOCK_ROWS], offsets[WORDS_MAX + 1] = {0};
-    Words *words = &save->recent;
-    uint32_t known = words->count;
-    bool few = number_words(words, block, stored, numbers);
-    if (!few && known > 0) {
-        *words = (Words){.count = 0};
-        known = 0;
-        few = number_words(words, block, stored, numbers);
-    }
-    if (!few ||
-        words->bytes + stored->out.rows > text_bytes) { /* a byte a row: no more than that */
-        *words = (Words){.count = 0};
-        return false;
-    }
-    for (uint32_t i = 0; i < words->count; i++)
-        offsets[i + 1] = offsets[i] + (int64_t)words->texts[i].bytes;
-    uint32_t width = pack(numbers, stored->out.rows, stored->present, &save->scratch);
-    uint32_t offset_width = pack(offsets, words->count + 1, NULL, &save->scratch);
-    for (uint32_t i = 0; i < words->count && known != words->count; i++)
-        buffer_str(&save->words, words->texts[i]);
-    stored->shared = known == words->count;
-    stored->out.type = STORED_WORDS;
-    stored->out.stride = words->count;
-    stored->out.dimensions = width | offset_width << 8;
-    stored->out.text_bytes = words->bytes;
-    return true;
-}
-
-static Error *pack_texts(Save *save, const ColumnBlock *block, Described *stored)
-{
-    uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
-    int64_t wide[GRAPH_BLOCK_ROWS + 1];
-    TRY(text_offsets(save, block, stored, offsets));
-    if (pack_words(save, block, stored, offsets[stored->out.rows])) return NULL;
-    for (uint32_t i = 0; i <= stored->out.rows; i++)
-        wide[i] = offsets[i];
-    stored->out.type = STORED_TEXTS;
-    stored->out.text_bytes = offsets[stored->out.rows];
-    stored->out.dimensions = pack(wide, stored->out.rows + 1, NULL, &save->scratch);
-    return NULL;
-}
-
-static Error *put_vectors(Save *save, const ColumnBlock *block, const Described *stored)
-{
-    uint64_t factor_bytes = stored->out.rows * sizeof(float);
-    TRY(segment_put(save->segment, block->vectors, stored_data_bytes(&stored->out) - factor_bytes));
-    return segment_put(save->segment, block->factors, factor_bytes);
-}
-
-static Error *put_data(Save *save, const ColumnBlock *block, Described *stored)
-{
-    uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
-    if (stored->out.type == STORED_NOTHING) return NULL;
-    TRY(segment_pad(save->segment, STORED_ALIGN));
-    stored->out.data_at = segment_put_bytes(save->segment);
-    if (stored->out.gaps) TRY(segment_put(save->segment, stored->present, sizeof stored->present));
-    switch ((StoredType)stored->out.type) {
-    case STORED_VECTOR: return put_vectors(save, block, stored);
-    case STORED_ANY:
-        TRY(text_offsets(save, block, stored, offsets));
-        stored->out.text_bytes = offsets[stored->out.rows];
-        return segment_put(save->segment, offsets, stored_data_bytes(&stored->out));
-    case STORED_STRING:
-        TRY(pack_texts(save, block, stored));
-        return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
-    case STORED_INTEGER:
-    case STORED_FLOAT:
-        pack_numbers(save, block, stored);
-        if (stored->out.type != STORED_INTEGER && stored->out.type != STORED_FLOAT)
-            return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
-        break;
-    default: break;
-    }
-    return segment_put(save->segment, block->data, stored_data_bytes(&stored->out));
-}
-
-static Error *put_text(Save *save, const ColumnBlock *block, Described *stored)
-{
-    uint32_t offsets[GRAPH_BLOCK_ROWS + 1];
-    stored->out.text_at = segment_put_bytes(save->segment);
-    if (stored->out.type == STORED_ANY) {
-        TRY(text_offsets(save, block, stored, offsets));
-        return segment_put(save->segment, save->scratch.data, save->scratch.bytes);
-    }
-    if (stored->shared) {
-        stored->out.text_at = save->recent_at;
-        return NULL;
-    }
-    if (stored->out.type == STORED_WORDS) {
-        save->recent_at = stored->out.text_at;
-        const char *words = save->words.data + save->words_at;
-        save->words_at += stored->out.text_bytes;
-        return segment_put(save->segment, words, stored->out.text_bytes);
-    }
-    for (uint32_t i = 0; stored->out.type == STORED_TEXTS && i < stored->out.rows; i++) {
-        if (!is_set(stored, i)) continue;
-        Str text = column_block_text(block, i);
-        TRY(segment_put(save->segment, text.data == NULL ? "" : text.data, text.bytes));
-    }
-    return NULL;
-}
-
-/* What the base has of a column, and which of it is used again. */
-typedef struct Kept {
-    const StoredBlock *blocks;
-    uint64_t block_count;
-    uint32_t sources[STORED_SOURCES_MAX]; /* the new number of each; 0: not used */
-    uint64_t used[STORED_SOURCES_MAX];    /* bytes */
-    uint32_t source_count;
-} Kept;
-
-/* A copy has taken the place of the one in the segment, or there was none. */
-static bool block_changed(const PropertyColumn *column, uint64_t i)
-{
-    const ColumnBlock *block = directory_known(&column->blocks, i);
-    return block != NULL && !block->mapped;
-}
-
-static bool column_changed(const PropertyColumn *column, const Kept *kept, uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i++)
-        if (block_changed(column, i)) return true;
-    return kept->block_count != count; /* of rows that came, and have no value */
-}
-
-/* A block that is still where it was. */
-static void keep_block(Kept *kept, uint64_t i, StoredBlock *out)
-{
-    *out = kept->blocks[i];
-    if (out->type == STORED_NOTHING) {
-        out->source = 0;
-        return;
-    }
-    uint32_t source = out->source;
-    if (kept->sources[source] == 0) kept->sources[source] = ++kept->source_count;
-    out->source = kept->sources[source];
-    const StoredBlock *before = i == 0 ? NULL : &kept->blocks[i - 1];
-    bool shared = before != NULL && before->type == STORED_WORDS && before->source == source &&
-                  before->text_at == out->text_at;
-    kept->used[source] += stored_data_bytes(out) + (shared ? 0 : out->text_bytes);
-}
-
-static Error *refer_sources(Save *save, uint32_t table, uint32_t key, const Kept *kept, bool anew)
-{
-    static const StoredSection kinds[] = {STORED_DATA, STORED_TEXT};
-    for (uint32_t source = 0; source < STORED_SOURCES_MAX; source++)
-        for (int i = 0; kept->sources[source] > 0 && i < 2; i++) {
-            const SegmentSection *section = find_base(save, kinds[i], table, key, source);
-            if (section == NULL) continue; /* opening has seen that it is there */
-            SegmentSection as = *section;
-            if (anew) as.first = kept->sources[source];
-            TRY(refer_as(save, section, as, i == 0 ? kept->used[source] : 0));
-        }
-    return NULL;
-}
-
-/* Nothing of the column has changed: it is as it was. */
-static Error *refer_column(Save *save, const SegmentSection *blocks, Kept *kept)
-{
-    StoredBlock ignored;
-    for (uint64_t i = 0; i < kept->block_count; i++)
-        keep_block(kept, i, &ignored);
-    for (uint32_t source = 0; source < STORED_SOURCES_MAX; source++)
-        kept->sources[source] = 1; /* under the number it had */
-    TRY(refer(save, blocks));
-    return refer_sources(save, blocks->table, blocks->key, kept, false);
-}
-
-/* True: there is a base of the column, and it is sound. */
-static bool find_kept(Save *save, uint32_t table, uint32_t key, Kept *out)
-{
-    const SegmentSection *section = find_base(save, STORED_BLOCKS, table, key, ANY_FIRST);
-    *out = (Kept){.blocks = base_data(save, section)};
-    if (out->blocks == NULL) return false;
-    out->block_count = section->count;
-    for (uint64_t i = 0; i < section->count; i++)
-        if (out->blocks[i].source >= STORED_SOURCES_MAX) return *out = (Kept){0}, false;
-    return true;
-}
-
-static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent *extent,
-                          const PropertyColumn *column, Described *stored)
-{
-    uint64_t count = blocks_for(extent->count);
-    bool any = false;
-    Kept kept;
-    if (find_kept(save, table, key, &kept) && !column_changed(column, &kept, count))
-        return refer_column(save, find_base(save, STORED_BLOCKS, table, key, ANY_FIRST), &kept);
-    for (uint64_t i = 0; i < count; i++) {
-        bool same = i < kept.block_count && !block_changed(column, i);
-        if (same)
-            keep_block(&kept, i, &stored[i].out);
-        else
-            describe(save, extent, i, directory_get(&column->blocks, i), &stored[i]);
-        any = any || stored[i].out.type != STORED_NOTHING;
-    }
-    if (!any) return NULL;
-    SegmentSection section = {.table = table, .key = key, .count = count};
-    buffer_clear(&save->words);
-    save->words_at = 0;
-    save->recent = (Words){.count = 0};
-    section.kind = STORED_DATA;
-    TRY(begin(save, section));
-    for (uint64_t i = 0; i < count; i++)
-        if (stored[i].out.source == 0)
-            TRY(put_data(save, directory_get(&column->blocks, i), &stored[i]));
-    section.kind = STORED_TEXT;
-    TRY(begin(save, section));
-    for (uint64_t i = 0; i < count; i++)
-        if (stored[i].out.source == 0)
-            TRY(put_text(save, directory_get(&column->blocks, i), &stored[i]));
-    section.kind = STORED_BLOCKS;
-    TRY(begin(save, section));
-    for (uint64_t i = 0; i < count; i++)
-        TRY(segment_put(save->segment, &stored[i].out, sizeof stored[i].out));
-    return refer_sources(save, table, key, &kept, true);
-}
-
-static Error *save_column(Save *save, uint32_t table, uint32_t key, const Extent *extent,
-                          const PropertyColumn *column)
-{
-    Described *stored = mem_alloc((blocks_for(extent->count) + 1) * sizeof *stored);
-    Error *error = save_blocks(save, table, key, extent, column, stored);
-    mem_free(stored);
-    return error;
 }
 
 /* ---- labels ---- */
@@ -552,8 +123,8 @@ static void take_labels(const GraphView *view, uint64_t first, uint64_t end, uin
 static void keep_labels(const Save *save, uint64_t block, uint32_t labels, uint64_t **bits)
 {
     for (uint32_t i = 0; i < labels; i++) {
-        const SegmentSection *section = find_base(save, STORED_LABEL, 0, i, ANY_FIRST);
-        const uint64_t *data = base_data(save, section);
+        const SegmentSection *section = save_find_base(save, STORED_LABEL, 0, i, ANY_FIRST);
+        const uint64_t *data = save_base_data(save, section);
         if (data == NULL || block < section->first || block - section->first >= section->count)
             continue;
         memcpy(bits[i] + block * GRAPH_BLOCK_WORDS,
@@ -572,7 +143,7 @@ static uint64_t **label_bits(const Save *save, uint32_t labels, uint64_t words)
     for (uint64_t first = 0; first < nodes; first += GRAPH_BLOCK_ROWS) {
         uint64_t block = first / GRAPH_BLOCK_ROWS, end = first + GRAPH_BLOCK_ROWS;
         bool same = save->base != NULL && rows->taken == 0 && end <= rows->base_count &&
-                    !block_changed(&graph->shapes_of, block);
+                    !save_block_changed(&graph->shapes_of, block);
         if (same)
             keep_labels(save, block, labels, bits);
         else
@@ -591,11 +162,11 @@ static Error *save_label(Save *save, uint32_t label, const uint64_t *bits, uint6
         end--;
     if (first == end) return NULL;
     uint64_t from = first / WORDS, until = (end + WORDS - 1) / WORDS;
-    TRY(begin(save, (SegmentSection){.kind = STORED_LABEL,
-                                     .key = label,
-                                     .first = from,
-                                     .count = until - from,
-                                     .extra = graph_label_count(&save->view, label)}));
+    TRY(save_begin(save, (SegmentSection){.kind = STORED_LABEL,
+                                          .key = label,
+                                          .first = from,
+                                          .count = until - from,
+                                          .extra = graph_label_count(&save->view, label)}));
     return segment_put(save->segment, bits + from * WORDS, (until - from) * WORDS * sizeof *bits);
 }
 
@@ -603,7 +174,7 @@ static bool sets_changed(const Save *save)
 {
     uint64_t blocks = blocks_for(atomic_load(&save->view.graph->nodes.rows.count));
     for (uint64_t i = 0; i < blocks; i++)
-        if (block_changed(&save->view.graph->shapes_of, i)) return true;
+        if (save_block_changed(&save->view.graph->shapes_of, i)) return true;
     return false;
 }
 
@@ -655,7 +226,7 @@ static Error *put_numbers(Save *save, SegmentSection section, const Csr *csr, co
     section.kind = STORED_NUMBERS;
     section.count = csr->entry_count;
     section.extra = frame != NULL;
-    Error *error = begin(save, section);
+    Error *error = save_begin(save, section);
     if (error == NULL) error = segment_put(save->segment, described, blocks * sizeof *described);
     if (error == NULL) error = segment_put(save->segment, save->scratch.data, save->scratch.bytes);
     mem_free(described);
@@ -676,7 +247,7 @@ static Error *put_csr(Save *save, uint32_t table, const Csr *csr, const Csr *fra
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         section.kind = (uint16_t)parts[i].kind;
         section.count = parts[i].count;
-        TRY(begin(save, section));
+        TRY(save_begin(save, section));
         TRY(segment_put(save->segment, parts[i].data, parts[i].count * parts[i].bytes));
     }
     return csr_in_order(csr) ? NULL : put_numbers(save, section, csr, frame);
@@ -694,7 +265,8 @@ static const Csr *whole_base(const RelationshipType *type, const Adjacency *adja
 
 static Error *save_ends(Save *save, uint32_t number, const RelationshipType *type, uint64_t blocks)
 {
-    TRY(begin(save, (SegmentSection){.kind = STORED_ENDS, .table = 1 + number, .count = blocks}));
+    TRY(save_begin(save,
+                   (SegmentSection){.kind = STORED_ENDS, .table = 1 + number, .count = blocks}));
     for (uint64_t i = 0; i < blocks; i++) {
         EndsBlock found = {0};
         const EndsBlock *block = directory_get(&type->ends, i);
@@ -726,10 +298,10 @@ static Error *save_added(Save *save, uint32_t number, const RelationshipType *ty
                          uint64_t end)
 {
     if (first == end) return NULL;
-    TRY(begin(save, (SegmentSection){.kind = STORED_ADDED,
-                                     .table = 1 + number,
-                                     .first = first,
-                                     .count = end - first}));
+    TRY(save_begin(save, (SegmentSection){.kind = STORED_ADDED,
+                                          .table = 1 + number,
+                                          .first = first,
+                                          .count = end - first}));
     for (uint64_t row = first; row < end; row++) {
         uint32_t ends[2];
         if (!type_ends(type, row, &ends[0], &ends[1])) return graph_damage(save->view.graph);
@@ -792,11 +364,11 @@ static Error *save_run(Save *save, const Index *index, uint32_t number)
     if (index->run.node + count > nodes)
         count = index->run.node < nodes ? nodes - index->run.node : 0;
     if (count == 0) return NULL;
-    return begin(save, (SegmentSection){.kind = STORED_RUN,
-                                        .key = number,
-                                        .first = index->run.node,
-                                        .count = count,
-                                        .extra = (uint64_t)index->run.key});
+    return save_begin(save, (SegmentSection){.kind = STORED_RUN,
+                                             .key = number,
+                                             .first = index->run.node,
+                                             .count = count,
+                                             .extra = (uint64_t)index->run.key});
 }
 
 /* Values and nodes of an order, or of what came to it, as they are found again. */
@@ -858,8 +430,8 @@ static Error *save_order(Save *save, const Index *index, uint32_t number)
     if (text != NULL) {
         SegmentSection as = *keys, text_as = *text;
         as.key = text_as.key = number;
-        error = refer_as(save, keys, as, keys->bytes);
-        if (error == NULL) error = refer_as(save, text, text_as, text->bytes);
+        error = save_refer(save, keys, as, keys->bytes);
+        if (error == NULL) error = save_refer(save, text, text_as, text->bytes);
         if (error == NULL && added > 0) error = put_order(save, index, ordered, true, number);
     } else {
         error = put_order(save, index, ordered, false, number);
@@ -896,16 +468,16 @@ static Error *save_indexes(Save *save)
             if (same != NULL) {
                 SegmentSection as = *same;
                 as.key = number++;
-                TRY(refer_as(save, same, as, same->bytes));
+                TRY(save_refer(save, same, as, same->bytes));
                 continue;
             }
             if (base != NULL && segment_holds(base, table) &&
                 !segment_touch(graph->segment, table, sizeof *table + slots * sizeof *table->slots))
                 return graph_damage(graph);
-            TRY(begin(save, (SegmentSection){.kind = STORED_INDEX,
-                                             .key = number,
-                                             .count = slots,
-                                             .extra = index->used}));
+            TRY(save_begin(save, (SegmentSection){.kind = STORED_INDEX,
+                                                  .key = number,
+                                                  .count = slots,
+                                                  .extra = index->used}));
             TRY(segment_put(save->segment, table, sizeof *table + slots * sizeof *table->slots));
         }
         number++;
@@ -1106,11 +678,11 @@ Error *graph_save_finder(GraphSave *save, const GraphIndex *definition, uint32_t
         number += graph_index_at(graph, i) != NULL;
     /* Whoever does not know it can do without. */
     SegmentSection section = {.kind = STORED_FINDER, .key = number, .first = part, .count = bytes};
-    const SegmentSection *same = find_base(save, STORED_FINDER, 0, number, part);
+    const SegmentSection *same = save_find_base(save, STORED_FINDER, 0, number, part);
     if (same != NULL && bytes > 0 && same->bytes == bytes) { /* perhaps in another mapping */
-        const void *there = base_data(save, same);
+        const void *there = save_base_data(save, same);
         if (there == data || (there != NULL && memcmp(there, data, bytes) == 0))
-            return refer_as(save, same, section, bytes);
+            return save_refer(save, same, section, bytes);
     }
     TRY(segment_begin(save->segment, &section));
     return bytes == 0 ? NULL : segment_put(save->segment, data, bytes);
