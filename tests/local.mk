@@ -112,7 +112,7 @@ tests_fuzz_temporal_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_directory_SOURCES = tests/fuzz/directory.c
 tests_fuzz_directory_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_directory_LDFLAGS = -fsanitize=fuzzer
-tests_fuzz_log_SOURCES = tests/fuzz/log.c tests/faults/disk.c tests/faults/disk.h
+tests_fuzz_log_SOURCES = tests/fuzz/log.c tests/faults/disk.c tests/faults/disk.h tests/faults/disk_internal.h tests/faults/power.c
 tests_fuzz_log_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_log_LDFLAGS = -fsanitize=fuzzer
 fuzz-targets: $(FUZZ_TARGETS)
@@ -120,7 +120,7 @@ endif
 
 # The disk that tests own, and what is done to it: short forms in check, the long ones on demand.
 FAULT_TESTS = tests/faults/crash tests/faults/bits tests/faults/failing tests/faults/memory tests/faults/limits tests/faults/strays
-FAULT_SOURCES = tests/faults/crew.c tests/faults/crew.h tests/faults/disk.c tests/faults/disk.h tests/faults/ledger.c tests/faults/ledger.h
+FAULT_SOURCES = tests/faults/crew.c tests/faults/crew.h tests/faults/disk.c tests/faults/disk.h tests/faults/disk_internal.h tests/faults/power.c tests/faults/ledger.c tests/faults/ledger.h
 EXTRA_DIST += tests/faults/README.md
 CHECKED += $(FAULT_TESTS)
 tests_faults_crash_SOURCES = tests/faults/crash.c $(FAULT_SOURCES)

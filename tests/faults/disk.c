@@ -8,84 +8,11 @@
 #include "config.h"
 
 #include "base/map.h"
-#include "disk.h"
+#include "disk_internal.h"
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PAGE_BYTES = 4096, SECTOR_BYTES = 512, PAGE_SECTORS = PAGE_BYTES / SECTOR_BYTES };
-
-typedef struct Page {
-    unsigned users;
-    uint64_t hash; /* of what it holds; 0: not known */
-    _Alignas(64) uint8_t data[PAGE_BYTES];
-} Page;
-
-typedef struct File { /* a file's content */
-    Page **pages;
-    size_t page_count, capacity;
-    uint64_t bytes;
-    bool pinned; /* its first page is mapped and shared: stays where it is */
-} File;
-
-enum { FOLDER = -1 };
-typedef struct Entry {
-    char *path;
-    int file; /* number, or FOLDER */
-} Entry;
-
-typedef enum OpKind {
-    OP_WRITE,
-    OP_STORE, /* into a shared mapping */
-    OP_TRUNCATE,
-    OP_SYNC,
-    OP_FAILED_SYNC, /* the system drops what it could not write, and thinks it is written */
-    OP_CREATE,
-    OP_MAKE_FOLDER,
-    OP_RENAME,
-    OP_UNLINK,
-    OP_SYNC_FOLDER,
-    OP_MARK
-} OpKind;
-
-typedef struct Op {
-    OpKind kind;
-    int file;
-    char *path, *to; /* of names; `to` of a rename */
-    uint64_t offset, bytes;
-    uint8_t *data;
-} Op;
-
-typedef struct Lock {
-    const IoFile *handle;
-    int file;
-    uint64_t byte;
-    bool shared;
-} Lock;
-
-struct Disk {
-    Io io;
-    pthread_mutex_t lock;
-    File *files;
-    size_t file_count, file_capacity;
-    Entry *entries;
-    size_t entry_count, entry_capacity;
-    Lock *locks;
-    size_t lock_count, lock_capacity;
-    bool recording;
-    Disk *before; /* what was there when the history began; NULL: no history */
-    Op *ops;
-    size_t op_count, op_capacity;
-    uint8_t stored[64]; /* the shared page as the history knows it */
-    int stored_file;
-    DiskFault fault;
-    DiskLie lie;
-    bool failed;
-    uint64_t calls[DISK_CALLS];
-};
 
 typedef struct Handle {
     IoFile base;
@@ -128,7 +55,7 @@ static uint8_t *page_own(File *file, size_t number)
     return (*at)->data;
 }
 
-static void file_resize(File *file, uint64_t bytes)
+void file_resize(File *file, uint64_t bytes)
 {
     size_t pages = (size_t)((bytes + PAGE_BYTES - 1) / PAGE_BYTES);
     for (size_t i = pages; i < file->page_count; i++)
@@ -147,7 +74,7 @@ static bool all_zero(const uint8_t *data, size_t bytes)
     return data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0;
 }
 
-static void file_write(File *file, uint64_t offset, const uint8_t *data, size_t bytes)
+void file_write(File *file, uint64_t offset, const uint8_t *data, size_t bytes)
 {
     if (bytes == 0) return;
     if (offset + bytes > file->bytes) file_resize(file, offset + bytes);
@@ -223,7 +150,7 @@ static Entry *find(const Disk *disk, const char *path)
     return NULL;
 }
 
-static void parent_of(const char *path, char out[IO_PATH_BYTES_MAX])
+void path_parent(const char *path, char out[IO_PATH_BYTES_MAX])
 {
     size_t bytes = (size_t)(strrchr(path, '/') - path);
     memmove(out, path, bytes);
@@ -245,7 +172,7 @@ static void entry_set(Disk *disk, const char *path, int file)
     disk->entries[disk->entry_count++] = (Entry){mem_strdup(path), file};
 }
 
-static File *file_at(Disk *disk, int number)
+File *disk_file(Disk *disk, int number)
 {
     mem_reserve(disk->files, disk->file_capacity, (size_t)number + 1);
     while (disk->file_count <= (size_t)number)
@@ -254,7 +181,7 @@ static File *file_at(Disk *disk, int number)
 }
 
 /* A name whose folder is not there is not there. */
-static void prune(Disk *disk)
+void disk_prune(Disk *disk)
 {
     for (size_t i = 0; i < disk->entry_count;) {
         char parent[IO_PATH_BYTES_MAX];
@@ -262,7 +189,7 @@ static void prune(Disk *disk)
             i++;
             continue;
         }
-        parent_of(disk->entries[i].path, parent);
+        path_parent(disk->entries[i].path, parent);
         const Entry *folder = find(disk, parent);
         if (folder != NULL && folder->file == FOLDER) {
             i++;
@@ -275,14 +202,14 @@ static void prune(Disk *disk)
 
 /* ---- operations ---- */
 
-static void apply(Disk *disk, const Op *op)
+void disk_apply(Disk *disk, const Op *op)
 {
     switch (op->kind) {
     case OP_WRITE:
     case OP_STORE:
-        file_write(file_at(disk, op->file), op->offset, op->data, (size_t)op->bytes);
+        file_write(disk_file(disk, op->file), op->offset, op->data, (size_t)op->bytes);
         break;
-    case OP_TRUNCATE: file_resize(file_at(disk, op->file), op->bytes); break;
+    case OP_TRUNCATE: file_resize(disk_file(disk, op->file), op->bytes); break;
     case OP_CREATE: entry_set(disk, op->path, op->file); break;
     case OP_MAKE_FOLDER: entry_set(disk, op->path, FOLDER); break;
     case OP_RENAME: {
@@ -338,7 +265,7 @@ static void note_stores(Disk *disk)
 static void perform(Disk *disk, Op op)
 {
     if (disk->recording) note_stores(disk);
-    apply(disk, &op);
+    disk_apply(disk, &op);
     if (disk->recording)
         push(disk, op);
     else
@@ -416,7 +343,7 @@ static Error *open_locked(Disk *disk, const char *path, IoMode mode, IoFile **ou
     Error *error = meet(disk, DISK_OPEN, path);
     if (error != NULL) return error;
     char parent[IO_PATH_BYTES_MAX];
-    parent_of(path, parent);
+    path_parent(path, parent);
     const Entry *entry = find(disk, path), *folder = find(disk, parent);
     if (folder == NULL || folder->file != FOLDER) return refused(ENOENT, path, "opened");
     if (entry == NULL && (mode == IO_READ || mode == IO_WRITE))
@@ -424,7 +351,7 @@ static Error *open_locked(Disk *disk, const char *path, IoMode mode, IoFile **ou
     if (entry != NULL && mode == IO_CREATE) return refused(EEXIST, path, "opened");
     if (entry != NULL && entry->file == FOLDER) return refused(EISDIR, path, "opened");
     int file = entry != NULL ? entry->file : (int)disk->file_count;
-    file_at(disk, file);
+    disk_file(disk, file);
     if (entry == NULL)
         perform(disk, (Op){.kind = OP_CREATE, .file = file, .path = mem_strdup(path)});
     Handle *handle = mem_calloc(1, sizeof *handle);
@@ -652,7 +579,7 @@ static Error *disk_sync_folder(const Io *io, const char *given)
     strcpy(path, given);
     if (bytes > 3 && strcmp(path + bytes - 3, "/..") == 0) {
         path[bytes - 3] = '\0';
-        parent_of(path, path);
+        path_parent(path, path);
     }
     pthread_mutex_lock(&disk->lock);
     Error *error = meet(disk, DISK_SYNC_FOLDER, path);
@@ -676,7 +603,7 @@ static Error *disk_list(const Io *io, const char *path, void (*each)(void *user,
     for (size_t i = 0; error == NULL && i < disk->entry_count; i++) {
         const char *name = disk->entries[i].path;
         if (strcmp(name, "/") == 0) continue;
-        parent_of(name, parent);
+        path_parent(name, parent);
         if (strcmp(parent, path) != 0) continue;
         mem_reserve(names, capacity, count + 1);
         names[count++] = mem_strdup(strrchr(name, '/') + 1);
@@ -741,7 +668,7 @@ Disk *disk_copy(const Disk *from)
     Disk *disk = disk_new();
     for (size_t i = 0; i < from->entry_count; i++)
         entry_set(disk, from->entries[i].path, from->entries[i].file);
-    if (from->file_count > 0) file_at(disk, (int)from->file_count - 1);
+    if (from->file_count > 0) disk_file(disk, (int)from->file_count - 1);
     for (size_t i = 0; i < from->file_count; i++)
         file_copy(&from->files[i], &disk->files[i]);
     return disk;
@@ -836,7 +763,7 @@ size_t disk_find(const Disk *disk, const char *path)
 void disk_put_file(Disk *disk, const char *path, const void *data, size_t bytes)
 {
     int file = (int)disk->file_count;
-    file_write(file_at(disk, file), 0, data, bytes);
+    file_write(disk_file(disk, file), 0, data, bytes);
     entry_set(disk, path, file);
 }
 
@@ -852,233 +779,4 @@ void disk_mark(Disk *disk, uint64_t number)
     pthread_mutex_lock(&disk->lock);
     perform(disk, (Op){.kind = OP_MARK, .bytes = number});
     pthread_mutex_unlock(&disk->lock);
-}
-
-size_t disk_history_count(const Disk *disk)
-{
-    return disk->op_count;
-}
-
-const char *disk_history_text(const Disk *disk, size_t i, char out[256])
-{
-    static const char *const names[] = {"write",       "store",       "truncate", "sync",
-                                        "failed sync", "create",      "folder",   "rename",
-                                        "unlink",      "sync folder", "mark"};
-    const Op *op = &disk->ops[i];
-    snprintf(out, 256, "%s file %d %s %s at %llu, %llu", names[op->kind], op->file,
-             op->path == NULL ? "" : op->path, op->to == NULL ? "" : op->to,
-             (unsigned long long)op->offset, (unsigned long long)op->bytes);
-    return out;
-}
-
-/* ---- loss of power ---- */
-
-struct Crash {
-    const Disk *disk;
-    Disk *durable;
-    size_t place;
-    uint64_t mark;
-    struct Pending { /* not synced, in order */
-        const Op *op;
-        bool dropped; /* by a sync that failed: a later one does not bring it to the disk */
-    } * pending;
-    size_t pending_count, pending_capacity;
-};
-
-Crash *crash_create(const Disk *disk)
-{
-    Crash *crash = mem_calloc(1, sizeof *crash);
-    crash->disk = disk;
-    assert(disk->before != NULL);
-    crash->durable = disk_copy(disk->before);
-    return crash;
-}
-
-void crash_destroy(Crash *crash)
-{
-    disk_destroy(crash->durable);
-    mem_free(crash->pending);
-    mem_free(crash);
-}
-
-static bool is_data(const Op *op)
-{
-    return op->kind == OP_WRITE || op->kind == OP_STORE || op->kind == OP_TRUNCATE;
-}
-
-/* The folder that must be synced for the operation to last. */
-static void folder_of(const Op *op, char out[IO_PATH_BYTES_MAX])
-{
-    parent_of(op->kind == OP_RENAME ? op->to : op->path, out);
-}
-
-static bool is_settled_by(const Op *op, const Op *sync)
-{
-    char folder[IO_PATH_BYTES_MAX];
-    if (is_data(op)) return sync->kind == OP_SYNC && sync->file == op->file;
-    if (sync->kind != OP_SYNC_FOLDER) return false;
-    folder_of(op, folder);
-    return strcmp(folder, sync->path) == 0;
-}
-
-static void settle(Crash *crash, const Op *sync)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < crash->pending_count; i++)
-        if (is_settled_by(crash->pending[i].op, sync)) {
-            if (!crash->pending[i].dropped) apply(crash->durable, crash->pending[i].op);
-        } else
-            crash->pending[kept++] = crash->pending[i];
-    crash->pending_count = kept;
-}
-
-/* A page that is stored into for ever is on disk as it was at some time: the last two will do. */
-static void drop_old_stores(Crash *crash)
-{
-    size_t stores = 0, kept = 0;
-    for (size_t i = 0; i < crash->pending_count; i++)
-        stores += crash->pending[i].op->kind == OP_STORE;
-    for (size_t i = 0; i < crash->pending_count; i++)
-        if (crash->pending[i].op->kind != OP_STORE || stores-- <= 2)
-            crash->pending[kept++] = crash->pending[i];
-    crash->pending_count = kept;
-}
-
-bool crash_next(Crash *crash)
-{
-    if (crash->place == crash->disk->op_count) return false;
-    const Op *op = &crash->disk->ops[crash->place++];
-    if (op->kind == OP_MARK) {
-        crash->mark = op->bytes;
-    } else if (op->kind == OP_SYNC || op->kind == OP_SYNC_FOLDER) {
-        settle(crash, op);
-    } else if (op->kind == OP_FAILED_SYNC) {
-        for (size_t i = 0; i < crash->pending_count; i++)
-            if (is_data(crash->pending[i].op) && crash->pending[i].op->file == op->file)
-                crash->pending[i].dropped = true;
-    } else {
-        mem_reserve(crash->pending, crash->pending_capacity, crash->pending_count + 1);
-        crash->pending[crash->pending_count++] = (struct Pending){op, false};
-        if (op->kind == OP_STORE) drop_old_stores(crash);
-    }
-    return true;
-}
-
-size_t crash_place(const Crash *crash)
-{
-    return crash->place;
-}
-
-uint64_t crash_mark(const Crash *crash)
-{
-    return crash->mark;
-}
-
-/* ---- what is left ---- */
-
-typedef enum Fate { LOST, KEPT, TORN } Fate;
-
-static uint64_t random_next(uint64_t *state) /* splitmix64 */
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-/* A beginning, an end, any sectors, or all but one. The length is that of the whole. */
-static void apply_torn(Disk *disk, const Op *op, uint64_t *random)
-{
-    File *file = file_at(disk, op->file);
-    uint64_t first = op->offset / SECTOR_BYTES,
-             last = (op->offset + op->bytes - 1) / SECTOR_BYTES + 1, sectors = last - first;
-    uint64_t how = random_next(random) % 4, cut = random_next(random) % (sectors + 1);
-    if (op->offset + op->bytes > file->bytes) file_resize(file, op->offset + op->bytes);
-    for (uint64_t i = 0; i < sectors; i++) {
-        bool there = how == 0   ? i < cut
-                     : how == 1 ? i >= cut
-                     : how == 2 ? (random_next(random) & 1) != 0
-                                : i != cut;
-        uint64_t from = (first + i) * SECTOR_BYTES, until = from + SECTOR_BYTES;
-        if (from < op->offset) from = op->offset;
-        if (until > op->offset + op->bytes) until = op->offset + op->bytes;
-        if (there) file_write(file, from, op->data + (from - op->offset), (size_t)(until - from));
-    }
-}
-
-static void apply_fate(Disk *disk, const Op *op, Fate fate, uint64_t *random)
-{
-    if (fate == TORN && op->kind == OP_WRITE)
-        apply_torn(disk, op, random);
-    else if (fate != LOST)
-        apply(disk, op);
-}
-
-/* Names: those of a folder are there up to one of them, so behind a lost one all are lost. */
-typedef struct Folders {
-    char lost[16][256];
-    size_t count;
-} Folders;
-
-static bool is_lost(Folders *folders, const Op *op, bool lose)
-{
-    char folder[IO_PATH_BYTES_MAX];
-    folder_of(op, folder);
-    for (size_t i = 0; i < folders->count; i++)
-        if (strcmp(folders->lost[i], folder) == 0) return true;
-    if (lose && folders->count < 16 && strlen(folder) < 256)
-        strcpy(folders->lost[folders->count++], folder);
-    return lose;
-}
-
-/* Variants 0 to 3: all or nothing of the data, all or nothing of the names. Then four for each
- * operation: it alone is lost; it alone is there; it is torn, the rest is there, twice. */
-enum { WHOLE_VARIANTS = 4, VARIANTS_EACH = 4, RANDOM_VARIANTS = 4, EACH_MAX = 24 };
-
-size_t crash_variants(const Crash *crash)
-{
-    size_t count = crash->pending_count;
-    if (count == 0) return 1;
-    return WHOLE_VARIANTS + VARIANTS_EACH * (count < EACH_MAX ? count : EACH_MAX) + RANDOM_VARIANTS;
-}
-
-bool crash_tears(const Crash *crash, size_t variant)
-{
-    size_t count = crash->pending_count, each = count < EACH_MAX ? count : EACH_MAX;
-    if (variant < WHOLE_VARIANTS || count == 0) return false;
-    variant -= WHOLE_VARIANTS;
-    if (variant >= VARIANTS_EACH * each) return true;
-    return variant % VARIANTS_EACH >= 2 &&
-           crash->pending[count - 1 - variant / VARIANTS_EACH].op->kind == OP_WRITE;
-}
-
-static Fate fate_of(const Crash *crash, size_t variant, size_t i, uint64_t *random)
-{
-    const Op *op = crash->pending[i].op;
-    size_t count = crash->pending_count, each = count < EACH_MAX ? count : EACH_MAX;
-    uint64_t chance = random_next(random) % 8;
-    if (variant < WHOLE_VARIANTS) return (is_data(op) ? variant & 1 : variant >> 1) ? LOST : KEPT;
-    variant -= WHOLE_VARIANTS;
-    if (variant < VARIANTS_EACH * each) { /* the newest: what is old was looked at before */
-        size_t chosen = count - 1 - variant / VARIANTS_EACH;
-        if (variant % VARIANTS_EACH == 0) return i == chosen ? LOST : KEPT;
-        if (variant % VARIANTS_EACH == 1) return i == chosen || !is_data(op) ? KEPT : LOST;
-        return i == chosen ? TORN : KEPT;
-    }
-    return chance < 3 ? KEPT : chance < 6 ? LOST : TORN;
-}
-
-Disk *crash_disk(const Crash *crash, size_t variant)
-{
-    Disk *disk = disk_copy(crash->durable);
-    uint64_t random = crash->place * UINT64_C(1000003) + variant;
-    Folders folders = {.count = 0};
-    for (size_t i = 0; i < crash->pending_count; i++) {
-        const Op *op = crash->pending[i].op;
-        Fate fate = fate_of(crash, variant, i, &random);
-        if (!is_data(op)) fate = is_lost(&folders, op, fate == LOST) ? LOST : KEPT;
-        apply_fate(disk, op, fate, &random);
-    }
-    prune(disk);
-    return disk;
 }
