@@ -189,8 +189,9 @@ static Error *sweep_target(Backup *backup)
     return NULL;
 }
 
-/* The log first: it is what a checkpoint removes. *again: one may have come between. */
-static Error *copy_once(Backup *backup, bool *again)
+/* The log first: it is what a checkpoint removes. *again: one may have come between; *written: there is
+ * somebody who makes them. */
+static Error *copy_once(Backup *backup, bool *again, bool *written)
 {
     DirectoryLock *lock;
     TRY(lock_watch(backup->io, backup->directory, &lock));
@@ -200,22 +201,27 @@ static Error *copy_once(Backup *backup, bool *again)
     for (size_t i = 0; error == NULL && i < backup->catalog.state_count; i++)
         error = snapshot_write(backup->io, backup->target, &backup->catalog,
                                &backup->catalog.states[i]);
-    *again = error != NULL &&
-             (lock_has_writer(lock) || lock_page(lock).checkpoint > backup->catalog.checkpoint);
+    *written = lock_has_writer(lock);
+    *again = error != NULL && (*written || lock_page(lock).checkpoint > backup->catalog.checkpoint);
     lock_close(lock);
     return error;
 }
 
+/* Where nobody writes and the catalog stays as it is, there is no checkpoint to wait for: what LOCK says
+ * of one is wrong, and so is something else. */
 static Error *copy_all(Backup *backup)
 {
-    bool again;
-    Error *error = copy_once(backup, &again);
+    bool again, written;
+    Error *error = copy_once(backup, &again, &written);
     for (int i = 0; again && i < ATTEMPTS_MAX; i++) {
+        bool was_written = written;
+        uint64_t checkpoint = backup->catalog.checkpoint;
         error_drop(error);
         let_go(backup);
         TRY(sweep_target(backup));
-        files_wait(i);
-        error = copy_once(backup, &again);
+        if (written) files_wait(i);
+        error = copy_once(backup, &again, &written);
+        if (!was_written && !written && backup->catalog.checkpoint == checkpoint) break;
     }
     TRY(error);
     return catalog_create_as(backup->io, backup->target, &backup->catalog);
