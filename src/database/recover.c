@@ -7,7 +7,10 @@
  * blocks of the segment that cannot be read are left out (graph/salvage.c). What is damaged, and so
  * may be missing, is told as `check` tells it; then what was saved.
  *
- * Snapshots are not taken along, and that is told.
+ * Snapshots are made anew, the oldest first, each of the state before it, so that what is in two of
+ * them is the same thing there; with their names and times, those without a name under new numbers.
+ * One that cannot be read whole is told and left out: what it showed would not be what was. The present comes
+ * last. They have no indexes: what is asked of them is looked for.
  *
  * The new database has an identity of its own. Indexes and constraints are made last, each in a
  * transaction of its own: one that does not hold any more is told and left out.
@@ -21,23 +24,43 @@ typedef struct Recovery {
     const char *target;
     Database *from, *to;
     Tell *tell;
+    GraphSalvage *salvage;
+    const Clock *real;
+    /* What the new database takes for the time; INT64_MIN: that it is. Its threads ask, too. */
+    _Atomic int64_t moment_ns;
 } Recovery;
+
+static int64_t wall_ns(void *state)
+{
+    const Recovery *recovery = state;
+    int64_t moment_ns = atomic_load(&recovery->moment_ns);
+    return moment_ns != INT64_MIN ? moment_ns : recovery->real->wall_ns(recovery->real->state);
+}
+
+static int64_t monotonic_ns(void *state)
+{
+    const Recovery *recovery = state;
+    return recovery->real->monotonic_ns(recovery->real->state);
+}
 
 static const char compare[] = "compare with a backup";
 
-static Error *copy_graph(Recovery *recovery, const GraphView *from)
+static Error *copy_state(Recovery *recovery, const GraphView *from, GraphSalvaged *saved)
 {
     Transaction *transaction;
     GraphWriter *writer;
-    GraphSalvaged saved;
     TRY(transaction_begin(recovery->to, &transaction));
     Error *error = transaction_writer(transaction, &writer);
-    if (error == NULL) error = graph_salvage(from, writer, &saved);
-    if (error != NULL) {
-        transaction_rollback(transaction);
-        return error;
-    }
-    TRY(transaction_commit(transaction));
+    if (error == NULL) error = graph_salvage_state(recovery->salvage, from, writer, saved);
+    if (error == NULL) return transaction_commit(transaction);
+    transaction_rollback(transaction);
+    return error;
+}
+
+static Error *copy_graph(Recovery *recovery, const GraphView *from)
+{
+    GraphSalvaged saved;
+    TRY(copy_state(recovery, from, &saved));
     if (saved.relationships_lost > 0)
         tell_line(recovery->tell, TELL_FINDING, recovery->target, compare,
                   "lost: %" PRIu64 " relationships whose ends cannot be read",
@@ -76,17 +99,98 @@ static Error *make_indexes(Recovery *recovery, const Graph *from)
     return NULL;
 }
 
-/* They stay behind: ids become others, so what they show would not fit the new database. */
-static void tell_snapshots(const Recovery *recovery)
+/* ---- snapshots ---- */
+
+static void note_first(void *user, TellKind kind, const char *where, const char *what,
+                       const char *advice)
+{
+    Buffer *first = user;
+    (void)advice;
+    if (kind == TELL_FINDING && first->bytes == 0) buffer_printf(first, "%s: %s", where, what);
+}
+
+static void tell_lost(const Recovery *recovery, const CatalogState *state, const char *why)
+{
+    Buffer name = {0};
+    if (state->name.bytes > 0)
+        buffer_printf(&name, "%.*s", STR_ARG(state->name));
+    else
+        buffer_printf(&name, "%" PRIu64, state->id);
+    tell_line(recovery->tell, TELL_FINDING, recovery->target, compare,
+              "lost: snapshot %s, since %s", name.data, why);
+    buffer_free(&name);
+}
+
+/* Is all of it there? Else it is told. */
+static bool is_whole(const Recovery *recovery, const CatalogState *state, const GraphView *view)
+{
+    Buffer first = {0};
+    Tell quiet = {.line = note_first, .user = &first};
+    graph_verify(view, &quiet);
+    Error *damage = graph_damage(view->graph);
+    bool whole = first.bytes == 0 && damage == NULL;
+    if (!whole) tell_lost(recovery, state, first.bytes > 0 ? first.data : error_message(damage));
+    error_drop(damage);
+    buffer_free(&first);
+    return whole;
+}
+
+/* As it was made, and when. */
+static Error *make_snapshot(Recovery *recovery, const CatalogState *state, const GraphView *view)
+{
+    GraphSalvaged saved;
+    SnapshotInfo info;
+    atomic_store(&recovery->moment_ns, state->commit_ns);
+    Error *error = copy_state(recovery, view, &saved);
+    atomic_store(&recovery->moment_ns, state->made_ns);
+    if (error == NULL) error = database_create_snapshot(recovery->to, state->name, &info);
+    atomic_store(&recovery->moment_ns, INT64_MIN);
+    return error;
+}
+
+static Error *copy_snapshot(Recovery *recovery, const CatalogState *state, uint64_t *saved)
+{
+    const Files *files = recovery->from->files;
+    Origin origin = {.schema = state->schema, .start = state->start};
+    Graph *graph;
+    IoFile *pin;
+    if (state->file_count > 0) origin.file = state->files[0];
+    Error *error = past_rebuild(files, &origin, state->start.lsn - 1, &graph, &pin);
+    if (error != NULL) {
+        tell_lost(recovery, state, error_message(error));
+        error_drop(error);
+        return NULL;
+    }
+    GraphView view = {graph, graph_version(graph)};
+    if (is_whole(recovery, state, &view)) {
+        error = make_snapshot(recovery, state, &view);
+        *saved += error == NULL;
+    }
+    graph_destroy(graph);
+    io_close(pin);
+    return error;
+}
+
+static Error *copy_snapshots(Recovery *recovery)
 {
     const Catalog *catalog = files_look(recovery->from).catalog;
-    size_t count = 0;
+    uint64_t saved = 0;
     for (size_t i = 0; i < catalog->state_count; i++)
-        count += catalog->states[i].kind == CATALOG_SNAPSHOT;
-    if (count > 0)
-        tell_line(recovery->tell, TELL_FINDING, recovery->target,
-                  "those whose segments are whole can be read in the old one: --read-only --at",
-                  "lost: snapshots: %zu", count);
+        if (catalog->states[i].kind == CATALOG_SNAPSHOT)
+            TRY(copy_snapshot(recovery, &catalog->states[i], &saved));
+    if (saved > 0)
+        tell_line(recovery->tell, TELL_FACT, recovery->target, "", "saved; snapshots: %" PRIu64,
+                  saved);
+    return NULL;
+}
+
+/* The new database is no younger than its oldest snapshot; INT64_MIN: there is none. */
+static int64_t oldest_ns(const Recovery *recovery)
+{
+    const Catalog *catalog = files_look(recovery->from).catalog;
+    for (size_t i = 0; i < catalog->state_count; i++)
+        if (catalog->states[i].kind == CATALOG_SNAPSHOT) return catalog->states[i].commit_ns;
+    return INT64_MIN;
 }
 
 static Error *copy_all(Recovery *recovery)
@@ -98,9 +202,10 @@ static Error *copy_all(Recovery *recovery)
         tell_line(recovery->tell, TELL_FINDING, "wal", compare, "lost: what is behind; %s",
                   error_message(recovery->from->salvaged));
     graph_verify_columns(&view, recovery->tell);
-    Error *error = copy_graph(recovery, &view);
+    Error *error = copy_snapshots(recovery);
+    if (error == NULL) error = copy_graph(recovery, &view);
     if (error == NULL) error = make_indexes(recovery, view.graph);
-    if (error == NULL) tell_snapshots(recovery);
+    if (error == NULL) error = database_retain(recovery->to, database_retention(recovery->from));
     transaction_rollback(reading);
     return error;
 }
@@ -110,13 +215,18 @@ Error *database_recover(const Io *io, const char *directory, const char *target,
 {
     const DatabaseOptions salvaging = {.read_only = true, .salvage = true, .io = io},
                           making = {.create = true, .io = io};
-    Recovery recovery = {.target = target, .tell = to};
+    Recovery recovery = {.target = target, .tell = to, .real = clock, .moment_ns = INT64_MIN};
+    Clock moving = {wall_ns, monotonic_ns, &recovery};
     if (io_kind(io == NULL ? io_posix() : io, target) != IO_NOTHING)
         return error_hint(error_new(ERROR_NAME_EXISTS, "%s is there already", target),
                           "name a directory that does not exist yet");
     TRY(database_open(directory, &salvaging, clock, &recovery.from));
-    Error *error = database_open(target, &making, clock, &recovery.to);
+    atomic_store(&recovery.moment_ns, oldest_ns(&recovery));
+    Error *error = database_open(target, &making, &moving, &recovery.to);
+    atomic_store(&recovery.moment_ns, INT64_MIN);
+    recovery.salvage = graph_salvage_begin();
     if (error == NULL) error = copy_all(&recovery);
+    graph_salvage_end(recovery.salvage);
     Error *closing = recovery.to == NULL ? NULL : database_close(recovery.to);
     if (error == NULL)
         error = closing;

@@ -71,12 +71,18 @@ Error *graph_damage(const Graph *graph) MUST_CHECK;
 void graph_verify(const GraphView *view, Tell *to);
 /* Only the part of it that tells which properties cannot be read. */
 void graph_verify_columns(const GraphView *view, Tell *to);
-/* Makes everything of `from` that can be read anew in an empty graph, but for indexes and
- * constraints; ids are given anew, in the old order. */
-typedef struct GraphSalvaged {
+/* Makes what can be read of a graph anew in another one, but for indexes and constraints: of several
+ * of its states, the oldest first, each is made of the one before. Ids are given anew, in the old order,
+ * and what is in two states has the same in both. The first goes into an empty graph; after an error
+ * none may follow. */
+typedef struct GraphSalvaged { /* in the state */
     uint64_t nodes, relationships, relationships_lost;
 } GraphSalvaged;
-Error *graph_salvage(const GraphView *from, GraphWriter *to, GraphSalvaged *out) MUST_CHECK;
+typedef struct GraphSalvage GraphSalvage;
+GraphSalvage *graph_salvage_begin(void);
+Error *graph_salvage_state(GraphSalvage *salvage, const GraphView *from, GraphWriter *to,
+                           GraphSalvaged *out) MUST_CHECK;
+void graph_salvage_end(GraphSalvage *salvage); /* NULL is welcome */
 /* What a kind of section of a graph's segment is called; NULL: there is none. */
 const char *graph_section_name(unsigned kind);
 
