@@ -294,19 +294,6 @@ static bool consecutive(const uint64_t *rows, uint32_t count, uint64_t mask)
     return (apart[0] | apart[1]) == 0; /* of an odd count the last was looked at above */
 }
 
-/* Do all rows lie where the first one does? Two at a time. */
-static bool in_one_block(const uint64_t *rows, uint32_t count, uint64_t mask)
-{
-    typedef uint64_t Two __attribute__((vector_size(16)));
-    uint64_t first = rows[0] & mask, last = rows[count - 1] & mask;
-    Two wanted = {first, first}, apart = {0}, two;
-    for (uint32_t i = 0; i + 2 <= count; i += 2) {
-        memcpy(&two, rows + i, sizeof two);
-        apart |= (two & mask) ^ wanted;
-    }
-    return ((apart[0] | apart[1] | (first ^ last)) & ~(uint64_t)(GRAPH_BLOCK_ROWS - 1)) == 0;
-}
-
 static Stretch stretch_from(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                             uint64_t mask)
 {
@@ -315,7 +302,6 @@ static Stretch stretch_from(const PropertyColumn *column, const uint64_t *rows, 
     uint32_t room = GRAPH_BLOCK_ROWS - stretch.first, dense = count < room ? count : room;
     stretch.dense = consecutive(rows, dense, mask);
     stretch.count = stretch.dense ? dense : 1;
-    if (!stretch.dense && in_one_block(rows, count, mask)) stretch.count = count;
     while (!stretch.dense && stretch.count < count &&
            (rows[stretch.count] & mask) / GRAPH_BLOCK_ROWS == number)
         stretch.count++;
@@ -415,19 +401,44 @@ static void read_stretch(const Stretch *stretch, const uint64_t *rows, uint64_t 
     }
 }
 
+/* A row that has its block for itself, as the far ends of hops mostly have. */
+static bool read_alone(const ColumnBlock *block, uint32_t at, uint64_t version, Column *out,
+                       uint32_t i)
+{
+    bool there = block != NULL && block->type == out->type &&
+                 (__atomic_load_n(&block->present[at / 64], __ATOMIC_ACQUIRE) >> at % 64 & 1);
+    if (!there) return false;
+    switch (out->type) {
+    case COLUMN_BOOLEAN:
+        out->booleans[i] = __atomic_load_n(&block->booleans[at], __ATOMIC_RELAXED);
+        break;
+    case COLUMN_INTEGER: out->integers[i] = block_integer(block, at); break;
+    case COLUMN_FLOAT: out->floats[i] = float_at(block, at); break;
+    default: out->strings[i] = column_block_text(block, at); break;
+    }
+    return column_block_steady(block, version);
+}
+
 /* How many of the rows are read. The fast path holds while every row lies in a block of the first
  * block's type, is present, and the block is steady, which is asked after the values, as ever. */
 static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
                            uint64_t mask, uint64_t version, Arena *arena, Column *out)
 {
-    const ColumnBlock *first = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
-    if (first == NULL) return 0;
-    ColumnType type = first->type;
+    const ColumnBlock *block = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
+    if (block == NULL) return 0;
+    ColumnType type = block->type;
     bool plain = type == COLUMN_BOOLEAN || type == COLUMN_INTEGER || type == COLUMN_FLOAT ||
                  type == COLUMN_STRING;
     if (!plain) return 0;
     *out = *column_create(arena, type, count);
     for (uint32_t i = 0; i < count;) {
+        uint64_t row = rows[i] & mask, number = row / GRAPH_BLOCK_ROWS;
+        if (i + 1 == count || (rows[i + 1] & mask) / GRAPH_BLOCK_ROWS != number) {
+            block = directory_get(&column->blocks, number);
+            if (!read_alone(block, row % GRAPH_BLOCK_ROWS, version, out, i)) return i;
+            i++;
+            continue;
+        }
         Stretch stretch = stretch_from(column, rows + i, count - i, mask);
         if (stretch.block == NULL || stretch.block->type != type ||
             !all_present(&stretch, rows + i, mask))
