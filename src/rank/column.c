@@ -157,7 +157,7 @@ static Outcome search_block(ColumnSearch *search, Side *side, uint64_t number)
         search->codes && rows > 0 ? codes_of(search, &vectors, rows, &stamp) : NULL;
     VectorBlock block = {vectors.rows, vectors.factors, side->present, vectors.count,
                          number * GRAPH_BLOCK_ROWS};
-    SieveBlock codes = {NULL, NULL};
+    SieveBlock codes = {.codes = NULL};
     if (memory != NULL) codes = sieve_block(memory, vectors.count);
     sieve_scan(request->kernel, request->codes_kernel, side->queries, request->query_count, &block,
                memory == NULL ? NULL : &codes);

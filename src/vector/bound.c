@@ -208,60 +208,12 @@ bool bound_query_init(BoundQuery *out, VectorMetric metric, const float *query, 
 
 /* ---- bounds ---- */
 
-/* Four rows: from a row's four numbers side by side to one kind of number side by side. */
-#define SIDE_BY_SIDE(out, from)                                                                    \
-    do {                                                                                           \
-        Floats r0 = load(&(from)[0].scale), r1 = load(&(from)[1].scale),                           \
-               r2 = load(&(from)[2].scale), r3 = load(&(from)[3].scale);                           \
-        Floats low01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5),                                \
-               low23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5),                                \
-               high01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7),                               \
-               high23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);                               \
-        (out)[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);                              \
-        (out)[1] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);                              \
-        (out)[2] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);                            \
-        (out)[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);                            \
-    } while (0)
-
-/* What the dot product of four rows is at most; `numbers`: scales, offsets, errors, norms. */
-static inline Floats dot_bound(const BoundTerms *terms, const Floats numbers[4], Floats dots)
-{
-    return (dots * terms->step) * numbers[0] + numbers[1] * terms->total +
-           (numbers[2] * terms->reach + numbers[3] * terms->loss + terms->least);
-}
-
-static inline Floats score_bound(const BoundQuery *bound, Floats dot, Floats norms)
-{
-    if (bound->metric == VECTOR_DOT) return dot;
-    if (bound->metric == VECTOR_COSINE) return (dot / norms) * bound->factor + bound->loss;
-    return (dot + dot) - (norms * norms) * bound->keep - bound->square;
-}
-
-VECTOR_BESIDE_A_WRITER size_t bound_pick(const BoundQuery *bound, const BoundRow *rows,
-                                         const int32_t *dots, size_t count, float floor,
-                                         uint16_t *out)
-{
-    size_t kept = 0, i = 0;
-    for (; i + LANES_WIDE <= count; i += LANES_WIDE) {
-        Floats numbers[4];
-        Integers whole;
-        SIDE_BY_SIDE(numbers, rows + i);
-        memcpy(&whole, dots + i, sizeof whole);
-        Floats dot = dot_bound(&bound->first, numbers, __builtin_convertvector(whole, Floats));
-        Integers below = score_bound(bound, dot, numbers[3]) < floor;
-        if ((below[0] & below[1] & below[2] & below[3]) != 0) continue;
-        for (size_t n = 0; n < LANES_WIDE; n++)
-            if (below[n] == 0) out[kept++] = (uint16_t)(i + n);
-    }
-    for (; i < count; i++) /* too few for four: the closer look decides */
-        out[kept++] = (uint16_t)i;
-    return kept;
-}
-
 VECTOR_BESIDE_A_WRITER float bound_close(const BoundQuery *bound, const BoundRow *row,
                                          int32_t first, int32_t second)
 {
-    Floats numbers[4] = {all(row->scale), all(row->offset), all(row->error), all(row->norm)};
-    Floats dots = all((float)first * PLANE_STEP + (float)second);
-    return score_bound(bound, dot_bound(&bound->both, numbers, dots), numbers[3])[0];
+    float dots = (float)first * PLANE_STEP + (float)second;
+    float dot = BOUND_DOT(&bound->both, dots, row->scale, row->offset, row->error, row->norm);
+    if (bound->metric == VECTOR_DOT) return dot;
+    return bound->metric == VECTOR_COSINE ? BOUND_COSINE(bound, dot, row->norm)
+                                          : BOUND_L2(bound, dot, row->norm);
 }

@@ -26,6 +26,26 @@ typedef struct BoundRow {
     float norm;  /* >= |r| */
 } BoundRow;
 
+/* The same of four rows, each kind of number side by side: one line of 64 bytes, so that a row alone costs
+ * one look, and many rows few shuffles. */
+typedef struct BoundFour {
+    float scale[4], offset[4], error[4], norm[4];
+} BoundFour;
+static inline BoundRow bound_row_at(const BoundFour *fours, size_t row)
+{
+    const BoundFour *four = &fours[row / 4];
+    return (BoundRow){four->scale[row % 4], four->offset[row % 4], four->error[row % 4],
+                      four->norm[row % 4]};
+}
+static inline void bound_row_put(BoundFour *fours, size_t row, BoundRow bound)
+{
+    BoundFour *four = &fours[row / 4];
+    four->scale[row % 4] = bound.scale;
+    four->offset[row % 4] = bound.offset;
+    four->error[row % 4] = bound.error;
+    four->norm[row % 4] = bound.norm;
+}
+
 /* Codes of one row, quantize_stride(dimensions) bytes of the caller's; those behind `dimensions` become
  * 0. The row may hold anything, NaN too. */
 void bound_row(const float *row, size_t dimensions, uint8_t *codes, BoundRow *out);
@@ -53,10 +73,15 @@ typedef struct BoundQuery {
 bool bound_query_init(BoundQuery *out, VectorMetric metric, const float *query, size_t dimensions,
                       float factor, int8_t *planes);
 
-/* Numbers of those of `count` rows whose score may reach `floor`, ascending: all that do, and few
- * others. dots[i] is the product of row i's codes with the first plane; bounds lie 16-byte aligned. */
-size_t bound_pick(const BoundQuery *query, const BoundRow *rows, const int32_t *dots, size_t count,
-                  float floor, uint16_t *out);
+/* Which rows' scores may reach a floor is said by CodesKernel.pick (codes.h), from their first products.
+ *
+ * The formula, for numbers and for vectors of them: what a dot product is at most, and with it a score. */
+#define BOUND_DOT(terms, dots, scale, offset, error, norm)                                         \
+    (((dots) * (terms)->step) * (scale) + (offset) * (terms)->total +                              \
+     ((error) * (terms)->reach + (norm) * (terms)->loss + (terms)->least))
+#define BOUND_COSINE(bound, dot, norm) (((dot) / (norm)) * (bound)->factor + (bound)->loss)
+#define BOUND_L2(bound, dot, norm)                                                                 \
+    (((dot) + (dot)) - ((norm) * (norm)) * (bound)->keep - (bound)->square)
 
 /* What the score of one row is at most, from its codes' products with both planes. */
 float bound_close(const BoundQuery *query, const BoundRow *row, int32_t first, int32_t second);

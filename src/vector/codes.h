@@ -7,8 +7,10 @@
  */
 #ifndef VECTOR_CODES_H
 #define VECTOR_CODES_H
+#include "vector/bound.h"
 #include "vector/quantize.h"
 
+enum { CODES_LANES_MAX = 16 };
 struct NearWalk;
 struct NearPrune;
 
@@ -21,6 +23,11 @@ typedef struct CodesKernel {
     /* out[i]: of the row at codes + places[i] * stride. */
     void (*dot_places)(const uint8_t *codes, const uint32_t *places, size_t count, size_t stride,
                        const int8_t *query, int32_t *out);
+    /* Numbers of those of `count` rows whose score may reach `floor`, ascending: all that do, and few
+     * others. dots[i] is the product of row i's codes with the query's first plane. All arrays may be
+     * read up to the next multiple of CODES_LANES_MAX. */
+    size_t (*pick)(const BoundQuery *query, const BoundFour *rows, const int32_t *dots,
+                   size_t count, float floor, uint16_t *out);
     /* What near.c is made of. */
     void (*near_walk)(struct NearWalk *walk);
     uint32_t (*near_prune)(const struct NearPrune *prune);

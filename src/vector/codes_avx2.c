@@ -52,6 +52,20 @@ CODES static inline void LEVEL(four)(const uint8_t *r0, const uint8_t *r1, const
                                                            _mm256_extracti128_si256(sums, 1)));
 }
 
+enum { LANES = 8 };
+typedef float Floats __attribute__((vector_size(32)));
+typedef int32_t Integers __attribute__((vector_size(32)));
+#define NOT_BELOW(scores, floor)                                                                   \
+    (uint32_t)                                                                                     \
+        _mm256_movemask_ps(_mm256_cmp_ps((__m256)(scores), _mm256_set1_ps(floor), _CMP_NLT_UQ))
+
+CODES static inline Floats of_fours(const float *numbers)
+{
+    return (Floats)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(numbers)),
+                                        _mm_loadu_ps(numbers + 16), 1);
+}
+#define OF_FOURS(numbers) of_fours(numbers)
+
 #include "vector/codes_template.h"
 
 const CodesKernel codes_kernel_avx2 = CODES_TABLE(avx2);

@@ -41,6 +41,21 @@ CODES static inline void LEVEL(four)(const uint8_t *r0, const uint8_t *r1, const
                                                            _mm256_extracti128_si256(half, 1)));
 }
 
+enum { LANES = 16 };
+typedef float Floats __attribute__((vector_size(64)));
+typedef int32_t Integers __attribute__((vector_size(64)));
+#define NOT_BELOW(scores, floor)                                                                   \
+    _mm512_cmp_ps_mask((__m512)(scores), _mm512_set1_ps(floor), _CMP_NLT_UQ)
+
+CODES static inline Floats of_fours(const float *numbers)
+{
+    __m512 floats = _mm512_castps128_ps512(_mm_loadu_ps(numbers));
+    floats = _mm512_insertf32x4(floats, _mm_loadu_ps(numbers + 16), 1);
+    floats = _mm512_insertf32x4(floats, _mm_loadu_ps(numbers + 32), 2);
+    return (Floats)_mm512_insertf32x4(floats, _mm_loadu_ps(numbers + 48), 3);
+}
+#define OF_FOURS(numbers) of_fours(numbers)
+
 #include "vector/codes_template.h"
 
 const CodesKernel codes_kernel_avx512 = CODES_TABLE(avx512);

@@ -26,6 +26,26 @@ CODES static inline void LEVEL(four)(const uint8_t *r0, const uint8_t *r1, const
     out[3] = LEVEL(one)(r3, query, stride);
 }
 
+enum { LANES = 4 };
+typedef float Floats __attribute__((vector_size(16)));
+typedef int32_t Integers __attribute__((vector_size(16)));
+
+CODES static inline uint32_t not_below(Floats scores, float floor)
+{
+    Integers below = scores < floor;
+    return (uint32_t)((below[0] == 0) | (below[1] == 0) << 1 | (below[2] == 0) << 2 |
+                      (below[3] == 0) << 3);
+}
+#define NOT_BELOW(scores, floor) not_below(scores, floor)
+
+CODES static inline Floats of_fours(const float *numbers)
+{
+    Floats floats;
+    memcpy(&floats, numbers, sizeof floats);
+    return floats;
+}
+#define OF_FOURS(numbers) of_fours(numbers)
+
 #include "vector/codes_template.h"
 
 const CodesKernel codes_kernel_scalar = CODES_TABLE(scalar);

@@ -53,10 +53,11 @@ CODES static void LEVEL(dot_places)(const uint8_t *codes, const uint32_t *places
 }
 
 #include "vector/near_template.h"
+#include "vector/pick_template.h"
 
 #define CODES_TEXT(level) #level
 #define CODES_TABLE(level)                                                                         \
     {                                                                                              \
-        CODES_TEXT(level), LEVEL(dot), LEVEL(dot_rows), LEVEL(dot_places), LEVEL(near_walk),       \
-            LEVEL(near_prune)                                                                      \
+        CODES_TEXT(level), LEVEL(dot), LEVEL(dot_rows), LEVEL(dot_places), LEVEL(pick),            \
+            LEVEL(near_walk), LEVEL(near_prune)                                                    \
     }

@@ -29,38 +29,38 @@ enum {
 
 /* ---- codes of a block ---- */
 
-size_t sieve_bytes(size_t rows, size_t dimensions)
+/* Whole registers of them may be read. */
+static size_t fours_of(size_t rows)
 {
-    return rows * (sizeof(BoundRow) + quantize_stride(dimensions)) + QUANTIZE_LINE_BYTES;
+    return (rows + CODES_LANES_MAX - 1) / CODES_LANES_MAX * (CODES_LANES_MAX / 4);
 }
 
-/* The codes begin at a line: bounds of four rows are one. */
-static size_t codes_at(size_t rows)
+size_t sieve_bytes(size_t rows, size_t dimensions)
 {
-    size_t bytes = rows * sizeof(BoundRow);
-    return (bytes + QUANTIZE_LINE_BYTES - 1) / QUANTIZE_LINE_BYTES * QUANTIZE_LINE_BYTES;
+    return fours_of(rows) * sizeof(BoundFour) + rows * quantize_stride(dimensions);
 }
 
 SieveBlock sieve_block(const void *memory, size_t rows)
 {
-    return (SieveBlock){memory, (const uint8_t *)memory + codes_at(rows)};
+    const BoundFour *bounds = memory;
+    return (SieveBlock){bounds, (const uint8_t *)(bounds + fours_of(rows))};
 }
 
 VECTOR_BESIDE_A_WRITER void sieve_make(void *memory, const float *rows, size_t row_count,
                                        size_t stride, size_t dimensions, const uint64_t *present)
 {
-    BoundRow *bounds = memory;
-    uint8_t *codes = (uint8_t *)memory + codes_at(row_count);
     size_t bytes = quantize_stride(dimensions);
+    BoundFour *bounds = memory;
+    uint8_t *codes = (uint8_t *)(bounds + fours_of(row_count));
     for (size_t i = 0; i < row_count; i++) {
         bool there =
             __atomic_load_n(&present[i / WORD_ROWS], __ATOMIC_ACQUIRE) >> i % WORD_ROWS & 1;
-        if (there) {
-            bound_row(rows + i * stride, dimensions, codes + i * bytes, &bounds[i]);
-            continue;
-        }
-        memset(codes + i * bytes, 0, bytes);
-        bounds[i] = (BoundRow){0, 0, INFINITY, 0}; /* whoever may come here later is scored */
+        BoundRow bound = {0, 0, INFINITY, 0}; /* whoever may come here later is scored */
+        if (there)
+            bound_row(rows + i * stride, dimensions, codes + i * bytes, &bound);
+        else
+            memset(codes + i * bytes, 0, bytes);
+        bound_row_put(bounds, i, bound);
     }
 }
 
@@ -96,7 +96,7 @@ typedef struct Piece {
     const VectorKernel *kernel;
     const CodesKernel *codes_kernel;
     VectorBlock block; /* the rows of the piece alone */
-    const BoundRow *bounds;
+    const BoundFour *bounds;
     const uint8_t *codes;
     size_t stride, code_bytes; /* floats of a row, bytes of its codes */
     size_t taking_part;
@@ -110,7 +110,7 @@ static void piece_of(Piece *piece, const VectorBlock *block, const SieveBlock *c
                                  block->factors == NULL ? NULL : block->factors + from,
                                  block->present == NULL ? NULL : block->present + from / WORD_ROWS,
                                  count, block->first_id + from};
-    piece->bounds = codes->bounds + from;
+    piece->bounds = codes->bounds + from / 4;
     piece->codes = codes->codes + from * piece->code_bytes;
     piece->taking_part = 0;
     for (size_t w = 0; w < PIECE_WORDS; w++) {
@@ -139,10 +139,10 @@ typedef struct Left {
  * the codes at the beginning. */
 static void dots_of_all(const Piece *piece, const int8_t *plane, int32_t *dots)
 {
-    enum { PAGE_BYTES = 4096, BOUNDS_A_LINE = QUANTIZE_LINE_BYTES / sizeof(BoundRow) };
+    enum { PAGE_BYTES = 4096 };
     size_t bytes = piece->code_bytes, step = bytes < PAGE_BYTES ? PAGE_BYTES / bytes : 1;
-    for (size_t i = 0; i < piece->block.count; i += BOUNDS_A_LINE)
-        __builtin_prefetch(piece->bounds + i);
+    for (size_t i = 0; i < piece->block.count; i += 4)
+        __builtin_prefetch(piece->bounds + i / 4);
     for (size_t row = 0; row < piece->block.count; row += step) {
         const uint8_t *codes = piece->codes + row * bytes;
         size_t left = piece->block.count - row;
@@ -157,7 +157,8 @@ static void look_at_all(const Piece *piece, const BoundQuery *bound, float floor
     int32_t dots[VECTOR_PIECE_ROWS];
     uint16_t at[VECTOR_PIECE_ROWS];
     dots_of_all(piece, bound->planes, dots);
-    size_t found = bound_pick(bound, piece->bounds, dots, piece->block.count, floor, at);
+    size_t found =
+        piece->codes_kernel->pick(bound, piece->bounds, dots, piece->block.count, floor, at);
     for (size_t i = 0; i < found; i++) {
         if (!takes_part(piece, at[i])) continue;
         left->dots[left->count] = dots[at[i]];
@@ -169,19 +170,19 @@ VECTOR_BESIDE_A_WRITER static void look_at_few(const Piece *piece, const BoundQu
                                                float floor, Left *left)
 {
     uint32_t places[FEW_ROWS];
-    BoundRow bounds[FEW_ROWS];
+    BoundFour bounds[FEW_ROWS / 4];
     int32_t dots[FEW_ROWS];
     uint16_t at[FEW_ROWS];
     size_t count = 0;
     for (size_t w = 0; w < PIECE_WORDS; w++)
         for (uint64_t bits = piece->present[w]; bits != 0; bits &= bits - 1) {
             places[count] = (uint32_t)(w * WORD_ROWS + (size_t)__builtin_ctzll(bits));
-            bounds[count] = piece->bounds[places[count]];
+            bound_row_put(bounds, count, bound_row_at(piece->bounds, places[count]));
             count++;
         }
     piece->codes_kernel->dot_places(piece->codes, places, count, piece->code_bytes, bound->planes,
                                     dots);
-    size_t found = bound_pick(bound, bounds, dots, count, floor, at);
+    size_t found = piece->codes_kernel->pick(bound, bounds, dots, count, floor, at);
     for (size_t i = 0; i < found; i++) {
         left->dots[left->count] = dots[at[i]];
         left->rows[left->count++] = (uint16_t)places[at[i]];
@@ -211,7 +212,8 @@ VECTOR_BESIDE_A_WRITER static void score_left(const Piece *piece, SieveQuery *qu
         int32_t second = piece->codes_kernel->dot(piece->codes + row * piece->code_bytes,
                                                   bound->planes + bound->stride, bound->stride);
         float floor = topk_floor(query->top);
-        if (bound_close(bound, &piece->bounds[row], left->dots[i], second) < floor) continue;
+        BoundRow numbers = bound_row_at(piece->bounds, row);
+        if (bound_close(bound, &numbers, left->dots[i], second) < floor) continue;
         query->scored++;
         float score = vector_score(piece->kernel, &query->query,
                                    piece->block.rows + row * piece->stride, factor);

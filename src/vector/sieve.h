@@ -13,7 +13,7 @@
 
 /* Codes of a block of rows and what is kept beside them; lies in one piece of memory. */
 typedef struct SieveBlock {
-    const BoundRow *bounds;
+    const BoundFour *bounds;
     const uint8_t *codes; /* quantize_stride(dimensions) bytes a row */
 } SieveBlock;
 /* What the codes of `rows` rows take, and where they lie in it; 64-byte aligned. */

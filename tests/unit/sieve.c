@@ -134,6 +134,26 @@ static int answers_agree(const Set *set, const VectorKernel *kernel, const Codes
     return good;
 }
 
+/* Do all levels keep the row, and others of its kind beside it, at this floor? */
+static int picks(const BoundQuery *query, BoundRow row, int32_t dot, float floor)
+{
+    static const char *const levels[] = {"scalar", "avx2", "avx512"};
+    BoundFour rows[CODES_LANES_MAX / 4];
+    int32_t dots[CODES_LANES_MAX];
+    uint16_t at[CODES_LANES_MAX];
+    int good = 1;
+    for (size_t i = 0; i < CODES_LANES_MAX; i++) {
+        bound_row_put(rows, i, row);
+        dots[i] = dot;
+    }
+    for (size_t l = 0; l < 3; l++)
+        for (size_t count = 1; count <= CODES_LANES_MAX; count += 5)
+            good = good &&
+                   codes_kernel(levels[l])->pick(query, rows, dots, count, floor, at) == count &&
+                   at[count - 1] == count - 1;
+    return good;
+}
+
 static int bounds_hold(const Set *set, VectorMetric metric)
 {
     const VectorKernel *kernel = vector_kernel(NULL);
@@ -153,12 +173,10 @@ static int bounds_hold(const Set *set, VectorMetric metric)
             const uint8_t *row = sieve.codes + i * bytes;
             int32_t first = codes->dot(row, query.planes, bytes),
                     second = codes->dot(row, query.planes + bytes, bytes);
-            uint16_t at[4];
-            BoundRow four[4] = {sieve.bounds[i], sieve.bounds[i], sieve.bounds[i], sieve.bounds[i]};
-            int32_t dots[4] = {first, first, first, first};
+            BoundRow row_bound = bound_row_at(sieve.bounds, i);
             /* A cosine is clamped; before that it may be a little more. */
-            good = good && !(bound_close(&query.bound, &sieve.bounds[i], first, second) < score) &&
-                   bound_pick(&query.bound, four, dots, 4, score, at) == 4;
+            good = good && !(bound_close(&query.bound, &row_bound, first, second) < score) &&
+                   picks(&query.bound, row_bound, first, score);
         }
         sieve_query_free(&query);
     }
