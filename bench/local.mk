@@ -35,7 +35,7 @@ bench-graph: bench/graph
 bench-vector: bench/vector
 	BENCH=bench/vector $(srcdir)/bench/vector-run "$(VECTORS)"
 bench-vector-large: bench/vector
-	BENCH=bench/vector $(srcdir)/bench/vector-run "$(VECTORS)" 1000000
+	BENCH=bench/vector $(srcdir)/bench/vector-run 1000000
 bench-load: src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/load "$(GRAPH)" $(PEERS)
 # LDBC: a folder with person.csv and so on, or an archive of one.

@@ -2,10 +2,11 @@
  * vector.c - searches for the nearest vectors, exact and through an index, beside those of others.
  *
  * Data: 100,000 real SIFT vectors of 128 dimensions, 5,000 queries and their ten nearest
- * (sift100k.base.u8bin, .query.u8bin, .gt.ibin in the folder that is given; u32 rows, u32 columns, elements).
- * With more rows asked for than there are, copies with some components changed a little follow; where there
- * are more or fewer, recall is held against our own exact search. All are nodes of a database in memory; each search is a
- * prepared statement of the public interface, from binding the query to the last row.
+ * (sift100k.base.u8bin, .query.u8bin, .gt.ibin in the folder that is given; u32 rows, u32 columns, elements). Or
+ * rows that are generated, as many as are asked for: 2,000 clusters of uneven size, each stretched along 16
+ * directions of its own, their centers in a space of 32 dimensions; the nearest of a query are then those
+ * of our own exact search. All are nodes of a database in memory; each search is a prepared statement of the
+ * public interface, from binding the query to the last row.
  *
  * Contenders run turn by turn, a hundred queries each, on one processor and one thread; printed are the
  * queries a second of all turns, p50 and p99. An index has many rows, one a breadth of search (ef); what
@@ -13,7 +14,8 @@
  * vector_peers.cpp (PEERS: their paths, with colons) and sqlite-vec (SQLITE_VEC: its vec0); who is not
  * there is passed over with a word.
  *
- *     bench/vector FOLDER [rows [exact]]        exact: without the indexes
+ *     bench/vector FOLDER [exact]             exact: without the indexes
+ *     bench/vector generated ROWS [exact]     up to 200,000 rows indexes only
  */
 #define _GNU_SOURCE
 #include "config.h"
@@ -23,7 +25,9 @@
 #include "bench/session.h"
 #include "bench/sum.h"
 #include <dlfcn.h>
+#include <malloc.h>
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -35,10 +39,10 @@
 enum { K = 10, CHUNK = 5000, TURNS = 10, TURN_QUERIES = 100, PEERS_MAX = 4, RESULTS_MAX = 128 };
 static const int breadths[] = {10, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 400, 0};
 
-static size_t row_count, dimensions, query_count, base_count;
+static size_t row_count, dimensions, query_count;
 static float *rows, *queries;
 static int32_t *truth; /* K a query */
-static bool copies;    /* there are fewer or more rows than the files tell of */
+static bool generated; /* else they are the files' */
 
 /* ---- data ---- */
 
@@ -79,29 +83,106 @@ static float *read_vectors(const char *folder, const char *name, size_t *count)
 static void read_data(const char *folder)
 {
     uint32_t header[2];
-    rows = read_vectors(folder, "sift100k.base.u8bin", &base_count);
+    rows = read_vectors(folder, "sift100k.base.u8bin", &row_count);
     queries = read_vectors(folder, "sift100k.query.u8bin", &query_count);
     FILE *file = open_matrix(folder, "sift100k.gt.ibin", header);
     truth = mem_alloc((size_t)header[0] * header[1] * sizeof *truth);
     if (header[1] != K || fread(truth, sizeof *truth * K, header[0], file) != header[0])
         must(NULL, "a file is too short");
     fclose(file);
-    if (row_count == 0) row_count = base_count;
-    copies = row_count != base_count;
-    float *aligned = mem_alloc_aligned(row_count * dimensions * sizeof *rows, 64);
-    size_t there = row_count < base_count ? row_count : base_count;
-    memcpy(aligned, rows, there * dimensions * sizeof *rows);
-    mem_free(rows);
-    rows = aligned;
-    uint64_t random = 88172645463325252u;
-    for (size_t i = there; i < row_count; i++) {
-        float *row = rows + i * dimensions;
-        memcpy(row, rows + i % base_count * dimensions, dimensions * sizeof *row);
-        for (int n = 0; n < 16; n++) {
-            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-            row[random % dimensions] += (float)((random >> 32) % 9) - 4;
-        }
+}
+
+/* ---- data that are generated ---- */
+
+enum { CLUSTERS = 2000, CENTER_DIMENSIONS = 32, SHAPES = 64, STRETCHES = 16, DIMENSIONS = 128 };
+
+static double uniform(void)
+{
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return ((double)(state >> 11) + 0.5) * 0x1p-53;
+}
+
+static float normal(void)
+{
+    return (float)(sqrt(-2 * log(uniform())) * cos(6.283185307179586 * uniform()));
+}
+
+static float *normals(size_t count, double scale)
+{
+    float *out = mem_alloc(count * sizeof *out);
+    for (size_t i = 0; i < count; i++)
+        out[i] = normal() * (float)scale;
+    return out;
+}
+
+/* out[j] += sum of weights[i] * directions[i][j] */
+static void add_directions(float *out, const float *weights, const float *directions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < DIMENSIONS; j++)
+            out[j] += weights[i] * directions[i * DIMENSIONS + j];
+}
+
+typedef struct Mixture {
+    float *centers, *shapes;
+    double weights[CLUSTERS]; /* ascending sums, up to 1 */
+} Mixture;
+
+static void mixture_begin(Mixture *mixture)
+{
+    float *space = normals((size_t)CENTER_DIMENSIONS * DIMENSIONS, 0.35),
+          *places = normals((size_t)CLUSTERS * CENTER_DIMENSIONS, 1);
+    double sum = 0;
+    mixture->centers = mem_calloc((size_t)CLUSTERS * DIMENSIONS, sizeof(float));
+    mixture->shapes = normals((size_t)SHAPES * STRETCHES * DIMENSIONS, 1 / sqrt(STRETCHES));
+    for (size_t c = 0; c < CLUSTERS; c++) {
+        add_directions(mixture->centers + c * DIMENSIONS, places + c * CENTER_DIMENSIONS, space,
+                       CENTER_DIMENSIONS);
+        mixture->weights[c] = sum += pow(uniform(), -1 / 1.5) - 0.8; /* Pareto */
     }
+    for (size_t c = 0; c < CLUSTERS; c++)
+        mixture->weights[c] /= sum;
+    mem_free(space);
+    mem_free(places);
+}
+
+static float *draw(const Mixture *mixture, size_t count)
+{
+    float *out = mem_alloc_aligned(count * DIMENSIONS * sizeof *out, 64), stretches[STRETCHES];
+    for (size_t i = 0; i < count; i++) {
+        float *row = out + i * DIMENSIONS;
+        double at = uniform();
+        size_t low = 0, high = CLUSTERS - 1;
+        while (low < high) {
+            size_t middle = (low + high) / 2;
+            if (mixture->weights[middle] < at)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        memcpy(row, mixture->centers + low * DIMENSIONS, DIMENSIONS * sizeof *row);
+        for (size_t n = 0; n < STRETCHES; n++)
+            stretches[n] = normal();
+        add_directions(row, stretches, mixture->shapes + low % SHAPES * STRETCHES * DIMENSIONS,
+                       STRETCHES);
+        for (size_t j = 0; j < DIMENSIONS; j++)
+            row[j] += 0.15f * normal();
+    }
+    return out;
+}
+
+static void generate(void)
+{
+    static Mixture mixture;
+    dimensions = DIMENSIONS;
+    query_count = (TURNS + 1) * (size_t)TURN_QUERIES;
+    mixture_begin(&mixture);
+    rows = draw(&mixture, row_count);
+    queries = draw(&mixture, query_count);
+    truth = mem_alloc(query_count * K * sizeof *truth);
+    mem_free(mixture.centers);
+    mem_free(mixture.shapes);
 }
 
 /* ---- the sum ---- */
@@ -149,6 +230,14 @@ static double thread_us(void)
 {
     struct timespec used;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
+}
+
+/* ... and of all threads. */
+static double process_us(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
 }
 
@@ -298,6 +387,7 @@ static void load(contextql *session)
         contextql_reset(create);
     }
     contextql_finalize(create);
+    run(session, "MATCH (v:V) WHERE v.i % 100 = 7 SET v:Rare");
 }
 
 static Ours *ours_new(contextql *session, const char *codes, const char *workers,
@@ -314,16 +404,15 @@ static Ours *ours_new(contextql *session, const char *codes, const char *workers
 }
 
 #define EXACT_TEXT                                                                                 \
-    "MATCH (v:V) %sVECTOR v.v SIMILAR TO $q USING {metric: 'l2', exact: true} LIMIT %d RETURN v.i"
+    "MATCH (v:V%s VECTOR v.v SIMILAR TO $q USING {metric: 'l2', exact: true} LIMIT %d RETURN v.i"
 #define INDEX_TEXT                                                                                 \
-    "MATCH (v:V) %sVECTOR v.v SIMILAR TO $q USING {metric: 'l2', ef: %d} LIMIT %d RETURN v.i"
+    "MATCH (v:V%s VECTOR v.v SIMILAR TO $q USING {metric: 'l2', ef: %d} LIMIT %d RETURN v.i"
 
 /* Of other rows the nearest are not known: our own exact search finds them. */
 static void find_truth(contextql *session)
 {
-    Ours *ours = ours_new(session, NULL, NULL, EXACT_TEXT, "", K);
+    Ours *ours = ours_new(session, NULL, NULL, EXACT_TEXT, ")", K);
     int64_t ids[K];
-    query_count = (TURNS + 1) * TURN_QUERIES;
     for (size_t q = 0; q < query_count; q++) {
         our_search(ours, queries + q * dimensions, ids);
         for (size_t j = 0; j < K; j++)
@@ -342,7 +431,6 @@ typedef struct Peer {
     void (*set_breadth)(int);
     void (*find)(const float *, int, int64_t *);
     int (*exact)(const float *, int, int64_t *);
-    double seconds, bytes;
 } Peer;
 
 static Peer peers[PEERS_MAX];
@@ -388,24 +476,36 @@ static void peer_set_breadth(void *state, int ef)
     ((Peer *)state)->set_breadth(ef);
 }
 
-static double resident_bytes(void)
+/* What is allocated and was not given back, by whomever. */
+static double held_bytes(void)
 {
-    unsigned long whole = 0, resident = 0;
-    FILE *file = must(fopen("/proc/self/statm", "r"), "no statm");
-    if (fscanf(file, "%lu %lu", &whole, &resident) != 2) resident = 0;
+    struct mallinfo2 info = mallinfo2();
+    return (double)info.uordblks + (double)info.hblkhd;
+}
+
+/* The most memory that the process has had, in MiB. */
+static double peak_mib(void)
+{
+    char line[256];
+    double kib = 0;
+    FILE *file = must(fopen("/proc/self/status", "r"), "no status");
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmHWM:", 6) == 0) kib = atof(line + 6);
     fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+    return kib / 1024;
 }
 
 static void build_peers(void)
 {
     for (size_t p = 0; p < peer_count; p++) {
-        double bytes = resident_bytes(), from = now_us();
+        double bytes = held_bytes(), from = now_us(), used = process_us();
         peers[p].build(rows, row_count, dimensions, 2);
-        peers[p].seconds = (now_us() - from) / 1e6;
-        peers[p].bytes = resident_bytes() - bytes;
-        printf("%-34s built by 2 threads in %.1f s, %.0f bytes a vector with its own copies\n",
-               peers[p].name, peers[p].seconds, peers[p].bytes / (double)row_count);
+        double each =
+            (held_bytes() - bytes) / (double)row_count - (double)dimensions * sizeof(float);
+        printf(
+            "%-34s built by 2 threads in %.1f s, %.1f s of processors, %.0f bytes a vector beside "
+            "its copy of it\n",
+            peers[p].name, (now_us() - from) / 1e6, (process_us() - used) / 1e6, each);
         fflush(stdout);
     }
 }
@@ -477,9 +577,9 @@ static void measure_exact(contextql *session)
     printf("\nExact, one thread:\n");
     pin(true);
     Contender *sum = enter(NULL, sum_search, few, "sum of as many floats"),
-              *floats = enter_ours(ours_new(session, "off", "1", EXACT_TEXT, "", K), few,
+              *floats = enter_ours(ours_new(session, "off", "1", EXACT_TEXT, ")", K), few,
                                    "ContextQL, all vectors scored"),
-              *codes = enter_ours(ours_new(session, "auto", "1", EXACT_TEXT, "", K), few,
+              *codes = enter_ours(ours_new(session, "auto", "1", EXACT_TEXT, ")", K), few,
                                   "ContextQL, through codes");
     codes->breadth(codes->state, 0);
     for (int i = 0; i < 12; i++) { /* codes are made meanwhile */
@@ -517,10 +617,12 @@ static void build_ours(contextql *session)
              "CREATE VECTOR INDEX near FOR (v:V) ON (v.v) OPTIONS {dimensions: %zu, metric: 'l2'}",
              dimensions);
     check(session, contextql_set(session, "workers", "2"));
-    double bytes = resident_bytes(), from = now_us();
+    double bytes = held_bytes(), from = now_us(), used = process_us();
     run(session, text);
-    printf("%-34s built by 2 threads in %.1f s, %.0f bytes a vector\n", "ContextQL",
-           (now_us() - from) / 1e6, (resident_bytes() - bytes) / (double)row_count);
+    printf("%-34s built by 2 threads in %.1f s, %.1f s of processors, %.0f bytes a vector; at most "
+           "%.0f MiB so far\n",
+           "ContextQL", (now_us() - from) / 1e6, (process_us() - used) / 1e6,
+           (held_bytes() - bytes) / (double)row_count, peak_mib());
     check(session, contextql_set(session, "workers", "1"));
 }
 
@@ -564,7 +666,7 @@ static void measure_index(contextql *session)
     build_peers();
     pin(true);
     for (size_t b = 0; breadths[b] != 0; b++) {
-        Contender *ours = enter(ours_new(session, NULL, NULL, INDEX_TEXT, "", breadths[b], K),
+        Contender *ours = enter(ours_new(session, NULL, NULL, INDEX_TEXT, ")", breadths[b], K),
                                 our_search, TURN_QUERIES, "ContextQL, ef %d", breadths[b]);
         ours->breadth = our_settings;
         for (size_t p = 0; p < peer_count; p++) {
@@ -582,13 +684,9 @@ static void measure_index(contextql *session)
     pin(false);
 }
 
-/* The nearest of those that pass, by an index that is asked for more of them, and exactly. */
-static void measure_filtered(contextql *session, const char *filter)
+/* What is to be found among those that pass `where`, by our own exact search. */
+static int32_t *truth_among(contextql *session, const char *where)
 {
-    size_t first = contender_count;
-    printf("\nBest of those that pass `%s`, one thread:\n", filter);
-    char where[128];
-    snprintf(where, sizeof where, "WHERE %s ", filter);
     Ours *exact = ours_new(session, "auto", "1", EXACT_TEXT, where, K);
     int32_t *whole = truth;
     truth = mem_alloc(query_count * K * sizeof *truth);
@@ -598,10 +696,22 @@ static void measure_filtered(contextql *session, const char *filter)
         for (size_t j = 0; j < K; j++)
             truth[q % query_count * K + j] = (int32_t)ids[j];
     }
+    contextql_finalize(exact->statement);
+    mem_free(exact);
+    return whole;
+}
+
+/* The nearest of those that pass, by an index that is asked for more of them, and exactly. */
+static void measure_filtered(contextql *session, const char *where)
+{
+    size_t first = contender_count;
+    printf("\nBest of `MATCH (v:V%s`, one thread:\n", where);
+    int32_t *whole = truth_among(session, where);
     pin(true);
     enter_ours(ours_new(session, "off", "1", EXACT_TEXT, where, K), 10, "exact, all scored");
-    enter_ours(exact, 10, "exact, through codes");
-    enter_ours(ours_new(session, "auto", NULL, INDEX_TEXT, where, 64, K), 10, "index, ef 64");
+    enter_ours(ours_new(session, "auto", "1", EXACT_TEXT, where, K), 10, "exact, through codes");
+    enter_ours(ours_new(session, "auto", "1", INDEX_TEXT, where, 64, K), 10,
+               "as it is chosen, ef 64");
     race(first);
     for (size_t c = first; c < contender_count; c++)
         report(&contenders[c]);
@@ -610,17 +720,142 @@ static void measure_filtered(contextql *session, const char *filter)
     truth = whole;
 }
 
+/* One of a hundred passes: what is asked for is the best of those, which a filter before the search has
+ * as bits; beside it a walk along the index that looks so far that they are among what it finds. */
+#define WALK_TEXT                                                                                  \
+    "MATCH (v:V) VECTOR v.v SIMILAR TO $q USING {metric: 'l2', ef: %d} LIMIT %d WITH v WHERE "     \
+    "v.i %% 100 = 7 RETURN v.i LIMIT 10"
+
+static void measure_rare(contextql *session)
+{
+    enum { FAR = 4096, MOST = 2048 };
+    size_t first = contender_count;
+    printf("\nBest of one in a hundred, one thread:\n");
+    int32_t *whole = truth_among(session, ":Rare)");
+    pin(true);
+    Contender *ours = enter_ours(ours_new(session, "auto", "1", INDEX_TEXT, ":Rare)", 64, K),
+                                 TURN_QUERIES, "a label as filter, as it is chosen"),
+              *walk = enter_ours(ours_new(session, "auto", "1", WALK_TEXT, FAR, MOST), 10,
+                                 "a walk of ef 4096, filtered after");
+    race(first);
+    for (size_t c = first; c < contender_count; c++)
+        report(&contenders[c]);
+    printf("the filter before the search: %.1f times the walk\n", rate(ours) / rate(walk));
+    pin(false);
+    mem_free(truth);
+    truth = whole;
+}
+
+/* ---- two of us ---- */
+
+enum { TOGETHER = 512, ROUNDS = 8 };
+#define TOGETHER_TEXT                                                                              \
+    "UNWIND $q AS q MATCH (v:V) VECTOR v.v SIMILAR TO q USING {metric: 'l2', ef: 64} LIMIT 10 "    \
+    "PER "                                                                                         \
+    "q RETURN count(*)"
+
+typedef struct Asker { /* a session and a thread */
+    contextql *session;
+    pthread_t thread;
+    size_t from;
+} Asker;
+
+static void *ask_alone(void *user)
+{
+    Asker *asker = user;
+    Ours *ours = ours_new(asker->session, NULL, NULL, INDEX_TEXT, ")", 64, K);
+    int64_t ids[K];
+    for (size_t q = 0; q < TOGETHER; q++)
+        our_search(ours, queries + (asker->from + q) % query_count * dimensions, ids);
+    contextql_finalize(ours->statement);
+    mem_free(ours);
+    return NULL;
+}
+
+/* Microseconds a query, and those of processors. */
+typedef struct Spent {
+    double time, work;
+} Spent;
+
+static Spent spent_by_sessions(Asker *askers, size_t count)
+{
+    double from = now_us(), used = process_us();
+    for (size_t a = 0; a < count; a++)
+        if (pthread_create(&askers[a].thread, NULL, ask_alone, &askers[a]) != 0)
+            must(NULL, "no thread");
+    for (size_t a = 0; a < count; a++)
+        pthread_join(askers[a].thread, NULL);
+    double all = (double)(TOGETHER * count);
+    return (Spent){(now_us() - from) / all, (process_us() - used) / all};
+}
+
+static Spent spent_together(contextql *session, contextql_statement *statement, const char *workers)
+{
+    check(session, contextql_set(session, "workers", workers));
+    double from = now_us(), used = process_us();
+    check(session, contextql_step(statement));
+    if (contextql_value_integer(contextql_column(statement, 0)) != TOGETHER * K)
+        must(NULL, "rows are missing");
+    Spent spent = {(now_us() - from) / TOGETHER, (process_us() - used) / TOGETHER};
+    contextql_reset(statement);
+    return spent;
+}
+
+static void tell_two(const char *what, Spent one[ROUNDS], Spent two[ROUNDS])
+{
+    double times[2][ROUNDS], works[2][ROUNDS];
+    for (size_t r = 0; r < ROUNDS; r++) {
+        times[0][r] = one[r].time, times[1][r] = two[r].time;
+        works[0][r] = one[r].work, works[1][r] = two[r].work;
+    }
+    double time[2] = {median(times[0], ROUNDS), median(times[1], ROUNDS)},
+           work[2] = {median(works[0], ROUNDS), median(works[1], ROUNDS)};
+    printf("%-34s %9.1f us a query by one, %.1f by two: %.2f times (best %.2f); of processors %.1f "
+           "and %.1f\n",
+           what, time[0], time[1], time[0] / time[1], times[0][0] / times[1][0], work[0], work[1]);
+}
+
+static void measure_two(contextql *session)
+{
+    Spent one[ROUNDS], two[ROUNDS];
+    Asker askers[2] = {{.session = session, .from = 0}, {.from = TOGETHER}};
+    contextql_statement *statement = prepare(session, TOGETHER_TEXT);
+    contextql_value *list = contextql_value_new_list();
+    printf("\nBy an index of ef 64, one and two:\n");
+    check(session, contextql_connect(session, &askers[1].session));
+    for (size_t q = 0; q < TOGETHER; q++) {
+        contextql_value *one_query =
+            contextql_value_new_vector(queries + q * dimensions, dimensions);
+        contextql_value_append(list, one_query);
+        contextql_value_free(one_query);
+    }
+    check(session, contextql_bind(statement, "q", list));
+    contextql_value_free(list);
+    for (size_t r = 0; r < ROUNDS; r++) {
+        one[r] = spent_together(session, statement, "1");
+        two[r] = spent_together(session, statement, "2");
+    }
+    tell_two("512 queries from rows, workers", one, two);
+    for (size_t r = 0; r < ROUNDS; r++) {
+        one[r] = spent_by_sessions(askers, 1);
+        two[r] = spent_by_sessions(askers, 2);
+    }
+    tell_two("a query a statement, sessions", one, two);
+    contextql_finalize(statement);
+    contextql_close(askers[1].session);
+}
+
 static void measure_workers(contextql *session)
 {
     size_t first = contender_count;
     printf("\nExact, one worker and two:\n");
-    Contender *one = enter_ours(ours_new(session, "off", "1", EXACT_TEXT, "", K), 10,
+    Contender *one = enter_ours(ours_new(session, "off", "1", EXACT_TEXT, ")", K), 10,
                                 "all vectors scored, 1 worker"),
-              *two = enter_ours(ours_new(session, "off", "2", EXACT_TEXT, "", K), 10,
+              *two = enter_ours(ours_new(session, "off", "2", EXACT_TEXT, ")", K), 10,
                                 "all vectors scored, 2 workers"),
-              *coded_one = enter_ours(ours_new(session, "auto", "1", EXACT_TEXT, "", K), 10,
+              *coded_one = enter_ours(ours_new(session, "auto", "1", EXACT_TEXT, ")", K), 10,
                                       "through codes, 1 worker"),
-              *coded_two = enter_ours(ours_new(session, "auto", "2", EXACT_TEXT, "", K), 10,
+              *coded_two = enter_ours(ours_new(session, "auto", "2", EXACT_TEXT, ")", K), 10,
                                       "through codes, 2 workers");
     race(first);
     for (size_t c = first; c < contender_count; c++)
@@ -634,23 +869,38 @@ int main(int argc, char **argv)
     contextql *session;
     if (argc < 2)
         return printf("bench/vector: skipped: no data. VECTORS=a folder of sift100k\n"), 0;
-    if (argc > 2) row_count = (size_t)atoll(argv[2]);
-    read_data(argv[1]);
+    generated = strcmp(argv[1], "generated") == 0;
+    bool only_exact = strcmp(argv[argc - 1], "exact") == 0;
+    if (generated && argc > 2) row_count = (size_t)atoll(argv[2]);
+    if (generated && row_count < K) must(NULL, "how many rows?");
+    if (generated)
+        generate();
+    else
+        read_data(argv[1]);
     check(NULL, contextql_open(":memory:", NULL, &session));
     contextql_set(session, "gpu", "off");
     double from = now_us();
     load(session);
-    printf("%zu vectors of %zu dimensions, top %d; loaded in %.2f s\n", row_count, dimensions, K,
-           (now_us() - from) / 1e6);
+    printf("%zu %svectors of %zu dimensions, top %d; loaded in %.2f s\n", row_count,
+           generated ? "generated " : "", dimensions, K, (now_us() - from) / 1e6);
     open_peers(getenv("PEERS"));
-    if (!open_vec0(getenv("SQLITE_VEC"))) printf("# not here: sqlite-vec\n");
-    if (copies) find_truth(session);
-    measure_exact(session);
-    measure_workers(session);
-    if (argc > 3) return contextql_close(session), 0;
+    if (generated) {
+        find_truth(session);
+    } else {
+        if (!open_vec0(getenv("SQLITE_VEC"))) printf("# not here: sqlite-vec\n");
+    }
+    if (!generated || row_count > 200000 || only_exact) {
+        measure_exact(session);
+        measure_workers(session);
+    }
+    if (only_exact) return contextql_close(session), 0;
     measure_index(session);
-    measure_filtered(session, "v.i % 100 = 7");
-    measure_filtered(session, "v.i % 2 = 1");
+    measure_two(session);
+    measure_rare(session);
+    if (!generated) {
+        measure_filtered(session, ") WHERE v.i % 100 = 7");
+        measure_filtered(session, ") WHERE v.i % 2 = 1");
+    }
     contextql_close(session);
     return 0;
 }
