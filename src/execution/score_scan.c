@@ -15,8 +15,8 @@
  * A query that comes from the row (each user's vector against all documents) is taken with those of up to
  * 511 other rows, if the candidates do not depend on the row. An index is asked by several workers at
  * once; who has none, or is not answered, is asked of the column, 64 at a time: one pass over it finds
- * the best of each, so that what is read once serves all. The best of a row are offered in the order of the rows; what
- * LIMIT or PER keep of them is what they would keep of all.
+ * the best of each, so that what is read once serves all. Filters that look at both sides of a pair are
+ * asked about what is found, in rounds of more and more of it (search_pairs).
  *
  * Not here: whether a device is worth it, and opening it (vector/device.c).
  */
@@ -584,7 +584,8 @@ typedef struct EachQuery {
     VectorQuery query;
     uint16_t position; /* in the batch */
     bool asked;        /* of the column: `hits` are not here yet */
-    uint32_t hit_count;
+    bool pending;      /* with `pairs`: too few of the hits pass */
+    uint32_t hit_count, chosen_count;
 } EachQuery;
 
 typedef struct Each { /* rows of the input that are asked for together */
@@ -603,8 +604,17 @@ typedef struct Each { /* rows of the input that are asked for together */
     EachQuery queries[EACH_QUERIES_MAX];
     float *padded; /* of each */
     size_t padded_capacity;
-    TopKHit *hits; /* `limit` of each */
+    uint64_t wanted; /* hits of a query: `limit`, more with `pairs` */
+    TopKHit *hits;   /* `wanted` of each */
     size_t hit_capacity;
+    /* Filters that look at both sides are asked about hits only. */
+    Arena *arena;
+    Program **pairs;
+    uint32_t pair_count;
+    TopKHit *chosen; /* those that pass, `limit` of each */
+    size_t chosen_capacity;
+    uint64_t tried, in_vain; /* rows so far; those for which too few passed */
+    bool filtered;           /* by one that looks at the candidate alone: `bits` are needed */
 } Each;
 
 static bool only_looks_at(const Expr *expr, uint32_t slot, uint32_t *slots)
@@ -614,8 +624,8 @@ static bool only_looks_at(const Expr *expr, uint32_t slot, uint32_t *slots)
     return pure && (count == 0 || (count == 1 && slots[0] == slot));
 }
 
-/* Are the candidates the same for every row of the input below the scan, and the query another one's
- * matter? `slots` has room for all of the plan's. */
+/* Are the candidates the same for every row of the input below the scan, but for filters that look at
+ * both, and the query another one's matter? `slots` has room for all of the plan's. */
 static bool asks_each(const PlanNode *plan, bool moments, uint32_t *slots)
 {
     const PlanNode *scan = scan_below(plan);
@@ -627,9 +637,28 @@ static bool asks_each(const PlanNode *plan, bool moments, uint32_t *slots)
         return false;
     for (uint32_t i = 0; i < count; i++)
         if (slots[i] == slot) return false;
-    for (const PlanNode *node = plan->input; node != scan; node = node->input)
-        if (!only_looks_at(node->expr, slot, slots)) return false;
+    for (const PlanNode *node = plan->input; node != scan; node = node->input) {
+        count = 0;
+        if (!score_inputs(node->expr, slots, &count)) return false;
+    }
     return true;
+}
+
+/* Which filters are bits before the search, and which are asked about what it finds. */
+static void sort_filters(Each *each)
+{
+    const Operator *operator= each->operator;
+    const PlanNode *scan = scan_below(operator->plan);
+    uint32_t *slots = arena_array(each->arena, uint32_t, operator->execution->plan->slot_count + 1);
+    uint32_t count = 0;
+    for (const PlanNode *node = operator->plan->input; node != scan; node = node->input)
+        count++;
+    each->pairs = arena_array(each->arena, Program *, count + 1);
+    for (const PlanNode *node = operator->plan->input; node != scan; node = node->input)
+        if (only_looks_at(node->expr, scan->slot, slots))
+            each->filtered = true;
+        else
+            each->pairs[each->pair_count++] = program_compile(each->arena, node->expr);
 }
 
 static Error *filter_block(Operator *operator, Bits * bits, Program *program, uint64_t block)
@@ -673,8 +702,10 @@ static Error *candidates_of_each(Each *each)
     each->bits.words = mem_calloc(words, sizeof *each->bits.words);
     each->left = mem_calloc(words, sizeof *each->left);
     bits_of_scan(operator, scan, &each->bits);
+    uint32_t *slots = arena_array(each->arena, uint32_t, operator->execution->plan->slot_count + 1);
     for (const PlanNode *node = operator->plan->input; node != scan; node = node->input)
-        TRY(filter_bits(operator, & each->bits, node));
+        if (only_looks_at(node->expr, scan->slot, slots))
+            TRY(filter_bits(operator, & each->bits, node));
     return NULL;
 }
 
@@ -711,6 +742,17 @@ static void offer_row(Each *each, uint16_t position, const TopKHit *hits, size_t
                    per_of(each, batch, (uint32_t)i));
 }
 
+/* Of a row with some of its candidates, those that pass. */
+static Error *pass_pairs(Each *each, Batch *batch)
+{
+    EvalContext context;
+    for (uint32_t i = 0; i < each->pair_count; i++) {
+        operator_context(each->operator, each->operator->arena, &context);
+        TRY(program_filter(each->pairs[i], &context, batch));
+    }
+    return NULL;
+}
+
 /* The row's candidates that the search has left over. */
 static Error *score_left_over(Each *each, uint16_t position)
 {
@@ -718,7 +760,8 @@ static Error *score_left_over(Each *each, uint16_t position)
         uint64_t ids[GRAPH_BLOCK_ROWS];
         uint32_t count = take_ids_of(each->left + b * GRAPH_BLOCK_WORDS, b, ids);
         if (count == 0) continue;
-        const Batch *batch = row_with_nodes(each, position, ids, count);
+        Batch *batch = row_with_nodes(each, position, ids, count);
+        TRY(pass_pairs(each, batch));
         TRY(leg_score(each->leg, batch, -INFINITY, each->scored));
         for (uint32_t i = 0; i < each->scored->count; i++)
             best_offer(each->best, batch, each->scored->positions[i],
@@ -730,7 +773,7 @@ static Error *score_left_over(Each *each, uint16_t position)
 
 static TopKHit *hits_of(const Each *each, uint32_t query)
 {
-    return each->hits + query * each->limit;
+    return each->hits + query * each->wanted;
 }
 
 /* What was found for queries [from, end), in their order. */
@@ -757,11 +800,11 @@ static Error *ask_column(Each *each, uint32_t from, uint32_t end)
     memcpy(each->left, each->bits.words,
            each->bits.block_count * GRAPH_BLOCK_WORDS * sizeof *each->left);
     each->facts->candidates += each->bits.count * count;
-    if (each->limit > COLUMN_K_MAX) { /* all of it is left over */
+    if (each->wanted > COLUMN_K_MAX) { /* all of it is left over */
         snprintf(each->facts->where, sizeof each->facts->where, "cpu %s", each->leg->kernel->name);
         return NULL;
     }
-    ColumnRequest request = request_for(environment, each->leg, each->limit, &each->bits);
+    ColumnRequest request = request_for(environment, each->leg, each->wanted, &each->bits);
     request.words = each->left;
     request.queries = queries;
     request.query_count = count;
@@ -785,12 +828,11 @@ static Error *run_queries(void *state, const Worker *worker, uint64_t morsel)
     uint32_t from = (uint32_t)morsel * MORSEL_QUERIES, end = from + MORSEL_QUERIES;
     for (uint32_t q = from; q < end && q < each->count; q++) {
         EachQuery *query = &each->queries[q];
-        if (!is_directed(&query->query) ||
-            (worker->stop != NULL && worker->stop(worker->stop_state)))
-            continue;
+        bool stopped = worker->stop != NULL && worker->stop(worker->stop_state);
+        if (!query->asked || stopped || !is_directed(&query->query)) continue;
         size_t found = nearest_search(&each->by.request, &each->sides[worker->index], &query->query,
                                       hits_of(each, q));
-        query->asked = found < each->limit;
+        query->asked = found < each->wanted;
         query->hit_count = query->asked ? 0 : (uint32_t)found;
     }
     return NULL;
@@ -806,9 +848,9 @@ static Error *ask_index_for_each(Each *each)
     uint64_t candidates = 0;
     find_index(operator, each->leg, &each->by);
     if (each->by.request.finder == NULL) return NULL;
-    bool filtered = operator->plan->input != each->by.scan;
-    if (filtered) TRY(candidates_of_each(each));
-    index_among(operator, & each->by, filtered ? &each->bits : NULL);
+    if (each->filtered) TRY(candidates_of_each(each));
+    index_among(operator, & each->by, each->filtered ? &each->bits : NULL);
+    each->by.request.k = (size_t)each->wanted;
     if (!nearest_pays(&each->by.request)) return NULL;
     each->sides = mem_calloc(workers, sizeof *each->sides);
     const Morsels morsels = {.count = (each->count + MORSEL_QUERIES - 1) / MORSEL_QUERIES,
@@ -830,9 +872,10 @@ static Error *ask_index_for_each(Each *each)
 
 /* The rows at hand, in their order: by an index, and together by the column for whom it does not
  * answer. */
-static Error *search_each(Each *each)
+static Error *search_alike(Each *each)
 {
-    mem_reserve(each->hits, each->hit_capacity, each->count * each->limit);
+    each->wanted = each->limit;
+    mem_reserve(each->hits, each->hit_capacity, each->count * each->wanted);
     TRY(ask_index_for_each(each));
     for (uint32_t from = 0, end; from < each->count; from = end) {
         uint32_t asked = 0;
@@ -843,6 +886,100 @@ static Error *search_each(Each *each)
         if (asked > 0) TRY(ask_column(each, from, end));
         TRY(give_answers(each, from, end));
     }
+    return NULL;
+}
+
+/* ---- where pairs are filtered ---- */
+
+enum { WANTED_MORE = 16, WANTED_TIMES = 4, TRIED_MIN = 64 };
+
+/* The best of the hits that pass. */
+static Error *choose(Each *each, uint32_t q)
+{
+    EachQuery *query = &each->queries[q];
+    uint64_t ids[SCORE_K_MAX] = {0};
+    const TopKHit *hits = hits_of(each, q);
+    TopKHit *chosen = each->chosen + q * each->limit;
+    query->chosen_count = 0;
+    for (uint32_t i = 0; i < query->hit_count; i++)
+        ids[i] = hits[i].id;
+    Batch *batch = row_with_nodes(each, query->position, ids, query->hit_count);
+    TRY(pass_pairs(each, batch));
+    for (uint32_t i = 0; i < batch->selected_count && query->chosen_count < each->limit; i++)
+        chosen[query->chosen_count++] = hits[batch_position(batch, i)];
+    return operator_interrupted(each->operator);
+}
+
+static bool is_anything_left(const Each *each)
+{
+    for (uint64_t w = 0; w < each->bits.block_count * GRAPH_BLOCK_WORDS; w++)
+        if (each->left[w] != 0) return true;
+    return false;
+}
+
+/* So many hits of each row that is pending; *pending: how many still are. A row whose hits are all that
+ * take part is not, however few pass. */
+static Error *search_round(Each *each, uint32_t *pending)
+{
+    uint32_t asked = 0;
+    mem_reserve(each->hits, each->hit_capacity, each->count * each->wanted);
+    for (uint32_t q = 0; q < each->count; q++) {
+        each->queries[q].asked = each->queries[q].pending;
+        each->queries[q].hit_count = 0;
+    }
+    TRY(ask_index_for_each(each));
+    for (uint32_t q = 0; q < each->count; q++)
+        asked += each->queries[q].asked;
+    if (asked > 0) TRY(ask_column(each, 0, each->count));
+    bool left = asked > 0 && is_anything_left(each);
+    *pending = 0;
+    for (uint32_t q = 0; q < each->count; q++) {
+        EachQuery *query = &each->queries[q];
+        if (!query->pending) continue;
+        TRY(choose(each, q));
+        bool all = query->asked && !left && query->hit_count < each->wanted;
+        query->pending = !all && (query->chosen_count < each->limit || (query->asked && left));
+        *pending += query->pending;
+    }
+    return NULL;
+}
+
+/* What looks at both sides of a pair is asked about the best of a row alone, and about more of them while
+ * too few pass: most filters let most pass, and then few are asked. A row for which none of this
+ * helps is asked about all its candidates; so are all, when that is what most rows come to. */
+static Error *search_pairs(Each *each)
+{
+    uint32_t pending = each->count;
+    bool hopeless = each->tried >= TRIED_MIN && each->in_vain > each->tried / 2;
+    mem_reserve(each->chosen, each->chosen_capacity, each->count * each->limit);
+    for (uint32_t q = 0; q < each->count; q++)
+        each->queries[q].pending = true;
+    for (uint64_t wanted = 2 * each->limit + WANTED_MORE;
+         !hopeless && pending > 0 && wanted <= SCORE_K_MAX; wanted *= WANTED_TIMES) {
+        each->wanted = wanted;
+        TRY(search_round(each, &pending));
+    }
+    each->tried += each->count;
+    each->in_vain += pending;
+    if (pending > 0) TRY(candidates_of_each(each));
+    for (uint32_t q = 0; q < each->count; q++) {
+        const EachQuery *query = &each->queries[q];
+        if (query->pending) {
+            memcpy(each->left, each->bits.words,
+                   each->bits.block_count * GRAPH_BLOCK_WORDS * sizeof *each->left);
+            each->facts->candidates += each->bits.count;
+            TRY(score_left_over(each, query->position));
+        } else {
+            offer_row(each, query->position, each->chosen + q * each->limit, query->chosen_count);
+        }
+        TRY(operator_check_memory(each->operator, best_bytes(each->best)));
+    }
+    return NULL;
+}
+
+static Error *search_each(Each *each)
+{
+    TRY(each->pair_count > 0 ? search_pairs(each) : search_alike(each));
     each->count = 0;
     return NULL;
 }
@@ -855,7 +992,8 @@ static void take_query(Each *each, uint16_t position)
     size_t stride = query->stride;
     mem_reserve(each->padded, each->padded_capacity, each->count_max * stride);
     for (uint32_t q = 0; q <= each->count; q++) { /* it may have moved */
-        if (q == each->count) each->queries[q] = (EachQuery){*query, position, true, 0};
+        if (q == each->count)
+            each->queries[q] = (EachQuery){.query = *query, .position = position, .asked = true};
         each->queries[q].query.query = each->padded + q * stride;
     }
     memcpy(each->padded + each->count * stride, query->query, stride * sizeof(float));
@@ -926,13 +1064,17 @@ Error *score_each(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
     each->operator= operator, each->leg = leg, each->limit = limit;
     each->best = best, each->scored = scored, each->facts = facts;
     each->by = by;
-    each->count_max = indexed ? EACH_QUERIES_MAX : COLUMN_QUERIES_MAX;
+    each->arena = arena_create();
+    sort_filters(each);
+    each->count_max = indexed && each->pair_count == 0 ? EACH_QUERIES_MAX : COLUMN_QUERIES_MAX;
     snprintf(facts->where, sizeof facts->where, "cpu %s", leg->kernel->name);
     Error *error = each_row(each);
     mem_free(each->bits.words);
     mem_free(each->left);
     mem_free(each->padded);
     mem_free(each->hits);
+    mem_free(each->chosen);
+    arena_destroy(each->arena);
     mem_free(each);
     return error;
 }
@@ -971,6 +1113,7 @@ static bool says_exact(const Expr *options)
 /* How the rows of a score are found, as far as it can be foreseen. */
 typedef struct Foreseen {
     bool scanned, each; /* score_scan, score_each */
+    bool pairs;         /* with filters that look at both sides */
     const GraphIndex *index;
     const char *why_not; /* the index is not asked; NULL: it is */
 } Foreseen;
@@ -995,10 +1138,10 @@ static bool foreseen_few(const ExecutionEnvironment *environment, const PlanNode
     const PlanNode *scan = scan_below(plan);
     const GraphFinder *finder = graph_finder(&environment->view, foreseen->index);
     double rows = plan->input->estimated_rows;
+    double labelled = (double)graph_label_count(&environment->view, foreseen->index->label);
     if (rows < 0 || (foreseen->each && scan->estimated_rows <= 0)) return false;
-    if (foreseen->each)
-        rows *= (double)graph_label_count(&environment->view, foreseen->index->label) /
-                scan->estimated_rows;
+    if (foreseen->each) rows *= labelled / scan->estimated_rows;
+    if (foreseen->pairs) rows = labelled;
     size_t ef = nearest_breadth(environment->vector_ef, foreseen->index);
     if (plan->limit->kind == EXPR_CONSTANT)
         ef = nearest_ef(ef, (size_t)plan->limit->value.as.integer);
@@ -1012,7 +1155,7 @@ static const char *foreseen_hindrance(const ExecutionEnvironment *environment, c
     const GraphIndex *index = foreseen->index;
     if (plan->limit == NULL) return "there is no LIMIT";
     if (plan->per_slot == leg->slot) return "PER is what is looked for";
-    if (!foreseen->scanned && !foreseen->each) return "each row has candidates of its own";
+    if (!foreseen->scanned && !foreseen->each) return "who takes part is found row by row";
     if (says_exact(plan->options)) return "exact is asked for";
     if (!limit_fits(plan->limit, NEAREST_K_MAX)) return "LIMIT is above 2048";
     if (index->metric != leg->metric) return "its metric is another";
@@ -1028,6 +1171,9 @@ static Foreseen foresee(const ExecutionEnvironment *environment, const PlanNode 
     Foreseen foreseen = {.scanned = score_scans(plan)};
     uint32_t *slots = arena_array(arena, uint32_t, slot_count + 1);
     foreseen.each = !foreseen.scanned && asks_each(plan, environment->moments != NULL, slots);
+    const PlanNode *scan = scan_below(plan);
+    for (const PlanNode *node = plan->input; foreseen.each && node != scan; node = node->input)
+        foreseen.pairs = foreseen.pairs || !only_looks_at(node->expr, scan->slot, slots);
     foreseen.index = plan->kind == PLAN_SCORE ? index_of(&environment->view, plan) : NULL;
     if (foreseen.index != NULL) foreseen.why_not = foreseen_hindrance(environment, plan, &foreseen);
     return foreseen;
