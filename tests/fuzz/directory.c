@@ -1,13 +1,13 @@
 /*
  * directory.c - any directory as a database. The first byte says which of a few sound databases is
- * taken, the rest are edits of thirteen bytes on its files:
+ * taken (bit 7: it is recovered, too, into another one), the rest are edits of thirteen bytes on its files:
  *
  *     file u8 | what u8 (byte, u32, u64, cut here, remove) | place u24 | value u64
  *
  * A place is one among the bytes in use (zeros of padding are left out). Numbers are little-endian.
- * What comes out is checked and inspected, opened for reading, read by every kind of access, opened for writing, changed, closed
- * and read again. Checksums are told to fit, so that all behind them is reached. Built with
- * --enable-fuzzing (clang, libFuzzer).
+ * What comes out is checked and inspected, opened for reading, read by every kind of access,
+ * opened for writing, changed, closed and read again. Checksums are told to fit, so that all behind them
+ * is reached. Built with --enable-fuzzing (clang, libFuzzer).
  */
 #include "config.h"
 
@@ -25,7 +25,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-enum { TEMPLATES = 3, FILES_MAX = 8, EDIT_BYTES = 13, EDITS_MAX = 16, NEAR_BYTES = 8 };
+enum {
+    TEMPLATES = 4,
+    CONTINUED = 2,
+    FILES_MAX = 8,
+    EDIT_BYTES = 13,
+    EDITS_MAX = 16,
+    NEAR_BYTES = 8
+};
 
 typedef struct Content {
     char path[64]; /* in the database */
@@ -65,7 +72,12 @@ static const char *const made[TEMPLATES][12] = {
      "MATCH (n:Person {age: 7}) DETACH DELETE n",
      "UNWIND range(1, 40000) AS i MATCH (n:Person {name: 'p1'}) SET n.age = i"},
     {"CREATE (:Person {name: 'late'})-[:NEW]->(:Late)",
-     "MATCH (n:Person {name: 'p2'}) SET n.age = 2.5, n:Late"}};
+     "MATCH (n:Person {name: 'p2'}) SET n.age = 2.5, n:Late"},
+    {"UNWIND range(1, 1005) AS i CREATE (:Near {i: i, v: vector([i * 7919 % 1009 / 100.0, i * "
+     "104729 % 997 / 100.0])})",
+     "CREATE VECTOR INDEX near FOR (n:Near) ON (n.v) OPTIONS {dimensions: 2, metric: 'l2', ef: 16, "
+     "ef_construction: 16}",
+     "CREATE SNAPSHOT first", "MATCH (n:Near {i: 9}) SET n.v = [40, 40]"}};
 
 /* ---- sound databases ---- */
 
@@ -137,11 +149,12 @@ static contextql *opened(bool read_only)
     return session;
 }
 
-/* The last is the one before it after its checkpoint, with a log again. */
+/* One is that before it after its checkpoint, with a log again; the last has a vector index that is
+ * searched along its links, and a snapshot. */
 static void make_template(size_t number)
 {
     filling = &templates[number];
-    if (number != TEMPLATES - 1) remove_all(database);
+    if (number != CONTINUED) remove_all(database);
     contextql *session = opened(false);
     if (session == NULL) abort();
     for (size_t i = 0; i < sizeof made[number] / sizeof made[number][0]; i++)
@@ -226,6 +239,10 @@ static void read_all(void)
         "MATCH (n:Person) VECTOR n.v SIMILAR TO [1, 0, 2] LIMIT 3 RETURN n, similarity_score",
         "MATCH (n) RETURN count(n), max(n.age), collect(n.name), labels(n)",
         "MATCH p = (a:Person)-[*1..2]-(b) RETURN count(p)",
+        "MATCH (n:Near) VECTOR n.v SIMILAR TO [5, 5] LIMIT 2 AS s RETURN n.i, s",
+        "AT SNAPSHOT first MATCH (n) RETURN count(n), sum(n.i)",
+        "AT SNAPSHOT first MATCH (n:Near) VECTOR n.v SIMILAR TO [5, 5] LIMIT 2 AS s RETURN n.i, s",
+        "SHOW SNAPSHOTS",
         "SHOW INDEXES"};
     contextql *session = opened(true);
     if (session == NULL) return;
@@ -234,10 +251,13 @@ static void read_all(void)
     contextql_close(session);
 }
 
-static void look_after(const Template *template)
+static void look_after(const Template *template, bool recover)
 {
     char path[400];
     contextql_check(database, NULL, NULL);
+    snprintf(path, sizeof path, "%s/recovered", work);
+    if (recover) contextql_recover(database, path, NULL, NULL);
+    remove_all(path);
     for (size_t i = 0; i < template->file_count; i++) {
         snprintf(path, sizeof path, "%s%s", database, template->files[i].path);
         contextql_inspect(path, NULL, NULL);
@@ -268,7 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mkdir(database, 0755);
     for (size_t i = 0; i < template->file_count; i++)
         put_content(&template->files[i], i, data + 1, count);
-    look_after(template);
+    look_after(template, (data[0] & 0x80) != 0);
     read_all();
     write_all();
     read_all();

@@ -1,5 +1,6 @@
-/* Any bytes as a temporal text of each kind, as a zone's file, and as an encoded value; the first byte says which. What is read
- * must print, and read back as the same. Built with --enable-fuzzing (clang, libFuzzer). */
+/* Any bytes as a temporal text of each kind, as a zone's file, and as an encoded value; the first byte
+ * says which. What is read must print, and read back as the same. Built with --enable-fuzzing (clang,
+ * libFuzzer). */
 #include "config.h"
 
 #include "value/encode.h"
