@@ -16,7 +16,8 @@
  * 511 other rows, if the candidates do not depend on the row. An index is asked by several workers at
  * once; who has none, or is not answered, is asked of the column, 64 at a time: one pass over it finds
  * the best of each, so that what is read once serves all. Filters that look at both sides of a pair are
- * asked about what is found, in rounds of more and more of it (search_pairs).
+ * asked about what is found, in rounds of more and more of it (search_pairs). The best of a row are offered
+ * in the order of the rows; what LIMIT or PER keep of them is what they would keep of all.
  *
  * Not here: whether a device is worth it, and opening it (vector/device.c).
  */

@@ -54,6 +54,16 @@ static int says(contextql *session, const char *text, int64_t n, const char *wan
     return same;
 }
 
+static int ends_with(contextql *session, const char *text, const char *end)
+{
+    Buffer out = {0};
+    ask(session, text, 0, &out);
+    size_t bytes = strlen(end);
+    int found = out.bytes >= bytes && memcmp(out.data + out.bytes - bytes, end, bytes) == 0;
+    buffer_free(&out);
+    return found;
+}
+
 static void run(contextql *session, const char *text, int64_t n)
 {
     EXPECT(says(session, text, n, ""));
@@ -444,8 +454,13 @@ static void persistence(const char *folder)
     run(session, INDEX "{dimensions: 8, metric: 'cosine', ef: 32, ef_construction: 150}", 0);
     fill(session, 8000, 8100);
     answers(session, &before);
+    EXPECT(!ends_with(session, "SHOW INDEXES", ",32,null;")); /* how long it took is known here, */
     EXPECT(contextql_close(session) == CONTEXTQL_OK);
     session = opened(directory);
+    EXPECT(ends_with(session, "SHOW INDEXES", ",32,null;")); /* and not kept */
+    EXPECT(contextql_set(session, "vector_ef", "77") == CONTEXTQL_OK);
+    EXPECT(ends_with(session, "SHOW INDEXES", ",77,null;"));
+    EXPECT(contextql_set(session, "vector_ef", "auto") == CONTEXTQL_OK);
     answers(session, &after);
     EXPECT(by_index(session, "", "") && strcmp(before.data, after.data) == 0);
     fill(session, 8100, 8200);
