@@ -37,7 +37,7 @@ static uint32_t one_moment(const uint64_t *ids, uint32_t from, uint32_t count, A
     return end;
 }
 
-static Error *property(void *state, ValueKind kind, NameRef key, const uint64_t *ids, bool words,
+static Error *property(void *state, ValueKind kind, NameRef key, const uint64_t *ids, uint32_t how,
                        uint32_t count, Arena *arena, Column *out)
 {
     Execution *execution = state;
@@ -49,8 +49,10 @@ static Error *property(void *state, ValueKind kind, NameRef key, const uint64_t 
     if (several) end = one_moment(ids, 0, count, arena, &plain);
     if (end == count) {
         const GraphView *view = several ? view_of(execution, ids[0]) : &execution->view;
-        if (!words || kind != VALUE_NODE || !graph_words(view, name, plain, count, arena, out))
-            graph_properties(view, kind, name, plain, count, arena, out);
+        bool words = (how & READ_WORDS) != 0 && kind == VALUE_NODE,
+             ascending = (how & READ_ASCENDING) != 0 && !several;
+        if (!words || !graph_words(view, name, plain, count, ascending, arena, out))
+            graph_properties_ordered(view, kind, name, plain, count, ascending, arena, out);
         return NULL;
     }
     *out = *column_create(arena, COLUMN_ANY, count);

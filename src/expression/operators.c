@@ -346,7 +346,7 @@ Error *operator_property(const Expr *expr, EvalContext *context, Value of, Value
         Column column = {0};
         Error *error =
             context->reader->property(context->reader->state, (ValueKind)of.kind, expr->name,
-                                      &of.as.id, false, 1, context->arena, &column);
+                                      &of.as.id, 0, 1, context->arena, &column);
         if (error == NULL) *out = column_value(&column, 0);
         return place(expr, error);
     }

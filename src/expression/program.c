@@ -367,18 +367,20 @@ static Error *property_step(Run *run, const Step *step, Column *out)
     }
     const EntityReader *reader = run->context->reader;
     ValueKind kind = of->type == COLUMN_NODE ? VALUE_NODE : VALUE_RELATIONSHIP;
+    uint32_t how =
+        (step->words ? READ_WORDS : 0) | (of->ascending && !of->constant ? READ_ASCENDING : 0);
     bool straight = run->selection.positions == NULL && !of->constant && of->valid == NULL;
     if (straight)
-        return error_at(reader->property(reader->state, kind, step->expr->name, of->ids,
-                                         step->words, run->selection.count, arena, out),
+        return error_at(reader->property(reader->state, kind, step->expr->name, of->ids, how,
+                                         run->selection.count, arena, out),
                         step->expr->offset, step->expr->length);
     uint64_t *ids = arena_alloc(arena, (run->selection.count + 1) * sizeof *ids);
     uint16_t *positions = arena_alloc(arena, (run->selection.count + 1) * sizeof *positions);
     uint32_t count = collect_ids(run, of, ids, positions);
     Column packed = {0};
-    TRY(error_at(reader->property(reader->state, kind, step->expr->name, ids, step->words, count,
-                                  arena, &packed),
-                 step->expr->offset, step->expr->length));
+    TRY(error_at(
+        reader->property(reader->state, kind, step->expr->name, ids, how, count, arena, &packed),
+        step->expr->offset, step->expr->length));
     bool nulls = count < run->selection.count;
     if (packed.type == COLUMN_UNSET || count == 0) {
         *out = result_column(run, COLUMN_ANY);

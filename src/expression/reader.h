@@ -19,11 +19,16 @@ typedef struct NameRef {
     uint32_t id;
 } NameRef;
 
+enum {
+    READ_WORDS = 1,    /* a property may come as COLUMN_WORD */
+    READ_ASCENDING = 2 /* each id is greater than the one before */
+};
+
 typedef struct EntityReader {
     void *state;
     /* One property of `count` entities of one kind (VALUE_NODE or VALUE_RELATIONSHIP): out becomes
-     * a column of `count` rows, null where the property is absent. `words`: it may be COLUMN_WORD. */
-    Error *(*property)(void *state, ValueKind kind, NameRef key, const uint64_t *ids, bool words,
+     * a column of `count` rows, null where the property is absent. */
+    Error *(*property)(void *state, ValueKind kind, NameRef key, const uint64_t *ids, uint32_t how,
                        uint32_t count, Arena *arena, Column *out);
     /* All properties of one entity as a map. */
     Error *(*properties)(void *state, Value entity, Arena *arena, Value *out);

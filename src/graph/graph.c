@@ -258,8 +258,9 @@ static void all_null(Arena *arena, uint32_t count, Column *out)
         out->values[i] = value_null();
 }
 
-void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids,
-                      uint32_t count, Arena *arena, Column *out)
+void graph_properties_ordered(const GraphView *view, ValueKind kind, uint32_t key,
+                              const uint64_t *ids, uint32_t count, bool ascending, Arena *arena,
+                              Column *out)
 {
     if (count == 0 || key == GRAPH_NAME_UNKNOWN) {
         all_null(arena, count, out);
@@ -272,7 +273,7 @@ void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const
         if (column == NULL)
             all_null(arena, count, out);
         else
-            column_read_many(column, ids, count, mask, view->version, arena, out);
+            column_read_many(column, ids, count, mask, ascending, view->version, arena, out);
         return;
     }
     *out = *column_create(arena, COLUMN_ANY, count);
@@ -280,13 +281,19 @@ void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const
         out->values[i] = property(view, kind, ids[i], key, arena);
 }
 
+void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids,
+                      uint32_t count, Arena *arena, Column *out)
+{
+    graph_properties_ordered(view, kind, key, ids, count, false, arena, out);
+}
+
 bool graph_words(const GraphView *view, uint32_t key, const uint64_t *nodes, uint32_t count,
-                 Arena *arena, Column *out)
+                 bool ascending, Arena *arena, Column *out)
 {
     const PropertyColumn *column =
         key == GRAPH_NAME_UNKNOWN ? NULL : table_column(&view->graph->nodes, key);
     return column != NULL &&
-           column_read_words(column, nodes, count, UINT64_MAX, view->version, arena, out);
+           column_read_words(column, nodes, count, ascending, view->version, arena, out);
 }
 
 Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena)

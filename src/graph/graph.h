@@ -139,9 +139,13 @@ bool graph_property_covers(const GraphView *view, const uint32_t *labels, uint32
  * `arena`, COLUMN_ANY where kinds mix. */
 void graph_properties(const GraphView *view, ValueKind kind, uint32_t key, const uint64_t *ids,
                       uint32_t count, Arena *arena, Column *out);
+/* `ascending`: each id is known to be greater than the one before. */
+void graph_properties_ordered(const GraphView *view, ValueKind kind, uint32_t key,
+                              const uint64_t *ids, uint32_t count, bool ascending, Arena *arena,
+                              Column *out);
 /* The same of nodes as COLUMN_WORD; false: it is not kept in such a way. */
 bool graph_words(const GraphView *view, uint32_t key, const uint64_t *nodes, uint32_t count,
-                 Arena *arena, Column *out) MUST_CHECK;
+                 bool ascending, Arena *arena, Column *out) MUST_CHECK;
 /* A vector is lent as it lies, until somebody writes it; the others copy it into their arena. */
 Value graph_property(const GraphView *view, ValueKind kind, uint64_t id, uint32_t key);
 Value graph_property_map(const GraphView *view, ValueKind kind, uint64_t id, Arena *arena);

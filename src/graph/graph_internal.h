@@ -151,7 +151,7 @@ typedef struct ColumnBlock {
     Packed packed,
         offsets; /* offsets: of texts, or of words: text i is text[offset i, offset i + 1) */
     double power;
-    const char *text; /* NULL: strings is meant, not offsets */
+    const char *text;    /* NULL: strings is meant, not offsets */
     uint32_t word_count; /* of the words that are numbered; 0: they are not */
 } ColumnBlock;
 /* Of a row that is present, by the block's type. */
@@ -193,11 +193,12 @@ static inline bool column_plain_integer(const PropertyColumn *column, uint64_t r
 /* Has every row of the block, for a reader at `version`, the value that stands in it? Asked again
  * after the values were used: a writer may have begun meanwhile. */
 bool column_block_steady(const ColumnBlock *block, uint64_t version);
-/* scan.c; of words: COLUMN_WORD, false: they are not all kept as such. */
+/* scan.c; of words, of nodes: COLUMN_WORD, false: they are not all kept as such. `ascending`: each row is
+ * greater than the one before; false: not known. */
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
-                      uint64_t mask, uint64_t version, Arena *arena, Column *out);
+                      uint64_t mask, bool ascending, uint64_t version, Arena *arena, Column *out);
 bool column_read_words(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
-                       uint64_t mask, uint64_t version, Arena *arena, Column *out) MUST_CHECK;
+                       bool ascending, uint64_t version, Arena *arena, Column *out) MUST_CHECK;
 /* Stores in place; what was there goes to the version chain when `keep`. Gives it (valid until the
  * next write). */
 Value column_write(Graph *graph, PropertyColumn *column, uint64_t row, Value value,

@@ -295,12 +295,13 @@ static bool consecutive(const uint64_t *rows, uint32_t count, uint64_t mask)
 }
 
 static Stretch stretch_from(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
-                            uint64_t mask)
+                            uint64_t mask, bool ascending)
 {
     uint64_t first = rows[0] & mask, number = first / GRAPH_BLOCK_ROWS;
     Stretch stretch = {directory_get(&column->blocks, number), first % GRAPH_BLOCK_ROWS, 1, false};
     uint32_t room = GRAPH_BLOCK_ROWS - stretch.first, dense = count < room ? count : room;
-    stretch.dense = consecutive(rows, dense, mask);
+    stretch.dense =
+        ascending ? (rows[dense - 1] & mask) == first + dense - 1 : consecutive(rows, dense, mask);
     stretch.count = stretch.dense ? dense : 1;
     while (!stretch.dense && stretch.count < count &&
            (rows[stretch.count] & mask) / GRAPH_BLOCK_ROWS == number)
@@ -422,7 +423,8 @@ static bool read_alone(const ColumnBlock *block, uint32_t at, uint64_t version, 
 /* How many of the rows are read. The fast path holds while every row lies in a block of the first
  * block's type, is present, and the block is steady, which is asked after the values, as ever. */
 static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
-                           uint64_t mask, uint64_t version, Arena *arena, Column *out)
+                           uint64_t mask, bool ascending, uint64_t version, Arena *arena,
+                           Column *out)
 {
     const ColumnBlock *block = directory_get(&column->blocks, (rows[0] & mask) / GRAPH_BLOCK_ROWS);
     if (block == NULL) return 0;
@@ -439,7 +441,7 @@ static uint32_t read_plain(const PropertyColumn *column, const uint64_t *rows, u
             i++;
             continue;
         }
-        Stretch stretch = stretch_from(column, rows + i, count - i, mask);
+        Stretch stretch = stretch_from(column, rows + i, count - i, mask, ascending);
         if (stretch.block == NULL || stretch.block->type != type ||
             !all_present(&stretch, rows + i, mask))
             return i;
@@ -469,15 +471,16 @@ static void read_numbers(const Stretch *stretch, const uint64_t *rows, uint64_t 
 /* The words of blocks that have some, one block's behind the other's; false: there are others, or so
  * many words that each row had as well its own text. */
 bool column_read_words(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
-                       uint64_t mask, uint64_t version, Arena *arena, Column *out)
+                       bool ascending, uint64_t version, Arena *arena, Column *out)
 {
     enum { WORDS_PAY = 64 }; /* rows: of fewer, each has its text at once */
+    const uint64_t mask = UINT64_MAX;
     Str *words = NULL;
     uint16_t *numbers = NULL;
     uint32_t known = 0;
     if (count < WORDS_PAY) return false;
     for (uint32_t i = 0; i < count;) {
-        Stretch stretch = stretch_from(column, rows + i, count - i, mask);
+        Stretch stretch = stretch_from(column, rows + i, count - i, mask, ascending);
         const ColumnBlock *block = stretch.block;
         bool fits = block != NULL && block->type == COLUMN_STRING && block->word_count > 0 &&
                     known + block->word_count <= count / 2 && all_present(&stretch, rows + i, mask);
@@ -495,9 +498,10 @@ bool column_read_words(const PropertyColumn *column, const uint64_t *rows, uint3
 }
 
 void column_read_many(const PropertyColumn *column, const uint64_t *rows, uint32_t count,
-                      uint64_t mask, uint64_t version, Arena *arena, Column *out)
+                      uint64_t mask, bool ascending, uint64_t version, Arena *arena, Column *out)
 {
-    uint32_t done = count == 0 ? 0 : read_plain(column, rows, count, mask, version, arena, out);
+    uint32_t done =
+        count == 0 ? 0 : read_plain(column, rows, count, mask, ascending, version, arena, out);
     if (done == count && count > 0) return;
     ColumnType type = done > 0 ? out->type : COLUMN_UNSET;
     for (uint32_t i = done; i < count; i++) {

@@ -167,6 +167,8 @@ void column_gather(Arena *arena, Column *out, const Column *in, const uint16_t *
 {
     *out = *in;
     if (in->constant || in->type == COLUMN_UNSET) return;
+    for (uint32_t i = 1; i < count && out->ascending; i++)
+        out->ascending = positions[i] > positions[i - 1];
     out->data = arena_alloc(arena, element_bytes(in->type) * count);
     if (in->valid != NULL) gather_valid(arena, out, in, positions, count);
     switch (in->type) {

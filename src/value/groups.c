@@ -259,7 +259,12 @@ static uint32_t *word_codes(Coder *coder, const Column *column)
 static void codes_of_words(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
                            uint32_t *out)
 {
-    uint32_t *codes = word_codes(coder, column);
+    uint32_t *codes = word_codes(coder, column), unknown = 0;
+    for (uint32_t i = 0; i < column->word_count; i++)
+        unknown |= codes[i] == UINT32_MAX;
+    for (uint32_t i = 0; unknown == 0 && batch->selection == NULL && i < batch->row_count; i++)
+        out[i] = codes[column->numbers[i]];
+    if (unknown == 0 && batch->selection == NULL) return;
     for (uint32_t i = 0; i < batch->selected_count; i++) {
         uint32_t word = column->numbers[batch_position(batch, i)];
         if (codes[word] == UINT32_MAX)

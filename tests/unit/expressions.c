@@ -244,9 +244,9 @@ static Batch *make_batch(Arena *arena, const Plan *plan)
 /* ---- entities: four nodes; node i has a = i but the last, and is an A if i is even ---- */
 
 static Error *read_property(void *user, ValueKind kind, NameRef key, const uint64_t *ids,
-                            bool words, uint32_t count, Arena *arena, Column *out)
+                            uint32_t how, uint32_t count, Arena *arena, Column *out)
 {
-    (void)user, (void)kind, (void)words;
+    (void)user, (void)kind, (void)how;
     *out = *column_create(arena, COLUMN_INTEGER, count + 1);
     for (uint32_t i = 0; i < count; i++) {
         bool there = ids[i] < 3 && str_equal(key.text, STR("a"));

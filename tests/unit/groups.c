@@ -170,6 +170,24 @@ static void is_stopped(void)
     arena_destroy(arena);
 }
 
+/* What is gathered in order ascends as it did; what comes twice, or turns back, does not. */
+static void gathered(void)
+{
+    static const uint16_t in_order[] = {0, 2, 3}, twice[] = {0, 2, 2, 4}, back[] = {1, 3, 2};
+    Arena *arena = arena_create();
+    Column ids = *column_create(arena, COLUMN_NODE, 5), out;
+    for (uint32_t i = 0; i < 5; i++)
+        ids.ids[i] = 10 * i;
+    ids.ascending = true;
+    column_gather(arena, &out, &ids, in_order, 3);
+    EXPECT(out.ascending && out.ids[2] == 30);
+    column_gather(arena, &out, &ids, twice, 4);
+    EXPECT(!out.ascending && out.ids[2] == 20);
+    column_gather(arena, &out, &ids, back, 3);
+    EXPECT(!out.ascending);
+    arena_destroy(arena);
+}
+
 static void without_keys(void)
 {
     Groups *groups = groups_create(0);
@@ -190,6 +208,7 @@ int main(void)
         numbers(straight);
     words();
     without_keys();
+    gathered();
     is_stopped();
     EXPECT(not_found == 0);
     return DONE();

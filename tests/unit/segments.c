@@ -865,8 +865,8 @@ static uint32_t read_many(const GraphView *view, uint32_t key, uint64_t first, u
     for (; count < BATCH_ROWS_MAX && first + count * step < all; count++)
         nodes[count] = first + count * step;
     Column values, words;
-    graph_properties(view, VALUE_NODE, key, nodes, count, arena, &values);
-    bool few = graph_words(view, key, nodes, count, arena, &words);
+    graph_properties_ordered(view, VALUE_NODE, key, nodes, count, first % 2 == 0, arena, &values);
+    bool few = graph_words(view, key, nodes, count, first % 2 == 0, arena, &words);
     for (uint32_t i = 0; i < count; i++) {
         Value alone = graph_property(view, VALUE_NODE, nodes[i], key);
         if (!value_equivalent(column_value(&values, i), alone) ||
