@@ -79,11 +79,11 @@ EXTRA_DIST += tests/stored/format-1.tar.xz tests/grammar tests/tck.passing repl-
 check_PROGRAMS = $(CHECKED) tests/texts
 tests_texts_SOURCES = tests/texts.c
 tests_texts_LDADD = src/libengine.la $(ENGINE_LIBS)
-dist_check_SCRIPTS += tests/corpus tests/levels tests/workers tests/embed
+dist_check_SCRIPTS += tests/corpus tests/levels tests/workers tests/spill tests/embed
 check_PROGRAMS += examples/c/recall
 examples_c_recall_SOURCES = examples/c/recall.c
 examples_c_recall_LDADD = src/libcontextql.la
-TESTS = $(CHECKED) tests/embed tests/corpus tests/levels tests/workers tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats repl-tests/run repl-tests/tty
+TESTS = $(CHECKED) tests/embed tests/corpus tests/levels tests/workers tests/spill tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats repl-tests/run repl-tests/tty
 
 # tests/fuzz/run builds the fuzz targets in a build folder of their own and runs each for FUZZ_SECONDS; without FUZZ_SECONDS, or
 # without clang, it is skipped. `make fuzz-targets` alone builds them; wants --enable-fuzzing with clang.
@@ -119,7 +119,7 @@ fuzz-targets: $(FUZZ_TARGETS)
 endif
 
 # The disk that tests own, and what is done to it: short forms in check, the long ones on demand.
-FAULT_TESTS = tests/faults/crash tests/faults/bits tests/faults/failing tests/faults/memory tests/faults/limits tests/faults/strays
+FAULT_TESTS = tests/faults/crash tests/faults/bits tests/faults/failing tests/faults/memory tests/faults/limits tests/faults/strays tests/faults/spill
 FAULT_SOURCES = tests/faults/crew.c tests/faults/crew.h tests/faults/disk.c tests/faults/disk.h tests/faults/disk_internal.h tests/faults/power.c tests/faults/ledger.c tests/faults/ledger.h
 EXTRA_DIST += tests/faults/README.md
 CHECKED += $(FAULT_TESTS)
@@ -136,6 +136,8 @@ tests_faults_memory_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_faults_memory_LDFLAGS = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=posix_memalign
 tests_faults_limits_SOURCES = tests/faults/limits.c
 tests_faults_limits_LDADD = src/libengine.la $(ENGINE_LIBS)
+tests_faults_spill_SOURCES = tests/faults/spill.c tests/unit/test.h $(FAULT_SOURCES)
+tests_faults_spill_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_faults_strays_SOURCES = tests/faults/strays.c $(FAULT_SOURCES)
 tests_faults_strays_LDADD = src/libengine.la $(ENGINE_LIBS)
 check-faults:

@@ -39,7 +39,7 @@ typedef struct Registered {
 
 typedef struct Settings {
     int64_t timeout_ns; /* of one statement; 0: none */
-    uint64_t memory_bytes_max;
+    uint64_t memory_bytes_max, spill_bytes_max;
     bool strict_names, files_allowed, plain;
     bool only_written;        /* durability */
     int64_t shuffle;          /* seed; 0: off */

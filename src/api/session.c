@@ -285,6 +285,7 @@ static bool set_one(Settings *settings, const char *name, const char *value, boo
     if (strcmp(name, "morsel") == 0) return parse_count(value, "0", INT32_MAX, &settings->morsel);
     if (strcmp(name, "timeout") == 0) return parse_seconds(value, &settings->timeout_ns);
     if (strcmp(name, "memory_limit") == 0) return parse_size(value, &settings->memory_bytes_max);
+    if (strcmp(name, "spill_limit") == 0) return parse_size(value, &settings->spill_bytes_max);
     if (strcmp(name, "strict_names") == 0) return parse_boolean(value, &settings->strict_names);
     if (strcmp(name, "optimizer") == 0) {
         static const char *const states[] = {"on", "off", NULL};
@@ -441,6 +442,9 @@ const char *contextql_get(contextql *session, const char *setting)
     else if (strcmp(setting, "memory_limit") == 0)
         snprintf(session->shown, sizeof session->shown, "%llu",
                  (unsigned long long)s->memory_bytes_max);
+    else if (strcmp(setting, "spill_limit") == 0)
+        snprintf(session->shown, sizeof session->shown, "%llu",
+                 (unsigned long long)s->spill_bytes_max);
     else
         return get_retention(session, setting);
     return session->shown;

@@ -312,6 +312,8 @@ static void prepare_environment(contextql_statement *statement)
         .worker_max = session->settings.workers,
         .morsel_nodes = session->settings.morsel,
         .memory_bytes_max = session->settings.memory_bytes_max,
+        .spill = database_spill_place(session->database),
+        .spill_bytes_max = session->settings.spill_bytes_max,
     };
 }
 

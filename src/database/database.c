@@ -15,6 +15,8 @@
 #include "vector/device.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 struct Transaction {
@@ -57,6 +59,10 @@ static Database *database_new(const DatabaseOptions *options, const Clock *clock
     database->read_only = options->read_only;
     database->salvage = options->salvage;
     atomic_init(&database->sessions, 1);
+    const char *temporary = getenv("TMPDIR");
+    database->spill.io = io_posix();
+    snprintf(database->spill.directory, sizeof database->spill.directory, "%s",
+             temporary == NULL || temporary[0] == '\0' ? "/tmp" : temporary);
     pthread_mutex_init(&database->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -99,6 +105,11 @@ Error *database_open(const char *directory, const DatabaseOptions *options, cons
     if (error != NULL) {
         database_free(database);
         return error;
+    }
+    if (!database->read_only) {
+        database->spill.io = database->files->io;
+        error = io_join(database->spill.directory, database->files->directory, "tmp");
+        error_drop(error); /* too long: then no file of it would have been opened */
     }
     if (!database->salvage) finder_consider(database); /* leaving may have given one up */
     *out = database;
@@ -146,6 +157,11 @@ DatabaseCounters database_counters(Database *database)
     if (database->wal != NULL) counters.syncs = wal_syncs(database->wal);
     pthread_mutex_unlock(&database->lock);
     return counters;
+}
+
+struct SpillPlace *database_spill_place(Database *database)
+{
+    return &database->spill;
 }
 
 struct Workers *database_workers(Database *database)

@@ -62,6 +62,9 @@ DatabaseCounters database_counters(Database *database);
 Error *database_take_trouble(Database *database);
 struct VectorDevice;
 struct VectorDevice *database_device(Database *database); /* shared by its sessions */
+/* Where its statements' temporary files go: its folder tmp/, or without one it may write to the
+ * machine's (TMPDIR, /tmp). */
+struct SpillPlace *database_spill_place(Database *database);
 struct Workers *database_workers(Database *database);     /* the same (runtime/workers.h) */
 
 /* ---- the graph as it once was ---- */

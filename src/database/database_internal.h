@@ -3,6 +3,7 @@
 #define DATABASE_DATABASE_INTERNAL_H
 #include "database/database.h"
 #include "database/log.h"
+#include "order/spill.h"
 #include "storage/catalog.h"
 #include "storage/lock.h"
 #include "storage/wal.h"
@@ -67,6 +68,7 @@ struct Database {
     Aside aside;
     bool moving; /* the graph is about to be another one: who comes waits a moment */
     DatabaseCounters counters;
+    SpillPlace spill;
 };
 
 Held *held_new(Graph *graph);

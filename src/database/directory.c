@@ -275,6 +275,7 @@ bool files_may_remove(const char *relative)
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
         if (sscanf(relative, patterns[i], number, last, &more) == 2) return true;
     return strncmp(relative, "tmp/catalog.db", 14) == 0 ||
+           strncmp(relative, "tmp/spill-", 10) == 0 ||
            strcmp(relative, "tmp/snapshot.json") == 0;
 }
 

@@ -85,6 +85,47 @@ Error *operator_check_memory(Operator *operator, size_t more)
                       "raise memory_limit, or ask for fewer rows at once");
 }
 
+/* Half of the limit for one operator, as long as all together leave a sixteenth of it. */
+bool operator_wants_room(const Operator *operator, size_t held, size_t growth)
+{
+    enum { WANTED_BYTES_MIN = 256 << 10, OWN_PART = 2, LEFT_PART = 16 };
+    const Execution *execution = operator->execution;
+    uint64_t limit = mem_limit();
+    if (execution->environment.spill == NULL || execution->worker != NULL || limit == 0 ||
+        held + growth < WANTED_BYTES_MIN)
+        return false;
+    return held + growth > limit / OWN_PART || mem_total() + growth > limit - limit / LEFT_PART ||
+           mem_is_short();
+}
+
+size_t operator_spill_budget(void)
+{
+    enum { PART = 16, BYTES_MIN = 128 << 10, BYTES_MAX = 64 << 20 };
+    uint64_t part = mem_limit() / PART;
+    return part < BYTES_MIN ? BYTES_MIN : part > BYTES_MAX ? BYTES_MAX : (size_t)part;
+}
+
+Error *operator_check_files(const Operator *operator, uint64_t bytes)
+{
+    uint64_t most = operator->execution->environment.spill_bytes_max;
+    if (most == 0 || bytes <= most) return NULL;
+    return error_hint(error_new(ERROR_LIMIT,
+                                "%s needs more memory than there is, and more room in files than "
+                                "the statement's limit of %llu bytes",
+                                plan_kind_name(operator->plan->kind), (unsigned long long)most),
+                      "raise spill_limit or memory_limit, or ask for fewer rows at once");
+}
+
+void operator_note_spill(Operator *operator, uint64_t bytes)
+{
+    Execution *execution = operator->execution;
+    if (!execution->plan->profile || bytes == 0) return;
+    const char *before = execution->notes[operator->plan->id];
+    execution->notes[operator->plan->id] =
+        arena_printf(execution->arena, "%s%s%llu bytes in files", before == NULL ? "" : before,
+                     before == NULL ? "" : ", ", (unsigned long long)bytes);
+}
+
 Error *operator_room(const Operator *operator, size_t bytes)
 {
     return error_named(error_if_short(bytes), plan_kind_name(operator->plan->kind));

@@ -52,6 +52,8 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
     uint32_t worker_max;         /* setting: threads a statement may have; 0: the machine decides */
     uint32_t morsel_nodes;       /* setting, for tests: nodes a morsel; 0: as many as pay */
     uint64_t memory_bytes_max;
+    struct SpillPlace *spill; /* where rows go that memory has no room for; NULL: nowhere */
+    uint64_t spill_bytes_max; /* so much of an operator may go there; 0: as much as there is room */
 } ExecutionEnvironment;
 
 typedef struct Execution Execution;

@@ -3,11 +3,283 @@
  *
  * A batch's rows get their groups first, column by column, then each aggregate takes the batch.
  * Without keys there is exactly one group, also over no rows.
+ *
+ * When memory is short the table takes no more groups: rows that come from then on go to files, sorted by
+ * their keys. Behind the last of them they come back group by group, go into the group of the table that
+ * has their key or into one of their own, and what that comes to is sorted by its first row. So groups
+ * come in the order they have without files, and sums fold in the order of rows (or of morsels) either
+ * way; and it needs memory for one group, whatever their number.
  */
 #include "config.h"
 
 #include "execution/operator_internal.h"
+#include "order/sorter.h"
 #include "value/groups.h"
+#include <stdlib.h>
+
+/* ---- groups in files ---- */
+
+typedef struct Table { /* groups, and what they come to: of all rows, or of a morsel's */
+    Groups *groups;
+    Arena *arena;            /* of states */
+    AggregateState **states; /* aggregate_count a group */
+    size_t state_capacity, state_groups;
+} Table;
+
+typedef struct Bucket { /* a group while its rows come back */
+    const Value *keys;
+    size_t group; /* of the table; SIZE_MAX: none */
+    int64_t first;
+    AggregateState **states, **part; /* part: of the morsel at hand, where rows came in morsels */
+    int64_t morsel;
+} Bucket;
+
+typedef struct GroupSpill {
+    uint32_t keys, aggregates; /* a row: keys, its number, its morsel, arguments, extras */
+    bool in_morsels;
+    int64_t number, morsel;
+    Value *row;
+    Sorter *rows, *results; /* results: number of the first row, keys, what aggregates come to */
+    uint32_t *order;        /* the table's groups by their keys */
+    Arena *arena;           /* of the buckets: groups with keys that order alike, mostly one */
+    Bucket *buckets;
+    size_t bucket_count, bucket_capacity;
+} GroupSpill;
+
+static void group_spill_free(GroupSpill *spill)
+{
+    if (spill == NULL) return;
+    sorter_free(spill->rows);
+    sorter_free(spill->results);
+    arena_destroy(spill->arena);
+    mem_free(spill->order);
+    mem_free(spill->buckets);
+    mem_free(spill->row);
+    mem_free(spill);
+}
+
+static GroupSpill *group_spill_new(Operator *self, uint32_t keys, uint32_t aggregates,
+                                   size_t groups)
+{
+    GroupSpill *spill = mem_calloc(1, sizeof *spill);
+    SpillPlace *place = self->execution->environment.spill;
+    size_t budget = operator_spill_budget();
+    uint32_t width = keys + 2 + 2 * aggregates;
+    spill->keys = keys;
+    spill->aggregates = aggregates;
+    spill->number = (int64_t)groups;
+    spill->row = mem_calloc(width, sizeof *spill->row);
+    spill->rows = sorter_new(place, width, keys, NULL, budget);
+    spill->results = sorter_new(place, 1 + keys + aggregates, 1, NULL, budget);
+    spill->arena = arena_create();
+    return spill;
+}
+
+static Error *group_spill_batch(Operator *self, GroupSpill *spill, const Column *keys,
+                                const Column *arguments, const Column *extras, const Batch *batch)
+{
+    Value *row = spill->row;
+    uint32_t k = spill->keys, a = spill->aggregates;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        for (uint32_t c = 0; c < k; c++)
+            row[c] = column_value(&keys[c], position);
+        row[k] = value_integer(spill->number++);
+        row[k + 1] = value_integer(spill->morsel);
+        for (uint32_t c = 0; c < a; c++) {
+            row[k + 2 + c] = column_value(&arguments[c], position);
+            row[k + 2 + a + c] = column_value(&extras[c], position);
+        }
+        TRY(sorter_add(spill->rows, row, batch_multiplicity(batch, position)));
+    }
+    TRY(operator_check_files(self, sorter_bytes(spill->rows)));
+    return operator_check_memory(self, sorter_held(spill->rows));
+}
+
+typedef struct GroupOrder {
+    const Groups *groups;
+    uint32_t keys;
+} GroupOrder;
+
+static int order_of_keys(const Groups *groups, size_t group, const Value *keys, uint32_t count)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        int order = value_order(groups_key(groups, group, k), keys[k]);
+        if (order != 0) return order;
+    }
+    return 0;
+}
+
+static int by_keys(const void *a, const void *b, void *user)
+{
+    const GroupOrder *context = user;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    for (uint32_t k = 0; k < context->keys; k++) {
+        int order =
+            value_order(groups_key(context->groups, x, k), groups_key(context->groups, y, k));
+        if (order != 0) return order;
+    }
+    return x < y ? -1 : x > y;
+}
+
+static void order_groups(GroupSpill *spill, const Groups *groups)
+{
+    size_t count = groups_count(groups);
+    GroupOrder context = {groups, spill->keys};
+    spill->order = mem_alloc((count + 1) * sizeof *spill->order);
+    for (size_t i = 0; i < count; i++)
+        spill->order[i] = (uint32_t)i;
+    if (count > 1) qsort_r(spill->order, count, sizeof *spill->order, by_keys, &context);
+}
+
+static bool same_keys(const Value *a, const Value *b, uint32_t count)
+{
+    for (uint32_t k = 0; k < count; k++)
+        if (!value_equivalent(a[k], b[k])) return false;
+    return true;
+}
+
+/* The table's group with these keys; SIZE_MAX: it has none. */
+static size_t group_with(const GroupSpill *spill, const Groups *groups, const Value *keys)
+{
+    size_t low = 0, count = groups_count(groups), high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (order_of_keys(groups, spill->order[middle], keys, spill->keys) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < count; low++) {
+        size_t group = spill->order[low];
+        if (order_of_keys(groups, group, keys, spill->keys) != 0) break;
+        bool same = true;
+        for (uint32_t k = 0; k < spill->keys && same; k++)
+            same = value_equivalent(groups_key(groups, group, k), keys[k]);
+        if (same) return group;
+    }
+    return SIZE_MAX;
+}
+
+static AggregateState **states_begin(const PlanNode *plan, Arena *arena)
+{
+    AggregateState **states = arena_array(arena, AggregateState *, plan->aggregate_count + 1);
+    for (uint32_t a = 0; a < plan->aggregate_count; a++)
+        states[a] = aggregate_begin(arena, &plan->aggregates[a].spec);
+    return states;
+}
+
+static Bucket *bucket_of(Operator *self, GroupSpill *spill, const Table *table, const Value *row)
+{
+    for (size_t i = 0; i < spill->bucket_count; i++)
+        if (same_keys(spill->buckets[i].keys, row, spill->keys)) return &spill->buckets[i];
+    Value *keys = arena_array(spill->arena, Value, spill->keys + 1);
+    for (uint32_t k = 0; k < spill->keys; k++)
+        keys[k] = value_copy(spill->arena, row[k]);
+    mem_reserve(spill->buckets, spill->bucket_capacity, spill->bucket_count + 1);
+    Bucket *bucket = &spill->buckets[spill->bucket_count++];
+    *bucket = (Bucket){.keys = keys,
+                       .group = group_with(spill, table->groups, keys),
+                       .first = row[spill->keys].as.integer};
+    if (spill->aggregates == 0) return bucket;
+    bucket->states = bucket->group == SIZE_MAX ? states_begin(self->plan, spill->arena)
+                                               : table->states + bucket->group * spill->aggregates;
+    return bucket;
+}
+
+static Error *end_part(const GroupSpill *spill, Bucket *bucket)
+{
+    for (uint32_t a = 0; bucket->part != NULL && a < spill->aggregates; a++)
+        TRY(aggregate_merge(bucket->states[a], bucket->part[a]));
+    bucket->part = NULL;
+    return NULL;
+}
+
+static Error *bucket_take(Operator *self, GroupSpill *spill, Bucket *bucket, const Value *row,
+                          uint64_t times)
+{
+    uint32_t k = spill->keys, count = spill->aggregates;
+    int64_t morsel = row[k + 1].as.integer;
+    if (spill->in_morsels && bucket->part != NULL && bucket->morsel != morsel)
+        TRY(end_part(spill, bucket));
+    if (spill->in_morsels && bucket->part == NULL && count > 0)
+        bucket->part = states_begin(self->plan, spill->arena);
+    bucket->morsel = morsel;
+    AggregateState **states = bucket->part != NULL ? bucket->part : bucket->states;
+    for (uint32_t a = 0; a < count; a++)
+        TRY(aggregate_step(states[a], row[k + 2 + a], row[k + 2 + count + a], times));
+    return NULL;
+}
+
+/* The groups of the buckets are whole. */
+static Error *end_buckets(Operator *self, GroupSpill *spill)
+{
+    Value *result = arena_array(spill->arena, Value, 1 + spill->keys + spill->aggregates);
+    for (size_t i = 0; i < spill->bucket_count; i++) {
+        Bucket *bucket = &spill->buckets[i];
+        TRY(end_part(spill, bucket));
+        if (bucket->group != SIZE_MAX) continue; /* the table gives it */
+        result[0] = value_integer(bucket->first);
+        for (uint32_t k = 0; k < spill->keys; k++)
+            result[1 + k] = bucket->keys[k];
+        for (uint32_t a = 0; a < spill->aggregates; a++)
+            TRY(aggregate_end(bucket->states[a], spill->arena, &result[1 + spill->keys + a]));
+        TRY(sorter_add(spill->results, result, 1));
+    }
+    spill->bucket_count = 0;
+    arena_reset(spill->arena);
+    TRY(operator_check_files(self, sorter_bytes(spill->rows) + sorter_bytes(spill->results)));
+    return operator_check_memory(self, sorter_held(spill->rows) + sorter_held(spill->results));
+}
+
+static Error *group_spill_finish(Operator *self, GroupSpill *spill, const Table *table)
+{
+    const Value *row;
+    uint64_t times;
+    order_groups(spill, table->groups);
+    TRY(sorter_finish(spill->rows));
+    for (uint64_t i = 0;; i++) {
+        TRY(sorter_next(spill->rows, &row, &times));
+        if (row == NULL) break;
+        bool next = false;
+        for (uint32_t k = 0; spill->bucket_count > 0 && k < spill->keys && !next; k++)
+            next = value_order(spill->buckets[0].keys[k], row[k]) != 0;
+        if (next) TRY(end_buckets(self, spill));
+        TRY(bucket_take(self, spill, bucket_of(self, spill, table, row), row, times));
+        if (i % BATCH_ROWS_MAX == 0) TRY(operator_interrupted(self));
+    }
+    TRY(end_buckets(self, spill));
+    TRY(sorter_finish(spill->results));
+    operator_note_spill(self, sorter_bytes(spill->rows) + sorter_bytes(spill->results));
+    sorter_free(spill->rows);
+    spill->rows = NULL;
+    return NULL;
+}
+
+/* Groups that the table has not, in the order of their first rows. */
+static Error *group_spill_next(Operator *self, GroupSpill *spill, const uint32_t *slots,
+                               Batch **out)
+{
+    uint32_t width = spill->keys + spill->aggregates, count = 0;
+    const Value *row;
+    uint64_t times;
+    *out = NULL;
+    arena_reset(self->arena);
+    Batch *batch = batch_create(self->arena, self->execution->plan->slot_count);
+    for (uint32_t c = 0; c < width; c++)
+        batch_column(self->arena, batch, slots[c], COLUMN_ANY);
+    while (count < BATCH_ROWS_MAX && arena_bytes(self->arena) < 2 * operator_spill_budget()) {
+        TRY(sorter_next(spill->results, &row, &times));
+        if (row == NULL) break;
+        for (uint32_t c = 0; c < width; c++)
+            batch->columns[slots[c]].values[count] = value_copy(self->arena, row[1 + c]);
+        count++;
+    }
+    if (count == 0) return NULL;
+    batch->row_count = batch->selected_count = count;
+    *out = batch;
+    return NULL;
+}
 
 /* The groups of a batch's rows, unless the statement is to end. */
 static Error *find_groups(Operator *self, Groups *groups, const Column *keys, const Batch *batch,
@@ -25,12 +297,40 @@ static Error *find_groups(Operator *self, Groups *groups, const Column *keys, co
 typedef struct Distinct {
     Groups *groups;
     Column *keys;
+    GroupSpill *spill; /* NULL: all groups are in the table */
+    bool done;         /* no rows come any more */
 } Distinct;
+
+/* Rows that may be new groups wait until all of them are there. */
+static Error *distinct_rest(Operator *self, Batch **out)
+{
+    Distinct *distinct = self->state;
+    Batch *batch;
+    while (!distinct->done) {
+        TRY(operator_next(self->input, &batch));
+        if (batch == NULL) {
+            Table table = {.groups = distinct->groups};
+            TRY(group_spill_finish(self, distinct->spill, &table));
+            distinct->done = true;
+            break;
+        }
+        for (uint32_t k = 0; k < self->plan->slot_count; k++)
+            distinct->keys[k] = batch->columns[self->plan->slots[k]];
+        TRY(group_spill_batch(self, distinct->spill, distinct->keys, NULL, NULL, batch));
+    }
+    return group_spill_next(self, distinct->spill, self->plan->slots, out);
+}
 
 static Error *next_distinct(Operator *self, Batch **out)
 {
     Distinct *distinct = self->state;
     for (;;) {
+        if (distinct->spill == NULL &&
+            operator_wants_room(self, groups_bytes(distinct->groups),
+                                groups_growth(distinct->groups, BATCH_ROWS_MAX)))
+            distinct->spill =
+                group_spill_new(self, self->plan->slot_count, 0, groups_count(distinct->groups));
+        if (distinct->spill != NULL) return distinct_rest(self, out);
         TRY(operator_next(self->input, out));
         if (*out == NULL) return NULL;
         Batch *batch = *out;
@@ -61,11 +361,16 @@ static void reset_distinct(Operator *self)
     Distinct *distinct = self->state;
     groups_destroy(distinct->groups);
     distinct->groups = groups_create(self->plan->slot_count);
+    group_spill_free(distinct->spill);
+    distinct->spill = NULL;
+    distinct->done = false;
 }
 
 static void close_distinct(Operator *self)
 {
-    groups_destroy(((Distinct *)self->state)->groups);
+    Distinct *distinct = self->state;
+    groups_destroy(distinct->groups);
+    group_spill_free(distinct->spill);
 }
 
 void open_distinct(Operator *self)
@@ -81,19 +386,15 @@ void open_distinct(Operator *self)
 
 /* ---- AGGREGATE ---- */
 
-typedef struct Table { /* groups, and what they come to: of all rows, or of a morsel's */
-    Groups *groups;
-    Arena *arena;            /* of states */
-    AggregateState **states; /* aggregate_count a group */
-    size_t state_capacity, state_groups;
-} Table;
-
 typedef struct Aggregate {
     uint64_t *order; /* where the setting shuffles: which group comes when */
     Table table;
     size_t at;
     bool done;
-    uint32_t *slots;    /* of keys */
+    uint32_t *slots;    /* of keys, and behind them of aggregates */
+    GroupSpill *spill;  /* NULL: all groups are in the table */
+    uint64_t merged;    /* morsels in the table; */
+    bool torn;          /* ... and one in part */
     uint64_t asked_run; /* when `streams` was found out */
     bool streams;
     Program **keys, **arguments, **extras; /* arguments, extras: NULL where there is none */
@@ -158,11 +459,47 @@ static Error *take_batch(Operator *self, Table *table, const Batch *batch)
     return NULL;
 }
 
+static size_t table_bytes(const Operator *self, const Table *table)
+{
+    return groups_bytes(table->groups) + table->state_capacity * sizeof(AggregateState *) +
+           (table->arena == self->state_arena ? 0 : arena_bytes(table->arena));
+}
+
 static Error *check_table(Operator *self, const Table *table)
 {
-    return operator_check_memory(
-        self, groups_bytes(table->groups) + table->state_capacity * sizeof(AggregateState *) +
-                  (table->arena == self->state_arena ? 0 : arena_bytes(table->arena)));
+    return operator_check_memory(self, table_bytes(self, table));
+}
+
+/* Without keys there is one group, which no file would make smaller. */
+static bool may_use_files(const Operator *self)
+{
+    return self->plan->item_count > 0 && self->execution->environment.spill != NULL;
+}
+
+static bool wants_files(Operator *self, const Table *table)
+{
+    return may_use_files(self) &&
+           operator_wants_room(self, table_bytes(self, table) + arena_bytes(self->state_arena),
+                               groups_growth(table->groups, BATCH_ROWS_MAX));
+}
+
+static void begin_files(Operator *self, bool in_morsels)
+{
+    Aggregate *aggregate = self->state;
+    aggregate->spill = group_spill_new(self, self->plan->item_count, self->plan->aggregate_count,
+                                       groups_count(aggregate->table.groups));
+    aggregate->spill->in_morsels = in_morsels;
+}
+
+static Error *put_batch(Operator *self, const Batch *batch)
+{
+    Aggregate *aggregate = self->state;
+    Columns columns;
+    arena_reset(self->arena);
+    operator_context(self, self->arena, &aggregate->context);
+    TRY(run_all(self, batch, &columns));
+    return group_spill_batch(self, aggregate->spill, columns.keys, columns.arguments,
+                             columns.extras, batch);
 }
 
 /* Keys of groups from, from + 1, .. as columns, those of key k at slots[k]. */
@@ -212,6 +549,9 @@ static Error *merge_part(Operator *self, void *part)
     Table *table = &aggregate->table, *from = part;
     uint32_t count = self->plan->aggregate_count, keys = self->plan->item_count;
     size_t groups = groups_count(from->groups);
+    size_t most = table_bytes(self, from) + groups_growth(table->groups, BATCH_ROWS_MAX);
+    if (may_use_files(self) && !mem_has_room(most)) return error_memory(); /* see take_morsels */
+    aggregate->torn = true;
     for (size_t at = 0; at < groups; at += BATCH_ROWS_MAX) {
         uint32_t rows = groups - at < BATCH_ROWS_MAX ? (uint32_t)(groups - at) : BATCH_ROWS_MAX;
         arena_reset(self->arena);
@@ -230,6 +570,8 @@ static Error *merge_part(Operator *self, void *part)
     from->groups = groups_create(keys);
     arena_reset(from->arena);
     from->state_groups = 0;
+    aggregate->torn = false;
+    aggregate->merged++;
     return check_table(self, table);
 }
 
@@ -378,15 +720,42 @@ static Error *take_rows(Operator *self)
     for (;;) {
         TRY(operator_next(self->input, &batch));
         if (batch == NULL) return NULL;
+        if (aggregate->spill == NULL && wants_files(self, &aggregate->table))
+            begin_files(self, false);
+        if (aggregate->spill != NULL) {
+            TRY(put_batch(self, batch));
+            continue;
+        }
         TRY(take_batch(self, &aggregate->table, batch));
-        TRY(check_table(self, &aggregate->table));
+        if (!wants_files(self, &aggregate->table)) TRY(check_table(self, &aggregate->table));
     }
+}
+
+static Error *put_of_morsel(Operator *self, uint64_t morsel, Batch *batch)
+{
+    Aggregate *aggregate = self->state;
+    aggregate->spill->morsel = (int64_t)morsel;
+    return put_batch(self, batch);
+}
+
+/* Morsels that are not in the table when memory is short go to files, one behind the other. */
+static Error *take_morsels(Operator *self)
+{
+    Aggregate *aggregate = self->state;
+    Error *error = morsels_run(self, &aggregate_sink);
+    bool limit = error != NULL && error_code(error) == ERROR_LIMIT;
+    if (!limit || aggregate->torn || !may_use_files(self)) return error;
+    error_drop(error);
+    begin_files(self, true);
+    return morsels_each(self, aggregate->merged, put_of_morsel);
 }
 
 static Error *take_all(Operator *self)
 {
     Aggregate *aggregate = self->state;
-    TRY(morsels_fit(self) ? morsels_run(self, &aggregate_sink) : take_rows(self));
+    TRY(morsels_fit(self) ? take_morsels(self) : take_rows(self));
+    if (aggregate->spill != NULL)
+        TRY(group_spill_finish(self, aggregate->spill, &aggregate->table));
     if (self->plan->item_count == 0) {
         uint32_t none;
         TRY(find_groups(self, aggregate->table.groups, NULL, &(Batch){0}, &none));
@@ -406,6 +775,8 @@ static Error *next_aggregate(Operator *self, Batch **out)
     *out = NULL;
     size_t left = groups_count(aggregate->table.groups) - aggregate->at;
     const uint64_t *order = aggregate->order; /* NULL: as the groups were met */
+    if (left == 0 && aggregate->spill != NULL)
+        return group_spill_next(self, aggregate->spill, aggregate->slots, out);
     if (left == 0) return NULL;
     uint32_t count = left > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (uint32_t)left;
     arena_reset(self->arena);
@@ -430,7 +801,10 @@ static void reset_aggregate(Operator *self)
     groups_destroy(aggregate->table.groups);
     aggregate->table.groups = groups_create(self->plan->item_count);
     aggregate->at = aggregate->table.state_groups = 0;
-    aggregate->done = false;
+    aggregate->done = aggregate->torn = false;
+    aggregate->merged = 0;
+    group_spill_free(aggregate->spill);
+    aggregate->spill = NULL;
 }
 
 static void close_aggregate(Operator *self)
@@ -438,6 +812,7 @@ static void close_aggregate(Operator *self)
     Aggregate *aggregate = self->state;
     groups_destroy(aggregate->table.groups);
     mem_free(aggregate->table.states);
+    group_spill_free(aggregate->spill);
 }
 
 void open_aggregate(Operator *self)
@@ -446,9 +821,12 @@ void open_aggregate(Operator *self)
     Aggregate *aggregate = arena_new(self->state_arena, Aggregate);
     aggregate->table.groups = groups_create(plan->item_count);
     aggregate->table.arena = self->state_arena;
-    aggregate->slots = arena_array(self->state_arena, uint32_t, plan->item_count + 1);
+    aggregate->slots =
+        arena_array(self->state_arena, uint32_t, plan->item_count + plan->aggregate_count + 1);
     for (uint32_t k = 0; k < plan->item_count; k++)
         aggregate->slots[k] = plan->items[k].slot;
+    for (uint32_t a = 0; a < plan->aggregate_count; a++)
+        aggregate->slots[plan->item_count + a] = plan->aggregates[a].slot;
     aggregate->keys = arena_array(self->state_arena, Program *, plan->item_count + 1);
     aggregate->arguments = arena_array(self->state_arena, Program *, plan->aggregate_count + 1);
     aggregate->extras = arena_array(self->state_arena, Program *, plan->aggregate_count + 1);

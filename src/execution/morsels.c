@@ -237,18 +237,50 @@ static bool ask_interrupt(void *state)
     return interrupt->stop(interrupt->state);
 }
 
+/* How many nodes a morsel has, and how many there are. */
+static uint64_t morsel_nodes(const Execution *execution, uint64_t *count)
+{
+    uint64_t nodes = graph_block_count(&execution->view) * GRAPH_BLOCK_ROWS,
+             own = execution->environment.morsel_nodes;
+    if (own == 0) {
+        uint64_t blocks = nodes / MORSELS_MAX / GRAPH_BLOCK_ROWS + 1;
+        own = blocks * GRAPH_BLOCK_ROWS;
+        if (own < MORSEL_NODES_MIN) own = MORSEL_NODES_MIN;
+    }
+    *count = (nodes + own - 1) / own;
+    return own;
+}
+
+Error *morsels_each(Operator *self, uint64_t first,
+                    Error *(*take)(Operator *self, uint64_t morsel, Batch *batch))
+{
+    uint64_t count, nodes = morsel_nodes(self->execution, &count);
+    Operator *scan = self->input;
+    Batch *batch;
+    while (scan->input->plan->kind != PLAN_UNIT)
+        scan = scan->input;
+    for (uint64_t morsel = first; morsel < count; morsel++) {
+        operator_reset(self->input);
+        for (Operator *at = self->input; at != NULL; at = at->input)
+            at->cap = BATCH_ROWS_MAX;
+        scan_between(scan, morsel * nodes, (morsel + 1) * nodes);
+        for (;;) {
+            TRY(operator_next(self->input, &batch));
+            if (batch == NULL) break;
+            TRY(take(self, morsel, batch));
+        }
+    }
+    scan_between(scan, 0, UINT64_MAX);
+    self->execution->rows[scan->input->plan->id] = 1; /* it gave one a morsel */
+    return NULL;
+}
+
 Error *morsels_run(Operator *self, const MorselSink *sink)
 {
     Execution *execution = self->execution;
     const ExecutionEnvironment *environment = &execution->environment;
-    uint64_t nodes = graph_block_count(&execution->view) * GRAPH_BLOCK_ROWS;
-    Sharing sharing = {.self = self, .sink = sink, .nodes = environment->morsel_nodes};
-    if (sharing.nodes == 0) {
-        uint64_t blocks = nodes / MORSELS_MAX / GRAPH_BLOCK_ROWS + 1;
-        sharing.nodes = blocks * GRAPH_BLOCK_ROWS;
-        if (sharing.nodes < MORSEL_NODES_MIN) sharing.nodes = MORSEL_NODES_MIN;
-    }
-    uint64_t count = (nodes + sharing.nodes - 1) / sharing.nodes;
+    uint64_t count;
+    Sharing sharing = {.self = self, .sink = sink, .nodes = morsel_nodes(execution, &count)};
     uint32_t workers = workers_chosen(environment->workers, environment->worker_max);
     if (workers > count) workers = (uint32_t)count;
     if (workers == 0) workers = 1;

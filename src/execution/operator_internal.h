@@ -61,6 +61,12 @@ Error *operator_check_memory(Operator *operator, size_t more) MUST_CHECK;
 /* Asked before much is taken at once: is there room for it in the statement's account? */
 Error *operator_room(const Operator *operator, size_t bytes) MUST_CHECK;
 Error *operator_interrupted(const Operator *operator) MUST_CHECK; /* asked in long loops */
+/* Should it go on in files (order/sorter.h), as it holds so much and would take `growth` at once? No if
+ * it has no place for them. */
+bool operator_wants_room(const Operator *operator, size_t held, size_t growth);
+size_t operator_spill_budget(void); /* what it may hold of memory then, here and there */
+Error *operator_check_files(const Operator *operator, uint64_t bytes) MUST_CHECK;
+void operator_note_spill(Operator *operator, uint64_t bytes); /* for PROFILE */
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out);
 Error *operator_next(Operator *operator, Batch ** out); /* counts, times, asks for interruption */
 void operator_reset(Operator *operator);                /* the whole chain below */
@@ -126,6 +132,9 @@ bool aggregate_streams(const Execution *execution, const PlanNode *plan);
 /* Is the operator's input such, and so large, that it comes in morsels? */
 bool morsels_fit(const Operator *self);
 Error *morsels_run(Operator *self, const MorselSink *sink) MUST_CHECK;
+/* The same morsels from the first-th on, one behind the other, by the operator's own input. */
+Error *morsels_each(Operator *self, uint64_t first,
+                    Error *(*take)(Operator *self, uint64_t morsel, Batch *batch)) MUST_CHECK;
 /* From now until the next reset the scan gives nodes of [from, to) only. */
 void scan_between(Operator *scan, uint64_t from, uint64_t to);
 /* Does an index give its nodes, by which there are few, or an order? */

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "execution/operator_internal.h"
+#include "order/sorter.h"
 #include <stdlib.h>
 
 /* ---- FILTER and PROJECT ---- */
@@ -317,7 +318,8 @@ void open_union(Operator *self)
 
 /*
  * With a limit, rows are thrown out as soon as there are twice as many as it asks for, and a bit: what
- * is left is sorted, and from then on no row is taken that comes behind the last of them.
+ * is left is sorted, and from then on no row is taken that comes behind the last of them. When memory is
+ * short all rows go to a sorter, which has files.
  */
 typedef struct Sort {
     bool done, limited;
@@ -331,6 +333,9 @@ typedef struct Sort {
     size_t key_capacity;
     uint32_t *order;
     size_t order_capacity, at, count;
+    Sorter *sorter; /* NULL: rows are in memory */
+    bool *descending;
+    Value *row; /* of the sorter's: keys, then slots */
     Compute compute;
     RowCut told; /* to the operator below */
 } Sort;
@@ -495,6 +500,101 @@ static Error *know_limit(Operator *self)
     return NULL;
 }
 
+/* ---- SORT in files ---- */
+
+static Error *sort_begin_files(Operator *self)
+{
+    Sort *sort = self->state;
+    uint32_t keys = self->plan->item_count, width = sort->rows.column_count;
+    sort->descending = arena_array(self->state_arena, bool, keys);
+    sort->row = arena_array(self->state_arena, Value, keys + width);
+    for (uint32_t k = 0; k < keys; k++)
+        sort->descending[k] = self->plan->items[k].descending;
+    sort->sorter = sorter_new(self->execution->environment.spill, keys + width, keys,
+                              sort->descending, operator_spill_budget());
+    for (size_t i = 0; i < sort->rows.row_count; i++) {
+        memcpy(sort->row, sort->keys + i * keys, keys * sizeof *sort->row);
+        if (width > 0)
+            memcpy(sort->row + keys, sort->rows.values + i * width, width * sizeof *sort->row);
+        TRY(sorter_add(sort->sorter, sort->row, sort->rows.multiplicity[i]));
+    }
+    for (int i = 0; i < 2; i++) {
+        arena_destroy(sort->arenas[i]);
+        sort->arenas[i] = arena_create();
+    }
+    rows_init(&sort->rows, sort->arenas[0], self->plan->slots, width);
+    mem_free(sort->keys);
+    sort->keys = NULL;
+    sort->key_capacity = sort->arena = 0;
+    sort->cut = NULL;
+    return NULL;
+}
+
+static Error *sort_put(Operator *self, const Column *columns, const Batch *batch)
+{
+    Sort *sort = self->state;
+    uint32_t keys = self->plan->item_count, width = sort->rows.column_count;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        for (uint32_t k = 0; k < keys; k++)
+            sort->row[k] = column_value(&columns[k], position);
+        for (uint32_t c = 0; c < width; c++)
+            sort->row[keys + c] = column_value(&batch->columns[sort->rows.slots[c]], position);
+        TRY(sorter_add(sort->sorter, sort->row, batch_multiplicity(batch, position)));
+    }
+    TRY(operator_check_files(self, sorter_bytes(sort->sorter)));
+    return operator_check_memory(self, sorter_held(sort->sorter));
+}
+
+static Error *sort_end_files(Operator *self)
+{
+    Sort *sort = self->state;
+    TRY(sorter_finish(sort->sorter));
+    operator_note_spill(self, sorter_bytes(sort->sorter));
+    sort->count = sort->limit < SIZE_MAX ? (size_t)sort->limit : SIZE_MAX;
+    sort->done = true;
+    return NULL;
+}
+
+/* As many rows as a batch has, but not more than memory is for. */
+static Error *next_of_files(Operator *self, Batch **out)
+{
+    Sort *sort = self->state;
+    uint32_t keys = self->plan->item_count, width = sort->rows.column_count;
+    RowBuffer sorted;
+    const Value *row;
+    uint64_t times;
+    *out = NULL;
+    arena_reset(self->arena);
+    rows_init(&sorted, self->arena, sort->rows.slots, width);
+    sorted.row_capacity = BATCH_ROWS_MAX;
+    sorted.values = arena_alloc(self->arena, ((size_t)BATCH_ROWS_MAX * width + 1) * sizeof(Value));
+    sorted.multiplicity = arena_alloc(self->arena, BATCH_ROWS_MAX * sizeof *sorted.multiplicity);
+    while (sorted.row_count < BATCH_ROWS_MAX && sort->at < sort->count &&
+           arena_bytes(self->arena) < 2 * operator_spill_budget()) {
+        TRY(sorter_next(sort->sorter, &row, &times));
+        if (row == NULL) break;
+        for (uint32_t c = 0; c < width; c++)
+            sorted.values[sorted.row_count * width + c] = value_copy(self->arena, row[keys + c]);
+        sorted.multiplicity[sorted.row_count++] = times;
+        sort->at++;
+    }
+    if (sorted.row_count == 0) return NULL;
+    *out = rows_batch(&sorted, self->arena, self->execution->plan->slot_count, 0,
+                      (uint32_t)sorted.row_count);
+    return NULL;
+}
+
+/* What its rows hold, and what so many more take at once. */
+static bool sort_wants_files(Operator *self, const Batch *batch)
+{
+    const Sort *sort = self->state;
+    size_t held = arena_bytes(sort->arenas[0]) + arena_bytes(sort->arenas[1]) +
+                  sort->key_capacity * sizeof *sort->keys;
+    size_t order = (sort->rows.row_count + batch->selected_count) * 2 * sizeof *sort->order;
+    return operator_wants_room(self, held + order, rows_growth(&sort->rows, batch->selected_count));
+}
+
 static Error *sort_take(Operator *self, Batch *batch)
 {
     Sort *sort = self->state;
@@ -505,6 +605,8 @@ static Error *sort_take(Operator *self, Batch *batch)
     for (uint32_t k = 0; k < keys; k++)
         TRY(program_run(sort->compute.programs[k], &sort->compute.context, batch, &columns[k]));
     if (sort->cut != NULL) select_better(self, columns, batch);
+    if (sort->sorter == NULL && sort_wants_files(self, batch)) TRY(sort_begin_files(self));
+    if (sort->sorter != NULL) return sort_put(self, columns, batch);
     TRY(operator_room(self, rows_growth(&sort->rows, batch->selected_count)));
     reserve_keys(sort, keys, batch->selected_count);
     for (uint32_t i = 0; i < batch->selected_count; i++)
@@ -623,6 +725,7 @@ static Error *sort_all(Operator *self)
         if (batch == NULL) break;
         TRY(sort_take(self, batch));
     }
+    if (sort->sorter != NULL) return sort_end_files(self);
     TRY(operator_room(self, sort->rows.row_count * 2 * sizeof *sort->order)); /* and merging's */
     TRY(sort_rows(self));
     sort->count = sort->rows.row_count;
@@ -635,6 +738,7 @@ static Error *next_sort(Operator *self, Batch **out)
 {
     Sort *sort = self->state;
     if (!sort->done) TRY(sort_all(self));
+    if (sort->sorter != NULL) return next_of_files(self, out);
     *out = NULL;
     if (sort->at == sort->count) return NULL;
     arena_reset(self->arena);
@@ -663,6 +767,8 @@ static void reset_sort(Operator *self)
     sort->done = sort->limited = false;
     sort->cut = NULL;
     sort->at = sort->count = 0;
+    sorter_free(sort->sorter);
+    sort->sorter = NULL;
     arena_reset(sort->rows.arena);
     rows_init(&sort->rows, sort->rows.arena, self->plan->slots, self->plan->slot_count);
 }
@@ -670,6 +776,7 @@ static void reset_sort(Operator *self)
 static void close_sort(Operator *self)
 {
     Sort *sort = self->state;
+    sorter_free(sort->sorter);
     mem_free(sort->keys);
     mem_free(sort->order);
     arena_destroy(sort->arenas[0]);

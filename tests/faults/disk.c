@@ -369,6 +369,19 @@ static Error *disk_open(const Io *io, const char *path, IoMode mode, IoFile **ou
     return error;
 }
 
+/* A file for a statement's rows has one handle and no name: what was in it is of no use any more. */
+static void forget_temporary(Disk *disk, const Handle *handle)
+{
+    File *file = &disk->files[handle->file];
+    if (disk->recording || strstr(handle->path, "/tmp/spill-") == NULL ||
+        find(disk, handle->path) != NULL)
+        return;
+    for (size_t i = 0; i < file->page_count; i++)
+        page_let_go(file->pages[i]);
+    mem_free(file->pages);
+    *file = (File){0};
+}
+
 static void disk_close(IoFile *base)
 {
     Handle *handle = handle_of(base);
@@ -379,6 +392,7 @@ static void disk_close(IoFile *base)
             disk->locks[i] = disk->locks[--disk->lock_count];
         else
             i++;
+    forget_temporary(disk, handle);
     pthread_mutex_unlock(&disk->lock);
     mem_free(handle->path);
     mem_free(handle);

@@ -67,7 +67,8 @@ static contextql *open_limited(const char *directory, uint64_t limit)
 {
     const contextql_options options = {.create = true, .memory_bytes_max = limit};
     contextql *session = NULL;
-    if (contextql_open(directory, &options, &session) == CONTEXTQL_OK) return session;
+    bool open = contextql_open(directory, &options, &session) == CONTEXTQL_OK;
+    if (open && contextql_set(session, "spill_limit", "4M") == CONTEXTQL_OK) return session;
     contextql_close(session);
     return NULL;
 }
