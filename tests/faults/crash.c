@@ -277,10 +277,10 @@ int main(void)
     Ledger *ledger = ledger_create(LEDGER_SMALL), *load = ledger_create(LEDGER_BULK),
            *kept = ledger_create(LEDGER_KEPT), *grown = ledger_create(LEDGER_GROWN);
     printf("1..11\n");
-    life(ledger, "statements and checkpoints", thorough ? 1 : 2, thorough ? 20 : 200);
-    life(load, "loads", thorough ? 1 : 8, thorough ? 50 : 400);
-    life(kept, "snapshots and history", thorough ? 1 : 10, thorough ? 20 : 200);
-    life(grown, "checkpoints of what has changed", thorough ? 1 : 20, thorough ? 50 : 200);
+    life(ledger, "statements and checkpoints", thorough ? 1 : 2, thorough ? 50 : 200);
+    life(load, "loads", thorough ? 1 : 8, thorough ? 100 : 400);
+    life(kept, "snapshots and history", thorough ? 1 : 10, thorough ? 50 : 200);
+    life(grown, "checkpoints of what has changed", thorough ? 1 : 20, thorough ? 100 : 200);
     printf("# %d of them\n", (int)ledger_referring(grown));
     tell(ledger_referring(grown) >= GROWN_REFERRING, "they were of what had changed");
     life_that_only_writes(ledger, "statements", thorough ? 1 : 6);
