@@ -710,13 +710,11 @@ static Error *candidates_of_each(Each *each)
     return NULL;
 }
 
-/* The row at `position` with each of the nodes. */
-static Batch *row_with_nodes(Each *each, uint16_t position, const uint64_t *ids, uint32_t count)
+/* Each of the nodes, with the row that is at its position. */
+static Batch *rows_with_nodes(Each *each, const uint16_t *positions, const uint64_t *ids,
+                              uint32_t count)
 {
     Operator *operator= each->operator;
-    uint16_t positions[BATCH_ROWS_MAX];
-    for (uint32_t i = 0; i < count; i++)
-        positions[i] = position;
     arena_reset(operator->arena);
     Batch *batch = batch_extend(operator, each->in, positions, count);
     Column *column =
@@ -725,22 +723,48 @@ static Batch *row_with_nodes(Each *each, uint16_t position, const uint64_t *ids,
     return batch;
 }
 
+static Batch *row_with_nodes(Each *each, uint16_t position, const uint64_t *ids, uint32_t count)
+{
+    uint16_t positions[BATCH_ROWS_MAX];
+    for (uint32_t i = 0; i < count; i++)
+        positions[i] = position;
+    return rows_with_nodes(each, positions, ids, count);
+}
+
 static Value per_of(const Each *each, const Batch *batch, uint32_t position)
 {
     uint32_t slot = each->operator->plan->per_slot;
     return slot == SLOT_NONE ? value_null() : column_value(&batch->columns[slot], position);
 }
 
-static void offer_row(Each *each, uint16_t position, const TopKHit *hits, size_t count)
+typedef struct Offer { /* hits of several rows, in their order */
+    uint32_t count;
+    uint16_t positions[BATCH_ROWS_MAX];
+    uint64_t ids[BATCH_ROWS_MAX];
+    float scores[BATCH_ROWS_MAX];
+} Offer;
+
+static Error *offer_all(Each *each, Offer *offer)
 {
-    uint64_t ids[SCORE_K_MAX] = {0};
-    if (count == 0) return;
-    for (size_t i = 0; i < count; i++)
-        ids[i] = hits[i].id;
-    const Batch *batch = row_with_nodes(each, position, ids, (uint32_t)count);
-    for (size_t i = 0; i < count; i++)
-        best_offer(each->best, batch, (uint32_t)i, (double)hits[i].score, hits[i].id,
-                   per_of(each, batch, (uint32_t)i));
+    if (offer->count == 0) return NULL;
+    const Batch *batch = rows_with_nodes(each, offer->positions, offer->ids, offer->count);
+    for (uint32_t i = 0; i < offer->count; i++)
+        best_offer(each->best, batch, i, (double)offer->scores[i], offer->ids[i],
+                   per_of(each, batch, i));
+    offer->count = 0;
+    return operator_check_memory(each->operator, best_bytes(each->best));
+}
+
+static Error *offer_row(Each *each, Offer *offer, uint16_t position, const TopKHit *hits,
+                        uint32_t count)
+{
+    if (offer->count + count > BATCH_ROWS_MAX) TRY(offer_all(each, offer));
+    for (uint32_t i = 0; i < count; i++) {
+        offer->positions[offer->count] = position;
+        offer->ids[offer->count] = hits[i].id;
+        offer->scores[offer->count++] = hits[i].score;
+    }
+    return NULL;
 }
 
 /* Of a row with some of its candidates, those that pass. */
@@ -768,6 +792,7 @@ static Error *score_left_over(Each *each, uint16_t position)
             best_offer(each->best, batch, each->scored->positions[i],
                        (double)each->scored->scores[i], each->scored->ids[i],
                        per_of(each, batch, each->scored->positions[i]));
+        TRY(operator_check_memory(each->operator, best_bytes(each->best)));
     }
     return NULL;
 }
@@ -780,13 +805,16 @@ static TopKHit *hits_of(const Each *each, uint32_t query)
 /* What was found for queries [from, end), in their order. */
 static Error *give_answers(Each *each, uint32_t from, uint32_t end)
 {
+    Offer offer;
+    offer.count = 0;
     for (uint32_t q = from; q < end; q++) {
         const EachQuery *query = &each->queries[q];
-        offer_row(each, query->position, hits_of(each, q), query->hit_count);
-        if (query->asked) TRY(score_left_over(each, query->position));
-        TRY(operator_check_memory(each->operator, best_bytes(each->best)));
+        TRY(offer_row(each, &offer, query->position, hits_of(each, q), query->hit_count));
+        if (!query->asked) continue;
+        TRY(offer_all(each, &offer));
+        TRY(score_left_over(each, query->position));
     }
-    return NULL;
+    return offer_all(each, &offer);
 }
 
 /* One pass over the column for those of queries [from, end) that are to be asked of it. */
@@ -963,19 +991,22 @@ static Error *search_pairs(Each *each)
     each->tried += each->count;
     each->in_vain += pending;
     if (pending > 0) TRY(candidates_of_each(each));
+    Offer offer;
+    offer.count = 0;
     for (uint32_t q = 0; q < each->count; q++) {
         const EachQuery *query = &each->queries[q];
         if (query->pending) {
             memcpy(each->left, each->bits.words,
                    each->bits.block_count * GRAPH_BLOCK_WORDS * sizeof *each->left);
             each->facts->candidates += each->bits.count;
+            TRY(offer_all(each, &offer));
             TRY(score_left_over(each, query->position));
         } else {
-            offer_row(each, query->position, each->chosen + q * each->limit, query->chosen_count);
+            TRY(offer_row(each, &offer, query->position, each->chosen + q * each->limit,
+                          query->chosen_count));
         }
-        TRY(operator_check_memory(each->operator, best_bytes(each->best)));
     }
-    return NULL;
+    return offer_all(each, &offer);
 }
 
 static Error *search_each(Each *each)
