@@ -765,9 +765,8 @@ static void measure_rare(contextql *session)
 
 enum { TOGETHER = 512, ROUNDS = 8 };
 #define TOGETHER_TEXT                                                                              \
-    "UNWIND $q AS q MATCH (v:V) VECTOR v.v SIMILAR TO q USING {metric: 'l2', ef: 64} LIMIT 10 "    \
-    "PER "                                                                                         \
-    "q RETURN count(*)"
+    "UNWIND range(0, size($q) - 1) AS n MATCH (v:V) VECTOR v.v SIMILAR TO $q[n] USING {metric: "   \
+    "'l2', ef: 64} LIMIT 10 PER n RETURN count(*)"
 
 typedef struct Asker { /* a session and a thread */
     contextql *session;
