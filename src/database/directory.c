@@ -32,6 +32,8 @@ enum {
     SEGMENT_ROWS_PER_CHANGE = 4,
     /* Log that leaving does not turn into a segment: replaying it takes about 2 ms. */
     REPLAY_BYTES_MAX = 256 << 10,
+    /* ... and values of new indexes: putting them in takes as long. */
+    REPLAY_VALUES_MAX = 10000,
     /* Segments of fewer bytes are written whole: that takes no longer, and needs no other file. */
     REFER_BYTES_MIN = 128 << 10,
     /* A reader that finds the catalog changed under it begins again, so many times. */
@@ -667,6 +669,21 @@ static Error *remove_freed(Database *database)
     return database->files->freed_count == 0 ? NULL : files_remove_leftovers(database);
 }
 
+/* Are there indexes of many values that no segment holds? Opening would put all of them in again. */
+static bool indexes_unsaved(const Database *database)
+{
+    const Graph *graph = database->held->graph;
+    GraphView view = {database->held->graph, graph_version(graph)};
+    uint64_t values = 0;
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const GraphIndex *index = graph_index_at(graph, i);
+        if (index != NULL && index->since > 0 && !index->vector &&
+            index->constraint != GRAPH_REQUIRED)
+            values += graph_label_count(&view, index->label);
+    }
+    return values > REPLAY_VALUES_MAX;
+}
+
 Error *files_leave(Database *database)
 {
     Files *files = database->files;
@@ -674,7 +691,7 @@ Error *files_leave(Database *database)
     Graph *graph = database->held->graph;
     pasts_drop_idle(database, true); /* nobody is there: their segments may go */
     if (database->read_only || database->failed) return NULL;
-    bool unsaved = finder_unsaved(database);
+    bool unsaved = finder_unsaved(database) || indexes_unsaved(database);
     if (wal_bytes(database->wal) == 0 && !unsaved) return remove_freed(database);
     uint64_t tail = wal_bytes(database->wal) - files->base_log_bytes;
     bool named = strcmp(files->base.name, files->catalogued.name) == 0;

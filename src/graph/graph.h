@@ -249,7 +249,7 @@ typedef struct GraphIndex { /* definition */
     uint8_t metric; /* PlanMetric of the planner: 0 cosine, 1 dot, 2 l2 */
     bool flat; /* a vector index that is never more than its definition: every search is exact */
     uint16_t ef, ef_construction; /* how far a search, and one while building, goes; 0: as usual */
-    uint64_t since;               /* the version that made it, and knows no value of before */
+    uint64_t since; /* the version that made it, and knows no value of before; 0: a segment */
 } GraphIndex;
 /* May the view ask it? An older one sees values that it has not. NULL: no. */
 static inline bool graph_index_serves(const GraphIndex *index, const GraphView *view)

@@ -502,11 +502,12 @@ static Error *lay_ordered(Graph *graph, const SegmentSection *section)
     return NULL;
 }
 
-/* An older program wrote the table of the index, but no order. */
-static void forget_orders(Graph *graph)
+/* They are the segment's now. An older program wrote the table of an index, but no order. */
+static void settle_indexes(Graph *graph)
 {
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
+        index->definition.since = 0;
         if (index->used == 0 || index->order_known) continue;
         ordered_free(atomic_exchange(&index->ordered, NULL));
     }
@@ -658,7 +659,7 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
     for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE) && error == NULL; i++)
         if ((error = check_ends(graph, i)) == NULL && (error = lay_frames(graph, i)) == NULL)
             error = lay_added(graph, i);
-    if (error == NULL) forget_orders(graph);
+    if (error == NULL) settle_indexes(graph);
     if (error != NULL) {
         graph_destroy(graph);
         return error;
