@@ -707,7 +707,8 @@ static Error *end_run(contextql_statement *statement, Outcome outcome)
     park_execution(statement);
     if (outcome == RUN_CANCELLED) mem_bin_end();
     statement->session->running_count--;
-    if (statement->environment.writer != NULL)
+    bool own = statement->transaction != statement->session->transaction;
+    if (statement->environment.writer != NULL && !own) /* else its commit may be stopped, too */
         graph_writer_heed(statement->environment.writer, NULL, NULL);
     Error *left = leave_transaction(statement, outcome);
     database_free_aside(statement->session->database, &bin);
@@ -724,7 +725,7 @@ static int finish(contextql_statement *statement, Error *error)
                                      : error_code(error) == ERROR_CANCELLED ? RUN_CANCELLED
                                                                             : RUN_FAILED);
     if (error == NULL)
-        error = left;
+        error = left == NULL ? NULL : why_stopped(statement, left);
     else
         error_drop(left);
     statement->state = error == NULL ? STATEMENT_DONE : STATEMENT_FAILED;

@@ -9,7 +9,10 @@ Error *create_snapshot(Arena *arena, const Plan *plan, const ExecutionEnvironmen
                        CommandTable *out)
 {
     SnapshotInfo info;
-    TRY(database_create_snapshot(environment->database, plan->name, &info));
+    const Interrupt *interrupt = environment->interrupt;
+    TRY(database_create_snapshot(environment->database, plan->name,
+                                 interrupt == NULL ? NULL : interrupt->stop,
+                                 interrupt == NULL ? NULL : interrupt->state, &info));
     Value *row = arena_array(arena, Value, 2);
     row[0] = value_integer((int64_t)info.id);
     row[1] = plan->name.bytes == 0 ? value_null() : value_string(plan->name);

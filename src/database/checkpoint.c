@@ -613,16 +613,20 @@ static Error *finish_snapshot(Database *database, Checkpoint *made, Str name, Sn
     return commit(database, arena, &next, made);
 }
 
-Error *database_create_snapshot(Database *database, Str name, SnapshotInfo *out)
+Error *database_create_snapshot(Database *database, Str name, bool (*stop)(void *state),
+                                void *state, SnapshotInfo *out)
 {
     Checkpoint made = {.snapshot = true};
     TRY(check_writable(database));
     pthread_mutex_lock(&database->files->maintenance);
+    database->files->stop = stop;
+    database->files->stop_state = state;
     Error *error = check_new_name(&database->files->catalog, name);
     if (error == NULL) error = begin(database, &made);
     if (error == NULL) error = build(database, &made);
     if (error == NULL) error = finish_snapshot(database, &made, name, out);
     checkpoint_free(&made);
+    database->files->stop = NULL;
     pthread_mutex_unlock(&database->files->maintenance);
     return error;
 }

@@ -507,9 +507,11 @@ Error *transaction_commit(Transaction *transaction)
         if (error == NULL) {
             error = wait_until(database, lsn, !transaction->only_written);
         } else {
-            files_abandon_segment(database);
-            graph_writer_abort(writer, transaction->slot);
-            token_give(database);
+            if (error_code(error) == ERROR_CANCELLED)
+                transaction_abandon(transaction); /* who cancelled it waits */
+            else
+                transaction_rollback(transaction);
+            return error;
         }
     }
     if (error == NULL) finder_consider(database); /* while the graph in use stays so */

@@ -78,7 +78,9 @@ typedef struct SnapshotInfo {
     int64_t made_ns, commit_ns; /* wall clock: when it was made; the last commit in it */
     uint64_t bytes;             /* of its segments, which others may share */
 } SnapshotInfo;
-Error *database_create_snapshot(Database *database, Str name, SnapshotInfo *out) MUST_CHECK;
+/* `stop`, unless NULL, is asked now and then: true ends it with ERROR_CANCELLED. */
+Error *database_create_snapshot(Database *database, Str name, bool (*stop)(void *state),
+                                void *state, SnapshotInfo *out) MUST_CHECK;
 /* `name` may be the number of one that has no name. */
 Error *database_drop_snapshot(Database *database, Str name) MUST_CHECK;
 /* By number, ascending; in `arena`. */

@@ -113,6 +113,8 @@ struct Files {
     Catalog catalog; /* as last read or committed; replaced whole, with the database's lock */
     /* One checkpoint at a time; taken before the token and the lock. */
     pthread_mutex_t maintenance;
+    bool (*stop)(void *state); /* with it: may end what is being saved; NULL: nobody does */
+    void *stop_state;
     SegmentFile *freed; /* nobody names them, but somebody reads them: to be removed later */
     size_t freed_count, freed_capacity;
     uint64_t checkpoint_bytes; /* of log, after which a checkpoint is made beside everything */

@@ -574,6 +574,7 @@ static Error *save_once(Files *files, const GraphView *view, bool refer, bool *f
     SegmentWriter *segment;
     TRY(segment_create(files->io, files->directory, "graph", files->uuid, GRAPH_SEGMENT_KIND,
                        files_next_segment(files), &segment));
+    segment_heed(segment, files->stop, files->stop_state);
     GraphSave *save = graph_save_new(segment);
     Error *error = refer ? graph_save_onto(save, view, schema) : graph_save_all(save, view, schema);
     if (error == NULL) error = finder_save_all(save, view);
@@ -612,11 +613,13 @@ Error *files_save(Files *files, const GraphView *view, bool refer, SegmentFiles 
     return save_once(files, view, false, &fits, out, schema);
 }
 
-static Error *write_segment(Database *database, const GraphView *view, SegmentFile *out,
-                            Buffer *schema)
+static Error *write_segment(Database *database, const GraphWriter *writer, const GraphView *view,
+                            SegmentFile *out, Buffer *schema)
 {
     Files *files = database->files;
     if (files->segment == NULL) TRY(begin_segment(files));
+    graph_save_wait(files->save); /* a thread may have begun it */
+    segment_heed(files->segment, graph_writer_is_stopped, (void *)(uintptr_t)writer);
     Error *error = graph_save_all(files->save, view, schema);
     if (error == NULL) error = finder_save_all(files->save, view);
     if (error == NULL) {
@@ -632,7 +635,7 @@ Error *files_write_segment(Database *database, const GraphWriter *writer, Buffer
     Files *files = database->files;
     GraphView view = graph_writer_view(writer);
     buffer_clear(&files->written_schema);
-    TRY(write_segment(database, &view, &files->written, &files->written_schema));
+    TRY(write_segment(database, writer, &view, &files->written, &files->written_schema));
     log_encode_segment(&(LoggedSegment){files->written, buffer_view(&files->written_schema)},
                        payload);
     return NULL;

@@ -133,10 +133,13 @@ static void encode_filled(const GraphWriter *writer, const GraphChange *filled, 
 
 Error *log_encode(const GraphWriter *writer, LoggedNames *names, Buffer *out)
 {
+    enum { ASK_EVERY = 4096 };
     LoggedNames before = *names;
     encode_names(writer, names, out);
     for (size_t i = 0; i < graph_change_count(writer); i++) {
         if (mem_is_short()) return *names = before, error_memory();
+        if (i % ASK_EVERY == 0 && graph_writer_is_stopped((void *)(uintptr_t)writer))
+            return *names = before, error_new(ERROR_CANCELLED, "the statement was cancelled");
         GraphChange change = graph_change_at(writer, i);
         if (change.whole)
             encode_whole(writer, &change, out);

@@ -143,7 +143,8 @@ static Error *make_snapshot(Recovery *recovery, const CatalogState *state, const
     atomic_store(&recovery->moment_ns, state->commit_ns);
     Error *error = copy_state(recovery, view, &saved);
     atomic_store(&recovery->moment_ns, state->made_ns);
-    if (error == NULL) error = database_create_snapshot(recovery->to, state->name, &info);
+    if (error == NULL)
+        error = database_create_snapshot(recovery->to, state->name, NULL, NULL, &info);
     atomic_store(&recovery->moment_ns, INT64_MIN);
     return error;
 }

@@ -405,6 +405,7 @@ bool graph_delete_node(GraphWriter *writer,
 /* Asked once some thousand nodes where much is looked at, by an index being built or a rule being held
  * against what is there: true ends it with ERROR_CANCELLED. NULL: nobody is asked. */
 void graph_writer_heed(GraphWriter *writer, bool (*stop)(void *state), void *state);
+bool graph_writer_is_stopped(void *writer); /* asks */
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     MUST_CHECK; /* builds it from what is there */
 /* Gives the index a finder, in place of the one it has; NULL: none. While a writer is at work, or when

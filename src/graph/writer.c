@@ -73,9 +73,15 @@ void graph_writer_heed(GraphWriter *writer, bool (*stop)(void *state), void *sta
     writer->stop_state = state;
 }
 
+bool graph_writer_is_stopped(void *writer)
+{
+    const GraphWriter *asked = writer;
+    return asked->stop != NULL && asked->stop(asked->stop_state);
+}
+
 Error *writer_stopped(const GraphWriter *writer)
 {
-    if (writer->stop == NULL || !writer->stop(writer->stop_state)) return NULL;
+    if (!graph_writer_is_stopped((void *)(uintptr_t)writer)) return NULL;
     return error_new(ERROR_CANCELLED, "the statement was cancelled");
 }
 

@@ -61,6 +61,8 @@ typedef struct SegmentWriter SegmentWriter;
 Error *segment_create(const Io *io, const char *directory, const char *folder,
                       const uint8_t uuid[SEGMENT_UUID_BYTES], uint32_t kind, uint64_t id,
                       SegmentWriter **out) MUST_CHECK;
+/* Asked whenever a buffer is full, by the thread that puts: true ends it with ERROR_CANCELLED. */
+void segment_heed(SegmentWriter *writer, bool (*stop)(void *state), void *state);
 /* A new section; the one before is complete. offset and bytes of `section` are not looked at. */
 Error *segment_begin(SegmentWriter *writer, const SegmentSection *section) MUST_CHECK;
 Error *segment_put(SegmentWriter *writer, const void *data, size_t bytes) MUST_CHECK;

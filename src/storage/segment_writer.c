@@ -44,6 +44,8 @@ struct SegmentWriter {
     } behind;
     uint32_t *pieces; /* the thread's while it has something in hand */
     size_t piece_count, piece_capacity;
+    bool (*stop)(void *state); /* NULL: nobody stops it */
+    void *stop_state;
     SegmentSection *sections;
     size_t section_count, section_capacity, dropped_count; /* a dropped one has the kind 0 */
     SegmentFile *files;                                    /* referred to */
@@ -130,6 +132,8 @@ static Error *end_behind(SegmentWriter *writer)
 static Error *flush_full(SegmentWriter *writer)
 {
     assert(writer->buffered == BUFFER_BYTES);
+    if (writer->stop != NULL && writer->stop(writer->stop_state))
+        return error_new(ERROR_CANCELLED, "the statement was cancelled");
     if (!writer->behind.started) start_behind(writer);
     uint64_t offset = writer->written;
     writer->written += BUFFER_BYTES;
@@ -243,6 +247,12 @@ static void end_section(SegmentWriter *writer)
     if (writer->section_count == 0) return;
     SegmentSection *last = &writer->sections[writer->section_count - 1];
     if (last->file == 0) last->bytes = position(writer) - last->offset;
+}
+
+void segment_heed(SegmentWriter *writer, bool (*stop)(void *state), void *state)
+{
+    writer->stop = stop;
+    writer->stop_state = state;
 }
 
 Error *segment_begin(SegmentWriter *writer, const SegmentSection *section)

@@ -296,8 +296,8 @@ void ledger_snap(const Ledger *ledger, contextql *session, size_t thing)
     snprintf(name, sizeof name, "t%zu", thing);
     Error *error = database_retain(session->database, retention);
     if (error == NULL)
-        error = database_create_snapshot(session->database,
-                                         before == SNAPPED ? str_from(name) : STR(""), &info);
+        error = database_create_snapshot(
+            session->database, before == SNAPPED ? str_from(name) : STR(""), NULL, NULL, &info);
     error_drop(error); /* things go on; what is listed afterwards must be there */
 }
 

@@ -81,6 +81,22 @@ static void in_transaction(const char *text, const char *end, int64_t more)
     EXPECT(count(session, everything) == before);
 }
 
+/* Nobody asks any more while the last rows are made: then it is for the commit, which may be done by
+ * then. Whole or not at all, on the disk too. */
+static void in_commit(void)
+{
+    int64_t before = count(session, "MATCH (a) RETURN count(a)"), made = 59999;
+    int code = execute(
+        session,
+        "UNWIND range(1, 59999) AS n CREATE (:Late {n: n, t: 'text ' + n, s: stop(n = 59999)})",
+        NULL);
+    EXPECT(code == CONTEXTQL_CANCELLED || code == CONTEXTQL_DONE);
+    if (code == CONTEXTQL_CANCELLED) made = 0;
+    EXPECT(count(other, "MATCH (a) RETURN count(a)") == before + made);
+    EXPECT(done("MATCH (a:Late) DELETE a"));
+    EXPECT(count(session, "MATCH (a) RETURN count(a)") == before);
+}
+
 /* A cursor of the same transaction stands still meanwhile, and goes on over what is there. */
 static void beside_a_cursor(void)
 {
@@ -114,6 +130,7 @@ static void in_database(const char *directory)
     in_transaction(sets, "COMMIT", 1);
     in_transaction(deletes, "ROLLBACK", 0);
     beside_a_cursor();
+    in_commit();
     /* Closed while it is taken back. */
     EXPECT(execute(session, creates, NULL) == CONTEXTQL_CANCELLED);
     EXPECT(contextql_close(other) == CONTEXTQL_OK && contextql_close(session) == CONTEXTQL_OK);

@@ -564,7 +564,7 @@ static bool snap(Database *database)
     static const Retention few = {.keep = 2};
     SnapshotInfo info;
     Error *error = database_retain(database, few);
-    if (error == NULL) error = database_create_snapshot(database, STR(""), &info);
+    if (error == NULL) error = database_create_snapshot(database, STR(""), NULL, NULL, &info);
     if (error != NULL) printf("# %s\n", error_message(error));
     bool good = error == NULL;
     error_drop(error);

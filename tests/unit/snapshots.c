@@ -193,20 +193,22 @@ static void snapshots(const char *directory)
     Database *database = opened(directory, false, 0);
     SnapshotInfo info = {0}, unnamed = {0};
     State empty = {0}, one, two;
-    EXPECT(good(database_create_snapshot(database, STR("empty"), &info)));
+    EXPECT(good(database_create_snapshot(database, STR("empty"), NULL, NULL, &info)));
     State state = empty;
     EXPECT(commit(database, &state, 10, 0, false));
     one = state;
-    EXPECT(good(database_create_snapshot(database, STR("one"), &info)) && info.bytes > 0);
+    EXPECT(good(database_create_snapshot(database, STR("one"), NULL, NULL, &info)) &&
+           info.bytes > 0);
     EXPECT(files_in(directory, "graph") == 1 && files_in(directory, "metadata") == 2);
-    EXPECT(good(database_create_snapshot(database, STR(""), &unnamed)));
+    EXPECT(good(database_create_snapshot(database, STR(""), NULL, NULL, &unnamed)));
     EXPECT(files_in(directory, "graph") == 1); /* nothing changed: nothing is written again */
-    EXPECT(code_of(database_create_snapshot(database, STR("one"), &info)) == ERROR_NAME_EXISTS);
+    EXPECT(code_of(database_create_snapshot(database, STR("one"), NULL, NULL, &info)) ==
+           ERROR_NAME_EXISTS);
     EXPECT(commit(database, &state, 20, 0, false) && commit(database, &state, 33, 0, false));
     two = state;
     EXPECT(at_snapshot(database, "empty", 0, &empty) && at_snapshot(database, "one", 0, &one));
     EXPECT(at_snapshot(database, "", unnamed.id, &one));
-    EXPECT(good(database_create_snapshot(database, STR("two"), &info)));
+    EXPECT(good(database_create_snapshot(database, STR("two"), NULL, NULL, &info)));
     EXPECT(commit(database, &state, 40, 1, false));
     error_drop(database_close(database));
     EXPECT(sound(directory));
@@ -222,7 +224,7 @@ static void snapshots(const char *directory)
     error_drop(error);
     /* A dropped snapshot's file stays as long as somebody reads it. */
     EXPECT(commit(database, &state, 50, 1, false));
-    EXPECT(good(database_create_snapshot(database, STR("three"), &info)));
+    EXPECT(good(database_create_snapshot(database, STR("three"), NULL, NULL, &info)));
     int before = files_in(directory, "graph");
     EXPECT(good(database_drop_snapshot(database, STR("two"))));
     EXPECT(files_in(directory, "graph") == before && is_past(reader, held, &two));
@@ -254,15 +256,16 @@ static void limits(const char *directory, bool all)
     SnapshotInfo info;
     char name[NAME_BYTES + 1];
     memset(name, 'n', sizeof name);
-    EXPECT(code_of(database_create_snapshot(database, (Str){name, NAME_BYTES + 1}, &info)) ==
-           ERROR_LIMIT);
-    EXPECT(good(database_create_snapshot(database, (Str){name, NAME_BYTES}, &info)));
+    EXPECT(code_of(database_create_snapshot(database, (Str){name, NAME_BYTES + 1}, NULL, NULL,
+                                            &info)) == ERROR_LIMIT);
+    EXPECT(good(database_create_snapshot(database, (Str){name, NAME_BYTES}, NULL, NULL, &info)));
     int made = 1;
     while (all && made < 2 * STATES &&
-           code_of(database_create_snapshot(database, STR(""), &info)) == 0)
+           code_of(database_create_snapshot(database, STR(""), NULL, NULL, &info)) == 0)
         made++;
     EXPECT(!all || made == STATES - 1);
-    EXPECT(!all || code_of(database_create_snapshot(database, STR(""), &info)) == ERROR_LIMIT);
+    EXPECT(!all ||
+           code_of(database_create_snapshot(database, STR(""), NULL, NULL, &info)) == ERROR_LIMIT);
     error_drop(database_close(database));
     EXPECT(sound(directory));
 }
@@ -275,11 +278,11 @@ static void retention(const char *directory)
     Arena *arena = arena_create();
     State state = {0};
     EXPECT(good(database_retain(database, (Retention){.keep = 2})));
-    EXPECT(good(database_create_snapshot(database, STR("stays"), &info)));
+    EXPECT(good(database_create_snapshot(database, STR("stays"), NULL, NULL, &info)));
     for (int i = 0; i < 4; i++) {
         now_ns += SECOND;
         EXPECT(commit(database, &state, i + 1, 0, false));
-        EXPECT(good(database_create_snapshot(database, STR(""), &info)));
+        EXPECT(good(database_create_snapshot(database, STR(""), NULL, NULL, &info)));
     }
     EXPECT(good(database_snapshots(database, arena, &list, &count)) && count == 3);
     EXPECT(count == 3 && str_equal(list[0].name, STR("stays")) && list[2].id == info.id);
@@ -289,17 +292,19 @@ static void retention(const char *directory)
     now_ns += 20 * SECOND;
     database = opened(directory, false, 0);
     EXPECT(database_retention(database).keep_for_ns == 10 * SECOND);
-    EXPECT(good(database_create_snapshot(database, STR("last"), &info)));
+    EXPECT(good(database_create_snapshot(database, STR("last"), NULL, NULL, &info)));
     EXPECT(good(database_snapshots(database, arena, &list, &count)) && count == 2);
     Database *reader = opened(directory, true, 0);
-    EXPECT(code_of(database_create_snapshot(reader, STR("x"), &info)) == ERROR_READ_ONLY);
+    EXPECT(code_of(database_create_snapshot(reader, STR("x"), NULL, NULL, &info)) ==
+           ERROR_READ_ONLY);
     EXPECT(code_of(database_retain(reader, (Retention){.keep = 1})) == ERROR_READ_ONLY);
     error_drop(database_close(reader));
     error_drop(database_close(database));
     EXPECT(sound(directory));
     DatabaseOptions memory = {0};
     EXPECT(good(database_open_memory(&memory, &our_clock, &database)));
-    EXPECT(code_of(database_create_snapshot(database, STR("x"), &info)) == ERROR_READ_ONLY);
+    EXPECT(code_of(database_create_snapshot(database, STR("x"), NULL, NULL, &info)) ==
+           ERROR_READ_ONLY);
     error_drop(database_close(database));
     arena_destroy(arena);
 }
@@ -319,7 +324,8 @@ static void history(const char *directory)
         EXPECT(commit(database, &state, i + 1, (uint64_t)(i % 3), false));
         states[i] = state;
         times[i] = now_ns;
-        if (i % 4 == 3) EXPECT(good(database_create_snapshot(database, STR(""), &info)));
+        if (i % 4 == 3)
+            EXPECT(good(database_create_snapshot(database, STR(""), NULL, NULL, &info)));
     }
     for (int i = 0; i < COMMITS; i++)
         EXPECT(at_time(database, times[i], &states[i]) &&
@@ -335,7 +341,7 @@ static void history(const char *directory)
     database = opened(directory, false, 0);
     EXPECT(at_time(database, times[5], &states[5]));
     EXPECT(commit(database, &state, 77, 2, false));
-    EXPECT(good(database_create_snapshot(database, STR("later"), &info)));
+    EXPECT(good(database_create_snapshot(database, STR("later"), NULL, NULL, &info)));
     now_ns += SECOND;
     EXPECT(commit(database, &state, 78, 2, false));
     EXPECT(at_time(database, now_ns - 500 * SECOND, &states[COMMITS - 1]));
@@ -426,7 +432,7 @@ static void checkpoints(const char *directory)
     }
     EXPECT(all);
     SnapshotInfo info;
-    EXPECT(good(database_create_snapshot(database, STR("end"), &info)));
+    EXPECT(good(database_create_snapshot(database, STR("end"), NULL, NULL, &info)));
     atomic_store(&here.stop, true), atomic_store(&there.stop, true);
     pthread_join(threads[0], NULL), pthread_join(threads[1], NULL);
     EXPECT(here.bad == 0 && there.bad == 0);
@@ -492,7 +498,7 @@ static void no_writes(const char *directory)
     SnapshotInfo info;
     State state = {0}, old;
     EXPECT(commit(database, &state, 5, 0, false));
-    EXPECT(good(database_create_snapshot(database, STR("old"), &info)));
+    EXPECT(good(database_create_snapshot(database, STR("old"), NULL, NULL, &info)));
     old = state;
     EXPECT(commit(database, &state, 6, 1, false)); /* is in the log */
     error_drop(database_close(database));
@@ -602,7 +608,8 @@ static int step_snapshot(World *world)
     Kept *kept = &world->kept[world->kept_count];
     *kept = (Kept){.state = world->state, .made_ns = now_ns};
     if (dice(2) == 0) snprintf(kept->name, sizeof kept->name, "s%d", world->steps);
-    if (!good(database_create_snapshot(world->database, str_from(kept->name), &info))) return 0;
+    if (!good(database_create_snapshot(world->database, str_from(kept->name), NULL, NULL, &info)))
+        return 0;
     kept->id = info.id;
     world->kept_count++;
     world->snapshots++;
