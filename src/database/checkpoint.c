@@ -61,6 +61,7 @@ typedef struct Checkpoint {
     bool snapshot;
     FinderCopy *finders; /* of the graph in use, at the place */
     uint64_t finders_made;
+    uint64_t version; /* of the graph in use, at the place */
 } Checkpoint;
 
 static void checkpoint_free(Checkpoint *checkpoint)
@@ -123,6 +124,7 @@ static Error *begin(Database *database, Checkpoint *out)
     if (error == NULL) {
         note_place(database, out);
         out->finders_made = atomic_load(&database->finders_made);
+        out->version = graph_pending(database->held->graph);
         out->finders = finder_copy_all(database->held->graph);
     }
     token_give(database);
@@ -328,6 +330,8 @@ static void go_on_from(Database *database, Arena *arena, const Catalog *next,
     uint64_t before = wal_bytes(database->wal);
     wal_restart(database->wal, next->start, kept);
     uint64_t gone = before - wal_bytes(database->wal);
+    if (made != NULL && made->version > database->saved_version)
+        database->saved_version = made->version;
     if (made != NULL && made->moved) {
         files->logged_count -= made->logged_count;
         if (files->logged_count > 0)

@@ -367,6 +367,7 @@ static Error *append(Database *database, GraphWriter *writer, uint64_t *lsn)
     if (error == NULL) {
         if (whole) files_segment_logged(database);
         database->appended_version = graph_writer_finish(writer);
+        if (whole) database->saved_version = database->appended_version;
         database->commit_ns = now_ns;
         database->counters.commits++;
         token_free(database);

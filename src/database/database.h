@@ -65,7 +65,7 @@ struct VectorDevice *database_device(Database *database); /* shared by its sessi
 /* Where its statements' temporary files go: its folder tmp/, or without one it may write to the
  * machine's (TMPDIR, /tmp). */
 struct SpillPlace *database_spill_place(Database *database);
-struct Workers *database_workers(Database *database);     /* the same (runtime/workers.h) */
+struct Workers *database_workers(Database *database); /* the same (runtime/workers.h) */
 
 /* ---- the graph as it once was ---- */
 /* A snapshot is a checkpoint that stays: it holds everything that was committed when it was made.

@@ -29,6 +29,8 @@ typedef struct Aside { /* aside.c's; with the lock */
 typedef struct Files Files;
 struct Database {
     Held *held;
+    uint64_t
+        saved_version; /* of the graph in use: indexes made until then are in a segment; locked */
     struct VectorDevice *device; /* has a lock of its own, */
     struct Workers *workers;     /* as these have */
     const Clock *clock;

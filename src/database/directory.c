@@ -46,6 +46,7 @@ static void swap_graph(Database *database, Graph *graph)
 {
     Held *old = database->held;
     database->held = held_new(graph);
+    database->saved_version = 0;
     if (old->users == 0) held_free(database, old); /* else the last to leave frees it */
 }
 
@@ -179,6 +180,7 @@ Held *files_go_on(Database *database, Graph *graph)
         old = database->held;
         database->held = held_new(graph);
         database->appended_version = graph_version(graph);
+        database->saved_version = 0; /* what it has of a segment is older than any version */
         count_names(database);
     }
     database->moving = false;
@@ -277,8 +279,7 @@ bool files_may_remove(const char *relative)
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
         if (sscanf(relative, patterns[i], number, last, &more) == 2) return true;
     return strncmp(relative, "tmp/catalog.db", 14) == 0 ||
-           strncmp(relative, "tmp/spill-", 10) == 0 ||
-           strcmp(relative, "tmp/snapshot.json") == 0;
+           strncmp(relative, "tmp/spill-", 10) == 0 || strcmp(relative, "tmp/snapshot.json") == 0;
 }
 
 static void remove_leftover(void *user, const char *name)
@@ -680,7 +681,7 @@ static bool indexes_unsaved(const Database *database)
     uint64_t values = 0;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(graph, i);
-        if (index != NULL && index->since > 0 && !index->vector &&
+        if (index != NULL && index->since > database->saved_version && !index->vector &&
             index->constraint != GRAPH_REQUIRED)
             values += graph_label_count(&view, index->label);
     }

@@ -291,6 +291,9 @@ uint64_t index_order_entries(const GraphView *view, const GraphIndex *index, Ord
     if (added) ordered_leave_base(&cursor);
     bool sure = ((const Index *)(const void *)index)->order_stamp ==
                 index_stamp(view->graph, (const Index *)(const void *)index);
+    uint64_t most = ordered_added(ordered) + (added ? 0 : ordered_base(ordered)->count);
+    mem_reserve(*values, value_capacity, most);
+    mem_reserve(*nodes, node_capacity, most);
     while (ordered_next(&cursor, &value, &node)) {
         if (!sure && !is_hit(view, index, node, value)) continue;
         mem_reserve(*values, value_capacity, count + 1);

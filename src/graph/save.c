@@ -375,6 +375,7 @@ static Error *save_run(Save *save, const Index *index, uint32_t number)
 static Error *put_order(Save *save, const Index *index, Ordered *ordered, bool added,
                         uint32_t number)
 {
+    enum { KEYS_PUT = 512, TEXT_PUT = 1 << 16 };
     Arena *arena = arena_create();
     Value *values;
     uint32_t *nodes;
@@ -385,11 +386,14 @@ static Error *put_order(Save *save, const Index *index, Ordered *ordered, bool a
         .kind = STORED_ORDERED, .key = number, .first = added, .count = count};
     Buffer text = {0};
     Error *error = segment_begin(save->segment, &section); /* an older program does without it */
-    for (uint64_t i = 0; i < count && error == NULL; i++) {
-        OrderedKey key = ordered_key(values[i], bytes, &text);
+    for (uint64_t i = 0; i < count && error == NULL; i += KEYS_PUT) {
+        OrderedKey keys[KEYS_PUT];
+        uint32_t these = count - i < KEYS_PUT ? (uint32_t)(count - i) : KEYS_PUT;
+        for (uint32_t k = 0; k < these; k++)
+            keys[k] = ordered_key(values[i + k], bytes, &text);
         bytes += text.bytes;
         buffer_clear(&text);
-        error = segment_put(save->segment, &key, sizeof key);
+        error = segment_put(save->segment, keys, these * sizeof *keys);
     }
     if (error == NULL && count > 0)
         error = segment_put(save->segment, nodes, count * sizeof *nodes);
@@ -397,6 +401,7 @@ static Error *put_order(Save *save, const Index *index, Ordered *ordered, bool a
     if (error == NULL) error = segment_begin(save->segment, &section);
     for (uint64_t i = 0; i < count && error == NULL; i++) {
         ordered_key(values[i], 0, &text);
+        if (text.bytes < TEXT_PUT && i + 1 < count) continue;
         if (text.bytes > 0) error = segment_put(save->segment, text.data, text.bytes);
         buffer_clear(&text);
     }

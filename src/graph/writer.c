@@ -533,10 +533,12 @@ static Error *build_index(GraphWriter *writer, Index *index)
         /* Keys that make no run go to a table, which is as large as it will be from the start. */
         if (index->used > 0 && index->used <= CHUNK) {
             uint64_t nodes = graph_label_count(&view, index->definition.label);
-            TRY(error_if_short(nodes * 4 * sizeof(uint64_t)));
+            TRY(error_if_short(nodes * 8 * sizeof(uint64_t)));
             index_reserve(writer->graph, index, nodes);
+            ordered_reserve(atomic_load(&index->ordered), nodes);
         }
     }
+    if (!index->definition.vector) ordered_settle_aside(atomic_load(&index->ordered));
     return NULL;
 }
 

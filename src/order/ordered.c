@@ -18,12 +18,15 @@
 #include "value/encode.h"
 #include <assert.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
-    HEIGHT_MAX = 16,      /* one in four is one higher: 4^16 pairs */
-    SORTED_COUNT_MIN = 64 /* so many make an array */
+    HEIGHT_MAX = 16,         /* one in four is one higher: 4^16 pairs */
+    SORTED_COUNT_MIN = 64,   /* so many make an array */
+    ASIDE_COUNT_MIN = 16384, /* fewer are sorted before a thread would be made */
+    RADIX_COUNT_MIN = 1024   /* fewer are sorted before the counts of their bytes are made */
 };
 
 typedef struct OrderedNode {
@@ -55,6 +58,8 @@ struct Ordered {
     Arena *arena;           /* of the list */
     OrderedNode *head;
     _Atomic uint64_t list_count;
+    pthread_t aside; /* settles; its maker's */
+    bool has_aside;
 };
 
 static OrderedNode *node_new(Arena *arena, uint32_t height)
@@ -79,6 +84,7 @@ Ordered *ordered_new(void)
 void ordered_free(Ordered *ordered)
 {
     if (ordered == NULL) return;
+    if (ordered->has_aside) pthread_join(ordered->aside, NULL);
     mem_free(ordered->tail);
     arena_destroy(ordered->tail_arena);
     arena_destroy(ordered->arena);
@@ -120,6 +126,13 @@ static void tail_add(Ordered *ordered, Value value, uint64_t number)
         (Entry){value_copy(ordered->tail_arena, value), (uint32_t)number};
 }
 
+void ordered_reserve(Ordered *ordered, size_t count)
+{
+    pthread_mutex_lock(&ordered->tail_lock);
+    mem_reserve(ordered->tail, ordered->tail_capacity, ordered->tail_count + count);
+    pthread_mutex_unlock(&ordered->tail_lock);
+}
+
 void ordered_add_many(Ordered *ordered, const Value *values, const uint64_t *numbers,
                       uint32_t count)
 {
@@ -151,9 +164,24 @@ typedef struct Word {
     const Entry *entry;
 } Word;
 
+enum {
+    RANK_BITS = 5,
+    WORD_TEXT_BYTES = 7
+}; /* of a text so many bytes are in its word as a whole */
+
+/* The bytes of a text from `from` on, the first highest. */
+static uint64_t text_word(Value value, size_t from)
+{
+    uint64_t word = 0;
+    size_t bytes = value.aux < from ? 0 : value.aux - from;
+    if (bytes > sizeof word) bytes = sizeof word;
+    for (size_t i = 0; i < bytes; i++)
+        word |= (uint64_t)(unsigned char)value.as.text[from + i] << (56 - 8 * i);
+    return word;
+}
+
 static uint64_t word_of(Value value)
 {
-    enum { RANK_BITS = 5 };
     uint64_t word = 0;
     if (value_is_number(value)) {
         union {
@@ -163,9 +191,7 @@ static uint64_t word_of(Value value)
         word = u.bits >> 63 ? ~u.bits : u.bits | UINT64_C(1) << 63;
         if (u.number != u.number) word = UINT64_MAX;
     } else if (value.kind == VALUE_STRING) {
-        size_t bytes = value.aux < sizeof word ? value.aux : sizeof word;
-        for (size_t i = 0; i < bytes; i++)
-            word |= (uint64_t)(unsigned char)value.as.text[i] << (56 - 8 * i);
+        word = text_word(value, 0);
     }
     return (uint64_t)value_order_rank(value) << (64 - RANK_BITS) | word >> RANK_BITS;
 }
@@ -177,22 +203,74 @@ static int by_word(const void *a, const void *b)
     return compare(x->entry->value, x->entry->number, y->entry->value, y->entry->number);
 }
 
+/* By their words, some bits at a time from the lowest on; bits that all have in common are passed over
+ * (LSD radix sort; Knuth, TAOCP 3, 5.2.5). `words` and `room` are as long; where they are then. */
+static Word *radix_sort(Word *words, Word *room, size_t count)
+{
+    enum {
+        BITS = 11,
+        DIGITS = 6,
+        VALUES = 1 << BITS
+    }; /* six passes, counts that stay in a cache */
+    static_assert(BITS * DIGITS >= 64, "all of a word");
+    uint64_t *counts = mem_calloc(DIGITS * VALUES, sizeof *counts);
+    for (size_t i = 0; i < count; i++)
+        for (int d = 0; d < DIGITS; d++)
+            counts[d * VALUES + (words[i].word >> BITS * d) % VALUES]++;
+    for (int d = 0; d < DIGITS; d++) {
+        uint64_t at = 0, *these = counts + d * VALUES;
+        if (these[(words[0].word >> BITS * d) % VALUES] == count) continue;
+        for (int v = 0; v < VALUES; v++) {
+            uint64_t found = these[v];
+            these[v] = at;
+            at += found;
+        }
+        for (size_t i = 0; i < count; i++)
+            room[these[(words[i].word >> BITS * d) % VALUES]++] = words[i];
+        Word *sorted = room;
+        room = words;
+        words = sorted;
+    }
+    mem_free(counts);
+    return words;
+}
+
+/* Words in order are put in the order of their entries. Texts whose word is the same have what comes
+ * behind it for their word then. */
+static void sort_ties(Word *words, size_t count)
+{
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && words[to].word == words[from].word;)
+            to++;
+        if (to - from == 1) continue;
+        for (size_t i = from; i < to && words[i].entry->value.kind == VALUE_STRING; i++)
+            words[i].word = text_word(words[i].entry->value, WORD_TEXT_BYTES);
+        qsort(words + from, to - from, sizeof *words, by_word);
+    }
+}
+
 /* In order, each once, in an array of their own. */
 static Entry *sorted_entries(const Entry *entries, size_t *count)
 {
-    Word *words = mem_alloc((*count + 1) * sizeof *words);
+    enum { AHEAD = 16 };
+    Word *room = mem_alloc((2 * *count + 1) * sizeof *room), *words = room;
     Entry *out = mem_alloc((*count + 1) * sizeof *out);
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++)
         words[i] = (Word){word_of(entries[i].value), &entries[i]};
-    if (*count > 1) qsort(words, *count, sizeof *words, by_word);
+    if (*count >= RADIX_COUNT_MIN)
+        sort_ties(words = radix_sort(words, room + *count, *count), *count);
+    else if (*count > 1)
+        qsort(words, *count, sizeof *words, by_word);
     for (size_t i = 0; i < *count; i++) {
         const Entry *entry = words[i].entry;
-        bool again = kept > 0 && compare(out[kept - 1].value, out[kept - 1].number, entry->value,
-                                         entry->number) == 0;
+        if (i + AHEAD < *count) __builtin_prefetch(words[i + AHEAD].entry);
+        bool again =
+            i > 0 && words[i].word == words[i - 1].word &&
+            compare(out[kept - 1].value, out[kept - 1].number, entry->value, entry->number) == 0;
         if (!again) out[kept++] = *entry;
     }
-    mem_free(words);
+    mem_free(room);
     *count = kept;
     return out;
 }
@@ -263,6 +341,22 @@ void ordered_settle(Ordered *ordered)
     atomic_fetch_sub(&ordered->unsettled, count);
     pthread_mutex_unlock(&ordered->settle_lock);
     mem_account_enter(account);
+}
+
+static void *settle_aside(void *ordered)
+{
+    ordered_settle(ordered);
+    return NULL;
+}
+
+void ordered_settle_aside(Ordered *ordered)
+{
+    sigset_t all, before;
+    if (ordered->has_aside || atomic_load(&ordered->unsettled) < ASIDE_COUNT_MIN) return;
+    sigfillset(&all); /* signals are for the program's own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    ordered->has_aside = pthread_create(&ordered->aside, NULL, settle_aside, ordered) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- the array ---- */
