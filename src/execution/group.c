@@ -282,14 +282,19 @@ static Error *group_spill_next(Operator *self, GroupSpill *spill, const uint32_t
 }
 
 /* The groups of a batch's rows, unless the statement is to end. */
-static Error *find_groups(Operator *self, Groups *groups, const Column *keys, const Batch *batch,
-                          uint32_t *found)
+static Error *find_asking(const Interrupt *interrupt, Groups *groups, const Column *keys,
+                          const Batch *batch, uint32_t *found)
 {
-    const Interrupt *interrupt = self->execution->environment.interrupt;
     groups_ask(groups, interrupt == NULL ? NULL : interrupt->stop,
                interrupt == NULL ? NULL : interrupt->state);
     if (groups_find(groups, keys, batch, found)) return NULL;
     return error_new(ERROR_CANCELLED, "the statement was cancelled");
+}
+
+static Error *find_groups(Operator *self, Groups *groups, const Column *keys, const Batch *batch,
+                          uint32_t *found)
+{
+    return find_asking(self->execution->environment.interrupt, groups, keys, batch, found);
 }
 
 /* ---- DISTINCT ---- */
@@ -542,6 +547,13 @@ static Error *take_part(Operator *own, void *part, Batch *batch)
     return check_table(own, part);
 }
 
+/* What was begun is ended where memory is short, for half of it could not go to files. */
+static bool stop_but_for_memory(void *state)
+{
+    const Interrupt *interrupt = state;
+    return interrupt != NULL && !mem_is_short() && interrupt->stop(interrupt->state);
+}
+
 /* Groups come in the order of their first rows, as if one worker had met them. */
 static Error *merge_part(Operator *self, void *part)
 {
@@ -550,7 +562,10 @@ static Error *merge_part(Operator *self, void *part)
     uint32_t count = self->plan->aggregate_count, keys = self->plan->item_count;
     size_t groups = groups_count(from->groups);
     size_t most = table_bytes(self, from) + groups_growth(table->groups, BATCH_ROWS_MAX);
-    if (may_use_files(self) && !mem_has_room(most)) return error_memory(); /* see take_morsels */
+    if (may_use_files(self) && (!mem_has_room(most) || wants_files(self, table)))
+        return error_memory(); /* see take_morsels */
+    Interrupt interrupt = {stop_but_for_memory,
+                           (void *)(uintptr_t)self->execution->environment.interrupt};
     aggregate->torn = true;
     for (size_t at = 0; at < groups; at += BATCH_ROWS_MAX) {
         uint32_t rows = groups - at < BATCH_ROWS_MAX ? (uint32_t)(groups - at) : BATCH_ROWS_MAX;
@@ -559,7 +574,7 @@ static Error *merge_part(Operator *self, void *part)
         uint32_t *found = arena_alloc(self->arena, rows * sizeof *found);
         batch->row_count = batch->selected_count = rows;
         key_columns(self, from, NULL, at, batch, NULL);
-        TRY(find_groups(self, table->groups, batch->columns, batch, found));
+        TRY(find_asking(&interrupt, table->groups, batch->columns, batch, found));
         new_states(self->plan, table);
         for (uint32_t i = 0; i < rows; i++)
             for (uint32_t a = 0; a < count; a++)
@@ -742,9 +757,15 @@ static Error *put_of_morsel(Operator *self, uint64_t morsel, Batch *batch)
 static Error *take_morsels(Operator *self)
 {
     Aggregate *aggregate = self->state;
-    Error *error = morsels_run(self, &aggregate_sink);
-    bool limit = error != NULL && error_code(error) == ERROR_LIMIT;
-    if (!limit || aggregate->torn || !may_use_files(self)) return error;
+    Error *error = morsels_run(self, &aggregate_sink), *still = NULL;
+    if (error == NULL || aggregate->torn || !may_use_files(self)) return error;
+    /* Who is told to stop because memory is short says that it was cancelled; by now it is not. */
+    bool limit = error_code(error) == ERROR_LIMIT;
+    if (!limit &&
+        (error_code(error) != ERROR_CANCELLED || (still = operator_interrupted(self)) != NULL)) {
+        error_drop(still);
+        return error;
+    }
     error_drop(error);
     begin_files(self, true);
     return morsels_each(self, aggregate->merged, put_of_morsel);
