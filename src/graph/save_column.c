@@ -349,6 +349,7 @@ static Error *save_blocks(Save *save, uint32_t table, uint32_t key, const Extent
                             &kept);
     for (uint64_t i = 0; i < count; i++) {
         bool same = i < kept.block_count && !save_block_changed(column, i);
+        stored[i].shared = false;
         if (same)
             keep_block(&kept, i, &stored[i].out);
         else
