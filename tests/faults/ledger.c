@@ -327,8 +327,8 @@ static bool ask_all(const Ledger *ledger, contextql *session, const char *moment
         "MATCH (b:Blob) RETURN b.n, b.blob = $blob ORDER BY b.n",
         "MATCH (p:Person {name: 'Ada'}) RETURN p",
         "MATCH (d:Doc {title: 'two'}) RETURN d.n",
-        "MATCH (n:Near) RETURN count(n), sum(n.i), sum(n.v[0] * n.i), sum(n.v[1] * n.i), "
-        "sum(id(n))",
+        ("MATCH (n:Near) RETURN count(n), sum(n.i), sum(n.v[0] * n.i), sum(n.v[1] * n.i), "
+         "sum(id(n))"),
         "MATCH (n:Near) VECTOR n.v SIMILAR TO [5, 5] LIMIT 2 AS s RETURN n.i, s",
         "MATCH (n:Near) VECTOR n.v SIMILAR TO [40, 40] LIMIT 1 AS s RETURN n.i, s"};
     char text[256];
