@@ -211,7 +211,8 @@ static bool write_files(void)
         fprintf(rows, "%d,%d,this is the text of row %d of them\n", i, i % 1000, i);
         fprintf(links, "%d,%d\n", i, (i * 7) % ROWS);
     }
-    return (fclose(rows) == 0) & (fclose(links) == 0);
+    bool good = fclose(rows) == 0;
+    return fclose(links) == 0 && good;
 }
 
 static void text_of(char *out, size_t capacity, const char *format, const char *path)

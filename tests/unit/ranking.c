@@ -197,7 +197,7 @@ static void scans(void)
     uint32_t slots[VIEWS], labels[LABELS];
     bool good = true;
     for (uint32_t l = 0; l < LABELS; l++)
-        labels[l] = graph_name_intern(writer, NAME_LABEL, (Str){"ABC" + l, 1});
+        labels[l] = graph_name_intern(writer, NAME_LABEL, (Str){&"ABC"[l], 1});
     for (uint32_t i = 0; i < NODES; i++) {
         uint64_t made;
         error_drop(graph_create_node(writer, labels, i < 3000 ? 1 : 2, &made));
