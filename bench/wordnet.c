@@ -104,7 +104,7 @@ static double run_program(const char *const *args)
     extern char **environ;
     posix_spawn_file_actions_t actions;
     pid_t child;
-    int status;
+    int status = 0;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
