@@ -538,7 +538,6 @@ static Error *build_index(GraphWriter *writer, Index *index)
             ordered_reserve(atomic_load(&index->ordered), nodes);
         }
     }
-    if (!index->definition.vector) ordered_settle_aside(atomic_load(&index->ordered));
     return NULL;
 }
 

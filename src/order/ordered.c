@@ -18,15 +18,13 @@
 #include "value/encode.h"
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
-    HEIGHT_MAX = 16,         /* one in four is one higher: 4^16 pairs */
-    SORTED_COUNT_MIN = 64,   /* so many make an array */
-    ASIDE_COUNT_MIN = 16384, /* fewer are sorted before a thread would be made */
-    RADIX_COUNT_MIN = 1024   /* fewer are sorted before the counts of their bytes are made */
+    HEIGHT_MAX = 16,       /* one in four is one higher: 4^16 pairs */
+    SORTED_COUNT_MIN = 64, /* so many make an array */
+    RADIX_COUNT_MIN = 1024 /* fewer are sorted before the counts of their bytes are made */
 };
 
 typedef struct OrderedNode {
@@ -58,8 +56,6 @@ struct Ordered {
     Arena *arena;           /* of the list */
     OrderedNode *head;
     _Atomic uint64_t list_count;
-    pthread_t aside; /* settles; its maker's */
-    bool has_aside;
 };
 
 static OrderedNode *node_new(Arena *arena, uint32_t height)
@@ -84,7 +80,6 @@ Ordered *ordered_new(void)
 void ordered_free(Ordered *ordered)
 {
     if (ordered == NULL) return;
-    if (ordered->has_aside) pthread_join(ordered->aside, NULL);
     mem_free(ordered->tail);
     arena_destroy(ordered->tail_arena);
     arena_destroy(ordered->arena);
@@ -164,10 +159,8 @@ typedef struct Word {
     const Entry *entry;
 } Word;
 
-enum {
-    RANK_BITS = 5,
-    WORD_TEXT_BYTES = 7
-}; /* of a text so many bytes are in its word as a whole */
+/* Of a text so many bytes are in its word as a whole. */
+enum { RANK_BITS = 5, WORD_TEXT_BYTES = 7 };
 
 /* The bytes of a text from `from` on, the first highest. */
 static uint64_t text_word(Value value, size_t from)
@@ -207,11 +200,8 @@ static int by_word(const void *a, const void *b)
  * (LSD radix sort; Knuth, TAOCP 3, 5.2.5). `words` and `room` are as long; where they are then. */
 static Word *radix_sort(Word *words, Word *room, size_t count)
 {
-    enum {
-        BITS = 11,
-        DIGITS = 6,
-        VALUES = 1 << BITS
-    }; /* six passes, counts that stay in a cache */
+    /* Six passes, counts that stay in a cache. */
+    enum { BITS = 11, DIGITS = 6, VALUES = 1 << BITS };
     static_assert(BITS * DIGITS >= 64, "all of a word");
     uint64_t *counts = mem_calloc(DIGITS * VALUES, sizeof *counts);
     for (size_t i = 0; i < count; i++)
@@ -341,22 +331,6 @@ void ordered_settle(Ordered *ordered)
     atomic_fetch_sub(&ordered->unsettled, count);
     pthread_mutex_unlock(&ordered->settle_lock);
     mem_account_enter(account);
-}
-
-static void *settle_aside(void *ordered)
-{
-    ordered_settle(ordered);
-    return NULL;
-}
-
-void ordered_settle_aside(Ordered *ordered)
-{
-    sigset_t all, before;
-    if (ordered->has_aside || atomic_load(&ordered->unsettled) < ASIDE_COUNT_MIN) return;
-    sigfillset(&all); /* signals are for the program's own threads */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    ordered->has_aside = pthread_create(&ordered->aside, NULL, settle_aside, ordered) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- the array ---- */

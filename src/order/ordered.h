@@ -40,8 +40,6 @@ void ordered_add_many(Ordered *ordered, const Value *values, const uint64_t *num
                       uint32_t count);
 void ordered_reserve(Ordered *ordered, size_t count); /* room for so many that will be added */
 void ordered_settle(Ordered *ordered);
-/* The same, where it is much, by a thread, once: for who goes on with something else. By the writer. */
-void ordered_settle_aside(Ordered *ordered);
 uint64_t ordered_added(const Ordered *ordered); /* beside the base, settled */
 
 /* Numbers number, number + 1, .. with the integers key, key + 1, ..: pairs that stand nowhere. */
