@@ -25,6 +25,7 @@ static Error *open_parts(Gpu *gpu)
 
 Error *gpu_open(const GpuOptions *options, Gpu **out)
 {
+    *out = NULL;
     Gpu *gpu = mem_calloc(1, sizeof *gpu);
     pthread_mutex_init(&gpu->lock, NULL);
     gpu->options = *options;

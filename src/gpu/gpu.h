@@ -53,7 +53,8 @@ typedef struct GpuInfo {
     bool dead;
 } GpuInfo;
 
-/* Opens the loader, an instance and the fittest device. Some 30 to 300 ms: call it lazily. */
+/* Opens the loader, an instance and the fittest device; *out is NULL behind an error. Some 30 to
+ * 300 ms: call it lazily. */
 Error *gpu_open(const GpuOptions *options, Gpu **out) MUST_CHECK;
 void gpu_close(Gpu *gpu); /* NULL is welcome */
 void gpu_info(Gpu *gpu, GpuInfo *out);

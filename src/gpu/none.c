@@ -9,7 +9,8 @@
 
 Error *gpu_open(const GpuOptions *options, Gpu **out)
 {
-    (void)options, (void)out;
+    (void)options;
+    *out = NULL;
     return error_hint(error_new(ERROR_GPU, "this program was built without Vulkan"),
                       "build it with libvulkan-dev and glslang-tools, or set gpu to off");
 }

@@ -93,7 +93,6 @@ static void open_device(VectorDevice *device, const VectorDeviceOptions *options
                       .memory_bytes = options->memory_bytes};
     Error *error = gpu_open(&how, &device->gpu);
     if (error != NULL) {
-        device->gpu = NULL;
         failed(device, error);
         return;
     }

@@ -419,7 +419,11 @@ static void test_dead(void)
     bool timed_out = false;
     for (int i = 0; i < TRIES && !timed_out; i++) {
         timed_out = failed(gpu_open(&(GpuOptions){.software = true, .timeout_ns = 1}, &gpu));
-        if (!timed_out) gpu_close(gpu);
+        if (timed_out) break;
+        timed_out = failed(gpu_put(gpu, 1, 1, &piece, 1, data.stride)) ||
+                    failed(gpu_topk(gpu, 1, 1, &query, keys, &count));
+        gpu_close(gpu);
+        gpu = NULL;
     }
     EXPECT(timed_out && gpu == NULL);
     forget(&data);
