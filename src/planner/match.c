@@ -821,11 +821,12 @@ static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths
 
 static Error *split_where(Binder *binder, Pattern *pattern, const AstExpr *where, bool paths_named)
 {
-    if (where == NULL || paths_named || ast_has_subquery(where)) return NULL;
-    if (where->kind == AST_AND) {
+    if (where == NULL || paths_named) return NULL;
+    if (where->kind == AST_AND) { /* parts without a sub-query leave those with one to filter_rest */
         TRY(split_where(binder, pattern, where->a, false));
         return split_where(binder, pattern, where->b, false);
     }
+    if (ast_has_subquery(where)) return NULL;
     Expr *expr;
     TRY(bind_condition(binder, where, &expr));
     add_filter(pattern, expr);
