@@ -99,6 +99,19 @@ static Error *plan_statement(contextql_statement *statement)
     return error;
 }
 
+/* A rule that its plan relies on may be gone since. */
+static Error *plan_anew(contextql_statement *statement)
+{
+    const GraphView *view = &statement->environment.view;
+    PlanEnvironment environment;
+    if (planner_holds(statement->plan, view)) return NULL;
+    session_environment(statement->session, &environment);
+    execution_close(statement->parked);
+    statement->parked = NULL;
+    arena_reset(statement->execution_arena);
+    return planner_plan(statement->arena, statement->text, view, &environment, &statement->plan);
+}
+
 static void name_columns(contextql_statement *statement)
 {
     uint32_t count = statement->plan->column_count;
@@ -595,6 +608,7 @@ static Error *start(contextql_statement *statement)
     GraphWriter *writer = statement->environment.writer;
     prepare_environment(statement);
     statement->environment.writer = writer;
+    TRY(plan_anew(statement));
     if (writer != NULL) graph_writer_heed(writer, should_stop, statement);
     if (!only_explained)
         TRY(moments_open(&statement->moments, session->database, statement->plan,

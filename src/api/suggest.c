@@ -492,7 +492,7 @@ static void offer_indexes(Ask *ask)
 {
     const Graph *graph = ask->view.graph;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+        const GraphIndex *index = graph_index_at(&ask->view, i);
         if (index == NULL) continue;
         Str label = graph_name_text(graph, NAME_LABEL, index->label),
             key = graph_name_text(graph, NAME_KEY, index->key);

@@ -123,10 +123,10 @@ static void warn_left_out(const ExecutionEnvironment *environment, const GraphIn
 
 /* Is there one that does what this would? A unique constraint does what an index does, not the other
  * way round. */
-static bool same_rule(const Graph *graph, const GraphIndex *wanted)
+static bool same_rule(const GraphView *view, const GraphIndex *wanted)
 {
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view, i);
         if (index == NULL || index->label != wanted->label || index->key != wanted->key ||
             index->vector != wanted->vector)
             continue;
@@ -152,7 +152,7 @@ static Error *make_finder(const ExecutionEnvironment *environment, Str name)
 {
     ExecutionEnvironment *user = (ExecutionEnvironment *)(uintptr_t)environment;
     FinderTelling telling = {environment->worker_max, tell_rows, user};
-    const GraphIndex *index = graph_index_named(environment->view.graph, name);
+    const GraphIndex *index = graph_index_named(&environment->view, name);
     if (index == NULL || !index->vector) return NULL;
     return finder_make(environment->database, environment->writer, index, &telling);
 }
@@ -170,11 +170,10 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
     if (index.name.bytes == 0)
         index.name = str_from(
             arena_printf(arena, "%.*s_%.*s", STR_ARG(wanted->label), STR_ARG(wanted->property)));
-    if (wanted->tolerant && graph_index_named(environment->view.graph, index.name) != NULL)
-        return NULL;
+    if (wanted->tolerant && graph_index_named(&environment->view, index.name) != NULL) return NULL;
     index.label = graph_name_intern(writer, NAME_LABEL, wanted->label);
     index.key = graph_name_intern(writer, NAME_KEY, wanted->property);
-    if (same_rule(environment->view.graph, &index))
+    if (same_rule(&environment->view, &index))
         return wanted->tolerant
                    ? NULL
                    : error_new(ERROR_NAME_EXISTS, "there is such %s on :%.*s(%.*s) already",
@@ -189,7 +188,7 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
 static Error *drop_index(const Plan *plan, const ExecutionEnvironment *environment)
 {
     const PlanIndex *wanted = &plan->index;
-    const GraphIndex *index = graph_index_named(environment->view.graph, wanted->name);
+    const GraphIndex *index = graph_index_named(&environment->view, wanted->name);
     bool constraint = index != NULL && index->constraint != GRAPH_NO_CONSTRAINT;
     if (index == NULL || constraint != wanted->is_constraint) {
         if (wanted->tolerant && index == NULL) return NULL;
@@ -268,19 +267,13 @@ static void show_search(ShowRows *rows, const ExecutionEnvironment *environment,
     show_add(rows, built_ns == 0 ? value_null() : value_float((double)built_ns / 1e9));
 }
 
-/* What another transaction has not committed yet is not there for this one. */
-static bool is_shown(const GraphView *view, const GraphIndex *index)
-{
-    return index != NULL && index->since <= view->version;
-}
-
 static void show_indexes(ShowRows *rows, const ExecutionEnvironment *environment)
 {
     const GraphView *view = &environment->view;
     const Graph *graph = view->graph;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
-        if (!is_shown(view, index) || index->constraint == GRAPH_REQUIRED) continue;
+        const GraphIndex *index = graph_index_at(view, i);
+        if (index == NULL || index->constraint == GRAPH_REQUIRED) continue;
         show_add(rows, value_string(index->name));
         show_add_text(rows, index->vector                       ? "vector"
                             : index->constraint == GRAPH_UNIQUE ? "unique"
@@ -298,8 +291,8 @@ static void show_constraints(ShowRows *rows, const GraphView *view)
 {
     const Graph *graph = view->graph;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
-        if (!is_shown(view, index) || index->constraint == GRAPH_NO_CONSTRAINT) continue;
+        const GraphIndex *index = graph_index_at(view, i);
+        if (index == NULL || index->constraint == GRAPH_NO_CONSTRAINT) continue;
         show_add(rows, value_string(index->name));
         show_add_text(rows, index->constraint == GRAPH_UNIQUE ? "unique" : "not null");
         show_add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));

@@ -180,12 +180,12 @@ static void place_columns(Copy *copy, const RowChunk *rows)
 
 /* ---- keys ---- */
 
-static bool has_rule(const Graph *graph, const GraphIndex *wanted)
+static bool has_rule(const GraphView *view, const GraphIndex *wanted)
 {
-    const GraphIndex *found = graph_index_on(graph, wanted->label, wanted->key, false);
-    for (uint32_t i = 0; wanted->constraint != GRAPH_NO_CONSTRAINT && i < graph_index_count(graph);
-         i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+    const GraphIndex *found = graph_index_on(view, wanted->label, wanted->key, false);
+    uint32_t count = wanted->constraint == GRAPH_NO_CONSTRAINT ? 0 : graph_index_count(view->graph);
+    for (uint32_t i = 0; i < count; i++) {
+        const GraphIndex *index = graph_index_at(view, i);
         if (index != NULL && index->label == wanted->label && index->key == wanted->key &&
             index->constraint == wanted->constraint)
             return true;
@@ -198,17 +198,17 @@ static bool has_rule(const Graph *graph, const GraphIndex *wanted)
 static Error *index_on(Copy *copy, Str label, Str key, GraphConstraint constraint,
                        const GraphIndex **out)
 {
-    const Graph *graph = graph_writer_view(copy->writer).graph;
+    GraphView view = graph_writer_view(copy->writer);
     GraphIndex definition = {.label = graph_name_intern(copy->writer, NAME_LABEL, label),
                              .key = graph_name_intern(copy->writer, NAME_KEY, key),
                              .constraint = constraint};
-    *out = graph_index_on(graph, definition.label, definition.key, false);
-    if (has_rule(graph, &definition)) return NULL;
+    *out = graph_index_on(&view, definition.label, definition.key, false);
+    if (has_rule(&view, &definition)) return NULL;
     bool taken = *out != NULL;
     definition.name = str_from(arena_printf(copy->arena, "%.*s_%.*s%s", STR_ARG(label),
                                             STR_ARG(key), taken ? "_unique" : ""));
     TRY(graph_create_index(copy->writer, &definition));
-    *out = graph_index_on(graph, definition.label, definition.key, false);
+    *out = graph_index_on(&view, definition.label, definition.key, false);
     return NULL;
 }
 

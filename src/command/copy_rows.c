@@ -92,10 +92,10 @@ static Error *make_indexed(Rows *rows, const GraphIndex *index, Value *cell)
 
 static const GraphIndex *vector_index(const Copy *copy, const CopyColumn *column)
 {
-    const Graph *graph = copy->environment->view.graph;
-    uint32_t key = graph_name_find(graph, NAME_KEY, column->name);
+    GraphView view = graph_writer_view(copy->writer);
+    uint32_t key = graph_name_find(view.graph, NAME_KEY, column->name);
     return copy->plan->statement == STATEMENT_COPY_NODES && key != GRAPH_NAME_UNKNOWN
-               ? graph_index_on(graph, copy->label, key, true)
+               ? graph_index_on(&view, copy->label, key, true)
                : NULL;
 }
 

@@ -680,7 +680,7 @@ static bool indexes_unsaved(const Database *database)
     GraphView view = {database->held->graph, graph_version(graph)};
     uint64_t values = 0;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+        const GraphIndex *index = graph_index_at(&view, i);
         if (index != NULL && index->since > database->saved_version && !index->vector &&
             index->constraint != GRAPH_REQUIRED)
             values += graph_label_count(&view, index->label);

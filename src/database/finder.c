@@ -257,7 +257,7 @@ static const GraphIndex *next_wanted(const Database *database)
     const Graph *graph = database->held->graph;
     GraphView view = {database->held->graph, graph_version(graph)};
     for (uint32_t i = 0; i < graph_index_count(graph); i++)
-        if (is_wanted(&view, graph_index_at(graph, i))) return graph_index_at(graph, i);
+        if (is_wanted(&view, graph_index_at(&view, i))) return graph_index_at(&view, i);
     return NULL;
 }
 
@@ -295,10 +295,11 @@ static Error *begin_making(Database *database, Making *making)
     return error;
 }
 
-static bool is_there(const Graph *graph, const GraphIndex *index)
+static bool is_there(const GraphWriter *writer, const GraphIndex *index)
 {
-    for (uint32_t i = 0; i < graph_index_count(graph); i++)
-        if (graph_index_at(graph, i) == index) return true;
+    GraphView view = graph_writer_view(writer);
+    for (uint32_t i = 0; i < graph_index_count(view.graph); i++)
+        if (graph_index_at(&view, i) == index) return true;
     return false;
 }
 
@@ -307,12 +308,12 @@ static void install(Database *database, Making *making, NearIndex *near)
 {
     Graph *graph = database->held->graph;
     GraphWriter *writer = graph_writer_begin(graph);
-    if (near != NULL && is_there(graph, making->index)) {
+    if (near != NULL && is_there(writer, making->index)) {
         graph_finder_give(making->finder, near, end_near);
         graph_set_finder(graph, making->index, making->finder);
         atomic_fetch_add(&database->finders_made, 1);
     } else {
-        if (is_there(graph, making->index)) graph_prepare_finder(writer, making->index, NULL);
+        if (is_there(writer, making->index)) graph_prepare_finder(writer, making->index, NULL);
         graph_finder_free(making->finder);
         near_free(near);
     }
@@ -422,7 +423,7 @@ static Error *save_one(GraphSave *save, const GraphView *view, const GraphIndex 
 Error *finder_save_all(GraphSave *save, const GraphView *view)
 {
     for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
-        const GraphIndex *index = graph_index_at(view->graph, i);
+        const GraphIndex *index = graph_index_at(view, i);
         const GraphFinder *finder =
             index == NULL || !index->vector ? NULL : graph_finder(view, index);
         if (finder != NULL) TRY(save_one(save, view, index, finder));
@@ -486,7 +487,7 @@ static GraphFinder *load_one(const Graph *graph, const GraphIndex *index)
 void finder_verify_all(const GraphView *view, Tell *to)
 {
     for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
-        const GraphIndex *index = graph_index_at(view->graph, i);
+        const GraphIndex *index = graph_index_at(view, i);
         const void *data;
         size_t bytes;
         if (index == NULL || !can_be_made(index)) continue;
@@ -506,8 +507,9 @@ void finder_verify_all(const GraphView *view, Tell *to)
 
 void finder_load_all(Graph *graph)
 {
+    GraphView view = {graph, graph_version(graph)};
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+        const GraphIndex *index = graph_index_at(&view, i);
         if (index == NULL || !can_be_made(index)) continue;
         graph_set_finder(graph, index, load_one(graph, index));
     }
@@ -527,7 +529,7 @@ FinderCopy *finder_copy_all(const Graph *graph)
     GraphView view = {(Graph *)(uintptr_t)graph, graph_version(graph)};
     FinderCopy *all = NULL;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+        const GraphIndex *index = graph_index_at(&view, i);
         const GraphFinder *finder =
             index == NULL || !index->vector ? NULL : graph_finder(&view, index);
         if (finder == NULL) continue;
@@ -544,7 +546,8 @@ FinderCopy *finder_copy_all(const Graph *graph)
 
 static void paste(const FinderCopy *copy, Graph *graph)
 {
-    const GraphIndex *index = graph_index_named(graph, str_from(copy->name));
+    GraphView view = {graph, graph_version(graph)};
+    const GraphIndex *index = graph_index_named(&view, str_from(copy->name));
     if (index == NULL || !can_be_made(index) || !fits(copy->near, index)) return;
     GraphFinder *finder = graph_finder_new(near_share(copy->near), end_near, graph_version(graph));
     if (get_changed(finder, copy->changed.data, copy->changed.bytes))

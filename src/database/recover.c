@@ -84,9 +84,9 @@ static Error *make_index(Database *database, const GraphIndex *index)
     return error;
 }
 
-static Error *make_indexes(Recovery *recovery, const Graph *from)
+static Error *make_indexes(Recovery *recovery, const GraphView *from)
 {
-    for (uint32_t i = 0; i < graph_index_count(from); i++) {
+    for (uint32_t i = 0; i < graph_index_count(from->graph); i++) {
         const GraphIndex *index = graph_index_at(from, i);
         Error *error = index == NULL ? NULL : make_index(recovery->to, index);
         if (error != NULL && error_code(error) != ERROR_CONSTRAINT) return error;
@@ -205,7 +205,7 @@ static Error *copy_all(Recovery *recovery)
     graph_verify_columns(&view, recovery->tell);
     Error *error = copy_snapshots(recovery);
     if (error == NULL) error = copy_graph(recovery, &view);
-    if (error == NULL) error = make_indexes(recovery, view.graph);
+    if (error == NULL) error = make_indexes(recovery, &view);
     if (error == NULL) error = database_retain(recovery->to, database_retention(recovery->from));
     transaction_rollback(reading);
     return error;

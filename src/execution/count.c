@@ -277,9 +277,9 @@ static void know_unlike(Adjacent *adjacent)
     if (adjacent->unlike.nodes) return;
     adjacent->unlike.key = name_resolve(execution, NAME_KEY, adjacent->plan.unlike_key);
     for (uint32_t i = 0; i < graph_index_count(view->graph) && !adjacent->unlike.nodes; i++) {
-        const GraphIndex *index = graph_index_at(view->graph, i);
-        if (index->key != adjacent->unlike.key || index->vector ||
-            index->constraint != GRAPH_UNIQUE || !graph_index_serves(index, view) ||
+        const GraphIndex *index = graph_index_at(view, i);
+        if (index == NULL || index->key != adjacent->unlike.key || index->vector ||
+            index->constraint != GRAPH_UNIQUE ||
             !graph_property_covers(view, &index->label, 1, index->key))
             continue;
         adjacent->unlike.label = index->label;

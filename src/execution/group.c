@@ -627,8 +627,8 @@ static bool tells_apart(const Execution *execution, const PlanNode *scan, const 
     bool unique = false;
     for (uint32_t i = 0; i < scan->label_count; i++) {
         labels[i] = name_resolve(execution, NAME_LABEL, scan->labels[i]);
-        const GraphIndex *index = graph_index_on(view->graph, labels[i], property, false);
-        unique = unique || (graph_index_serves(index, view) && index->constraint == GRAPH_UNIQUE);
+        const GraphIndex *index = graph_index_on(view, labels[i], property, false);
+        unique = unique || (index != NULL && index->constraint == GRAPH_UNIQUE);
     }
     return unique && graph_property_covers(view, labels, scan->label_count, property);
 }

@@ -568,9 +568,9 @@ static void seek_row(Operator *self, uint32_t position)
     extend->found.count = extend->found_at = 0;
     if (self->plan->kind == PLAN_NODE_SEEK) {
         const GraphIndex *index =
-            graph_index_on(view->graph, extend->labels[0],
+            graph_index_on(view, extend->labels[0],
                            name_resolve(self->execution, NAME_KEY, self->plan->key), false);
-        if (graph_index_serves(index, view)) {
+        if (index != NULL) {
             graph_seek(view, index, key, &extend->found);
             return;
         }

@@ -469,8 +469,8 @@ static void find_index(const Operator *operator, const Leg * leg, ByIndex *by)
     NearestRequest *request = &by->request;
     request->finder = NULL;
     for (uint32_t i = 0; i < request->label_count && request->finder == NULL; i++) {
-        by->index = graph_index_on(view->graph, request->labels[i], leg->key, true);
-        if (graph_index_serves(by->index, view) && by->index->metric == leg->plan->metric &&
+        by->index = graph_index_on(view, request->labels[i], leg->key, true);
+        if (by->index != NULL && by->index->metric == leg->plan->metric &&
             by->index->dimensions == leg->query.dimensions)
             request->finder = graph_finder(view, by->index);
     }
@@ -1073,9 +1073,8 @@ static bool may_ask_index(const Operator *operator, const Leg * leg, const ByInd
 {
     const GraphView *view = &operator->execution->view;
     for (uint32_t i = 0; i < by->request.label_count; i++) {
-        const GraphIndex *index =
-            graph_index_on(view->graph, by->request.labels[i], leg->key, true);
-        if (graph_index_serves(index, view) && graph_finder(view, index) != NULL) return true;
+        const GraphIndex *index = graph_index_on(view, by->request.labels[i], leg->key, true);
+        if (index != NULL && graph_finder(view, index) != NULL) return true;
     }
     return false;
 }
@@ -1157,8 +1156,8 @@ static const GraphIndex *index_of(const GraphView *view, const PlanNode *plan)
     if (scan->kind != PLAN_NODE_SCAN || scan->slot != plan->legs[0].slot) return NULL;
     for (uint32_t i = 0; i < scan->label_count && key != GRAPH_NAME_UNKNOWN; i++) {
         if (scan->labels[i].id == GRAPH_NAME_UNKNOWN) continue;
-        const GraphIndex *index = graph_index_on(view->graph, scan->labels[i].id, key, true);
-        if (graph_index_serves(index, view)) return index;
+        const GraphIndex *index = graph_index_on(view, scan->labels[i].id, key, true);
+        if (index != NULL) return index;
     }
     return NULL;
 }

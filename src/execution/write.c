@@ -79,7 +79,7 @@ static Error *check_indexed(const Execution *execution, uint64_t node, uint32_t 
     GraphView view = graph_writer_view(execution->environment.writer);
     const uint32_t *labels = graph_node_labels(&view, node, &count);
     for (uint32_t i = 0; i < count; i++) {
-        const GraphIndex *index = graph_index_on(view.graph, labels[i], key, true);
+        const GraphIndex *index = graph_index_on(&view, labels[i], key, true);
         if (index != NULL) TRY(storable_in(index, value));
     }
     return NULL;

@@ -112,6 +112,7 @@ Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint
                           const GraphIndex *unique, uint64_t *first)
 {
     Graph *graph = writer->graph;
+    GraphView view = graph_writer_view(writer);
     assert(rows->count <= GRAPH_BLOCK_ROWS);
     *first = atomic_load(&graph->nodes.rows.count);
     if (*first + rows->count > GRAPH_NODES_MAX)
@@ -124,7 +125,7 @@ Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint
     set_shapes(writer, *first, sets, rows->count);
     fill_columns(writer, &graph->nodes, rows, *first);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        Index *index = directory_get(&graph->indexes, i);
+        Index *index = index_at(&view, i);
         for (uint32_t c = 0; c < rows->column_count; c++)
             if (index != NULL && index->definition.constraint != GRAPH_REQUIRED &&
                 index->definition.key == rows->columns[c].key)
@@ -135,10 +136,10 @@ Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint
 
 /* ---- properties of nodes that are there ---- */
 
-static bool has_index(const Graph *graph, uint32_t key)
+static bool has_index(const GraphView *view, uint32_t key)
 {
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view, i);
         if (index != NULL && index->key == key) return true;
     }
     return false;
@@ -160,9 +161,10 @@ void graph_set_properties(GraphWriter *writer, const uint64_t *nodes, const Grap
                           uint32_t column)
 {
     Graph *graph = writer->graph;
+    GraphView view = graph_writer_view(writer);
     GraphCells cells = rows->columns[column];
     PropertyColumn *into = table_column_make(graph, &graph->nodes, cells.key);
-    if (!has_index(graph, cells.key) && can_fill(writer, into, nodes, rows)) {
+    if (!has_index(&view, cells.key) && can_fill(writer, into, nodes, rows)) {
         uint64_t first = nodes[rows->rows[0]];
         column_append(graph, into, first, cells.cells, rows, writer->version);
         writer_note(writer, (Change){.kind = CHANGE_FILL_PROPERTY,

@@ -251,20 +251,17 @@ typedef struct GraphIndex { /* definition */
     uint16_t ef, ef_construction; /* how far a search, and one while building, goes; 0: as usual */
     uint64_t since; /* the version that made it, and knows no value of before; 0: a segment */
 } GraphIndex;
-/* May the view ask it? An older one sees values that it has not. NULL: no. */
-static inline bool graph_index_serves(const GraphIndex *index, const GraphView *view)
-{
-    return index != NULL && index->since <= view->version;
-}
 /* What kind of index it is, in the log and among a segment's names: a byte (bit 0 vector, above it the
  * constraint, bit 7: the last three are there), varint dimensions, u8 metric; u8 flat, varint ef, varint
  * ef_construction. */
 void graph_put_index_kind(const GraphIndex *index, Buffer *out);
 bool graph_get_index_kind(GraphIndex *index, Reader *reader); /* false: it is none */
-uint32_t graph_index_count(const Graph *graph);
-const GraphIndex *graph_index_at(const Graph *graph, uint32_t i);
-const GraphIndex *graph_index_named(const Graph *graph, Str name);
-const GraphIndex *graph_index_on(const Graph *graph, uint32_t label, uint32_t key, bool vector);
+/* Those that the view may ask: not one that is younger, and sees no value of before; nor one that was
+ * dropped in its version or before. Who has not committed yet is the only one to see what it did. */
+uint32_t graph_index_count(const Graph *graph);                      /* of all there ever were */
+const GraphIndex *graph_index_at(const GraphView *view, uint32_t i); /* NULL: there is none */
+const GraphIndex *graph_index_named(const GraphView *view, Str name);
+const GraphIndex *graph_index_on(const GraphView *view, uint32_t label, uint32_t key, bool vector);
 /* Visible nodes of the index's label whose property equals `value`: appended to `out` (nodes only),
  * ascending, each once. */
 void graph_seek(const GraphView *view, const GraphIndex *index, Value value, Neighbors *out);
@@ -284,8 +281,8 @@ typedef struct GraphRange {
     bool low_open, high_open; /* the bound itself is outside */
     bool prefix;              /* text that begins with `low` */
 } GraphRange;
-bool graph_index_orders(const GraphIndex *index, const GraphView *view); /* may it be asked? */
-bool graph_range_bound(Value bound); /* one that a range can have */
+bool graph_index_orders(const GraphIndex *index); /* may it be asked? NULL: no */
+bool graph_range_bound(Value bound);              /* one that a range can have */
 /* All that are in both lie in what it becomes. */
 void graph_range_narrow(GraphRange *range, GraphRange by);
 /* How many entries the index has in the range, some of which may be of other views; counting ends at

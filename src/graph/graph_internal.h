@@ -345,6 +345,8 @@ typedef struct Index {
                                  program has it not */
     uint64_t order_stamp; /* of the graph as the index was made, when all in `ordered` was a hit */
     bool order_known;     /* load.c's */
+    _Atomic uint64_t
+        until; /* the version that dropped it, and later ones, have it not; 0: none did */
     size_t used;
     struct HashLevel *levels; /* hash_table.c's, of the writer; NULL: none */
     struct { /* nodes node, node + 1, .. have the integers key, key + 1, ..: `count` entries more */
@@ -359,7 +361,11 @@ typedef struct Index {
 } Index;
 /* A node got a value, or the label, of a vector index. */
 void index_note_change(Index *index, uint64_t node);
-void index_retire(Graph *graph, Index *index); /* nobody finds it any more */
+void index_retire(Graph *graph, Index *index);      /* nobody finds it any more */
+Index *index_at(const GraphView *view, uint32_t i); /* as graph_index_at */
+/* Dropped ones that no view shows go. To be called as a version begins: who found one is of an earlier
+ * version, and holds the view while it looks at it. */
+void indexes_sweep(Graph *graph);
 /* Vector indexes and constraints on presence have no table. */
 static inline bool index_has_table(const GraphIndex *index)
 {
@@ -434,8 +440,9 @@ struct Graph {
     _Atomic uint32_t shape_count;
     Directory labels;  /* Label by id */
     Directory types;   /* RelationshipType by id */
-    Directory indexes; /* Index; dropped ones leave NULL */
+    Directory indexes; /* Index; dropped ones leave NULL, when no view shows them any more */
     _Atomic uint32_t index_count;
+    uint32_t dropped_count;    /* of those that some view may show; the writer's */
     Segment *segment;          /* what the graph lies on; NULL: none */
     Arena *base_arena;         /* what describes it, and values decoded from it */
     pthread_mutex_t base_lock; /* of base_arena, after opening */

@@ -415,6 +415,25 @@ void graph_prepare_finder(GraphWriter *writer, const GraphIndex *definition, Gra
     index->preparing = finder;
 }
 
+/* Everybody who looks from now on sees it dropped, and nobody who still does. */
+static bool is_over(const Index *index, uint64_t horizon)
+{
+    uint64_t until = index == NULL ? 0 : atomic_load(&index->until);
+    return until != 0 && until <= horizon;
+}
+
+void indexes_sweep(Graph *graph)
+{
+    uint64_t horizon = graph->dropped_count == 0 ? 0 : graph_horizon(graph);
+    for (uint32_t i = 0; graph->dropped_count > 0 && i < graph_index_count(graph); i++) {
+        Index *index = directory_get(&graph->indexes, i);
+        if (!is_over(index, horizon)) continue;
+        directory_set(graph, &graph->indexes, i, NULL);
+        index_retire(graph, index);
+        graph->dropped_count--;
+    }
+}
+
 void index_retire(Graph *graph, Index *index)
 {
     graph_retire(graph, atomic_load(&index->table));
@@ -466,25 +485,33 @@ uint32_t graph_index_count(const Graph *graph)
     return atomic_load(&graph->index_count);
 }
 
-const GraphIndex *graph_index_at(const Graph *graph, uint32_t i)
+Index *index_at(const GraphView *view, uint32_t i)
 {
-    const Index *index = directory_get(&graph->indexes, i);
+    Index *index = directory_get(&view->graph->indexes, i);
+    if (index == NULL || index->definition.since > view->version) return NULL;
+    uint64_t until = atomic_load_explicit(&index->until, memory_order_acquire);
+    return until == 0 || view->version < until ? index : NULL;
+}
+
+const GraphIndex *graph_index_at(const GraphView *view, uint32_t i)
+{
+    const Index *index = index_at(view, i);
     return index == NULL ? NULL : &index->definition;
 }
 
-const GraphIndex *graph_index_named(const Graph *graph, Str name)
+const GraphIndex *graph_index_named(const GraphView *view, Str name)
 {
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view, i);
         if (index != NULL && str_equal(index->name, name)) return index;
     }
     return NULL;
 }
 
-const GraphIndex *graph_index_on(const Graph *graph, uint32_t label, uint32_t key, bool vector)
+const GraphIndex *graph_index_on(const GraphView *view, uint32_t label, uint32_t key, bool vector)
 {
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view, i);
         bool fits = index != NULL && index->label == label && index->key == key;
         if (fits && (vector ? index->vector : index_has_table(index))) return index;
     }
@@ -593,7 +620,7 @@ Error *graph_check(const GraphWriter *writer, GraphConstraint rule, size_t from)
     Check check = {.view = graph_writer_view(writer), .rule = rule};
     Error *error = NULL;
     for (uint32_t i = 0; error == NULL && i < graph_index_count(graph); i++) {
-        const Index *index = directory_get(&graph->indexes, i);
+        const Index *index = index_at(&check.view, i);
         if (index != NULL && index->definition.constraint == rule)
             error = check_rule(&check, writer, from, index);
     }

@@ -675,7 +675,8 @@ bool graph_stored_finder(const Graph *graph, const GraphIndex *definition, uint3
     for (size_t i = 0; segment != NULL && i < segment_count(segment); i++) {
         const SegmentSection *section = segment_section(segment, i);
         if (section->kind != STORED_FINDER || section->first != part) continue;
-        if (graph_index_at(graph, section->key) != definition) continue;
+        const Index *index = directory_get(&graph->indexes, section->key);
+        if (index == NULL || &index->definition != definition) continue;
         *data = segment_data(segment, section);
         *bytes = section->bytes;
         return !checked || segment_touch(graph->segment, *data, *bytes);

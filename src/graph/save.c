@@ -461,7 +461,7 @@ static Error *save_indexes(Save *save)
 {
     const Graph *graph = save->view.graph;
     for (uint32_t i = 0, number = 0; i < graph_index_count(graph); i++) {
-        const Index *index = directory_get(&graph->indexes, i);
+        const Index *index = index_at(&save->view, i);
         if (index == NULL) continue;
         TRY(save_run(save, index, number));
         if (index->used > 0) TRY(save_order(save, index, number));
@@ -498,8 +498,9 @@ static void put_index(const GraphIndex *index, Buffer *out)
     graph_put_index_kind(index, out);
 }
 
-static void put_schema(const Graph *graph, Buffer *out)
+static void put_schema(const GraphView *view, Buffer *out)
 {
+    const Graph *graph = view->graph;
     uint32_t indexes = 0;
     for (int kind = 0; kind < NAME_KIND_COUNT; kind++) {
         uint32_t count = graph_name_count(graph, (NameKind)kind);
@@ -516,10 +517,10 @@ static void put_schema(const Graph *graph, Buffer *out)
             put_varint(out, shape->labels[j]);
     }
     for (uint32_t i = 0; i < graph_index_count(graph); i++)
-        indexes += graph_index_at(graph, i) != NULL;
+        indexes += graph_index_at(view, i) != NULL;
     put_varint(out, indexes);
     for (uint32_t i = 0; i < graph_index_count(graph); i++)
-        if (graph_index_at(graph, i) != NULL) put_index(graph_index_at(graph, i), out);
+        if (graph_index_at(view, i) != NULL) put_index(graph_index_at(view, i), out);
 }
 
 /* ---- ahead ---- */
@@ -669,7 +670,7 @@ Error *graph_save_all(GraphSave *save, const GraphView *view, Buffer *schema)
     Error *error = save->failed;
     save->failed = NULL;
     save->view = *view;
-    put_schema(view->graph, schema);
+    put_schema(view, schema);
     if (error == NULL) error = save_everything(save);
     return error == NULL ? graph_damage(view->graph) : error;
 }
@@ -677,10 +678,9 @@ Error *graph_save_all(GraphSave *save, const GraphView *view, Buffer *schema)
 Error *graph_save_finder(GraphSave *save, const GraphIndex *definition, uint32_t part,
                          const void *data, size_t bytes)
 {
-    const Graph *graph = save->view.graph;
     uint32_t number = 0;
-    for (uint32_t i = 0; graph_index_at(graph, i) != definition; i++)
-        number += graph_index_at(graph, i) != NULL;
+    for (uint32_t i = 0; graph_index_at(&save->view, i) != definition; i++)
+        number += graph_index_at(&save->view, i) != NULL;
     /* Whoever does not know it can do without. */
     SegmentSection section = {.kind = STORED_FINDER, .key = number, .first = part, .count = bytes};
     const SegmentSection *same = save_find_base(save, STORED_FINDER, 0, number, part);

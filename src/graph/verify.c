@@ -289,7 +289,7 @@ static void verify_index(Verify *verify, const Index *index)
         if (!whole || taken != index->used)
             FIND(verify, where.data, "%llu entries are counted, but %llu lie in its table",
                  (unsigned long long)index->used, (unsigned long long)taken);
-        if (graph_index_orders(definition, view))
+        if (graph_index_orders(definition))
             in_order = verify_order(verify, index, where.data, nodes);
     }
     while (graph_scan(view, &definition->label, 1, &cursor, &node, 1) == 1) {
@@ -324,7 +324,7 @@ void graph_verify(const GraphView *view, Tell *to)
     for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE); i++)
         verify_type(&verify, i);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const Index *index = directory_get(&graph->indexes, i);
+        const Index *index = index_at(view, i);
         if (index != NULL && !index->definition.vector) verify_index(&verify, index);
     }
 }

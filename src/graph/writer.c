@@ -21,6 +21,7 @@ GraphWriter *graph_writer_begin(Graph *graph)
     writer->version = atomic_load(&graph->pending) + 1;
     writer->arena = arena_create();
     atomic_store(&graph->pending, writer->version);
+    indexes_sweep(graph);
     return writer;
 }
 
@@ -49,19 +50,9 @@ static void writer_free(GraphWriter *writer)
     mem_free(writer);
 }
 
-/* Nobody finds an index that was dropped any more, but who found it before may look at it still. */
-static void retire_dropped(GraphWriter *writer)
-{
-    for (size_t i = 0; i < writer->count; i++) {
-        if (writer->changes[i].kind != CHANGE_DROP_INDEX) continue;
-        index_retire(writer->graph, writer->changes[i].index);
-    }
-}
-
 uint64_t graph_writer_finish(GraphWriter *writer)
 {
     uint64_t version = writer->version;
-    retire_dropped(writer);
     reclaim(writer->graph); /* by the version published so far: this one may still fail */
     writer_free(writer);
     return version;
@@ -315,7 +306,7 @@ static void index_label(GraphWriter *writer, uint64_t node, uint32_t label)
     Graph *graph = writer->graph;
     GraphView view = graph_writer_view(writer);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        Index *index = directory_get(&graph->indexes, i);
+        Index *index = index_at(&view, i);
         if (index == NULL || index->definition.label != label) continue;
         Value value = graph_property(&view, VALUE_NODE, node, index->definition.key);
         if (value.kind == VALUE_NULL) continue;
@@ -437,11 +428,11 @@ static Table *table_for(Graph *graph, ValueKind kind, uint64_t id)
 /* A list of numbers becomes a vector where a vector index of its dimension wants one. */
 static Value as_indexed(GraphWriter *writer, uint64_t node, uint32_t key, Value value)
 {
-    Graph *graph = writer->graph;
+    GraphView view = graph_writer_view(writer);
     if (value.kind != VALUE_LIST) return value;
-    const Shape *shape = graph_shape(graph, node, writer->version);
+    const Shape *shape = graph_shape(view.graph, node, writer->version);
     for (uint32_t i = 0; shape != NULL && i < shape->count; i++) {
-        const GraphIndex *index = graph_index_on(graph, shape->labels[i], key, true);
+        const GraphIndex *index = graph_index_on(&view, shape->labels[i], key, true);
         if (index == NULL || index->dimensions != value.aux) continue;
         float *components = arena_array(writer->arena, float, value.aux);
         for (uint32_t j = 0; j < value.aux; j++) {
@@ -457,8 +448,9 @@ static Value as_indexed(GraphWriter *writer, uint64_t node, uint32_t key, Value 
 static void index_property(GraphWriter *writer, uint64_t node, uint32_t key, Value value)
 {
     Graph *graph = writer->graph;
+    GraphView view = graph_writer_view(writer);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        Index *index = directory_get(&graph->indexes, i);
+        Index *index = index_at(&view, i);
         if (index == NULL || index->definition.key != key) continue;
         if (!shape_has(graph_shape(graph, node, writer->version), index->definition.label))
             continue;
@@ -544,7 +536,8 @@ static Error *build_index(GraphWriter *writer, Index *index)
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
 {
     Graph *graph = writer->graph;
-    if (graph_index_named(graph, definition->name) != NULL)
+    GraphView view = graph_writer_view(writer);
+    if (graph_index_named(&view, definition->name) != NULL)
         return error_new(ERROR_NAME_EXISTS, "there is an index %.*s already",
                          STR_ARG(definition->name));
     Index *index = mem_calloc(1, sizeof *index);
@@ -564,11 +557,12 @@ Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
 
 bool graph_drop_index(GraphWriter *writer, Str name)
 {
-    Graph *graph = writer->graph;
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        Index *index = directory_get(&graph->indexes, i);
+    GraphView view = graph_writer_view(writer);
+    for (uint32_t i = 0; i < graph_index_count(writer->graph); i++) {
+        Index *index = index_at(&view, i);
         if (index == NULL || !str_equal(index->definition.name, name)) continue;
-        directory_set(graph, &graph->indexes, i, NULL);
+        atomic_store(&index->until, writer->version);
+        writer->graph->dropped_count++;
         writer_note(writer, (Change){.kind = CHANGE_DROP_INDEX, .id = i, .index = index});
         return true;
     }
@@ -629,7 +623,10 @@ static void undo(GraphWriter *writer, const Change *change)
         directory_set(graph, &graph->indexes, change->id, NULL);
         index_retire(graph, change->index);
         break;
-    case CHANGE_DROP_INDEX: directory_set(graph, &graph->indexes, change->id, change->index); break;
+    case CHANGE_DROP_INDEX:
+        atomic_store(&change->index->until, 0);
+        graph->dropped_count--;
+        break;
     }
 }
 

@@ -53,7 +53,7 @@ static Error *implied_property(Binder *binder, const AstScore *score, const Vari
     }
     const GraphIndex *found = NULL;
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+        const GraphIndex *index = graph_index_at(binder->view, i);
         bool fits = false;
         for (uint32_t l = 0; index != NULL && index->vector && l < variable->label_count; l++)
             fits = fits || variable->labels[l].id == index->label;
@@ -89,7 +89,7 @@ static void ask_index(Binder *binder, const Variable *variable, PlanScoreLeg *le
 {
     for (uint32_t l = 0; l < variable->label_count; l++) {
         const GraphIndex *index =
-            graph_index_on(binder->view->graph, variable->labels[l].id, leg->key.id, true);
+            graph_index_on(binder->view, variable->labels[l].id, leg->key.id, true);
         if (index == NULL) continue;
         leg->metric = (PlanMetric)index->metric;
         leg->dimensions = index->dimensions;
@@ -285,7 +285,7 @@ Error *plan_rank(Binder *binder, const AstClause *clause, const AstClause *befor
  * words. */
 Error *plan_search(Binder *binder, const AstClause *clause)
 {
-    const GraphIndex *index = graph_index_named(binder->view->graph, clause->name2.text);
+    const GraphIndex *index = graph_index_named(binder->view, clause->name2.text);
     if (index == NULL || !index->vector)
         return error_hint(fail_at(ERROR_NAME_UNKNOWN, clause->name2.offset, clause->name2.length,
                                   "no such vector index: %.*s", STR_ARG(clause->name2.text)),

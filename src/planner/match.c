@@ -391,8 +391,7 @@ static void consider(Binder *binder, const Pattern *pattern, const PatternNode *
     if (!is_property_of(a, node->slot) || a->name.id == GRAPH_NAME_UNKNOWN) return;
     for (uint32_t l = 0; l < node->label_count; l++) {
         if (node->labels[l].id == GRAPH_NAME_UNKNOWN) continue;
-        if (graph_index_on(binder->view->graph, node->labels[l].id, a->name.id, false) == NULL)
-            continue;
+        if (graph_index_on(binder->view, node->labels[l].id, a->name.id, false) == NULL) continue;
         if (best->cost > 1) *best = (Start){PLAN_NODE_SEEK, 1, l, b, a->name, filter};
     }
 }

@@ -334,6 +334,8 @@ typedef struct Plan {
     PlanNode *root;                       /* QUERY, COPY_TO */
     PlanMoment moments[PLAN_MOMENTS_MAX]; /* the first is the whole statement's */
     uint32_t moment_count;                /* at least one */
+    const PlanNode *key_seek;             /* the plan is right only while this finds one node at
+                                           * most (planner_holds); NULL: it always is */
     PlanSubquery *subqueries;             /* by index of EXPR_SUBQUERY */
     uint32_t subquery_count;
     uint32_t node_count;
@@ -389,6 +391,9 @@ typedef struct PlanEnvironment { /* what the session adds; every member may be N
 
 Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
                     const PlanEnvironment *environment, Plan **out) MUST_CHECK;
+
+/* Does what the plan was made under still hold? Else the statement is to be planned anew. */
+bool planner_holds(const Plan *plan, const struct GraphView *view);
 
 /* The plan as rows: an operator each, the last one first, sub-plans deeper by two blanks. `actual`
  * (rows by node id, or NULL) and `elapsed_ns` (or NULL) are what a run gave, notes[node id] (NULL:

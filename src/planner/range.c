@@ -25,8 +25,8 @@ const GraphIndex *plan_index_in_order(const GraphView *view, const PlanNode *sca
     for (uint32_t l = 0; l < scan->label_count; l++) {
         uint32_t label = scan->labels[l].id;
         if (label == GRAPH_NAME_UNKNOWN || key.id == GRAPH_NAME_UNKNOWN) continue;
-        const GraphIndex *index = graph_index_on(view->graph, label, key.id, false);
-        if (graph_index_orders(index, view)) return index;
+        const GraphIndex *index = graph_index_on(view, label, key.id, false);
+        if (graph_index_orders(index)) return index;
     }
     return NULL;
 }

@@ -457,15 +457,30 @@ static bool found_in(const PlanNode *node, uint32_t slot)
     return false;
 }
 
-/* One row at most, whatever the graph is: an id, or a key that one node may have. */
+static bool is_unique(const GraphView *view, const PlanNode *seek)
+{
+    const GraphIndex *index = graph_index_on(view, seek->labels[0].id, seek->key.id, false);
+    return index != NULL && index->constraint == GRAPH_UNIQUE;
+}
+
+bool planner_holds(const Plan *plan, const GraphView *view)
+{
+    return plan->key_seek == NULL || is_unique(view, plan->key_seek);
+}
+
+/* One row at most, whatever the graph is: an id, or a key that one node may have (at other moments
+ * two may have it). */
 static bool gives_one_row(const Rewriter *rewriter, const PlanNode *node)
 {
+    Plan *plan = rewriter->plan;
     if (node == NULL || node->input == NULL || node->input->kind != PLAN_UNIT) return false;
     if (node->kind == PLAN_NODE_BY_ID) return true;
-    if (node->kind != PLAN_NODE_SEEK) return false;
-    const GraphIndex *index =
-        graph_index_on(rewriter->binder->view->graph, node->labels[0].id, node->key.id, false);
-    return graph_index_serves(index, rewriter->binder->view) && index->constraint == GRAPH_UNIQUE;
+    if (node->kind != PLAN_NODE_SEEK || !is_unique(rewriter->binder->view, node) ||
+        plan->moment_count > 1 || plan->moments[0].expr != NULL ||
+        (plan->key_seek != NULL && plan->key_seek != node))
+        return false;
+    plan->key_seek = node;
+    return true;
 }
 
 /* From one row REACH gives each node once: counting different ones is counting rows. */
@@ -513,9 +528,10 @@ static bool node_of(const Expr *expr, uint32_t *slot, NameRef *key)
  * be read way by way, which a filter does as well. */
 static bool is_some_key(const Rewriter *rewriter, uint32_t key)
 {
-    const Graph *graph = rewriter->binder->view->graph;
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
-        const GraphIndex *index = graph_index_at(graph, i);
+    const GraphView *view = rewriter->binder->view;
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view, i);
+        if (index == NULL) continue;
         if (index->key == key && !index->vector && index->constraint == GRAPH_UNIQUE) return true;
     }
     return false;

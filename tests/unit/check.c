@@ -59,7 +59,7 @@ static uint64_t findings(Graph *graph)
     return to.findings;
 }
 
-static Index *index_at(Graph *graph, size_t i)
+static Index *index_numbered(Graph *graph, size_t i)
 {
     return directory_get(&graph->indexes, i);
 }
@@ -109,7 +109,7 @@ static void delete_end(Graph *graph)
 }
 static void lose_slot(Graph *graph)
 {
-    HashTable *table = atomic_load(&index_at(graph, 0)->table);
+    HashTable *table = atomic_load(&index_numbered(graph, 0)->table);
     size_t at = 0;
     while (atomic_load(&table->slots[at]) == UINT64_MAX)
         at++;
@@ -117,7 +117,7 @@ static void lose_slot(Graph *graph)
 }
 static void misplace_slot(Graph *graph)
 {
-    HashTable *table = atomic_load(&index_at(graph, 0)->table);
+    HashTable *table = atomic_load(&index_numbered(graph, 0)->table);
     size_t from = 0, to = table->mask;
     while (atomic_load(&table->slots[from]) == UINT64_MAX)
         from++;
@@ -129,11 +129,11 @@ static void misplace_slot(Graph *graph)
 }
 static void count_slots(Graph *graph)
 {
-    index_at(graph, 0)->used++;
+    index_numbered(graph, 0)->used++;
 }
 static void shorten_run(Graph *graph)
 {
-    atomic_fetch_sub(&index_at(graph, 0)->run.count, 1);
+    atomic_fetch_sub(&index_numbered(graph, 0)->run.count, 1);
 }
 static void same_value(Graph *graph)
 {

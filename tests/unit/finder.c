@@ -547,7 +547,7 @@ static int lies_on_segment(contextql *session)
 {
     Graph *graph = session->database->held->graph;
     GraphView view = {graph, graph_version(graph)};
-    const GraphFinder *finder = graph_finder(&view, graph_index_named(graph, STR("d_v")));
+    const GraphFinder *finder = graph_finder(&view, graph_index_named(&view, STR("d_v")));
     return finder != NULL && near_is_lent(graph_finder_thing(finder));
 }
 

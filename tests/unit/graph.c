@@ -120,10 +120,10 @@ static void rollback(void)
     EXPECT(graph_label_count(&view, label) == 1 && graph_label_count(&view, other) == 0 &&
            graph_relationship_count(&view, type) == 0);
     Neighbors found = {0};
-    graph_seek(&view, graph_index_named(graph, STR("a_k")), value_string(STR("one")), &found);
+    graph_seek(&view, graph_index_named(&view, STR("a_k")), value_string(STR("one")), &found);
     EXPECT(found.count == 1 && found.nodes[0] == a);
     found.count = 0;
-    graph_seek(&view, graph_index_named(graph, STR("a_k")), value_integer(2), &found);
+    graph_seek(&view, graph_index_named(&view, STR("a_k")), value_integer(2), &found);
     EXPECT(found.count == 0);
     neighbors_free(&found);
     expect_no_error(graph_create_node(writer, NULL, 0, &b));
@@ -131,7 +131,7 @@ static void rollback(void)
     graph_writer_abort(writer, GRAPH_NO_SLOT);
     uint32_t slot;
     expect_no_error(graph_acquire(graph, &view, &slot));
-    EXPECT(graph_node_count(&view) == 0 && graph_index_named(graph, STR("a_k")) == NULL);
+    EXPECT(graph_node_count(&view) == 0 && graph_index_named(&view, STR("a_k")) == NULL);
     graph_release(graph, slot);
     graph_destroy(graph);
 }
@@ -219,9 +219,9 @@ static void many(void)
                    graph_name_intern(writer, NAME_TYPE, STR("T"))};
     GraphIndex definition = {.name = STR("a_k"), .label = names.label, .key = names.key};
     expect_no_error(graph_create_index(writer, &definition));
-    const GraphIndex *index = graph_index_named(graph, STR("a_k"));
-    size_t savepoint = graph_savepoint(writer);
     GraphView view = graph_writer_view(writer);
+    const GraphIndex *index = graph_index_named(&view, STR("a_k"));
+    size_t savepoint = graph_savepoint(writer);
     for (int settled = 0; settled < 2; settled++) {
         ring(writer, &names);
         if (settled) graph_settle(writer);
@@ -292,7 +292,7 @@ static void guessed_keys(void)
         if (i % 19 == 0) graph_add_label(writer, node, label);
     }
     GraphView view = graph_writer_view(writer);
-    const GraphIndex *index = graph_index_named(graph, STR("a_k"));
+    const GraphIndex *index = graph_index_named(&view, STR("a_k"));
     static Value keys[ASKED];
     static uint64_t found[ASKED];
     for (uint32_t i = 0; i < ASKED; i++)

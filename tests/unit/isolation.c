@@ -186,6 +186,88 @@ static void younger_indexes(void)
     contextql_close(writer);
 }
 
+/* Does a row of the answer to `text`, seen by the session, say `word`? */
+static bool says(contextql *session, const char *text, const char *word)
+{
+    contextql_statement *statement = NULL;
+    bool found = false;
+    EXPECT(contextql_prepare(session, text, strlen(text), &statement, NULL) == CONTEXTQL_OK);
+    while (contextql_step(statement) == CONTEXTQL_ROW) {
+        char cell[200];
+        contextql_value_print(contextql_column(statement, 0), cell, sizeof cell);
+        found = found || strstr(cell, word) != NULL;
+    }
+    contextql_finalize(statement);
+    return found;
+}
+
+#define SEEK "MATCH (n:L {x: 1}) RETURN count(n)"
+
+static bool seeks(contextql *session)
+{
+    return says(session, "EXPLAIN " SEEK, "NodeSeek") && number(session, SEEK) == 1;
+}
+
+/* What a transaction drops is there for the others until it commits, and again for itself if it does
+ * not; a rule that it drops holds for the others, who cannot write meanwhile. */
+static void dropped_indexes(void)
+{
+    contextql *writer, *reader;
+    EXPECT(contextql_open(":memory:", NULL, &writer) == CONTEXTQL_OK);
+    EXPECT(contextql_connect(writer, &reader) == CONTEXTQL_OK);
+    contextql_set(reader, "busy_timeout", "0");
+    number(writer, "UNWIND range(0, 9) AS i CREATE (:L {x: i, y: i, v: vector([i, 1])})");
+    number(writer, "CREATE INDEX x FOR (n:L) ON (n.x)");
+    number(writer,
+           "CREATE VECTOR INDEX v FOR (n:L) ON (n.v) OPTIONS {dimensions: 2, metric: 'l2'}");
+    number(writer, "CREATE CONSTRAINT y FOR (n:L) REQUIRE n.y IS UNIQUE");
+    for (int committed = 0; committed < 2; committed++) {
+        number(writer, "BEGIN");
+        number(writer, "DROP INDEX x");
+        number(writer, "DROP INDEX v");
+        number(writer, "DROP CONSTRAINT y");
+        EXPECT(!seeks(writer) && number(writer, SEEK) == 1);
+        EXPECT(seeks(reader) && says(reader, "SHOW INDEXES", "x"));
+        EXPECT(says(reader, "SHOW CONSTRAINTS", "y") && !says(writer, "SHOW CONSTRAINTS", "y"));
+        EXPECT(says(reader, "EXPLAIN MATCH (n:L) VECTOR n.v SIMILAR TO [1, 1] LIMIT 1 RETURN n",
+                    "l2"));
+        /* The same name, for something else. */
+        EXPECT(number(writer, "CREATE INDEX x FOR (n:L) ON (n.z)") == -1);
+        EXPECT(seeks(reader) && !seeks(writer));
+        EXPECT(number(writer, "CREATE (:L {x: 1, y: 1})") == -1);
+        EXPECT(number(writer, SEEK) == 2 && seeks(reader));
+        EXPECT(number(reader, "CREATE (:L {y: 1})") == -2); /* somebody writes */
+        number(writer, committed ? "COMMIT" : "ROLLBACK");
+        EXPECT(seeks(writer) == !committed && seeks(reader) == !committed);
+        EXPECT(says(reader, "SHOW CONSTRAINTS", "y") == !committed);
+        EXPECT(number(reader, "CREATE (:L {y: 2})") == (committed ? -1 : -2));
+        EXPECT(number(reader, SEEK) == (committed ? 2 : 1));
+    }
+    contextql_close(reader);
+    contextql_close(writer);
+}
+
+/* Who looked before goes on with it after the commit, too, and nobody else. */
+static void dropped_under_a_view(void)
+{
+    contextql *writer, *reader;
+    EXPECT(contextql_open(":memory:", NULL, &writer) == CONTEXTQL_OK);
+    EXPECT(contextql_connect(writer, &reader) == CONTEXTQL_OK);
+    number(writer, "UNWIND range(0, 9) AS i CREATE (:L {x: i})");
+    number(writer, "CREATE INDEX x FOR (n:L) ON (n.x)");
+    number(reader, "BEGIN");
+    EXPECT(seeks(reader));
+    for (int i = 0; i < 3; i++) {
+        number(writer, i == 0 ? "DROP INDEX x" : "CREATE (:L {x: 1})");
+        EXPECT(!seeks(writer) && seeks(reader));
+    }
+    number(reader, "COMMIT");
+    number(writer, "CREATE (:L {x: 1})");
+    EXPECT(!seeks(reader) && number(reader, SEEK) == 4);
+    contextql_close(reader);
+    contextql_close(writer);
+}
+
 /* ---- searches through codes ---- */
 
 enum { BEST = 20, ROUNDS = 150 };
@@ -274,6 +356,8 @@ int main(void)
 {
     lent_vectors();
     younger_indexes();
+    dropped_indexes();
+    dropped_under_a_view();
     beside_a_writer();
     codes_beside_a_writer();
     return DONE();

@@ -109,9 +109,45 @@ static void snapshots(void)
     EXPECT(system(command) == 0);
 }
 
+/* A plan that relies on a constraint is made anew when that is gone, and none relies on one at a moment
+ * that did not know it. */
+static void rules(void)
+{
+    static const char reached[] = "MATCH (a:A {id: $n})-[:T*..4]->(b) RETURN count(DISTINCT b)",
+                      back[] = "AT SNAPSHOT 'two' MATCH (a:A {id: $n})-[:T*..4]->(b) RETURN "
+                               "count(DISTINCT b)";
+    char folder[] = "/tmp/contextql-prepared.XXXXXX", command[64];
+    contextql_options options = {.create = true};
+    Buffer out = {0};
+    EXPECT(mkdtemp(folder) != NULL && contextql_open(folder, &options, &session) == CONTEXTQL_OK);
+    execute("CREATE (b:B) CREATE (:A {id: 1})-[:T]->(b), (:A {id: 1})-[:T]->(b)", 0);
+    execute("CREATE SNAPSHOT two", 0);
+    execute("MATCH (a:A) WITH a LIMIT 1 SET a.id = 2", 0);
+    execute("CREATE CONSTRAINT one FOR (a:A) REQUIRE a.id IS UNIQUE", 0);
+    contextql_statement *kept = prepared(reached);
+    run(kept, 1, SIZE_MAX, &out);
+    EXPECT(str_equal(buffer_view(&out), STR("1|\n")));
+    contextql_statement *past = prepared(back);
+    run(past, 1, SIZE_MAX, &out);
+    EXPECT(str_equal(buffer_view(&out), STR("1|\n")));
+    contextql_finalize(past);
+    execute("DROP CONSTRAINT one", 0);
+    execute("MATCH (a:A {id: 2}) SET a.id = 1", 0);
+    for (int again = 0; again < 3; again++) {
+        run(kept, 1, SIZE_MAX, &out);
+        EXPECT(str_equal(buffer_view(&out), STR("1|\n")));
+    }
+    contextql_finalize(kept);
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
+    buffer_free(&out);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    EXPECT(system(command) == 0);
+}
+
 int main(void)
 {
     snapshots();
+    rules();
     enum { TEXTS = sizeof texts / sizeof *texts, ROUNDS = 12 };
     contextql_statement *kept[TEXTS];
     Buffer again = {0}, anew = {0};

@@ -63,7 +63,7 @@ static void dump_counts(const GraphView *view, Buffer *out)
 
 static void dump_seeks(const GraphView *view, Buffer *out)
 {
-    const GraphIndex *index = graph_index_named(view->graph, STR("by_number"));
+    const GraphIndex *index = graph_index_named(view, STR("by_number"));
     Neighbors found = {0};
     for (int64_t i = 0; index != NULL && i < 40; i++) {
         found.count = 0;
