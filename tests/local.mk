@@ -89,7 +89,7 @@ TESTS = $(CHECKED) tests/embed tests/corpus tests/levels tests/workers tests/spi
 # without clang, it is skipped. `make fuzz-targets` alone builds them; wants --enable-fuzzing with clang.
 dist_check_SCRIPTS += tests/fuzz/run
 TESTS += tests/fuzz/run
-FUZZ_TARGETS = tests/fuzz/statement tests/fuzz/file tests/fuzz/directory tests/fuzz/temporal tests/fuzz/log
+FUZZ_TARGETS = tests/fuzz/statement tests/fuzz/file tests/fuzz/directory tests/fuzz/temporal tests/fuzz/log tests/fuzz/dump
 # One by one: of a folder that a build has too, make dist takes what tests left there.
 EXTRA_DIST += tests/fuzz/found tests/fuzz/keys
 
@@ -115,7 +115,12 @@ tests_fuzz_directory_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_log_SOURCES = tests/fuzz/log.c tests/faults/disk.c tests/faults/disk.h tests/faults/disk_internal.h tests/faults/power.c
 tests_fuzz_log_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_log_LDFLAGS = -fsanitize=fuzzer
-fuzz-targets: $(FUZZ_TARGETS)
+# The reader of dumps is a part of the program: with all of it but main.
+tests_fuzz_dump_SOURCES = tests/fuzz/dump.c
+tests_fuzz_dump_LDADD = $(src_contextql_OBJECTS:src/main.o=) $(src_contextql_LDADD)
+tests_fuzz_dump_LDFLAGS = -fsanitize=fuzzer
+fuzz-targets: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) $(FUZZ_TARGETS)
 endif
 
 # The disk that tests own, and what is done to it: short forms in check, the long ones on demand.
