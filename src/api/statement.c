@@ -434,26 +434,28 @@ static bool is_transaction_command(const Plan *plan)
 static void explain(contextql_statement *statement)
 {
     size_t count, width = statement->plan->column_count;
-    const int64_t *elapsed_ns = NULL;
-    const uint64_t *actual =
-        statement->execution == NULL ? NULL : execution_profile(statement->execution, &elapsed_ns);
+    PlanProfile profile = {0};
+    if (statement->execution != NULL) execution_profile(statement->execution, &profile);
+    bool has_run = statement->execution != NULL;
     const char *const *notes =
         statement->execution == NULL
             ? execution_plan_notes(statement->run_arena, statement->plan, &statement->environment)
             : execution_notes(statement->execution);
-    const ExplainRow *rows =
-        planner_explain(statement->run_arena, statement->plan, actual, elapsed_ns, notes, &count);
+    const ExplainRow *rows = planner_explain(statement->run_arena, statement->plan,
+                                             has_run ? &profile : NULL, notes, &count);
     Value *values = arena_array(statement->run_arena, Value, count * width + 1);
     for (size_t i = 0; i < count; i++) {
         const ExplainRow *row = &rows[i];
         Value *to = values + i * width;
-        bool ran = row->is_operator && actual != NULL;
+        bool ran = row->is_operator && has_run;
         to[0] = value_string(row->text);
         to[1] = row->estimated_rows < 0 ? value_null()
                                         : value_integer((int64_t)(row->estimated_rows + 0.5));
         if (width == EXPLAIN_COLUMNS) continue;
         to[2] = ran ? value_integer((int64_t)row->rows) : value_null();
         to[3] = ran ? value_float((double)(row->own_ns / 1000) / 1000) : value_null();
+        to[4] = ran ? value_integer((int64_t)row->memory_bytes) : value_null();
+        to[5] = row->file_bytes > 0 ? value_integer((int64_t)row->file_bytes) : value_null();
     }
     statement->table = values;
     statement->table_rows = count;

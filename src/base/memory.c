@@ -8,7 +8,8 @@
  *
  * Counting: malloc_usable_size knows what a block is, so nothing is stored beside it. A thread adds
  * up what it takes and gives back, and tells the process and its account only changes of 64 KiB, so
- * that threads do not fight for one cache line. A thread that ends tells the rest.
+ * that threads do not fight for one cache line. A thread that ends tells the rest. A tally is told then,
+ * too, and when it is entered and left: who has none pays nothing for those who have.
  *
  * Running out of memory ends the process when the reserve is used up, too: what was acknowledged is in
  * the log, and a program in which any call may fail for want of memory cannot be tested to the end.
@@ -39,7 +40,8 @@ enum {
 
 #define NEVER_TOLD (INT64_MIN / 2) /* pending of a thread that took nothing yet */
 
-_Thread_local MemThread mem_thread = {.pending = NEVER_TOLD, .base = NEVER_TOLD};
+_Thread_local MemThread mem_thread = {
+    .pending = NEVER_TOLD, .base = NEVER_TOLD, .tallied = NEVER_TOLD};
 static _Atomic int64_t total, peak, promised; /* promised: by mem_has_room, not yet in total */
 static _Atomic(void *) reserve;
 static atomic_bool exhausted; /* the reserve was given up */
@@ -67,17 +69,42 @@ static int64_t tell_account(MemThread *thread)
     return atomic_fetch_add_explicit(&thread->account->held, more, memory_order_relaxed) + more;
 }
 
+static void raise_to(_Atomic int64_t *most, int64_t held)
+{
+    int64_t known = atomic_load_explicit(most, memory_order_relaxed);
+    while (held > known && !atomic_compare_exchange_weak(most, &known, held))
+        ;
+}
+
+static void tell_tally(MemThread *thread)
+{
+    MemTally *tally = thread->tally;
+    int64_t more = thread->pending - thread->tallied;
+    thread->tallied = thread->pending;
+    if (tally == NULL || more == 0) return;
+    raise_to(&tally->most,
+             atomic_fetch_add_explicit(&tally->held, more, memory_order_relaxed) + more);
+}
+
+MemTally *mem_tally_enter(MemTally *tally)
+{
+    MemThread *thread = &mem_thread;
+    MemTally *before = thread->tally;
+    tell_tally(thread);
+    thread->tally = tally;
+    return before;
+}
+
 static void tell(void *user)
 {
     MemThread *thread = user;
     if (thread->pending < NEVER_TOLD / 2) return; /* nothing since it was told last */
+    tell_tally(thread);
     int64_t held = thread->account == NULL ? 0 : tell_account(thread);
     int64_t all =
         atomic_fetch_add_explicit(&total, thread->pending, memory_order_relaxed) + thread->pending;
-    int64_t most = atomic_load_explicit(&peak, memory_order_relaxed);
-    while (all > most && !atomic_compare_exchange_weak(&peak, &most, all))
-        ;
-    thread->pending = thread->base = 0;
+    raise_to(&peak, all);
+    thread->pending = thread->base = thread->tallied = 0;
     promise(thread, 0);
     if (thread->account != NULL) thread->is_short = is_over(thread->account, all, held);
 }
@@ -99,6 +126,7 @@ static void tell_first(MemThread *thread)
     pthread_setspecific(thread_key, thread);
     thread->pending -= NEVER_TOLD;
     thread->base -= NEVER_TOLD;
+    thread->tallied -= NEVER_TOLD;
 }
 
 static inline bool is_much(int64_t pending)

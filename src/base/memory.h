@@ -55,6 +55,8 @@ typedef struct MemThread { /* memory.c's; here for mem_is_short */
     int64_t base;          /* so much of it is not the account's */
     int64_t promised;      /* by mem_has_room, until it is told or asked again */
     MemAccount *account;   /* NULL: nobody's */
+    struct MemTally *tally; /* of mem_tally_enter; NULL: none */
+    int64_t tallied;        /* what `pending` was when the tally was told last */
     struct MemBin *bin;    /* of mem_bin_begin; NULL: none */
     bool is_short;
 } MemThread;
@@ -90,6 +92,14 @@ static inline bool mem_is_short(void)
 /* May so much be taken at once, within the account's limit? If so it is kept for this thread until
  * the next question, so that of many that ask at once not all are told the same. */
 bool mem_has_room(size_t bytes);
+/* What a part of a statement holds, for those who want to know; several threads may count in one. It
+ * is exact whenever a thread leaves it, and in between within MEM_BATCH_BYTES a thread. */
+typedef struct MemTally {
+    _Atomic int64_t held, most; /* most: it ever held */
+} MemTally;
+/* What this thread takes and gives back is counted in `tally` (NULL: nowhere), beside its account,
+ * until the next call; returns the one before, which is to be given back. */
+MemTally *mem_tally_enter(MemTally *tally);
 uint64_t mem_limit(void); /* of this thread's account; 0: none */
 /* The machine takes its time when much is given back, 0.1 s a GB. Between begin and end mem_free puts
  * what is large into the bin, where it still counts until somebody, in any thread, frees what is in

@@ -47,19 +47,34 @@ static void (*const openers[])(Operator *) = {[PLAN_UNIT] = open_unit,
                                               [PLAN_LEAVE] = open_leave,
                                               [PLAN_PRODUCE] = open_produce};
 
+MemTally *operator_tally(const Operator *operator)
+{
+    MemTally *memory = operator->execution->memory;
+    return memory == NULL ? NULL : mem_tally_enter(&memory[operator->plan->id]);
+}
+
+static void leave_tally(const Operator *operator, MemTally * before)
+{
+    if (operator->execution->memory != NULL) mem_tally_enter(before);
+}
+
 Error *operator_open(Execution *execution, const PlanNode *plan, Operator **out)
 {
     Operator *operator= arena_new(execution->arena, Operator);
     operator->plan = plan;
     operator->execution = execution;
+    MemTally *before = operator_tally(operator);
     operator->arena = arena_create();
     operator->state_arena = arena_create();
     operator->cap = 8;
     execution->all[plan->id] = operator;
+    leave_tally(operator, before);
     if (plan->input != NULL) TRY(operator_open(execution, plan->input, &operator->input));
     if (plan->inner != NULL) TRY(operator_open(execution, plan->inner, &operator->inner));
     assert((size_t)plan->kind < sizeof openers / sizeof *openers && openers[plan->kind] != NULL);
+    before = operator_tally(operator);
     openers[plan->kind](operator);
+    leave_tally(operator, before);
     *out = operator;
     return NULL;
 }
@@ -118,12 +133,7 @@ Error *operator_check_files(const Operator *operator, uint64_t bytes)
 
 void operator_note_spill(Operator *operator, uint64_t bytes)
 {
-    Execution *execution = operator->execution;
-    if (!execution->plan->profile || bytes == 0) return;
-    const char *before = execution->notes[operator->plan->id];
-    execution->notes[operator->plan->id] =
-        arena_printf(execution->arena, "%s%s%llu bytes in files", before == NULL ? "" : before,
-                     before == NULL ? "" : ", ", (unsigned long long)bytes);
+    operator->execution->file_bytes[operator->plan->id] += bytes;
 }
 
 Error *operator_room(const Operator *operator, size_t bytes)
@@ -173,7 +183,9 @@ Error *operator_next(Operator *operator, Batch ** out)
     if (limit != NULL)
         return error_is_nameless(limit) && !helper ? name_heaviest(limit, operator) : limit;
     int64_t start = execution->plan->profile ? now_ns() : 0;
+    MemTally *before = operator_tally(operator);
     Error *error = operator->next(operator, out);
+    leave_tally(operator, before);
     if (error_is_nameless(error) && helper) return error;
     if (error_is_nameless(error)) error = name_heaviest(error, operator);
     if (error == NULL && *out != NULL) execution->rows[id] += batch_rows(*out);
@@ -187,7 +199,9 @@ Error *operator_next(Operator *operator, Batch ** out)
 void operator_reset(Operator *operator)
 {
     for (; operator!= NULL; operator= operator->input) {
+        MemTally *before = operator_tally(operator);
         if (operator->reset != NULL) operator->reset(operator);
+        leave_tally(operator, before);
         operator->cap = 8;
         if (operator->inner != NULL) operator_reset(operator->inner);
     }
@@ -196,9 +210,11 @@ void operator_reset(Operator *operator)
 void operator_close(Operator *operator)
 {
     if (operator== NULL) return;
+    MemTally *before = operator_tally(operator);
     if (operator->close != NULL) operator->close(operator);
     arena_destroy(operator->arena);
     arena_destroy(operator->state_arena);
+    leave_tally(operator, before);
     operator->arena = operator->state_arena = NULL;
 }
 
@@ -356,6 +372,8 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
     execution->rows = arena_array(arena, uint64_t, plan->node_count + 1);
     execution->elapsed_ns = arena_array(arena, int64_t, plan->node_count + 1);
     execution->notes = arena_array(arena, const char *, plan->node_count + 1);
+    execution->file_bytes = arena_array(arena, uint64_t, plan->node_count + 1);
+    if (plan->profile) execution->memory = arena_array(arena, MemTally, plan->node_count + 1);
     entity_reader_init(&execution->reader, execution);
     Error *error = operator_open(execution, plan->root, &execution->root);
     if (error == NULL) error = subqueries_open(execution);
@@ -441,7 +459,10 @@ bool execution_renew(Execution *execution, const ExecutionEnvironment *environme
     memset(execution->notes, 0, nodes * sizeof *execution->notes);
     memset(execution->rows, 0, nodes * sizeof *execution->rows);
     memset(execution->elapsed_ns, 0, nodes * sizeof *execution->elapsed_ns);
+    memset(execution->file_bytes, 0, nodes * sizeof *execution->file_bytes);
     operator_reset(execution->root);
+    for (uint32_t i = 0; execution->memory != NULL && i < nodes; i++)
+        execution->memory[i].most = execution->memory[i].held;
     return true;
 }
 
@@ -455,10 +476,10 @@ const ExecutionStats *execution_stats(const Execution *execution)
     return &execution->stats;
 }
 
-const uint64_t *execution_profile(const Execution *execution, const int64_t **elapsed_ns)
+void execution_profile(const Execution *execution, PlanProfile *out)
 {
-    *elapsed_ns = execution->elapsed_ns;
-    return execution->rows;
+    *out = (PlanProfile){execution->rows, execution->elapsed_ns, execution->memory,
+                         execution->file_bytes};
 }
 
 const char *const *execution_notes(const Execution *execution)

@@ -66,8 +66,7 @@ Error *execution_next(Execution *execution, const Batch **out) MUST_CHECK;
 /* In which operator a statement was stopped (ERROR_CANCELLED), as EXPLAIN names it; NULL: in none. */
 const char *execution_stopped_in(const Execution *execution);
 const ExecutionStats *execution_stats(const Execution *execution);
-const uint64_t *execution_profile(const Execution *execution,
-                                  const int64_t **elapsed_ns); /* rows by node id */
+void execution_profile(const Execution *execution, PlanProfile *out);
 /* What EXPLAIN and PROFILE tell beside operators, by node id (NULL: nothing): where scores are
  * computed, of how many candidates. Before a run, and of one. In `arena`, or the execution's. */
 const char *const *execution_plan_notes(Arena *arena, const Plan *plan,

@@ -168,6 +168,7 @@ static Error *helper_open(Helper *helper, const Operator *self, const Worker *wo
     execution->rows = arena_array(helper->arena, uint64_t, nodes + 1);
     execution->elapsed_ns = arena_array(helper->arena, int64_t, nodes + 1);
     execution->notes = arena_array(helper->arena, const char *, nodes + 1);
+    execution->file_bytes = arena_array(helper->arena, uint64_t, nodes + 1);
     entity_reader_init(&execution->reader, execution);
     helper->execution = execution;
     TRY(operator_open(execution, self->plan, &helper->own));
@@ -177,9 +178,8 @@ static Error *helper_open(Helper *helper, const Operator *self, const Worker *wo
     return NULL;
 }
 
-static Error *run_morsel(void *state, const Worker *worker, uint64_t morsel)
+static Error *take_morsel(Sharing *sharing, const Worker *worker, uint64_t morsel)
 {
-    Sharing *sharing = state;
     Helper *helper = &sharing->helpers[worker->index];
     void *part = sharing->parts[morsel % sharing->ahead];
     int64_t start = now_ns();
@@ -199,6 +199,15 @@ static Error *run_morsel(void *state, const Worker *worker, uint64_t morsel)
     if (sharing->sink->finish != NULL) TRY(sharing->sink->finish(own, part));
     helper->run_ns += now_ns() - start;
     return NULL;
+}
+
+static Error *run_morsel(void *state, const Worker *worker, uint64_t morsel)
+{
+    Sharing *sharing = state;
+    MemTally *before = operator_tally(sharing->self);
+    Error *error = take_morsel(sharing, worker, morsel);
+    if (sharing->self->execution->memory != NULL) mem_tally_enter(before);
+    return error;
 }
 
 static Error *merge_part(void *state, uint64_t morsel)

@@ -51,6 +51,8 @@ struct Execution {
     ExecutionStats stats;
     uint64_t *rows; /* PROFILE, by node id */
     int64_t *elapsed_ns;
+    MemTally *memory;     /* ... the statement's, for all workers; NULL: no PROFILE */
+    uint64_t *file_bytes; /* ... */
     bool deleted; /* something was deleted: entities must be checked before they are read */
     const PlanNode *stopped; /* the operator that found that it must stop; NULL: none */
     const char **notes;      /* by node id */
@@ -73,6 +75,10 @@ void operator_reset(Operator *operator);                /* the whole chain below
 void operator_close(Operator *operator);
 /* Begins a sub-plan anew over `batch`, which its Arguments give: one, or one a branch of UNION. */
 void chain_start(Operator *inner, const Batch *batch);
+
+/* From now on what the thread takes is the operator's, for PROFILE; gives who had it before, for
+ * mem_tally_enter. */
+MemTally *operator_tally(const Operator *operator);
 
 /* A context for evaluating in `arena`. */
 void operator_context(Operator *operator, Arena * arena, EvalContext *out);

@@ -2,30 +2,32 @@
  * plan.c - EXPLAIN and PROFILE in tables: the plan as a tree, what is estimated and what came true
  * with bars.
  *
- *     plan                     | estimated | rows |          |    ms | time
- *     -------------------------+-----------+------+----------+-------+----------------
- *     • Apply optional         |           |    3 | ▏        | 0.010 | █          10 %
- *     ├─• Expand (a)-[:R]->(b) |           |    3 | ▏        | 0.020 | ██         20 %
- *     │ • Argument             |           |    3 | ▏        | 0.000 |             0 %
- *     • NodeScan (a:A)         |      1000 | 1000 | ████████ | 0.070 | ███████    70 %
+ *     plan                     | estimated | rows |        |    ms | time         | memory
+ *     -------------------------+-----------+------+--------+-------+--------------+--------
+ *     • Apply optional         |           |    3 | ▏      | 0.010 | ▌       10 % | 9.6 KiB
+ *     ├─• Expand (a)-[:R]->(b) |           |    3 | ▏      | 0.020 | █▏      20 % |  24 KiB
+ *     │ • Argument             |           |    3 | ▏      | 0.000 |          0 % | 5.4 KiB
+ *     • NodeScan (a:A)         |      1000 | 1000 | ██████ | 0.070 | ████▏   70 % |  37 KiB
  *
  * An operator takes its rows from the one below it with the same bullet's column. The engine gives
  * the plan as lines, a sub-plan two blanks deeper; a chain ends with Unit or Argument. Times are
- * those of the operators alone, so they sum up.
+ * those of the operators alone, so they sum up; memory is the most an operator held. What went to
+ * files has a column when something did.
  */
 #include "config.h"
 
 #include "format/format_internal.h"
 #include "format/value_text.h"
 
-enum { ROWS_COLUMNS = 8, TIME_COLUMNS = 10 };
+enum { ROWS_COLUMNS = 6, TIME_COLUMNS = 6 };
 
 typedef struct Line {
     Str text; /* of the arena, without its blanks */
     size_t depth;
     bool title, leaf, alone; /* of a sub-query; ends a chain; takes no rows from below */
     bool has_estimate, has_rows;
-    int64_t estimated, rows;
+    bool has_files;
+    int64_t estimated, rows, memory_bytes, file_bytes;
     double ms;
 } Line;
 
@@ -33,7 +35,7 @@ typedef struct Drawn {
     Arena *arena;
     Line *lines;
     size_t count, capacity;
-    bool profile;
+    bool profile, files;
 } Drawn;
 
 void plan_begin(Result *result)
@@ -72,6 +74,10 @@ void plan_row(Result *result)
     line.estimated = number_at(result, 1, &line.has_estimate);
     line.rows = number_at(result, 2, &line.has_rows);
     if (drawn->profile) line.ms = contextql_value_float(contextql_column(result->statement, 3));
+    bool has_memory; /* as it has rows */
+    line.memory_bytes = number_at(result, 4, &has_memory);
+    line.file_bytes = number_at(result, 5, &line.has_files);
+    drawn->files = drawn->files || line.has_files;
     mem_reserve(drawn->lines, drawn->capacity, drawn->count + 1);
     drawn->lines[drawn->count++] = line;
 }
@@ -156,10 +162,22 @@ static void put_time(Table *table, const Line *line, double whole)
     table_end_cell(table, false, false);
 }
 
-static Table *open_table(const Output *output, bool profile)
+static void put_bytes(Table *table, bool known, int64_t bytes)
 {
-    static const char *const names[] = {"plan", "estimated", "rows", "", "ms", "time"};
-    size_t count = profile ? sizeof names / sizeof *names : 2;
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double amount = (double)bytes / 1024;
+    size_t unit = 0;
+    while (amount >= 1000 && unit + 1 < sizeof units / sizeof *units)
+        amount /= 1024, unit++;
+    if (known) buffer_printf(table_cell(table), "%.*f %s", amount < 10, amount, units[unit]);
+    table_end_cell(table, !known, true);
+}
+
+static Table *open_table(const Output *output, const Drawn *drawn)
+{
+    static const char *const names[] = {"plan", "estimated", "rows",   "",
+                                        "ms",   "time",      "memory", "files"};
+    size_t count = drawn->profile ? sizeof names / sizeof *names - !drawn->files : 2;
     Table *table = table_open(output, count);
     for (size_t i = 0; i < count; i++) {
         buffer_text(table_cell(table), names[i]);
@@ -170,7 +188,7 @@ static Table *open_table(const Output *output, bool profile)
 
 static void put_plan(const Drawn *drawn, const Output *output, Buffer *out)
 {
-    Table *table = open_table(output, drawn->profile);
+    Table *table = open_table(output, drawn);
     double rows_max = 0, ms = 0;
     for (size_t i = 0; i < drawn->count; i++) {
         const Line *line = &drawn->lines[i];
@@ -186,6 +204,8 @@ static void put_plan(const Drawn *drawn, const Output *output, Buffer *out)
         put_number(table, line->has_rows, line->rows);
         put_bar(table, (double)line->rows, rows_max);
         put_time(table, line, ms);
+        put_bytes(table, line->has_rows, line->memory_bytes);
+        if (drawn->files) put_bytes(table, line->has_files, line->file_bytes);
     }
     table_write(table, drawn->count, output->format == FORMAT_BOX, out);
     table_close(table);

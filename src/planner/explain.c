@@ -12,8 +12,7 @@ typedef struct Explain {
     ExplainRow *rows;
     size_t count, capacity;
     const Plan *plan;
-    const uint64_t *actual;
-    const int64_t *elapsed_ns;
+    const PlanProfile *profile; /* NULL: it did not run */
     const char *const *notes;
 } Explain;
 
@@ -266,13 +265,13 @@ static ExplainRow *add_row(Explain *explain)
 }
 
 /* Time of its own, without that of the operators it takes its rows from. */
-static int64_t own_ns(const Explain *explain, const PlanNode *node)
+static int64_t own_ns(const PlanProfile *profile, const PlanNode *node)
 {
-    int64_t own = explain->elapsed_ns[node->id];
-    if (node->input != NULL) own -= explain->elapsed_ns[node->input->id];
-    if (node->inner != NULL) own -= explain->elapsed_ns[node->inner->id];
+    int64_t own = profile->elapsed_ns[node->id];
+    if (node->input != NULL) own -= profile->elapsed_ns[node->input->id];
+    if (node->inner != NULL) own -= profile->elapsed_ns[node->inner->id];
     for (uint32_t i = 0; i < node->branch_count; i++)
-        own -= explain->elapsed_ns[node->branches[i]->id];
+        own -= profile->elapsed_ns[node->branches[i]->id];
     return own < 0 ? 0 : own;
 }
 
@@ -285,8 +284,13 @@ static void line(Explain *explain, const PlanNode *node, int depth)
     ExplainRow *row = add_row(explain);
     row->is_operator = true;
     row->estimated_rows = node->estimated_rows;
-    if (explain->actual != NULL) row->rows = explain->actual[node->id];
-    if (explain->elapsed_ns != NULL) row->own_ns = own_ns(explain, node);
+    const PlanProfile *profile = explain->profile;
+    if (profile == NULL) return;
+    row->rows = profile->rows[node->id];
+    row->own_ns = own_ns(profile, node);
+    row->file_bytes = profile->file_bytes[node->id];
+    int64_t most = profile->memory == NULL ? 0 : profile->memory[node->id].most;
+    row->memory_bytes = most < 0 ? 0 : (uint64_t)most;
 }
 
 static void tree(Explain *explain, const PlanNode *node, int depth)
@@ -299,16 +303,14 @@ static void tree(Explain *explain, const PlanNode *node, int depth)
     }
 }
 
-const ExplainRow *planner_explain(Arena *arena, const Plan *plan, const uint64_t *actual,
-                                  const int64_t *elapsed_ns, const char *const *notes,
-                                  size_t *count)
+const ExplainRow *planner_explain(Arena *arena, const Plan *plan, const PlanProfile *profile,
+                                  const char *const *notes, size_t *count)
 {
     Buffer text = {0};
     Explain explain = {.arena = arena,
                        .out = &text,
                        .plan = plan,
-                       .actual = actual,
-                       .elapsed_ns = elapsed_ns,
+                       .profile = profile,
                        .notes = notes};
     if (plan->root != NULL) tree(&explain, plan->root, 0);
     for (uint32_t i = 0; i < plan->subquery_count; i++) {

@@ -395,18 +395,26 @@ Error *planner_plan(Arena *arena, Str text, const struct GraphView *view,
 /* Does what the plan was made under still hold? Else the statement is to be planned anew. */
 bool planner_holds(const Plan *plan, const struct GraphView *view);
 
-/* The plan as rows: an operator each, the last one first, sub-plans deeper by two blanks. `actual`
- * (rows by node id, or NULL) and `elapsed_ns` (or NULL) are what a run gave, notes[node id] (NULL:
- * none) stands behind the operator. */
+typedef struct PlanProfile { /* what a run gave, by node id */
+    const uint64_t *rows;
+    const int64_t *elapsed_ns;
+    const MemTally *memory;     /* NULL: nobody asked */
+    const uint64_t *file_bytes; /* written for want of memory */
+} PlanProfile;
+
+/* The plan as rows: an operator each, the last one first, sub-plans deeper by two blanks. notes[node
+ * id] (NULL: none) stands behind the operator. */
 typedef struct ExplainRow {
     Str text;
     bool is_operator;      /* else the title of a sub-plan */
     double estimated_rows; /* below 0: not known */
     uint64_t rows;
-    int64_t own_ns; /* without the operators it took its rows from */
+    /* Without the operators it took its rows from; memory_bytes: the most it held. */
+    int64_t own_ns;
+    uint64_t memory_bytes, file_bytes;
 } ExplainRow;
-enum { EXPLAIN_COLUMNS = 2, PROFILE_COLUMNS = 4 }; /* plan, estimated; rows, ms */
-const ExplainRow *planner_explain(Arena *arena, const Plan *plan, const uint64_t *actual,
-                                  const int64_t *elapsed_ns, const char *const *notes,
-                                  size_t *count);
+enum { EXPLAIN_COLUMNS = 2, PROFILE_COLUMNS = 6 }; /* plan, estimated; rows, ms, memory, files */
+/* `profile` NULL: it did not run. */
+const ExplainRow *planner_explain(Arena *arena, const Plan *plan, const PlanProfile *profile,
+                                  const char *const *notes, size_t *count);
 #endif

@@ -12,7 +12,7 @@
 static void explain_columns(Binder *binder)
 {
     static const Str names[PROFILE_COLUMNS] = {
-        {"plan", 4}, {"estimated", 9}, {"rows", 4}, {"ms", 2}};
+        {"plan", 4}, {"estimated", 9}, {"rows", 4}, {"ms", 2}, {"memory", 6}, {"files", 5}};
     Plan *plan = binder->plan;
     plan->column_count = plan->profile ? PROFILE_COLUMNS : EXPLAIN_COLUMNS;
     plan->columns = arena_array(binder->arena, Str, PROFILE_COLUMNS);

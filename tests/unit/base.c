@@ -153,6 +153,31 @@ static void joins(void)
     arena_destroy(arena);
 }
 
+/* What is taken and given back between enter and leave, and the most of it; by several in turn. */
+static void tallies(void)
+{
+    enum { SMALL = 1000, LARGE = 10 << 20 };
+    MemTally outer = {0}, inner = {0};
+    void *before = mem_alloc(SMALL);
+    EXPECT(mem_tally_enter(&outer) == NULL);
+    void *small = mem_alloc(SMALL);
+    EXPECT(mem_tally_enter(&inner) == &outer);
+    mem_free(mem_alloc(LARGE));
+    EXPECT(mem_tally_enter(&outer) == &inner);
+    mem_free(before); /* another's: less than nothing */
+    void *large = mem_alloc(LARGE);
+    EXPECT(mem_tally_enter(NULL) == &outer);
+    void *others = mem_alloc(LARGE);
+    EXPECT(inner.held == 0 && inner.most >= LARGE && inner.most < 2 * LARGE);
+    EXPECT(outer.held >= LARGE && outer.held < LARGE + LARGE / 2 && outer.most == outer.held);
+    mem_tally_enter(&outer);
+    mem_free(small);
+    mem_free(large);
+    mem_tally_enter(NULL);
+    EXPECT(outer.held <= 0 && outer.most >= LARGE && outer.most < LARGE + LARGE / 2);
+    mem_free(others);
+}
+
 int main(void)
 {
     numbers();
@@ -161,5 +186,6 @@ int main(void)
     bytes();
     json();
     joins();
+    tallies();
     return DONE();
 }
