@@ -117,8 +117,8 @@ typedef struct contextql_setting {
 } contextql_setting;
 /* The settings one by one, by name; false: there are no more. */
 CONTEXTQL_API bool contextql_setting_at(size_t i, contextql_setting *out);
-/* While a load or an algorithm runs: which part of it is done, 0 to 1, and how many rows were read (0:
- * that is not counted). */
+/* Now and then, while something runs that takes long: which part of it is done, 0 to 1, and how many
+ * rows were read (0: that is not counted). */
 typedef bool contextql_progress_fn(void *user, double done, uint64_t rows); /* true: stop */
 CONTEXTQL_API void contextql_progress(contextql *, contextql_progress_fn *, void *user);
 
@@ -135,20 +135,23 @@ typedef struct contextql_note { /* texts live until the function returns */
     const char *advice;       /* what to do; "" if nothing */
 } contextql_note;
 typedef void contextql_note_fn(void *user, const contextql_note *);
+/* `progress` may be NULL, and so may `note`; both get `user`. When it says stop: CONTEXTQL_CANCELLED, and
+ * what was made of a target is left, no database. */
 /* Reads all of a database directory, beside a writer too, and writes nothing: every checksum, and
  * everything that stands in two places against the other. CONTEXTQL_OK: sound; CONTEXTQL_FOUND; or
  * an error code: it cannot be opened as it is. */
-CONTEXTQL_API int contextql_check(const char *directory, contextql_note_fn *, void *user);
+CONTEXTQL_API int contextql_check(const char *directory, contextql_note_fn *,
+                                  contextql_progress_fn *, void *user);
 /* Copies a database into `target`, which must not be there, beside a writer too: everything up to
  * one durable commit, synced and read back. CONTEXTQL_OK or an error code; a target that was not
  * finished is no database. */
 CONTEXTQL_API int contextql_backup(const char *directory, const char *target, contextql_note_fn *,
-                                   void *user);
+                                   contextql_progress_fn *, void *user);
 /* Makes `target`, which must not be there, a new database of what can be read of a damaged one.
  * CONTEXTQL_OK: everything; CONTEXTQL_FOUND: some may be missing, the findings say what; or an
  * error code. */
 CONTEXTQL_API int contextql_recover(const char *directory, const char *target, contextql_note_fn *,
-                                    void *user);
+                                    contextql_progress_fn *, void *user);
 /* What stands in one file of a log, a segment or LOCK, whatever its bytes are; returns as
  * contextql_check does. */
 CONTEXTQL_API int contextql_inspect(const char *file, contextql_note_fn *, void *user);

@@ -406,7 +406,7 @@ static Error *run_command(contextql_statement *statement)
         session->transaction = NULL;
         transaction_only_write(transaction, session->settings.only_written);
         if (statement->plan->statement == STATEMENT_COMMIT) return transaction_commit(transaction);
-        transaction_rollback(transaction);
+        transaction_abandon(transaction); /* what is much goes beside the session */
         return NULL;
     }
     case STATEMENT_QUERY:

@@ -38,6 +38,7 @@ typedef struct Backup {
     size_t source_count, source_capacity;
     WalReport report;
     uint64_t bytes; /* of the segments */
+    Tell *to;
 } Backup;
 
 /* ---- what is to be copied ---- */
@@ -64,7 +65,9 @@ static Error *hold(Backup *backup, const SegmentFile *file)
 static Error *take_commit(void *user, Str payload, const WalCommit *commit)
 {
     LoggedSegment logged;
+    const Backup *backup = user;
     (void)commit;
+    if (tell_ask(backup->to)) return tell_stopped(backup->to);
     if (!log_names_segment(payload)) return NULL;
     TRY(log_decode_segment(payload, &logged));
     return hold(user, &logged.file);
@@ -140,13 +143,16 @@ static Error *copy_segment(Backup *backup, const Source *source)
     Segment *copy;
     TRY(io_join(path, backup->target, source->file.name));
     TRY(io_open(backup->io, path, IO_CREATE, &to));
-    Error *error = io_copy(source->handle, source->file.bytes, to);
-    if (error == NULL) error = io_sync(to);
+    TellPart outer = tell_enter(backup->to, 0, 0.8);
+    Error *error = io_copy(source->handle, source->file.bytes, to, backup->to);
+    tell_leave(backup->to, outer);
     io_close(to);
     TRY(error);
     backup->bytes += source->file.bytes;
     TRY(segment_open_alone(backup->io, backup->target, backup->catalog.uuid, &source->file, &copy));
-    error = segment_verify(copy);
+    tell_enter(backup->to, 0.8, 1);
+    error = segment_verify(copy, backup->to);
+    tell_leave(backup->to, outer);
     segment_close(copy);
     return error;
 }
@@ -155,8 +161,17 @@ static Error *copy_files(Backup *backup)
 {
     char path[IO_PATH_BYTES_MAX];
     if (backup->source_count > 0) TRY(folder(backup, "graph", path));
+    uint64_t all = 1, done = 0;
     for (size_t i = 0; i < backup->source_count; i++)
-        TRY(copy_segment(backup, &backup->sources[i]));
+        all += backup->sources[i].file.bytes;
+    for (size_t i = 0; i < backup->source_count; i++) {
+        double from = (double)done / (double)all;
+        done += backup->sources[i].file.bytes;
+        TellPart outer = tell_enter(backup->to, from, (double)done / (double)all);
+        Error *error = copy_segment(backup, &backup->sources[i]);
+        tell_leave(backup->to, outer);
+        TRY(error);
+    }
     return backup->source_count == 0 ? NULL : io_sync_directory(backup->io, path);
 }
 
@@ -196,13 +211,18 @@ static Error *copy_once(Backup *backup, bool *again, bool *written)
     DirectoryLock *lock;
     TRY(lock_watch(backup->io, backup->directory, &lock));
     Error *error = read_source(backup, lock);
-    if (error == NULL) error = wal_copy(backup->wal, backup->target);
+    TellPart whole = tell_enter(backup->to, 0, 0.1);
+    if (error == NULL) error = wal_copy(backup->wal, backup->target, backup->to);
+    tell_leave(backup->to, whole);
+    tell_enter(backup->to, 0.1, 1);
     if (error == NULL) error = copy_files(backup);
+    tell_leave(backup->to, whole);
     for (size_t i = 0; error == NULL && i < backup->catalog.state_count; i++)
         error = snapshot_write(backup->io, backup->target, &backup->catalog,
                                &backup->catalog.states[i]);
     *written = lock_has_writer(lock);
-    *again = error != NULL && (*written || lock_page(lock).checkpoint > backup->catalog.checkpoint);
+    *again = error != NULL && error_code(error) != ERROR_CANCELLED &&
+             (*written || lock_page(lock).checkpoint > backup->catalog.checkpoint);
     lock_close(lock);
     return error;
 }
@@ -245,13 +265,13 @@ static Error *make_target(const Io *io, const char *directory, const char *targe
 }
 
 /* Read back as a reader reads it: catalog, segments, every record of the log. */
-static Error *read_back(const Backup *backup, const Clock *clock, Tell *to)
+static Error *read_back(const Backup *backup, const Clock *clock)
 {
-    const DatabaseOptions reading = {.read_only = true, .io = backup->io};
+    const DatabaseOptions reading = {.read_only = true, .io = backup->io, .tell = backup->to};
     Database *copy;
     TRY(database_open(backup->target, &reading, clock, &copy));
     DatabaseCounters counters = database_counters(copy);
-    tell_line(to, TELL_FACT, backup->target, "",
+    tell_line(backup->to, TELL_FACT, backup->target, "",
               "a copy of %s: segments: %zu, %" PRIu64 " bytes; commits in the log: %" PRIu64,
               backup->directory, backup->source_count, backup->bytes, counters.replayed);
     return database_close(copy);
@@ -260,11 +280,12 @@ static Error *read_back(const Backup *backup, const Clock *clock, Tell *to)
 Error *database_backup(const Io *io, const char *directory, const char *target, const Clock *clock,
                        Tell *to)
 {
-    Backup backup = {.io = io == NULL ? io_posix() : io, .directory = directory, .target = target};
+    Backup backup = {
+        .io = io == NULL ? io_posix() : io, .directory = directory, .target = target, .to = to};
     TRY(make_target(backup.io, directory, target));
     backup.arena = arena_create();
     Error *error = copy_all(&backup);
-    if (error == NULL) error = read_back(&backup, clock, to);
+    if (error == NULL) error = read_back(&backup, clock);
     if (error != NULL)
         tell_line(to, TELL_FACT, target, "", "was not finished and is no database: remove it");
     let_go(&backup);

@@ -81,8 +81,19 @@ static void check_segment(Check *check, const uint8_t *uuid, const SegmentFile *
     check->where = file->name;
     if (error != NULL && is_replaced(check, error)) return;
     if (error != NULL) return tell_error(check, check->directory, error);
-    segment_each_bad(segment, tell_piece, check);
+    segment_each_bad(segment, check->to, tell_piece, check);
     segment_close(segment);
+}
+
+static void check_segments(Check *check, const uint8_t *uuid, const SegmentFile *files,
+                           size_t count)
+{
+    for (size_t i = 0; i < count && !check->to->stopped; i++) {
+        TellPart outer =
+            tell_enter(check->to, (double)i / (double)count, (double)(i + 1) / (double)count);
+        check_segment(check, uuid, &files[i]);
+        tell_leave(check->to, outer);
+    }
 }
 
 /* ---- files that nobody names ---- */
@@ -214,10 +225,10 @@ static void check_metadata(Check *check, const Catalog *catalog, const CatalogSt
     buffer_free(&there);
 }
 
-static Error *ignore_commit(void *user, Str payload, const WalCommit *commit)
+static Error *ask_only(void *user, Str payload, const WalCommit *commit)
 {
-    (void)user, (void)payload, (void)commit;
-    return NULL;
+    (void)payload, (void)commit;
+    return tell_ask(user) ? tell_stopped(user) : NULL;
 }
 
 /* The log from a checkpoint that is kept to the next one: whole, and good. */
@@ -231,7 +242,7 @@ static void check_history(Check *check, const Catalog *catalog, size_t i)
     Error *error =
         wal_open(check->io, check->directory, catalog->uuid, catalog->states[i].start, &wal);
     if (error == NULL) {
-        error = wal_follow(wal, until - 1, ignore_commit, NULL, &report);
+        error = wal_follow(wal, until - 1, ask_only, check->to, &report);
         wal_close(wal);
     }
     check->where = "wal";
@@ -265,17 +276,19 @@ static void check_snapshot_graph(Check *check, const CatalogState *state)
 
 static void check_states(Check *check, const Catalog *catalog)
 {
-    for (size_t i = 0; i < catalog->state_count; i++) {
+    double count = (double)catalog->state_count;
+    for (size_t i = 0; i < catalog->state_count && !check->to->stopped; i++) {
         const CatalogState *state = &catalog->states[i];
         uint64_t before = check->to->findings;
-        for (size_t f = 0; f < state->file_count; f++)
-            check_segment(check, catalog->uuid, &state->files[f]);
+        TellPart outer = tell_enter(check->to, (double)i / count, (double)(i + 1) / count);
+        check_segments(check, catalog->uuid, state->files, state->file_count);
         if (state->kind == CATALOG_HISTORY) {
             check_history(check, catalog, i);
         } else {
             check_metadata(check, catalog, state);
             if (check->to->findings == before) check_snapshot_graph(check, state);
         }
+        tell_leave(check->to, outer);
     }
 }
 
@@ -324,13 +337,19 @@ static Error *check_open(Check *check, Database *database)
     FilesView view = files_look(database);
     uint64_t segments = view.logged_count + view.catalog->file_count;
     check_catalog(check, &view);
-    for (size_t i = 0; i < view.catalog->file_count; i++)
-        check_segment(check, view.uuid, &view.catalog->files[i]);
-    for (size_t i = 0; i < view.logged_count; i++)
-        check_segment(check, view.uuid, &view.logged[i]);
+    /* Checksums go some times as fast as all else, and each snapshot is a graph of its own. */
+    double files = 0.2, graphs = 1 - files,
+           states = files + graphs * (1 - 1 / (double)(view.catalog->state_count + 1));
+    TellPart whole = tell_enter(check->to, 0, files);
+    check_segments(check, view.uuid, view.catalog->files, view.catalog->file_count);
+    check_segments(check, view.uuid, view.logged, view.logged_count);
     check_log(check, database, &view);
+    tell_leave(check->to, whole);
+    tell_enter(check->to, files, states);
     check_states(check, view.catalog);
     check_strays(check, &view);
+    tell_leave(check->to, whole);
+    tell_enter(check->to, states, 1);
     if (check->to->findings == 0) return check_graph(check, database, segments);
     tell_line(check->to, TELL_FACT, check->directory, "",
               "its parts were not held against one another, for some of them are damaged");
@@ -347,17 +366,15 @@ static void check_parts(Check *check)
     bool readable = error == NULL;
     error_drop(error); /* opening has met it too */
     error_drop(catalog_verify(check->io, check->directory, tell_catalog, check));
-    for (size_t i = 0; readable && i < catalog.file_count; i++)
-        check_segment(check, catalog.uuid, &catalog.files[i]);
+    if (readable) check_segments(check, catalog.uuid, catalog.files, catalog.file_count);
     for (size_t i = 0; readable && i < catalog.state_count; i++)
-        for (size_t f = 0; f < catalog.states[i].file_count; f++)
-            check_segment(check, catalog.uuid, &catalog.states[i].files[f]);
+        check_segments(check, catalog.uuid, catalog.states[i].files, catalog.states[i].file_count);
     arena_destroy(arena);
 }
 
 Error *database_check(const Io *io, const char *directory, const Clock *clock, Tell *to)
 {
-    const DatabaseOptions reading = {.read_only = true, .io = io};
+    const DatabaseOptions reading = {.read_only = true, .io = io, .tell = to};
     if (io == NULL) io = io_posix();
     Check check = {.io = io, .directory = directory, .to = to, .where = directory};
     Database *database;
@@ -372,6 +389,7 @@ Error *database_check(const Io *io, const char *directory, const Clock *clock, T
     }
     check.database = database;
     error = check_open(&check, database);
+    if (error == NULL) error = tell_stopped(to);
     Error *closing = database_close(database);
     mem_free(check.checked);
     if (error != NULL) error_drop(closing); /* the first one is told */

@@ -26,6 +26,7 @@ typedef struct Past Past; /* the graph as it once was */
 typedef struct DatabaseOptions {
     bool read_only, create;
     bool salvage; /* with read_only: opens a damaged one as far as it can be read (recover.c) */
+    Tell *tell;   /* asked between transactions of the log that are done again; NULL: nobody is */
     uint64_t
         checkpoint_bytes; /* so much log brings about a checkpoint; 0: as the graph's size says */
     const Io *io;         /* all its files are there; NULL: the machine's own */
@@ -118,6 +119,7 @@ Error *finder_make(Database *database, GraphWriter *writer, const GraphIndex *in
                    const FinderTelling *telling) MUST_CHECK;
 
 /* ---- looking after a directory that need not be open (check.c, backup.c); io: as in the options -- */
+/* They ask the one they tell: ERROR_CANCELLED, and a target is left as far as it was made. */
 /* Reads every byte the database in `directory` consists of, also beside a writer, and holds it
  * against checksums and against the rest. What is wrong is told. An error:
  * it cannot be opened as it is; what was found until then is told. */

@@ -111,6 +111,7 @@ struct Files {
     Buffer schema;           /* of base, while the catalog does not name it */
     uint64_t replayed_bytes; /* of the log, so far */
     bool opening;
+    Tell *tell; /* of the options, while it is opened */
     Arena *catalog_arena;
     Catalog catalog; /* as last read or committed; replaced whole, with the database's lock */
     /* One checkpoint at a time; taken before the token and the lock. */

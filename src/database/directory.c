@@ -122,6 +122,8 @@ static Error *replay_one(void *user, Str payload, const WalCommit *commit)
 {
     Database *database = user;
     LoggedSegment logged;
+    Tell *tell = database->files->tell;
+    if (tell != NULL && tell_ask(tell)) return tell_stopped(tell);
     database->files->replayed_bytes += payload.bytes;
     if (commit->wall_ns > database->commit_ns) database->commit_ns = commit->wall_ns;
     database->visible_ns = database->commit_ns;
@@ -429,8 +431,8 @@ static Error *read_directory(Database *database)
 {
     const Files *files = database->files;
     Error *error = read_once(database);
-    for (int i = 0;
-         i < READ_ATTEMPTS_MAX && database->read_only && error != NULL && is_overtaken(files);
+    for (int i = 0; i < READ_ATTEMPTS_MAX && database->read_only && error != NULL &&
+                    error_code(error) != ERROR_CANCELLED && is_overtaken(files);
          i++) {
         uint64_t checkpoint = files->checkpoint;
         bool written = lock_has_writer(files->lock);
@@ -462,7 +464,9 @@ Error *files_open(Database *database, const char *directory, const DatabaseOptio
         TRY(catalog_create(files->io, directory, files_now(database)));
     }
     files->opening = true;
+    files->tell = options->tell;
     TRY(read_directory(database));
+    files->tell = NULL;
     files->opening = false;
     count_names(database);
     if (options->read_only) return NULL;

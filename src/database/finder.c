@@ -494,7 +494,7 @@ void finder_verify_all(const GraphView *view, Tell *to)
         const GraphFinder *finder = graph_finder(view, index);
         bool stored =
             graph_stored_finder(view->graph, index, NEAR_PARAMETERS, false, &data, &bytes);
-        const char *fault = finder != NULL ? near_fault(graph_finder_thing(finder))
+        const char *fault = finder != NULL ? near_fault(graph_finder_thing(finder), to)
                             : stored       ? "its parts do not fit together"
                                            : NULL;
         Buffer where = {0};

@@ -51,7 +51,9 @@ static Error *copy_state(Recovery *recovery, const GraphView *from, GraphSalvage
     GraphWriter *writer;
     TRY(transaction_begin(recovery->to, &transaction));
     Error *error = transaction_writer(transaction, &writer);
-    if (error == NULL) error = graph_salvage_state(recovery->salvage, from, writer, saved);
+    if (error == NULL) graph_writer_heed(writer, tell_ask, recovery->tell);
+    if (error == NULL)
+        error = graph_salvage_state(recovery->salvage, from, writer, recovery->tell, saved);
     if (error == NULL) return transaction_commit(transaction);
     transaction_rollback(transaction);
     return error;
@@ -71,12 +73,13 @@ static Error *copy_graph(Recovery *recovery, const GraphView *from)
     return NULL;
 }
 
-static Error *make_index(Database *database, const GraphIndex *index)
+static Error *make_index(Database *database, const GraphIndex *index, Tell *tell)
 {
     Transaction *transaction;
     GraphWriter *writer;
     TRY(transaction_begin(database, &transaction));
     Error *error = transaction_writer(transaction, &writer);
+    if (error == NULL) graph_writer_heed(writer, tell_ask, tell);
     if (error == NULL) error = graph_create_index(writer, index);
     if (error == NULL) error = graph_check(writer, GRAPH_UNIQUE, 0);
     if (error == NULL) return transaction_commit(transaction);
@@ -86,9 +89,11 @@ static Error *make_index(Database *database, const GraphIndex *index)
 
 static Error *make_indexes(Recovery *recovery, const GraphView *from)
 {
-    for (uint32_t i = 0; i < graph_index_count(from->graph); i++) {
+    uint32_t count = graph_index_count(from->graph);
+    for (uint32_t i = 0; i < count; i++) {
         const GraphIndex *index = graph_index_at(from, i);
-        Error *error = index == NULL ? NULL : make_index(recovery->to, index);
+        tell_done(recovery->tell, i, count);
+        Error *error = index == NULL ? NULL : make_index(recovery->to, index, recovery->tell);
         if (error != NULL && error_code(error) != ERROR_CONSTRAINT) return error;
         if (error != NULL)
             tell_line(recovery->tell, TELL_FINDING, recovery->target, compare,
@@ -101,12 +106,25 @@ static Error *make_indexes(Recovery *recovery, const GraphView *from)
 
 /* ---- snapshots ---- */
 
+typedef struct Quiet { /* keeps the first finding, and asks whom it is kept from */
+    Buffer first;
+    Tell *loud;
+} Quiet;
+
 static void note_first(void *user, TellKind kind, const char *where, const char *what,
                        const char *advice)
 {
-    Buffer *first = user;
+    Quiet *quiet = user;
     (void)advice;
-    if (kind == TELL_FINDING && first->bytes == 0) buffer_printf(first, "%s: %s", where, what);
+    if (kind == TELL_FINDING && quiet->first.bytes == 0)
+        buffer_printf(&quiet->first, "%s: %s", where, what);
+}
+
+static bool ask_loud(void *user, double done)
+{
+    const Quiet *quiet = user;
+    (void)done;
+    return tell_ask(quiet->loud);
 }
 
 static void tell_lost(const Recovery *recovery, const CatalogState *state, const char *why)
@@ -124,14 +142,16 @@ static void tell_lost(const Recovery *recovery, const CatalogState *state, const
 /* Is all of it there? Else it is told. */
 static bool is_whole(const Recovery *recovery, const CatalogState *state, const GraphView *view)
 {
-    Buffer first = {0};
-    Tell quiet = {.line = note_first, .user = &first};
-    graph_verify(view, &quiet);
+    Quiet quiet = {.loud = recovery->tell};
+    Tell tell = {.line = note_first, .user = &quiet, .ask = ask_loud};
+    graph_verify(view, &tell);
     Error *damage = graph_damage(view->graph);
-    bool whole = first.bytes == 0 && damage == NULL;
-    if (!whole) tell_lost(recovery, state, first.bytes > 0 ? first.data : error_message(damage));
+    bool whole = quiet.first.bytes == 0 && damage == NULL;
+    if (!whole)
+        tell_lost(recovery, state,
+                  quiet.first.bytes > 0 ? quiet.first.data : error_message(damage));
     error_drop(damage);
-    buffer_free(&first);
+    buffer_free(&quiet.first);
     return whole;
 }
 
@@ -144,7 +164,8 @@ static Error *make_snapshot(Recovery *recovery, const CatalogState *state, const
     Error *error = copy_state(recovery, view, &saved);
     atomic_store(&recovery->moment_ns, state->made_ns);
     if (error == NULL)
-        error = database_create_snapshot(recovery->to, state->name, NULL, NULL, &info);
+        error =
+            database_create_snapshot(recovery->to, state->name, tell_ask, recovery->tell, &info);
     atomic_store(&recovery->moment_ns, INT64_MIN);
     return error;
 }
@@ -163,7 +184,9 @@ static Error *copy_snapshot(Recovery *recovery, const CatalogState *state, uint6
         return NULL;
     }
     GraphView view = {graph, graph_version(graph)};
-    if (is_whole(recovery, state, &view)) {
+    bool whole = is_whole(recovery, state, &view);
+    error = tell_stopped(recovery->tell);
+    if (error == NULL && whole) {
         error = make_snapshot(recovery, state, &view);
         *saved += error == NULL;
     }
@@ -176,9 +199,15 @@ static Error *copy_snapshots(Recovery *recovery)
 {
     const Catalog *catalog = files_look(recovery->from).catalog;
     uint64_t saved = 0;
-    for (size_t i = 0; i < catalog->state_count; i++)
-        if (catalog->states[i].kind == CATALOG_SNAPSHOT)
-            TRY(copy_snapshot(recovery, &catalog->states[i], &saved));
+    for (size_t i = 0; i < catalog->state_count; i++) {
+        double count = (double)catalog->state_count;
+        TellPart outer = tell_enter(recovery->tell, (double)i / count, (double)(i + 1) / count);
+        Error *error = catalog->states[i].kind == CATALOG_SNAPSHOT
+                           ? copy_snapshot(recovery, &catalog->states[i], &saved)
+                           : NULL;
+        tell_leave(recovery->tell, outer);
+        TRY(error);
+    }
     if (saved > 0)
         tell_line(recovery->tell, TELL_FACT, recovery->target, "", "saved; snapshots: %" PRIu64,
                   saved);
@@ -202,19 +231,42 @@ static Error *copy_all(Recovery *recovery)
     if (recovery->from->salvaged != NULL)
         tell_line(recovery->tell, TELL_FINDING, "wal", compare, "lost: what is behind; %s",
                   error_message(recovery->from->salvaged));
+    /* Copying takes longest, once for the present and once for each snapshot. */
+    double states = (double)files_look(recovery->from).catalog->state_count,
+           snapshots = 0.1 + 0.7 * states / (states + 1);
+    TellPart whole = tell_enter(recovery->tell, 0, 0.1);
     graph_verify_columns(&view, recovery->tell);
-    Error *error = copy_snapshots(recovery);
+    tell_leave(recovery->tell, whole);
+    tell_enter(recovery->tell, 0.1, snapshots);
+    Error *error = tell_stopped(recovery->tell);
+    if (error == NULL) error = copy_snapshots(recovery);
+    tell_leave(recovery->tell, whole);
+    tell_enter(recovery->tell, snapshots, 0.8);
     if (error == NULL) error = copy_graph(recovery, &view);
+    tell_leave(recovery->tell, whole);
+    tell_enter(recovery->tell, 0.8, 0.9);
     if (error == NULL) error = make_indexes(recovery, &view);
+    tell_leave(recovery->tell, whole);
     if (error == NULL) error = database_retain(recovery->to, database_retention(recovery->from));
     transaction_rollback(reading);
     return error;
 }
 
+/* What is to be removed need not be saved; else that may be stopped, too. */
+static Error *close_target(const Recovery *recovery, const Error *error)
+{
+    Database *database = recovery->to;
+    if (database == NULL) return NULL;
+    if (error != NULL) database->failed = true;
+    database->files->stop = tell_ask;
+    database->files->stop_state = recovery->tell;
+    return database_close(database);
+}
+
 Error *database_recover(const Io *io, const char *directory, const char *target, const Clock *clock,
                         Tell *to)
 {
-    const DatabaseOptions salvaging = {.read_only = true, .salvage = true, .io = io},
+    const DatabaseOptions salvaging = {.read_only = true, .salvage = true, .io = io, .tell = to},
                           making = {.create = true, .io = io};
     Recovery recovery = {.target = target, .tell = to, .real = clock, .moment_ns = INT64_MIN};
     Clock moving = {wall_ns, monotonic_ns, &recovery};
@@ -228,13 +280,13 @@ Error *database_recover(const Io *io, const char *directory, const char *target,
     recovery.salvage = graph_salvage_begin();
     if (error == NULL) error = copy_all(&recovery);
     graph_salvage_end(recovery.salvage);
-    Error *closing = recovery.to == NULL ? NULL : database_close(recovery.to);
+    Error *closing = close_target(&recovery, error);
     if (error == NULL)
         error = closing;
     else
         error_drop(closing);                   /* the first one is told */
     error_drop(database_close(recovery.from)); /* it was only read */
-    if (error != NULL && recovery.to != NULL)
+    if (error != NULL && recovery.to != NULL)  /* says nothing if it was stopped */
         tell_line(to, TELL_FACT, target, "", "was not finished: remove it");
     return error;
 }

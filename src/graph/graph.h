@@ -67,21 +67,22 @@ Error *graph_damage(const Graph *graph) MUST_CHECK;
 /* Holds everything the view shows against everything else of it: blocks against their checksums and
  * descriptions, counts, relationships against both adjacencies, label bitmaps against label sets,
  * indexes and constraints against properties. Each finding is told once a kind and place; of many
- * of a kind the first ones. Takes time and memory in proportion to the graph; no writer beside. */
+ * of a kind the first ones. Takes time and memory in proportion to the graph; no writer beside. Asks
+ * `to`, and ends when that stops it. */
 void graph_verify(const GraphView *view, Tell *to);
 /* Only the part of it that tells which properties cannot be read. */
 void graph_verify_columns(const GraphView *view, Tell *to);
 /* Makes what can be read of a graph anew in another one, but for indexes and constraints: of several
  * of its states, the oldest first, each is made of the one before. Ids are given anew, in the old order,
  * and what is in two states has the same in both. The first goes into an empty graph; after an error
- * none may follow. */
+ * none may follow. Asks `to`: ERROR_CANCELLED. */
 typedef struct GraphSalvaged { /* in the state */
     uint64_t nodes, relationships, relationships_lost;
 } GraphSalvaged;
 typedef struct GraphSalvage GraphSalvage;
 GraphSalvage *graph_salvage_begin(void);
 Error *graph_salvage_state(GraphSalvage *salvage, const GraphView *from, GraphWriter *to,
-                           GraphSalvaged *out) MUST_CHECK;
+                           Tell *tell, GraphSalvaged *out) MUST_CHECK;
 void graph_salvage_end(GraphSalvage *salvage); /* NULL is welcome */
 /* What a kind of section of a graph's segment is called; NULL: there is none. */
 const char *graph_section_name(unsigned kind);

@@ -394,9 +394,9 @@ const void *hash_home(const HashTable *table, uint64_t slot); /* where a walk be
 bool hash_entries(const Graph *graph, const HashTable *table, uint64_t **out, uint64_t *count);
 
 /* Sets the bits of those of `nodes` nodes that a search for their value comes by, and counts the
- * table's entries; false: an entry lies where none can, or the table has no end. */
-bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,
-                     uint64_t *entries);
+ * table's entries; false: an entry lies where none can, or the table has no end. Asks `to`. */
+bool index_reachable(const GraphView *view, const Index *index, Tell *to, uint64_t *bits,
+                     uint64_t nodes, uint64_t *entries);
 
 /* One index asked many times: what a hit is, with the way to the two columns it is read from. */
 typedef struct Probe {
@@ -411,8 +411,8 @@ Probe index_probe(const GraphView *view, const GraphIndex *definition);
 bool probe_hit(Probe *probe, uint64_t node, Value key);
 
 /* Sets the bits of the nodes that stand in the index's order with the value they have; false: it is no
- * order (range.c). */
-bool index_order_reachable(const GraphView *view, const Index *index, uint64_t *bits,
+ * order (range.c). Asks `to`. */
+bool index_order_reachable(const GraphView *view, const Index *index, Tell *to, uint64_t *bits,
                            uint64_t nodes);
 /* What a view shows of an order, or of what came to it since its base, in arrays of mem_* that are the
  * caller's; `arena` holds what was decoded. */

@@ -150,6 +150,8 @@ static bool is_current(const GraphView *view, const Index *index, uint64_t slot)
     return value.kind != VALUE_NULL && slot_of(value, slot & UINT32_MAX) == slot;
 }
 
+enum { PART_SHIFT = 56, PARTS = 1 << (64 - PART_SHIFT) };
+
 static void run_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes)
 {
     for (uint64_t i = 0; i < atomic_load(&index->run.count); i++) {
@@ -182,28 +184,57 @@ static bool group_reachable(const GraphView *view, const HashTable *table, const
     return true;
 }
 
-bool index_reachable(const GraphView *view, const Index *index, uint64_t *bits, uint64_t nodes,
-                     uint64_t *entries)
+/* Puts entries of the upper bits' `part` behind those of the parts before; `ends` gets where each
+ * ends. A sort of all at once could not be stopped. */
+static uint64_t *part_entries(const uint64_t *all, uint64_t count, uint64_t ends[PARTS])
 {
-    const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
-    Neighbors found = {0};
-    uint64_t *all = NULL, count = 0;
-    run_reachable(view, index, bits, nodes);
-    bool sound = table == NULL || hash_entries(view->graph, table, &all, &count);
-    if (count > 1) qsort(all, count, sizeof *all, by_id);
+    uint64_t *parted = mem_alloc((count + 1) * sizeof *parted), begins[PARTS] = {0};
+    for (size_t i = 0; i < count; i++)
+        if (all[i] >> PART_SHIFT < PARTS - 1) begins[(all[i] >> PART_SHIFT) + 1]++;
+    for (size_t part = 1; part < PARTS; part++)
+        begins[part] += begins[part - 1];
+    memcpy(ends, begins, sizeof begins);
+    for (size_t i = 0; i < count; i++)
+        parted[ends[all[i] >> PART_SHIFT]++] = all[i];
+    return parted;
+}
+
+/* Of entries of one part, in any order. */
+static bool part_reachable(const GraphView *view, const Index *index, const HashTable *table,
+                           uint64_t *part, uint64_t count, uint64_t *bits, uint64_t nodes,
+                           Neighbors *found)
+{
+    bool sound = true;
+    if (count > 1) qsort(part, count, sizeof *part, by_id);
     for (size_t i = 0, end; sound && i < count; i = end) {
-        for (end = i + 1; end < count && all[end] >> 32 == all[i] >> 32; end++)
+        for (end = i + 1; end < count && part[end] >> 32 == part[i] >> 32; end++)
             ;
-        sound = group_reachable(view, table, &all[i], end - i, &found);
+        sound = group_reachable(view, table, &part[i], end - i, found);
         for (size_t at = i; sound && at < end; at++) {
-            uint64_t node = all[at] & UINT32_MAX;
+            uint64_t node = part[at] & UINT32_MAX;
             /* One that was taken back leaves its entry, and is found by nobody. */
-            if (node < nodes && is_current(view, index, all[at]))
+            if (node < nodes && is_current(view, index, part[at]))
                 bits[node / 64] |= UINT64_C(1) << node % 64;
         }
     }
+    return sound;
+}
+
+bool index_reachable(const GraphView *view, const Index *index, Tell *to, uint64_t *bits,
+                     uint64_t nodes, uint64_t *entries)
+{
+    const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
+    Neighbors found = {0};
+    uint64_t *all = NULL, *parted = NULL, count = 0, ends[PARTS], at = 0;
+    run_reachable(view, index, bits, nodes);
+    bool sound = table == NULL || hash_entries(view->graph, table, &all, &count);
+    if (sound) parted = part_entries(all, count, ends);
+    for (size_t part = 0; part < PARTS && sound && !tell_ask(to); at = ends[part++])
+        sound =
+            part_reachable(view, index, table, parted + at, ends[part] - at, bits, nodes, &found);
     *entries = count;
     neighbors_free(&found);
+    mem_free(parted);
     mem_free(all);
     return sound;
 }

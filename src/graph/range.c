@@ -306,15 +306,17 @@ uint64_t index_order_entries(const GraphView *view, const GraphIndex *index, Ord
 
 /* ---- checking ---- */
 
-bool index_order_reachable(const GraphView *view, const Index *index, uint64_t *bits,
+bool index_order_reachable(const GraphView *view, const Index *index, Tell *to, uint64_t *bits,
                            uint64_t nodes)
 {
+    enum { ASK_EVERY = 4096 };
     Arena *arenas[2] = {arena_create(), arena_create()};
     OrderedCursor cursor = cursor_of(&index->definition, arenas[0]);
     Value value, before = value_null();
     uint32_t node;
     bool sound = true, any = false;
-    while (sound && ordered_next(&cursor, &value, &node)) {
+    for (uint64_t i = 1; sound && ordered_next(&cursor, &value, &node); i++) {
+        if (i % ASK_EVERY == 0 && tell_ask(to)) break;
         sound = value.kind != VALUE_NULL && (!any || value_order(before, value) <= 0);
         any = true;
         before = value;

@@ -31,10 +31,20 @@ struct GraphSalvage {
     /* of the state at work */
     GraphView from;
     GraphWriter *to;
-    uint64_t node_count;
+    uint64_t node_count, done, count; /* done: rows looked at, of `count` */
+    Tell *tell;
     GraphSalvaged *out;
 };
 typedef GraphSalvage Salvage;
+
+/* One more row is looked at; an error: no more are. */
+static Error *go_on(Salvage *salvage)
+{
+    enum { ASK_EVERY = 1024 };
+    if (++salvage->done % ASK_EVERY != 0) return NULL;
+    tell_done(salvage->tell, salvage->done, salvage->count);
+    return tell_stopped(salvage->tell);
+}
 
 static void given_grow(Given *given, uint64_t count)
 {
@@ -159,26 +169,31 @@ static Error *copy_nodes(Salvage *salvage)
         mem_alloc((graph_name_count(salvage->from.graph, NAME_LABEL) + 1) * sizeof *room);
     Error *error = NULL;
     given_grow(&salvage->nodes, salvage->node_count);
-    for (uint64_t node = 0; node < salvage->node_count && error == NULL; node++)
-        if (graph_node_visible(&salvage->from, node)) error = copy_node(salvage, node, room);
+    for (uint64_t node = 0; node < salvage->node_count && error == NULL; node++) {
+        error = go_on(salvage);
+        if (error == NULL && graph_node_visible(&salvage->from, node))
+            error = copy_node(salvage, node, room);
+    }
     mem_free(room);
     return error;
 }
 
 /* ---- what is not there any more ---- */
 
-static void delete_relationships(Salvage *salvage)
+static Error *delete_relationships(Salvage *salvage)
 {
     for (size_t type = 0; type < salvage->type_count; type++) {
         Given *given = &salvage->types[type];
         for (size_t row = 0; row < given->count; row++) {
             uint64_t id = relationship_id((uint32_t)type, row);
+            TRY(go_on(salvage));
             if (given->ids[row] == NOT_MADE || graph_relationship_visible(&salvage->from, id))
                 continue;
             graph_delete_relationship(salvage->to, given->ids[row]);
             given->ids[row] = NOT_MADE;
         }
     }
+    return NULL;
 }
 
 /* A damaged state may have relationships of a node that is not there: with it they go. */
@@ -194,10 +209,12 @@ static void delete_around(Salvage *salvage, uint64_t given, Neighbors *found)
         }
 }
 
-static void delete_nodes(Salvage *salvage)
+static Error *delete_nodes(Salvage *salvage)
 {
     Neighbors found = {0};
-    for (size_t node = 0; node < salvage->nodes.count; node++) {
+    Error *error = NULL;
+    for (size_t node = 0; node < salvage->nodes.count && error == NULL; node++) {
+        error = go_on(salvage);
         uint64_t *given = &salvage->nodes.ids[node];
         bool there = node < salvage->node_count && graph_node_visible(&salvage->from, node);
         if (*given == NOT_MADE || there) continue;
@@ -206,6 +223,7 @@ static void delete_nodes(Salvage *salvage)
         *given = NOT_MADE;
     }
     neighbors_free(&found);
+    return error;
 }
 
 /* ---- relationships ---- */
@@ -225,10 +243,12 @@ static void ends_of_rows(const RelationshipType *type, Ends *ends)
     }
 }
 
-static void ends_of_adjacency(const Salvage *salvage, uint32_t number, bool in, Ends *ends)
+static Error *ends_of_adjacency(Salvage *salvage, uint32_t number, bool in, Ends *ends)
 {
     Neighbors found = {0};
-    for (uint64_t node = 0; node < salvage->node_count; node++) {
+    Error *error = NULL;
+    for (uint64_t node = 0; node < salvage->node_count && error == NULL; node++) {
+        error = go_on(salvage);
         found.count = 0;
         graph_expand(&salvage->from, number, in ? GRAPH_IN : GRAPH_OUT, node, &found);
         for (size_t i = 0; i < found.count; i++) {
@@ -239,6 +259,7 @@ static void ends_of_adjacency(const Salvage *salvage, uint32_t number, bool in, 
         }
     }
     neighbors_free(&found);
+    return error;
 }
 
 static uint64_t new_node(const Salvage *salvage, uint64_t node)
@@ -255,6 +276,7 @@ static Error *copy_relationships(Salvage *salvage, uint32_t number, const Relati
     for (uint64_t row = 0; row < ends->rows; row++) {
         uint64_t id = relationship_id(number, row), from = new_node(salvage, ends->from[row]),
                  to = new_node(salvage, ends->to[row]), *given = &all->ids[row];
+        TRY(go_on(salvage));
         if (!graph_relationship_visible(&salvage->from, id)) continue;
         bool known = *given != NOT_MADE && graph_relationship_visible(&there, *given);
         if (!known && (from == NOT_MADE || to == NOT_MADE)) {
@@ -280,12 +302,24 @@ static Error *copy_type(Salvage *salvage, uint32_t number)
     bool missing = false;
     for (uint64_t row = 0; row < ends.rows && !missing; row++)
         missing = ends.from[row] == GRAPH_NO_NODE;
-    if (missing) ends_of_adjacency(salvage, number, false, &ends);
-    if (missing) ends_of_adjacency(salvage, number, true, &ends);
-    Error *error = copy_relationships(salvage, number, type, &ends);
+    Error *error = missing ? ends_of_adjacency(salvage, number, false, &ends) : NULL;
+    if (error == NULL && missing) error = ends_of_adjacency(salvage, number, true, &ends);
+    if (error == NULL) error = copy_relationships(salvage, number, type, &ends);
     mem_free(ends.from);
     mem_free(ends.to);
     return error;
+}
+
+/* Rows to be looked at, about. */
+static uint64_t count_rows(const Salvage *salvage)
+{
+    uint64_t count = salvage->node_count + salvage->nodes.count;
+    for (uint32_t i = 0; i < graph_name_count(salvage->from.graph, NAME_TYPE); i++) {
+        const RelationshipType *type = graph_type(salvage->from.graph, i);
+        if (type != NULL) count += atomic_load(&type->table.rows.count);
+        if (i < salvage->type_count) count += salvage->types[i].count;
+    }
+    return count;
 }
 
 static void types_grow(Salvage *salvage, uint32_t count)
@@ -296,16 +330,17 @@ static void types_grow(Salvage *salvage, uint32_t count)
 }
 
 Error *graph_salvage_state(GraphSalvage *salvage, const GraphView *from, GraphWriter *to,
-                           GraphSalvaged *out)
+                           Tell *tell, GraphSalvaged *out)
 {
     uint32_t type_count = graph_name_count(from->graph, NAME_TYPE);
     *out = (GraphSalvaged){0};
-    salvage->from = *from, salvage->to = to, salvage->out = out;
+    salvage->from = *from, salvage->to = to, salvage->tell = tell, salvage->out = out;
     salvage->node_count = atomic_load(&from->graph->nodes.rows.count);
+    salvage->done = 0, salvage->count = count_rows(salvage);
     TRY(copy_names(salvage));
     types_grow(salvage, type_count);
-    delete_relationships(salvage);
-    delete_nodes(salvage);
+    TRY(delete_relationships(salvage));
+    TRY(delete_nodes(salvage));
     TRY(copy_nodes(salvage));
     for (uint32_t i = 0; i < type_count; i++)
         TRY(copy_type(salvage, i));

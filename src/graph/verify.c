@@ -23,7 +23,8 @@ static const char advice[] =
 typedef struct Verify {
     GraphView view;
     Tell *to;
-    uint64_t told; /* of the kind at hand */
+    uint64_t told;        /* of the kind at hand */
+    uint64_t done, count; /* rows looked at, each as often as it is */
 } Verify;
 
 /* The advice stands with the first of a kind. */
@@ -40,6 +41,14 @@ static void end_kind(Verify *verify, const char *where)
         tell_line(verify->to, TELL_FACT, where, "", "%llu more of this kind",
                   (unsigned long long)(verify->told - FINDINGS_MAX));
     verify->told = 0;
+}
+
+/* One more row is looked at; true: no more are. */
+static bool stops(Verify *verify)
+{
+    enum { ASK_EVERY = 4096 };
+    if (++verify->done % ASK_EVERY != 0) return verify->to->stopped;
+    return tell_done(verify->to, verify->done, verify->count);
 }
 
 static bool has_bit(const uint64_t *bits, uint64_t i)
@@ -62,7 +71,7 @@ static Str name_of(const Verify *verify, NameKind kind, uint32_t id)
 static void verify_rows(Verify *verify, const char *where, const Rows *rows)
 {
     uint64_t count = atomic_load(&rows->count), live = atomic_load(&rows->live), seen = 0;
-    for (uint64_t row = 0; row < count; row++)
+    for (uint64_t row = 0; row < count && !stops(verify); row++)
         seen += rows_visible(rows, row, verify->view.version);
     if (seen != live)
         FIND(verify, where, "%llu are counted, but %llu are there", (unsigned long long)live,
@@ -87,6 +96,8 @@ static void verify_column(Verify *verify, const char *where, Str key, const Rows
     Graph *graph = verify->view.graph;
     uint64_t blocks = (atomic_load(&rows->count) + GRAPH_BLOCK_ROWS - 1) / GRAPH_BLOCK_ROWS;
     for (uint64_t i = 0; i < blocks; i++) {
+        verify->done += GRAPH_BLOCK_ROWS - 1;
+        if (stops(verify)) return;
         bool before = atomic_load(&graph->damaged);
         atomic_store(&graph->damaged, false);
         const ColumnBlock *block = directory_get(&column->blocks, i);
@@ -154,7 +165,8 @@ static void verify_label_block(Verify *verify, LabelBits *sets, uint64_t block)
     uint64_t count = atomic_load(&verify->view.graph->nodes.rows.count),
              end = (block + 1) * GRAPH_BLOCK_ROWS;
     memset(sets->bits, 0, sets->labels * sizeof *sets->bits);
-    for (uint64_t node = block * GRAPH_BLOCK_ROWS; node < end && node < count; node++)
+    for (uint64_t node = block * GRAPH_BLOCK_ROWS; node < end && node < count && !stops(verify);
+         node++)
         if (graph_node_visible(&verify->view, node) && !take_labels(verify, sets, node))
             FIND(verify, "labels", "node %llu has a label set that is none",
                  (unsigned long long)node);
@@ -175,7 +187,8 @@ static void verify_labels(Verify *verify)
     LabelBits sets = {.labels = graph_name_count(verify->view.graph, NAME_LABEL)};
     sets.bits = mem_calloc(sets.labels + 1, sizeof *sets.bits);
     sets.counts = mem_calloc(sets.labels + 1, sizeof *sets.counts);
-    for (uint64_t block = 0; block < graph_block_count(&verify->view); block++)
+    for (uint64_t block = 0; block < graph_block_count(&verify->view) && !verify->to->stopped;
+         block++)
         verify_label_block(verify, &sets, block);
     for (uint32_t label = 0; label < sets.labels; label++) {
         uint64_t counted = graph_label_count(&verify->view, label);
@@ -195,7 +208,7 @@ static void verify_labels(Verify *verify)
 static void verify_ends(Verify *verify, uint32_t number, const char *where)
 {
     uint64_t rows = atomic_load(&graph_type(verify->view.graph, number)->table.rows.count);
-    for (uint64_t row = 0; row < rows; row++) {
+    for (uint64_t row = 0; row < rows && !stops(verify); row++) {
         uint64_t id = relationship_id(number, row), from, to;
         if (!graph_relationship_visible(&verify->view, id)) continue;
         graph_relationship_ends(&verify->view, id, &from, &to);
@@ -233,14 +246,14 @@ static void verify_direction(Verify *verify, uint32_t number, bool in, const cha
              nodes = atomic_load(&view->graph->nodes.rows.count);
     Met met = {bits_for(rows), rows};
     Neighbors neighbors = {0};
-    for (uint64_t node = 0; node < nodes; node++) {
+    for (uint64_t node = 0; node < nodes && !stops(verify); node++) {
         neighbors.count = 0;
         graph_expand(view, number, in ? GRAPH_IN : GRAPH_OUT, node, &neighbors);
-        for (size_t i = 0; i < neighbors.count; i++)
+        for (size_t i = 0; i < neighbors.count && !stops(verify); i++)
             verify_entry(verify, where, in, node, neighbors.nodes[i], neighbors.relationships[i],
                          &met);
     }
-    for (uint64_t row = 0; row < rows; row++)
+    for (uint64_t row = 0; row < rows && !stops(verify); row++)
         if (!has_bit(met.bits, row) &&
             graph_relationship_visible(view, relationship_id(number, row)))
             FIND(verify, where, "relationship %llu is missing at the node it %s",
@@ -270,7 +283,7 @@ static void verify_type(Verify *verify, uint32_t number)
 static uint64_t *verify_order(Verify *verify, const Index *index, const char *where, uint64_t nodes)
 {
     uint64_t *bits = bits_for(nodes);
-    if (!index_order_reachable(&verify->view, index, bits, nodes))
+    if (!index_order_reachable(&verify->view, index, verify->to, bits, nodes))
         FIND(verify, where, "values are not in order");
     return bits;
 }
@@ -285,14 +298,14 @@ static void verify_index(Verify *verify, const Index *index)
     Neighbors equal = {0};
     buffer_printf(&where, "index %.*s", STR_ARG(definition->name));
     if (index_has_table(definition)) {
-        bool whole = index_reachable(view, index, found, nodes, &taken);
+        bool whole = index_reachable(view, index, verify->to, found, nodes, &taken);
         if (!whole || taken != index->used)
             FIND(verify, where.data, "%llu entries are counted, but %llu lie in its table",
                  (unsigned long long)index->used, (unsigned long long)taken);
         if (graph_index_orders(definition))
             in_order = verify_order(verify, index, where.data, nodes);
     }
-    while (graph_scan(view, &definition->label, 1, &cursor, &node, 1) == 1) {
+    while (!stops(verify) && graph_scan(view, &definition->label, 1, &cursor, &node, 1) == 1) {
         Value value = graph_property(view, VALUE_NODE, node, definition->key);
         if (value.kind == VALUE_NULL && definition->constraint == GRAPH_REQUIRED)
             FIND(verify, where.data, "node %llu lacks the property", (unsigned long long)node);
@@ -314,16 +327,43 @@ static void verify_index(Verify *verify, const Index *index)
     mem_free(in_order);
 }
 
+/* How many rows are looked at, each as often as it is. */
+static uint64_t columns_count(const Graph *graph, const Table *table)
+{
+    uint64_t columns = 0;
+    for (uint32_t key = 0; key < graph_name_count(graph, NAME_KEY); key++)
+        columns += table_column(table, key) != NULL;
+    return columns * atomic_load(&table->rows.count);
+}
+
+static uint64_t count_rows(const GraphView *view)
+{
+    const Graph *graph = view->graph;
+    uint64_t nodes = atomic_load(&graph->nodes.rows.count),
+             all = columns_count(graph, &graph->nodes) + 3 * nodes; /* rows, sets, labels */
+    for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE); i++) {
+        const RelationshipType *type = graph_type(graph, i);
+        if (type == NULL) continue;
+        all += columns_count(graph, &type->table) + 2 * nodes;
+        all += 6 * atomic_load(&type->table.rows.count); /* itself, its ends, twice each way */
+    }
+    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+        const Index *index = index_at(view, i);
+        if (index != NULL && !index->definition.vector) all += nodes;
+    }
+    return all;
+}
+
 void graph_verify(const GraphView *view, Tell *to)
 {
-    Verify verify = {.view = *view, .to = to};
     const Graph *graph = view->graph;
+    Verify verify = {.view = *view, .to = to, .count = count_rows(view)};
     verify_table(&verify, "nodes", &graph->nodes);
     verify_sets(&verify);
     verify_labels(&verify);
-    for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE); i++)
+    for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE) && !to->stopped; i++)
         verify_type(&verify, i);
-    for (uint32_t i = 0; i < graph_index_count(graph); i++) {
+    for (uint32_t i = 0; i < graph_index_count(graph) && !to->stopped; i++) {
         const Index *index = index_at(view, i);
         if (index != NULL && !index->definition.vector) verify_index(&verify, index);
     }
@@ -331,7 +371,7 @@ void graph_verify(const GraphView *view, Tell *to)
 
 void graph_verify_columns(const GraphView *view, Tell *to)
 {
-    Verify verify = {.view = *view, .to = to};
+    Verify verify = {.view = *view, .to = to, .count = count_rows(view)};
     verify_columns(&verify, "nodes", &view->graph->nodes);
     verify_sets(&verify);
     for (uint32_t i = 0; i < graph_name_count(view->graph, NAME_TYPE); i++) {

@@ -5,6 +5,7 @@
 #include "format/value_text.h"
 #include "shell/command_internal.h"
 #include "shell/dump.h"
+#include "shell/progress.h"
 #include <errno.h>
 #include <ftw.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@ typedef struct Notes { /* where they go, and the last of them if it was a failur
     Shell *shell;
     FILE *file;
     Error *failure;
+    Progress progress;
+    const char *work, *target; /* what is done; what it makes, or NULL */
 } Notes;
 
 static void take_note(void *user, const contextql_note *note)
@@ -24,23 +27,100 @@ static void take_note(void *user, const contextql_note *note)
         return;
     }
     if (note->kind == CONTEXTQL_FACT && notes->shell->options->quiet) return;
+    progress_end(&notes->progress); /* the bar stands where the text goes */
     fprintf(notes->file, "%s: %s\n", note->where, note->what);
     if (note->advice[0] != '\0') fprintf(notes->file, "  hint: %s\n", note->advice);
 }
 
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *walk)
+{
+    (void)about, (void)walk;
+    return kind == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+/* A directory that a call made and did not finish; false: some of it is left. */
+static bool remove_made(const char *path)
+{
+    enum { FOLDERS_MAX = 8, ATTEMPTS_MAX = 10 }; /* a thread may be making a file in it */
+    for (int i = 0; i < ATTEMPTS_MAX; i++) {
+        nftw(path, remove_one, FOLDERS_MAX, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        if (access(path, F_OK) != 0) return true;
+    }
+    return false;
+}
+
+static Error *cancelled(const Notes *notes)
+{
+    Error *error = error_new(ERROR_CANCELLED, "the %s was cancelled", notes->work);
+    if (notes->target == NULL || remove_made(notes->target)) return error;
+    return error_hint(error, "%s is no database: remove it", notes->target);
+}
+
+/* A tool ends here: to take back in memory what nobody will see takes a good part of the time that making
+ * it took. */
+static void end_tool(Notes *notes)
+{
+    progress_end(&notes->progress);
+    Error *error = cancelled(notes);
+    report_program(&notes->shell->report, error_message(error), error_hint_text(error));
+    fflush(NULL);
+    _exit(EXIT_INTERRUPTED);
+}
+
+static bool is_cancelled(void *user, double done, uint64_t rows)
+{
+    Notes *notes = user;
+    bool stop = progress_report(&notes->progress, done, rows);
+    if (stop && notes->shell->options->tool != NULL) end_tool(notes);
+    return stop;
+}
+
+static void begin_care(Notes *notes, const char *work, const char *target)
+{
+    notes->work = work;
+    notes->target = target;
+    run_catch_interrupts();
+    run_begin_progress(notes->shell, &notes->progress);
+}
+
+static int end_care(Notes *notes, int result)
+{
+    progress_end(&notes->progress);
+    if (result != CONTEXTQL_CANCELLED) return result;
+    error_drop(notes->failure);
+    notes->failure = cancelled(notes);
+    notes->shell->status = EXIT_INTERRUPTED;
+    if (notes->shell->interactive) fputc('\n', stderr); /* the terminal has echoed ^C */
+    return result;
+}
+
+static int check(Notes *notes, const char *directory)
+{
+    begin_care(notes, "check", NULL);
+    return end_care(notes, contextql_check(directory, take_note, is_cancelled, notes));
+}
+
+static int back_up(Notes *notes, const char *directory, const char *target)
+{
+    begin_care(notes, "backup", target);
+    return end_care(notes, contextql_backup(directory, target, take_note, is_cancelled, notes));
+}
+
 static int tool_check(Notes *notes, const char *const *operands)
 {
-    return contextql_check(operands[0], take_note, notes);
+    return check(notes, operands[0]);
 }
 
 static int tool_backup(Notes *notes, const char *const *operands)
 {
-    return contextql_backup(operands[0], operands[1], take_note, notes);
+    return back_up(notes, operands[0], operands[1]);
 }
 
 static int tool_recover(Notes *notes, const char *const *operands)
 {
-    return contextql_recover(operands[0], operands[1], take_note, notes);
+    begin_care(notes, "recovery", operands[1]);
+    return end_care(notes,
+                    contextql_recover(operands[0], operands[1], take_note, is_cancelled, notes));
 }
 
 static int tool_inspect(Notes *notes, const char *const *operands)
@@ -63,7 +143,7 @@ static int open_session(Notes *notes, const char *directory, bool create)
     Shell *shell = notes->shell;
     contextql_options how = {.read_only = !create, .create = create};
     int code = contextql_open(directory, &how, &shell->session);
-    run_catch_interrupts();
+    run_catch_interrupts(); /* opening ends with the program */
     if (code == CONTEXTQL_OK) return code;
     notes->failure = command_session_error(shell->session);
     contextql_close(shell->session);
@@ -96,25 +176,26 @@ static int tool_dump(Notes *notes, const char *const *operands)
     return close_session(notes);
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *walk)
-{
-    (void)about, (void)walk;
-    return kind == FTW_DP ? rmdir(path) : unlink(path);
-}
-
 static int tool_import(Notes *notes, const char *const *operands)
 {
-    enum { FOLDERS_MAX = 8 };
     struct stat about;
     DumpCounts counts;
     bool made = stat(operands[0], &about) != 0 && errno == ENOENT;
     int code = open_session(notes, operands[0], true);
     if (code != CONTEXTQL_OK) return code;
     bool good = dump_read(notes->shell, operands[1], &counts);
-    code = close_session(notes);
+    bool ends = !good && run_is_interrupted(); /* the program, as in end_tool */
+    if (!ends) code = close_session(notes);
     if (good && code == CONTEXTQL_OK) note_counts(notes, operands[0], &counts);
-    if (!good && made) nftw(operands[0], remove_one, FOLDERS_MAX, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    if (!good && made) remove_made(operands[0]);
     return code;
+}
+
+/* A dump that did not come to its end; a pipe or device stays. */
+static void remove_part(const char *path)
+{
+    struct stat about;
+    if (stat(path, &about) == 0 && S_ISREG(about.st_mode)) unlink(path);
 }
 
 Error *run_dump(const Call *call)
@@ -131,7 +212,10 @@ Error *run_dump(const Call *call)
     bool closed = file == NULL || fclose(file) == 0;
     if (error == NULL && !closed) error = error_errno(ERROR_IO, errno, "the file %s", path);
     if (error == NULL) note_counts(&notes, path, &counts);
+    if (error != NULL && file != NULL) remove_part(path);
     mem_free(path);
+    if (error != NULL) shell->status = dump_status(error);
+    if (shell->status == EXIT_INTERRUPTED && shell->interactive) fputc('\n', stderr);
     return error;
 }
 
@@ -191,7 +275,7 @@ Error *run_check(const Call *call)
     Shell *shell = call->shell;
     Notes notes = {.shell = shell, .file = shell->output.file};
     TRY(has_directory(shell));
-    int result = contextql_check(shell->options->database, take_note, &notes);
+    int result = check(&notes, shell->options->database);
     if (result == CONTEXTQL_FOUND) shell->status = EXIT_FAILED;
     return notes.failure;
 }
@@ -205,9 +289,8 @@ Error *run_backup(const Call *call)
     if (call->rest.bytes == 0)
         return error_hint(error_new(ERROR_MISUSE, "no directory is named"), ":backup TARGET");
     char *target = command_path(call->rest);
-    int result = contextql_backup(shell->options->database, target, take_note, &notes);
+    back_up(&notes, shell->options->database, target); /* a failure is noted */
     mem_free(target);
-    (void)result; /* a failure is noted, and a copy finds nothing */
     return notes.failure;
 }
 

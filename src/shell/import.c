@@ -167,10 +167,9 @@ static bool run_file_at(Import *import, int file, const char *path)
     struct stat about;
     const char *name = file == STDIN_FILENO ? "<stdin>" : path;
     Place place = place_of(name, STR(""));
-    bool bar = !shell->options->quiet && isatty(STDERR_FILENO);
-    if (bar && fstat(file, &about) == 0 && S_ISREG(about.st_mode))
+    if (fstat(file, &about) == 0 && S_ISREG(about.st_mode))
         import->bytes_all = (double)about.st_size;
-    progress_begin(&import->progress, stderr, shell->clock);
+    run_begin_progress(shell, &import->progress);
     bool good = run_quietly(import, STR("BEGIN")) == CONTEXTQL_DONE;
     if (!good) run_tell_error(shell, &place);
     good = good && run_stream(shell, file, name, import_piece, import) && is_whole(import, name);

@@ -12,9 +12,9 @@
 enum { BAR_COLUMNS = 20 };
 static const int64_t first_ns = 500 * INT64_C(1000000), between_ns = 100 * INT64_C(1000000);
 
-void progress_begin(Progress *progress, FILE *file, const Clock *clock)
+void progress_begin(Progress *progress, FILE *file, const Clock *clock, bool (*is_stopped)(void))
 {
-    *progress = (Progress){file, clock, clock->monotonic_ns(clock->state), 0};
+    *progress = (Progress){file, clock, is_stopped, clock->monotonic_ns(clock->state), 0};
 }
 
 void progress_print(Buffer *out, double done, uint64_t rows, double seconds)
@@ -30,14 +30,13 @@ void progress_print(Buffer *out, double done, uint64_t rows, double seconds)
     if (done > 0) buffer_printf(out, " %.0f s left", seconds / done - seconds);
 }
 
-bool progress_report(void *state, double done, uint64_t rows)
+static void draw(Progress *progress, double done, uint64_t rows)
 {
-    Progress *progress = state;
     int64_t now_ns = progress->clock->monotonic_ns(progress->clock->state);
     bool first = progress->drawn_ns == 0;
     if (now_ns - (first ? progress->begin_ns : progress->drawn_ns) <
         (first ? first_ns : between_ns))
-        return false;
+        return;
     Buffer text = {0};
     buffer_char(&text, '\r');
     progress_print(&text, done, rows, (double)(now_ns - progress->begin_ns) / 1e9);
@@ -46,7 +45,13 @@ bool progress_report(void *state, double done, uint64_t rows)
     fflush(progress->file);
     buffer_free(&text);
     progress->drawn_ns = now_ns;
-    return false;
+}
+
+bool progress_report(void *state, double done, uint64_t rows)
+{
+    Progress *progress = state;
+    if (progress->file != NULL) draw(progress, done, rows);
+    return progress->is_stopped();
 }
 
 void progress_end(Progress *progress)

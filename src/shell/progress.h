@@ -1,5 +1,5 @@
-/* progress.h - how far a load is, while it runs, on a terminal; and what it made, when it is done.
- */
+/* progress.h - how far something long is, while it runs, on a terminal; and what a load made, when it is
+ * done. */
 #ifndef SHELL_PROGRESS_H
 #define SHELL_PROGRESS_H
 #include "base/clock.h"
@@ -8,15 +8,16 @@
 #include <stdio.h>
 
 typedef struct Progress {
-    FILE *file; /* a terminal */
+    FILE *file; /* a terminal; NULL: no bar is wanted */
     const Clock *clock;
+    bool (*is_stopped)(void);
     int64_t begin_ns, drawn_ns; /* drawn_ns 0: nothing stands there */
 } Progress;
 
-/* For contextql_progress: draws a bar after half a second, ten times a second at most. Stops
- * nothing. */
+/* A contextql_progress_fn: draws a bar after half a second, ten times a second at most, and says whether
+ * to stop. */
 bool progress_report(void *progress, double done, uint64_t rows);
-void progress_begin(Progress *progress, FILE *file, const Clock *clock);
+void progress_begin(Progress *progress, FILE *file, const Clock *clock, bool (*is_stopped)(void));
 /* Takes the bar away. */
 void progress_end(Progress *progress);
 /* The bar's text, without line end: "  42 % [########            ] 1200 rows/s, 3 s left". `seconds`:

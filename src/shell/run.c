@@ -178,13 +178,17 @@ static void show_done(const Shell *shell, const contextql_statement *statement, 
         show_counts(statement, stdout);
 }
 
-/* With a bar on standard error, if that is a terminal that can take it away again. */
+void run_begin_progress(const Shell *shell, Progress *progress)
+{
+    bool bar = !shell->options->quiet && isatty(STDERR_FILENO) && terminal_can_draw();
+    progress_begin(progress, bar ? stderr : NULL, shell->clock, run_is_interrupted);
+}
+
 static int run_with_progress(Shell *shell, contextql_statement *statement, Str text)
 {
     Progress progress;
-    bool bar = !shell->options->quiet && isatty(STDERR_FILENO) && terminal_can_draw();
-    progress_begin(&progress, stderr, shell->clock);
-    if (bar) contextql_progress(shell->session, progress_report, &progress);
+    run_begin_progress(shell, &progress);
+    if (progress.file != NULL) contextql_progress(shell->session, progress_report, &progress);
     run_stoppable(shell->session);
     shell->output.each = shell->interactive && !shell->generated ? keep_row : NULL;
     shell->output.each_state = shell;

@@ -7,6 +7,7 @@
 #include "contextql.h"
 #include "format/format.h"
 #include "format/report.h"
+#include "shell/progress.h"
 
 enum {
     READ_DEPTH_MAX = 16, /* files that :read files: a file that reads itself ends here */
@@ -81,6 +82,9 @@ bool run_kept(Shell *shell, Str text);
 void run_bind(const Shell *shell, contextql_statement *statement);
 /* Has Ctrl-C come since run_forget_interrupt? */
 bool run_is_interrupted(void);
+/* Of what takes long from now on: a bar on standard error, if that is a terminal that can take it away
+ * again, and Ctrl-C ends it. */
+void run_begin_progress(const Shell *shell, Progress *progress);
 /* Tells the session's error, of the statement at `place`. */
 void run_tell_error(Shell *shell, const Place *place);
 /* Ctrl-C stops what this session runs from now on; NULL: nothing. */

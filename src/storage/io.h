@@ -10,8 +10,7 @@
  */
 #ifndef STORAGE_IO_H
 #define STORAGE_IO_H
-#include "base/error.h"
-#include <stdbool.h>
+#include "base/tell.h"
 
 enum { IO_PATH_BYTES_MAX = 4096 }; /* PATH_MAX of the machines we know */
 
@@ -51,9 +50,11 @@ struct Io {
     Error *(*list)(const Io *io, const char *path, void (*each)(void *user, const char *name),
                    void *user);
     IoKind (*kind)(const Io *io, const char *path);
-    /* All of a file into an empty one, by the file system itself: sharing blocks, or inside the
-     * kernel. False, or NULL here: it cannot, and nothing or a part of it was copied. */
+    /* All of a file into an empty one that shares its blocks. False, or NULL here: it cannot. */
     bool (*clone)(IoFile *from, IoFile *to);
+    /* A piece, as read and write do it, inside the kernel: gives how many bytes; 0: it cannot. NULL:
+     * no such thing. */
+    size_t (*pass)(IoFile *from, IoFile *to, uint64_t offset, size_t bytes);
 };
 
 const Io *io_posix(void);
@@ -158,8 +159,9 @@ static inline IoKind io_kind(const Io *io, const char *path)
 {
     return io->kind(io, path);
 }
-/* The first `bytes` of a file into an empty one; ERROR_CORRUPT if there are fewer. */
-Error *io_copy(IoFile *from, uint64_t bytes, IoFile *to) MUST_CHECK;
+/* The first `bytes` of a file into an empty one, synced; ERROR_CORRUPT if there are fewer. Asks `tell`
+ * between pieces, each of which is on the disk before the next is begun: no sync takes long. */
+Error *io_copy(IoFile *from, uint64_t bytes, IoFile *to, Tell *tell) MUST_CHECK;
 /* Writes "folder/name" into `out`; ERROR_LIMIT if that is too long for a path. */
 Error *io_join(char out[IO_PATH_BYTES_MAX], const char *folder, const char *name) MUST_CHECK;
 #endif

@@ -257,23 +257,30 @@ static IoKind posix_kind(const Io *io, const char *path)
     return S_ISDIR(status.st_mode) ? IO_DIRECTORY : IO_FILE;
 }
 
-/* Blocks are shared where the file system can (FICLONE: btrfs, xfs), else the kernel copies. */
+/* Blocks are shared where the file system can: btrfs, xfs. */
 static bool posix_clone(IoFile *from, IoFile *to)
 {
 #ifdef FICLONE
-    int source = posix_of(from)->descriptor, target = posix_of(to)->descriptor;
-    if (ioctl(target, FICLONE, source) == 0) return true;
-    uint64_t done = 0;
-    ssize_t some;
-    do {
-        some = copy_file_range(source, NULL, target, NULL, (size_t)1 << 30, 0);
-        done += some > 0 ? (uint64_t)some : 0;
-    } while (some > 0 || (some < 0 && errno == EINTR));
-    struct stat status;
-    return some == 0 && fstat(source, &status) == 0 && done == (uint64_t)status.st_size;
+    return ioctl(posix_of(to)->descriptor, FICLONE, posix_of(from)->descriptor) == 0;
 #else
     (void)from, (void)to;
     return false;
+#endif
+}
+
+static size_t posix_pass(IoFile *from, IoFile *to, uint64_t offset, size_t bytes)
+{
+#ifdef FICLONE /* Linux */
+    off_t in = (off_t)offset, out = in;
+    ssize_t some;
+    do {
+        some = copy_file_range(posix_of(from)->descriptor, &in, posix_of(to)->descriptor, &out,
+                               bytes, 0);
+    } while (some < 0 && errno == EINTR);
+    return some > 0 ? (size_t)some : 0;
+#else
+    (void)from, (void)to, (void)offset, (void)bytes;
+    return 0;
 #endif
 }
 
@@ -299,7 +306,8 @@ const Io *io_posix(void)
                           .sync_directory = posix_sync_directory,
                           .list = posix_list,
                           .kind = posix_kind,
-                          .clone = posix_clone};
+                          .clone = posix_clone,
+                          .pass = posix_pass};
     return &io;
 }
 
@@ -320,22 +328,32 @@ Error *io_sync_parent(const Io *io, const char *path)
     return io_sync_directory(io, parent);
 }
 
-Error *io_copy(IoFile *from, uint64_t bytes, IoFile *to)
+static Error *copy_piece(IoFile *from, IoFile *to, uint64_t offset, char *room, size_t *bytes)
 {
-    enum { CHUNK_BYTES = 1 << 20 };
-    uint64_t all, done = 0;
+    size_t passed = from->io->pass == NULL ? 0 : from->io->pass(from, to, offset, *bytes);
+    if (passed > 0) return *bytes = passed, NULL;
+    TRY(io_read(from, offset, room, *bytes, bytes));
+    if (*bytes == 0) return error_new(ERROR_CORRUPT, "a file to copy is shorter than it was");
+    return io_write(to, offset, room, *bytes);
+}
+
+Error *io_copy(IoFile *from, uint64_t bytes, IoFile *to, Tell *tell)
+{
+    enum { PIECE_BYTES = 1 << 20, SYNC_BYTES = 4 << 20 };
+    uint64_t all, done = 0, synced = 0;
     TRY(io_bytes(from, &all));
-    if (all == bytes && from->io->clone != NULL && from->io->clone(from, to)) return NULL;
-    char *chunk = mem_alloc(CHUNK_BYTES);
+    if (all == bytes && from->io->clone != NULL && from->io->clone(from, to)) return io_sync(to);
+    char *room = mem_alloc(PIECE_BYTES);
     Error *error = NULL;
     while (error == NULL && done < bytes) {
-        size_t wanted = bytes - done < CHUNK_BYTES ? (size_t)(bytes - done) : CHUNK_BYTES, got = 0;
-        error = io_read(from, done, chunk, wanted, &got);
-        if (error == NULL && got == 0)
-            error = error_new(ERROR_CORRUPT, "a file to copy is shorter than it was");
-        if (error == NULL) error = io_write(to, done, chunk, got);
-        done += got;
+        size_t piece = bytes - done < PIECE_BYTES ? (size_t)(bytes - done) : PIECE_BYTES;
+        error = tell_done(tell, done, bytes) ? tell_stopped(tell)
+                                             : copy_piece(from, to, done, room, &piece);
+        done += piece;
+        if (error != NULL || done - synced < SYNC_BYTES) continue;
+        error = io_sync(to);
+        synced = done;
     }
-    mem_free(chunk);
-    return error;
+    mem_free(room);
+    return error == NULL ? io_sync(to) : error;
 }

@@ -365,10 +365,11 @@ const char *segment_damaged_name(const Segment *segment)
     return segment->named.name;
 }
 
-void segment_each_bad(Segment *segment, void (*each)(void *user, uint64_t from, uint64_t until),
-                      void *user)
+void segment_each_bad(Segment *segment, Tell *to,
+                      void (*each)(void *user, uint64_t from, uint64_t until), void *user)
 {
     for (uint64_t piece = 0; piece < segment->piece_count; piece++) {
+        if (tell_done(to, piece, segment->piece_count)) return;
         uint64_t from = SEGMENT_HEADER_BYTES + piece * SEGMENT_PIECE_BYTES,
                  until = from + SEGMENT_PIECE_BYTES;
         if (piece_good(segment, piece)) continue;
@@ -377,9 +378,10 @@ void segment_each_bad(Segment *segment, void (*each)(void *user, uint64_t from, 
     }
 }
 
-Error *segment_verify(Segment *segment)
+Error *segment_verify(Segment *segment, Tell *to)
 {
-    for (uint64_t piece = 0; piece < segment->piece_count; piece++)
+    for (uint64_t piece = 0; piece < segment->piece_count; piece++) {
+        if (tell_done(to, piece, segment->piece_count)) return tell_stopped(to);
         if (!piece_good(segment, piece)) {
             atomic_store(&segment->damaged, true);
             return error_hint(
@@ -389,5 +391,6 @@ Error *segment_verify(Segment *segment)
                     (unsigned long long)SEGMENT_HEADER_BYTES + (piece + 1) * SEGMENT_PIECE_BYTES),
                 "restore a copy of the directory; nothing was changed");
         }
+    }
     return NULL;
 }

@@ -26,6 +26,7 @@
 #ifndef STORAGE_SEGMENT_H
 #define STORAGE_SEGMENT_H
 #include "base/bytes.h"
+#include "base/tell.h"
 #include "storage/io.h"
 
 enum {
@@ -106,9 +107,9 @@ bool segment_holds(const Segment *segment, const void *memory); /* points into t
 bool segment_touch(Segment *segment, const void *memory, size_t bytes);
 bool segment_damaged(const Segment *segment);
 const char *segment_damaged_name(const Segment *segment); /* of the file; its own if none is */
-/* All pieces of the file itself: gives every bad one, as a range of bytes of it. */
-void segment_each_bad(Segment *segment, void (*bad)(void *user, uint64_t from, uint64_t until),
-                      void *user);
-/* All pieces of the file itself; ERROR_CORRUPT names the first bad one. */
-Error *segment_verify(Segment *segment) MUST_CHECK;
+/* All pieces of the file itself: gives every bad one, as a range of bytes of it. Asks `to`. */
+void segment_each_bad(Segment *segment, Tell *to,
+                      void (*bad)(void *user, uint64_t from, uint64_t until), void *user);
+/* All pieces of the file itself; ERROR_CORRUPT names the first bad one. Asks `to`. */
+Error *segment_verify(Segment *segment, Tell *to) MUST_CHECK;
 #endif

@@ -84,8 +84,8 @@ uint64_t wal_bytes(const Wal *wal); /* of records behind the start: what opening
 
 /* Writes the log up to what was replayed, and nothing behind it, into the empty folder of another
  * database's log, synced; `directory`: of that database. A file that is gone is ERROR_NO_FILE: a
- * checkpoint took its place. */
-Error *wal_copy(const Wal *wal, const char *directory) MUST_CHECK;
+ * checkpoint took its place. Asks `tell`. */
+Error *wal_copy(const Wal *wal, const char *directory, Tell *tell) MUST_CHECK;
 
 /* A checkpoint holds everything up to a place in the log. wal_rotate, called when all that was
  * appended is durable and while nobody appends or flushes, makes here such a place: what comes next

@@ -328,22 +328,24 @@ static Error *replay_from(Wal *wal, uint64_t limit_lsn, WalApply *apply, void *u
 /* ---- copying ---- */
 
 /* Whole, or up to the last commit and zeros from there to the length it has. */
-static Error *copy_segment(const Wal *wal, WalName name, IoFile *from, IoFile *to)
+static Error *copy_segment(const Wal *wal, WalName name, IoFile *from, IoFile *to, Tell *tell)
 {
     uint64_t bytes, used;
     TRY(io_bytes(from, &bytes));
     used = name.number == wal->end.segment ? wal->end.offset : bytes;
-    TRY(io_copy(from, used, to));
+    TRY(io_copy(from, used, to, tell));
     char *zeros = mem_calloc(1, WINDOW_BYTES);
     Error *error = NULL;
     for (uint64_t at = used; at < bytes && error == NULL; at += WINDOW_BYTES)
-        error = io_write(to, at, zeros,
-                         bytes - at < WINDOW_BYTES ? (size_t)(bytes - at) : WINDOW_BYTES);
+        error = tell_ask(tell)
+                    ? tell_stopped(tell)
+                    : io_write(to, at, zeros,
+                               bytes - at < WINDOW_BYTES ? (size_t)(bytes - at) : WINDOW_BYTES);
     mem_free(zeros);
     return error == NULL ? io_sync(to) : error;
 }
 
-static Error *copy_named(const Wal *wal, const Wal *target, WalName name)
+static Error *copy_named(const Wal *wal, const Wal *target, WalName name, Tell *tell)
 {
     char path[IO_PATH_BYTES_MAX], copy[IO_PATH_BYTES_MAX];
     IoFile *from, *to = NULL;
@@ -351,13 +353,13 @@ static Error *copy_named(const Wal *wal, const Wal *target, WalName name)
     TRY(wal_segment_path(target, name, copy));
     TRY(io_open(wal->io, path, IO_READ, &from));
     Error *error = io_open(wal->io, copy, IO_CREATE, &to);
-    if (error == NULL) error = copy_segment(wal, name, from, to);
+    if (error == NULL) error = copy_segment(wal, name, from, to, tell);
     io_close(from);
     io_close(to);
     return error;
 }
 
-Error *wal_copy(const Wal *wal, const char *directory)
+Error *wal_copy(const Wal *wal, const char *directory, Tell *tell)
 {
     WalName *names;
     size_t count;
@@ -370,7 +372,7 @@ Error *wal_copy(const Wal *wal, const char *directory)
     Error *error = NULL;
     for (size_t i = 0; i < count && error == NULL; i++) {
         if (names[i].number < wal->start.segment || names[i].number > wal->end.segment) continue;
-        if (names[i].number == next++) error = copy_named(wal, &target, names[i]);
+        if (names[i].number == next++) error = copy_named(wal, &target, names[i], tell);
     }
     mem_free(names);
     TRY(error);

@@ -458,6 +458,13 @@ Error *near_attach(const NearParts *parts, NearIndex **out)
 
 /* ---- what can be reached ---- */
 
+/* Is nobody to look at one more of `count` rows? `to` may be NULL. */
+static bool stops(Tell *to, size_t done, size_t count)
+{
+    enum { ASK_EVERY = 4096 };
+    return to != NULL && done % ASK_EVERY == 0 && tell_done(to, done, count);
+}
+
 static void reach(uint32_t place, uint64_t *reached, uint32_t *queue, size_t *count)
 {
     if (reached[place / 64] >> place % 64 & 1) return;
@@ -466,9 +473,10 @@ static void reach(uint32_t place, uint64_t *reached, uint32_t *queue, size_t *co
 }
 
 /* From the rows in the queue on. */
-static size_t reach_on(const NearIndex *index, uint64_t *reached, uint32_t *queue, size_t count)
+static size_t reach_on(const NearIndex *index, Tell *to, uint64_t *reached, uint32_t *queue,
+                       size_t count)
 {
-    for (size_t at = 0; at < count; at++)
+    for (size_t at = 0; at < count && !stops(to, at, index->count); at++)
         for (size_t i = 0; i < NEAR_LINKS; i++) {
             uint32_t next = index->links[(size_t)queue[at] * NEAR_LINKS + i];
             if (next >= index->count) break;
@@ -481,7 +489,7 @@ size_t near_reach(const NearIndex *index, uint32_t place, uint64_t *reached, uin
 {
     size_t count = 0;
     reach(place, reached, queue, &count);
-    return reach_on(index, reached, queue, count);
+    return reach_on(index, NULL, reached, queue, count);
 }
 
 /* Of one row. */
@@ -499,19 +507,29 @@ static const char *links_fault(const NearIndex *index, uint32_t place)
     return NULL;
 }
 
-const char *near_fault(const NearIndex *index)
+static const char *rows_fault(const NearIndex *index, Tell *to)
 {
-    for (uint32_t place = 0; place < index->count; place++) {
+    size_t stride = index->quantizer.stride;
+    for (uint32_t place = 0; place < index->count && !stops(to, place, index->count); place++) {
         const char *fault = links_fault(index, place);
-        size_t stride = index->quantizer.stride;
         if (fault != NULL) return fault;
         if (index->constants[place] != quantize_constant(index->codes + place * stride, stride))
             return "a row's constant is not that of its codes";
     }
+    return NULL;
+}
+
+const char *near_fault(const NearIndex *index, Tell *to)
+{
+    const char *fault = rows_fault(index, to);
+    if (fault != NULL || index->count == 0) return fault;
     uint64_t *reached = mem_calloc(index->count / 64 + 1, sizeof *reached);
     uint32_t *queue = mem_alloc((index->count + 1) * sizeof *queue);
-    size_t count = index->count == 0 ? 0 : near_reach(index, 0, reached, queue);
+    size_t count = 0;
+    reach(0, reached, queue, &count);
+    count = reach_on(index, to, reached, queue, count);
     mem_free(reached);
     mem_free(queue);
+    if (to != NULL && to->stopped) return NULL;
     return count < index->count ? "a row cannot be reached" : NULL;
 }

@@ -13,8 +13,8 @@
  */
 #ifndef VECTOR_NEAR_H
 #define VECTOR_NEAR_H
-#include "base/error.h"
 #include "base/str.h"
+#include "base/tell.h"
 #include "vector/codes.h"
 #include "vector/scan.h"
 
@@ -112,6 +112,6 @@ Error *near_attach(const NearParts *parts, NearIndex **out) MUST_CHECK;
  * nobody before. */
 bool near_is_sound(const NearIndex *index);
 /* Reads all of it: is every link to a row, none to itself, none twice, and every row reachable?
- * NULL, or what is wrong first. */
-const char *near_fault(const NearIndex *index);
+ * NULL, or what is wrong first. Asks `to`, unless NULL; stopped, it says nothing. */
+const char *near_fault(const NearIndex *index, Tell *to);
 #endif

@@ -254,9 +254,9 @@ static void read_all(void)
 static void look_after(const Template *template, bool recover)
 {
     char path[400];
-    contextql_check(database, NULL, NULL);
+    contextql_check(database, NULL, NULL, NULL);
     snprintf(path, sizeof path, "%s/recovered", work);
-    if (recover) contextql_recover(database, path, NULL, NULL);
+    if (recover) contextql_recover(database, path, NULL, NULL, NULL);
     remove_all(path);
     for (size_t i = 0; i < template->file_count; i++) {
         snprintf(path, sizeof path, "%s%s", database, template->files[i].path);

@@ -136,8 +136,98 @@ static void in_database(const char *directory)
     EXPECT(contextql_close(other) == CONTEXTQL_OK && contextql_close(session) == CONTEXTQL_OK);
 }
 
+/* ---- looking after a database ---- */
+
+typedef struct Poll {
+    size_t calls, stop_at; /* 0: never */
+    double done;
+    bool forwards;
+} Poll;
+
+static bool poll(void *user, double done, uint64_t rows)
+{
+    Poll *poll = user;
+    (void)rows;
+    poll->forwards = poll->forwards && done >= poll->done && done <= 1;
+    poll->done = done;
+    return ++poll->calls == poll->stop_at;
+}
+
+typedef enum Care { CHECK, BACKUP, RECOVER, CARES } Care;
+
+static int care(Care what, const char *directory, const char *target, Poll *state)
+{
+    return what == CHECK    ? contextql_check(directory, NULL, poll, state)
+           : what == BACKUP ? contextql_backup(directory, target, NULL, poll, state)
+                            : contextql_recover(directory, target, NULL, poll, state);
+}
+
+/* A target that opens: it must not. */
+static bool opens(const char *target)
+{
+    contextql_options reading = {.read_only = true};
+    contextql *opened;
+    bool good = contextql_open(target, &reading, &opened) == CONTEXTQL_OK;
+    contextql_close(opened);
+    return good;
+}
+
+static void remove_directory(const char *directory)
+{
+    char command[80];
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    EXPECT(system(command) == 0);
+}
+
+/* Told to stop the first time it asks, the last, or between: it ends then and asks no more; no target is
+ * a database, and the next attempt does it. */
+static void stopped_care(Care what, const char *directory, const char *target)
+{
+    enum { MOMENTS = 12 };
+    Poll whole = {.forwards = true};
+    EXPECT(care(what, directory, target, &whole) == CONTEXTQL_OK);
+    EXPECT(whole.calls > MOMENTS && whole.forwards);
+    EXPECT(what == CHECK || opens(target));
+    remove_directory(target);
+    for (size_t i = 0; i <= MOMENTS; i++) {
+        Poll stopped = {.stop_at = 1 + (whole.calls - 1) * i / MOMENTS, .forwards = true};
+        int code = care(what, directory, target, &stopped);
+        if (stopped.calls < stopped.stop_at) continue; /* fewer questions this time */
+        EXPECT(code == CONTEXTQL_CANCELLED && stopped.calls == stopped.stop_at);
+        EXPECT(what == RECOVER || !opens(target));
+        remove_directory(target);
+    }
+}
+
+static void looked_after(const char *directory)
+{
+    static const char *const texts[] = {
+        "CREATE INDEX FOR (a:Kept) ON (a.n)",
+        "CREATE INDEX FOR (a:Kept) ON (a.t)",
+        "CREATE VECTOR INDEX FOR (a:Near) ON (a.v) OPTIONS {dimensions: 4}",
+        "UNWIND range(0, 30000) AS n CREATE (:Kept {n: n, t: 'text ' + n})-[:R {w: n}]->(:Other)",
+        "UNWIND range(0, 1000) AS n CREATE (:Near {v: vector([n, 1, 2, 3])})",
+        "CREATE SNAPSHOT one",
+        "MATCH (a:Kept) WHERE a.n < 20000 SET a.t = 'other'",
+        "CREATE (:Logged)",
+        "CREATE (:Logged)"};
+    char target[64];
+    EXPECT(contextql_open(directory, NULL, &session) == CONTEXTQL_OK);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        EXPECT(done(texts[i]));
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
+    snprintf(target, sizeof target, "%s-made", directory);
+    for (int what = 0; what < CARES; what++)
+        stopped_care((Care)what, directory, target);
+    EXPECT(contextql_check(directory, NULL, NULL, NULL) == CONTEXTQL_OK);
+}
+
 int main(void)
 {
+    char looked_at[] = "cancel-care-XXXXXX";
+    EXPECT(mkdtemp(looked_at) != NULL);
+    looked_after(looked_at);
+    remove_directory(looked_at);
     char directory[] = "cancel-XXXXXX", command[64];
     in_database(":memory:");
     EXPECT(mkdtemp(directory) != NULL);

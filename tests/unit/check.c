@@ -53,7 +53,7 @@ static Graph *ring(void)
 
 static uint64_t findings(Graph *graph)
 {
-    Tell to = {ignore_line, NULL, 0};
+    Tell to = {.line = ignore_line};
     GraphView view = {graph, graph_version(graph)};
     graph_verify(&view, &to);
     return to.findings;
@@ -247,7 +247,7 @@ static void flip(Flips *flips, int file, off_t at)
     other = byte ^ (uint8_t)(1 << at % 8);
     if (pwrite(file, &other, 1, at) != 1) return;
     flips->flipped++;
-    if (contextql_check(flips->directory, NULL, NULL) != CONTEXTQL_OK) {
+    if (contextql_check(flips->directory, NULL, NULL, NULL) != CONTEXTQL_OK) {
         flips->found++;
     } else {
         read_content(flips->directory, &flips->now);
@@ -298,7 +298,7 @@ static void every_byte(const char *directory)
     first_name(directory, "graph", segment);
     first_name(directory, "wal", log);
     EXPECT(segment[0] != '\0' && log[0] != '\0');
-    EXPECT(contextql_check(directory, NULL, NULL) == CONTEXTQL_OK);
+    EXPECT(contextql_check(directory, NULL, NULL, NULL) == CONTEXTQL_OK);
     read_content(directory, &sound);
     EXPECT(strstr(sound.data, "later") != NULL && strstr(sound.data, "error") == NULL);
     Flips flips = {.directory = directory, .sound = buffer_view(&sound)};
@@ -310,7 +310,7 @@ static void every_byte(const char *directory)
            (unsigned long long)flips.harmless, (unsigned long long)flips.wrong);
     EXPECT(flips.wrong == 0);
     EXPECT(flips.found > 1000);
-    EXPECT(contextql_check(directory, NULL, NULL) == CONTEXTQL_OK);
+    EXPECT(contextql_check(directory, NULL, NULL, NULL) == CONTEXTQL_OK);
     buffer_free(&flips.now);
     buffer_free(&sound);
 }

@@ -293,7 +293,7 @@ static void test_recall(void)
         double few = recall(index, 20), more = recall(index, 200);
         printf("# metric %d: recall %.3f at ef 20, %.3f at 200\n", metric, few, more);
         EXPECT(few > 0.8 && more > 0.99);
-        EXPECT(near_fault(index) == NULL && near_count(index) == COUNT);
+        EXPECT(near_fault(index, NULL) == NULL && near_count(index) == COUNT);
         EXPECT(metric == VECTOR_DOT || near_bytes(index) < COUNT * (64 + 4 + 128 + 4) + 4096);
         near_free(index);
     }
@@ -365,7 +365,7 @@ static void test_small(void)
         make_data(count, (int)(count % 3));
         NearIndex *index = build_data(VECTOR_L2, 2, NULL);
         vector_query_init(&q, vector_kernel(NULL), VECTOR_L2, data.rows[0], 32);
-        reachable = reachable && near_fault(index) == NULL;
+        reachable = reachable && near_fault(index, NULL) == NULL;
         all = all && near_search(index, codes_kernel(NULL), &q, NEAR_EF_MAX, ids) == count;
         near_free(index);
     }
@@ -373,7 +373,7 @@ static void test_small(void)
     for (int kind = 1; kind <= 2; kind++) {
         make_data(COUNT, kind);
         NearIndex *index = build_data(VECTOR_COSINE, 2, NULL);
-        const char *fault = near_fault(index);
+        const char *fault = near_fault(index, NULL);
         printf("# kind %d: %s\n", kind, fault == NULL ? "sound" : fault);
         EXPECT(fault == NULL);
         near_free(index);
@@ -395,7 +395,7 @@ static void test_extend(void)
     NearIndex *other = near_extend(base, &options, &rows);
     double found = recall(one, 60);
     printf("# recall of an extended one: %.3f\n", found);
-    EXPECT(near_count(one) == COUNT && near_fault(one) == NULL && found > 0.95);
+    EXPECT(near_count(one) == COUNT && near_fault(one, NULL) == NULL && found > 0.95);
     EXPECT(same_parts(one, other) && near_hash(base) == hash);
     EXPECT(near_ids(one)[2500] == 5000 && near_ids(base)[1999] == 3998);
     near_free(one);
@@ -407,7 +407,7 @@ static void test_extend(void)
     data.from = 0;
     rows.count = 100;
     one = near_extend(base, &options, &rows);
-    EXPECT(near_count(base) == 0 && near_count(one) == 100 && near_fault(one) == NULL);
+    EXPECT(near_count(base) == 0 && near_count(one) == 100 && near_fault(one, NULL) == NULL);
     near_free(base);
     near_free(one);
 }
@@ -476,7 +476,7 @@ static void test_parts(void)
     NearIndex *index = build_data(VECTOR_DOT, 1, NULL);
     copy_parts(index, &copy);
     Error *error = near_attach(&copy.parts, &attached);
-    EXPECT(error == NULL && same_parts(index, attached) && near_fault(attached) == NULL &&
+    EXPECT(error == NULL && same_parts(index, attached) && near_fault(attached, NULL) == NULL &&
            near_dimensions(attached) == WIDTH && near_ef_construction(attached) == 100 &&
            near_metric(attached) == VECTOR_DOT);
     EXPECT(found_of(index, data.rows[5], 50) == found_of(attached, data.rows[5], 50));
@@ -517,7 +517,7 @@ static void test_damage(void)
         if (error == NULL && near_metric(attached) == VECTOR_COSINE) {
             vector_query_init(&q, vector_kernel(NULL), VECTOR_COSINE, data.rows[7], 32);
             good = good && near_search(attached, codes_kernel(NULL), &q, 50, ids) <= 50;
-            (void)near_fault(attached);
+            (void)near_fault(attached, NULL);
             attached_count++;
         }
         if (error == NULL) near_free(attached);
@@ -615,7 +615,7 @@ static void test_fault(void)
         for (size_t i = 0; kind == 4 && i < (size_t)500 * NEAR_LINKS; i++)
             links[i] = UINT32_MAX;
         Error *error = near_attach(&copy.parts, &attached);
-        const char *fault = error == NULL ? near_fault(attached) : "";
+        const char *fault = error == NULL ? near_fault(attached, NULL) : "";
         EXPECT(fault != NULL && strcmp(fault, faults[kind]) == 0);
         if (error == NULL) near_free(attached);
         error_drop(error);

@@ -278,7 +278,7 @@ static void one_round(const char *directory, uint32_t round)
     execute("DROP INDEX p");
     contextql_close(session);
     session = NULL;
-    EXPECT(contextql_check(directory, finding, NULL) == CONTEXTQL_OK);
+    EXPECT(contextql_check(directory, finding, NULL, NULL) == CONTEXTQL_OK);
 }
 
 int main(int argc, char **argv)

@@ -222,6 +222,13 @@ static bool bar_is(double done, uint64_t rows, double seconds, const char *wante
     return same;
 }
 
+static bool stopped;
+
+static bool is_stopped(void)
+{
+    return stopped;
+}
+
 static void bars(void)
 {
     int64_t now_ns = 1;
@@ -237,7 +244,7 @@ static void bars(void)
            bar_is(0.0 / 0.0, 0, 1, "  0 % [                    ]"));
     EXPECT(bar_is(2, 0, 1, "100 % [####################] 0 s left"));
     EXPECT(bar_is(0.5, 3000, 2, " 50 % [##########          ] 1500 rows/s, 2 s left"));
-    progress_begin(&progress, file, &clock);
+    progress_begin(&progress, file, &clock, is_stopped);
     now_ns += first_ns - 1;
     EXPECT(!progress_report(&progress, 0.5, 0) && ftell(file) == 0);
     now_ns++;
@@ -248,6 +255,8 @@ static void bars(void)
     now_ns++;
     EXPECT(!progress_report(&progress, 0.6, 0) && ftell(file) > drawn);
     drawn = ftell(file);
+    stopped = true;
+    EXPECT(progress_report(&progress, 0.6, 0) && ftell(file) == drawn);
     progress_end(&progress);
     EXPECT(ftell(file) == drawn + 4);
     fclose(file);
