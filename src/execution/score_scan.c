@@ -480,7 +480,8 @@ static void find_index(const Operator *operator, const Leg * leg, ByIndex *by)
     request->dimensions = leg->query.dimensions;
     request->kernel = leg->kernel;
     request->codes_kernel = codes_kernel(environment->simd);
-    request->ef = by->said != 0 ? by->said : nearest_breadth(environment->vector_ef, by->index);
+    request->firm = by->said != 0;
+    request->ef = request->firm ? by->said : nearest_breadth(environment->vector_ef, by->index);
 }
 
 /* Those of `bits` take part, or, without, all with the scan's labels. */
@@ -1175,7 +1176,7 @@ static bool foreseen_few(const ExecutionEnvironment *environment, const PlanNode
     if (foreseen->pairs) rows = labelled;
     size_t ef = nearest_breadth(environment->vector_ef, foreseen->index);
     if (plan->limit->kind == EXPR_CONSTANT)
-        ef = nearest_ef(ef, (size_t)plan->limit->value.as.integer);
+        ef = nearest_ef(ef, false, (size_t)plan->limit->value.as.integer);
     return near_exact_is_cheaper(graph_finder_thing(finder), ef, (size_t)rows);
 }
 

@@ -124,6 +124,9 @@ uint32_t graph_scan_below(const GraphView *view, const uint32_t *labels, uint32_
 enum { GRAPH_BLOCK_WORDS = GRAPH_BLOCK_ROWS / 64 };
 bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t label_count,
                       uint64_t block, uint64_t bits[GRAPH_BLOCK_WORDS]);
+/* Is the node among them? */
+bool graph_scan_has(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                    uint64_t node);
 /* Could a node of the block have a number from `low` to `high` as property `key`, at any version? (null:
  * no bound.) false: surely none has. A zone map (Moerkotte, "Small Materialized Aggregates", VLDB 1998)
  * that costs nothing: what packed numbers of a segment can be follows from how they are packed. */

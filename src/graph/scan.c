@@ -119,10 +119,9 @@ static bool bits_lie(const GraphView *view, const uint32_t *labels, uint32_t lab
     return false;
 }
 
-/* The nodes of one word, without those below `from` (a node of the block). */
-static uint64_t scan_word(LabelTest *test, const ScanBlock *block, uint64_t from)
+/* Of the nodes in `bits`, the first of which is `first`, those that are to be given. */
+static uint64_t scan_some(LabelTest *test, const ScanBlock *block, uint64_t first, uint64_t bits)
 {
-    uint64_t first = from / 64 * 64, bits = UINT64_MAX << from % 64;
     uint32_t word = (uint32_t)((first - block->begin) / 64);
     for (uint32_t i = 0; i < block->bits_count; i++)
         bits &= __atomic_load_n(&block->bits[i][word], __ATOMIC_ACQUIRE);
@@ -138,6 +137,12 @@ static uint64_t scan_word(LabelTest *test, const ScanBlock *block, uint64_t from
         if (!good) bits &= ~(UINT64_C(1) << i);
     }
     return bits;
+}
+
+/* The nodes of one word, without those below `from` (a node of the block). */
+static uint64_t scan_word(LabelTest *test, const ScanBlock *block, uint64_t from)
+{
+    return scan_some(test, block, from / 64 * 64, UINT64_MAX << from % 64);
 }
 
 /* Writes the nodes of `bits`, at most `max`; *bits keeps the rest. */
@@ -198,6 +203,16 @@ bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t la
         any |= bits[word];
     }
     return any != 0;
+}
+
+bool graph_scan_has(const GraphView *view, const uint32_t *labels, uint32_t label_count,
+                    uint64_t node)
+{
+    LabelTest test = {view, labels, label_count, -1, false};
+    ScanBlock block;
+    uint64_t bit = UINT64_C(1) << node % 64;
+    return scan_block(view, labels, label_count, node / GRAPH_BLOCK_ROWS, &block) &&
+           node < block.count && scan_some(&test, &block, node / 64 * 64, bit) != 0;
 }
 
 /* Of the block's nodes in `bits` those that have the property go out. */

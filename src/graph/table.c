@@ -192,7 +192,10 @@ bool rows_visible(const Rows *rows, uint64_t row, uint64_t version)
     if (row >= atomic_load_explicit(&rows->count, memory_order_acquire)) return false;
     const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
     if (block == NULL) return !was_dead(rows, row);
-    if (block->created[row % GRAPH_BLOCK_ROWS] > version) return false;
+    /* Most blocks have no newer row: then the line with the row's own version is not looked at. */
+    if (atomic_load_explicit(&block->created_max, memory_order_relaxed) > version &&
+        block->created[row % GRAPH_BLOCK_ROWS] > version)
+        return false;
     const uint64_t *deleted = atomic_load_explicit(&block->deleted, memory_order_acquire);
     if (deleted == NULL) return true;
     uint64_t when = __atomic_load_n(&deleted[row % GRAPH_BLOCK_ROWS], __ATOMIC_RELAXED);

@@ -153,14 +153,10 @@ static void score_nodes(Search *search, const uint64_t *ids, uint32_t count)
 
 static bool takes_part(const NearestRequest *request, uint64_t node)
 {
-    const GraphView *view = request->view;
-    if (request->words != NULL)
-        return node / GRAPH_BLOCK_ROWS < request->block_count &&
-               (request->words[node / 64] >> node % 64 & 1);
-    if (!graph_node_visible(view, node)) return false;
-    for (uint32_t i = 0; i < request->label_count; i++)
-        if (!graph_node_has_label(view, node, request->labels[i])) return false;
-    return true;
+    if (request->words == NULL)
+        return graph_scan_has(request->view, request->labels, request->label_count, node);
+    return node / GRAPH_BLOCK_ROWS < request->block_count &&
+           (request->words[node / 64] >> node % 64 & 1);
 }
 
 static bool has_changed(const GraphFinder *finder, uint64_t node)
@@ -206,24 +202,40 @@ size_t nearest_breadth(uint32_t setting, const GraphIndex *index)
     return setting != 0 ? setting : index->ef != 0 ? index->ef : NEAR_EF;
 }
 
-size_t nearest_ef(size_t ef, size_t k)
+size_t nearest_ef(size_t ef, bool firm, size_t k)
 {
-    return ef < rescored_of(k) ? rescored_of(k) : ef;
+    size_t least = firm ? k : rescored_of(k);
+    return ef < least ? least : ef;
 }
 
-/* The nearest by their codes that take part and have not changed since; how many are in `seen`. */
-static uint32_t score_found(Search *search, uint64_t seen[NEAR_EF_MAX])
+static size_t ef_of(const NearestRequest *request)
+{
+    return nearest_ef(request->ef, request->firm, request->k);
+}
+
+/* The nearest by their codes that take part and have not changed since, into `seen`. */
+static uint32_t find(Search *search, size_t ef, uint64_t seen[NEAR_EF_MAX])
 {
     const NearestRequest *request = search->request;
     const NearIndex *near = graph_finder_thing(request->finder);
     uint32_t found[NEAR_EF_MAX], count = 0;
-    size_t rescored = rescored_of(request->k),
-           ef = near_ef(near, nearest_ef(request->ef, request->k), request->participants);
-    size_t found_count = near_search(near, request->codes_kernel, search->query, ef, found);
+    size_t rescored = rescored_of(request->k), among = near_ef(near, ef, request->participants);
+    size_t found_count = near_search(near, request->codes_kernel, search->query, among, found);
     for (size_t i = 0; i < found_count && count < rescored; i++)
         if (!has_changed(request->finder, found[i]) && takes_part(request, found[i]))
             seen[count++] = found[i];
-    search->side->candidates += ef;
+    search->side->candidates += among;
+    return count;
+}
+
+/* ... scored, and ascending. */
+static uint32_t score_found(Search *search, uint64_t seen[NEAR_EF_MAX])
+{
+    const NearestRequest *request = search->request;
+    size_t ef = ef_of(request), rescored = rescored_of(request->k);
+    uint32_t count = find(search, ef, seen);
+    if (count < request->k && ef < rescored) /* who does not take part stood in the way */
+        count = find(search, rescored, seen);
     count = sort_nodes(seen, count);
     score_nodes(search, seen, count);
     return count;
@@ -256,7 +268,7 @@ static void score_changed(Search *search, const uint64_t *seen, uint32_t seen_co
 bool nearest_pays(const NearestRequest *request)
 {
     const NearIndex *near = graph_finder_thing(request->finder);
-    return !near_exact_is_cheaper(near, nearest_ef(request->ef, request->k), request->participants);
+    return !near_exact_is_cheaper(near, ef_of(request), request->participants);
 }
 
 size_t nearest_search(const NearestRequest *request, NearestSide *side, const VectorQuery *query,

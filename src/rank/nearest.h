@@ -32,6 +32,7 @@ typedef struct NearestRequest {
     uint64_t participants; /* how many take part, about */
     size_t k;              /* 1 to NEAREST_K_MAX */
     size_t ef;             /* how widely to search if all took part, 1 to NEAR_EF_MAX */
+    bool firm;             /* so widely, though little beyond k is found */
 } NearestRequest;
 
 typedef struct NearestSide { /* of one thread; begins as zeroes */
@@ -44,7 +45,8 @@ void nearest_side_end(NearestSide *side);
 
 /* How widely to search, where the statement does not say: as the session does, else as the index does. */
 size_t nearest_breadth(uint32_t setting, const GraphIndex *index);
-size_t nearest_ef(size_t ef, size_t k); /* a search for k goes at least so far */
+/* So far a search for k goes: to be scored are some more than k, unless ef is firm. */
+size_t nearest_ef(size_t ef, bool firm, size_t k);
 /* By counts kept in the index, so the answer is the same everywhere: is a search cheaper than looking at
  * all that take part? */
 bool nearest_pays(const NearestRequest *request);

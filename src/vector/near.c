@@ -180,8 +180,8 @@ NearWalk *near_walk_create(size_t rows, size_t stride)
     NearWalk *walk = mem_alloc_aligned(sizeof *walk, _Alignof(NearWalk));
     *walk = (NearWalk){0};
     walk->seen = mem_calloc(rows / 64 + 1, sizeof *walk->seen);
-    walk->touched = mem_alloc((rows + 2) * sizeof *walk->touched);
-    walk->pool = mem_alloc(NEAR_EF_MAX * sizeof *walk->pool);
+    walk->touched = mem_alloc((rows + NEAR_SPARE) * sizeof *walk->touched);
+    walk->pool = mem_alloc((NEAR_EF_MAX + NEAR_SPARE) * sizeof *walk->pool);
     walk->own_query = mem_alloc_aligned(stride, QUANTIZE_LINE_BYTES);
     return walk;
 }

@@ -8,7 +8,8 @@
 enum {
     NEAR_ENTRIES_MAX = 560, /* 512, and what rounding adds */
     NEAR_EFFORTS = 8,       /* counted at ef 32, 64, .. 4096 */
-    NEAR_IDLE = 8           /* states of searches kept for the next ones */
+    NEAR_IDLE = 8,          /* states of searches kept for the next ones */
+    NEAR_SPARE = 16         /* behind what counts, that the loops may write to */
 };
 #define NEAR_NONE UINT32_MAX
 #define NEAR_DONE UINT32_C(0x80000000) /* in NearPlace.place: its links have been followed */
@@ -58,7 +59,8 @@ typedef struct NearPrune {
 /* What was found sound of an index that lies on parts of a file: a bit a piece, those of all parts
  * behind one another. */
 typedef struct NearChecked {
-    bool (*is_sound)(void *user, const void *data, size_t bytes); /* NULL: nothing has to be asked */
+    bool (*is_sound)(void *user, const void *data,
+                     size_t bytes); /* NULL: nothing has to be asked */
     void *user;
     _Atomic uint64_t *words;
     size_t first[NEAR_PART_COUNT + 1];

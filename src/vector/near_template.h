@@ -57,57 +57,93 @@ CODES static inline void LEVEL(walk_begin)(NearWalk *walk, bool with_constants)
     walk->looks = 0;
 }
 
-/* The linked rows not seen yet, asked for on the way; what a damaged file links to nowhere is left
- * out. */
+/* The linked rows not seen yet, behind those touched, with FOUR - 1 of the last again. Which they are
+ * cannot be foretold, so nothing branches on it. What a damaged file links to nowhere counts as row 0,
+ * which has been seen. */
 CODES static inline uint32_t LEVEL(unseen)(NearWalk *walk, uint32_t place, uint32_t *out)
 {
+    enum { SOME = 8 };
     const uint32_t *links = walk->links + (size_t)place * NEAR_LINKS;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < NEAR_LINKS; i++) {
-        uint32_t next = links[i];
-        if (next >= walk->count) break;
-        uint64_t bit = UINT64_C(1) << next % 64, *word = &walk->seen[next / 64];
-        if (*word & bit) continue;
-        *word |= bit;
-        walk->touched[walk->touched_count++] = next;
-        LEVEL(fetch)(walk->codes + (size_t)next * walk->stride, walk->stride);
-        out[count++] = next;
-    }
+    uint64_t *seen = walk->seen;
+    uint32_t count = 0, rows = walk->count;
+    for (uint32_t i = 0; i < NEAR_LINKS && links[i] < rows; i += SOME)
+        for (uint32_t j = i; j < i + SOME; j++) {
+            uint32_t next = links[j] < rows ? links[j] : 0;
+            uint64_t bit = UINT64_C(1) << next % 64, word = seen[next / 64];
+            seen[next / 64] = word | bit;
+            out[count] = next;
+            count += (word & bit) == 0;
+        }
+    for (uint32_t j = 0; j < FOUR - 1 && count > 0; j++)
+        out[count + j] = out[count - 1];
     return count;
+}
+
+/* Distances of rows from the query; up to a multiple of FOUR is written and read. */
+CODES static inline void LEVEL(measure)(const NearWalk *walk, const uint32_t *places,
+                                        uint32_t count, bool with_constants, int32_t *out)
+{
+    const uint8_t *codes = walk->codes;
+    const int32_t *constants = walk->constants;
+    size_t stride = walk->stride;
+    for (uint32_t i = 0; i < count; i += FOUR) {
+        const uint8_t *rows[FOUR];
+        for (uint32_t j = 0; j < FOUR; j++)
+            rows[j] = codes + places[i + j] * stride;
+        LEVEL(four)(rows[0], rows[1], rows[2], rows[3], walk->query, stride, out + i);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = with_constants ? constants[places[i]] - 2 * out[i] : -out[i];
+}
+
+/* Asks for what the next of the pool links to: unless something nearer turns up, it is followed next,
+ * and memory has answered by then. */
+CODES static inline void LEVEL(look_ahead)(const NearWalk *walk, uint32_t at)
+{
+    while (at < walk->pool_count && walk->pool[at].place & NEAR_DONE)
+        at++;
+    if (at >= walk->pool_count) return;
+    const uint32_t *links = walk->links + (size_t)walk->pool[at].place * NEAR_LINKS;
+    for (uint32_t i = 0; i < NEAR_LINKS && links[i] < walk->count; i++) {
+        if (walk->seen[links[i] / 64] >> links[i] % 64 & 1) continue;
+        LEVEL(fetch)(walk->codes + (size_t)links[i] * walk->stride, walk->stride);
+    }
+}
+
+/* Follows the links of the pool's entry at `at`. Gives the first that is new, or at + 1. */
+CODES static inline uint32_t LEVEL(walk_on)(NearWalk *walk, uint32_t at, bool with_constants)
+{
+    int32_t distances[NEAR_LINKS];
+    uint32_t *found = walk->touched + walk->touched_count, best = at + 1;
+    uint32_t count = LEVEL(unseen)(walk, walk->pool[at].place, found);
+    walk->pool[at].place |= NEAR_DONE;
+    walk->touched_count += count;
+    walk->looks += count;
+    for (uint32_t i = 0; i < count; i++) {
+        LEVEL(fetch)(walk->codes + (size_t)found[i] * walk->stride, walk->stride);
+        if (with_constants) __builtin_prefetch(walk->constants + found[i]);
+    }
+    LEVEL(look_ahead)(walk, at + 1);
+    LEVEL(measure)(walk, found, count, with_constants, distances);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t where = LEVEL(pool_insert)(walk, distances[i], found[i]);
+        if (where == walk->ef) continue;
+        for (uint32_t line = 0; line < LINES_OF_LINKS; line++)
+            __builtin_prefetch(walk->links + (size_t)found[i] * NEAR_LINKS + line * WORDS_OF_LINE);
+        if (where < best) best = where;
+    }
+    return best;
 }
 
 CODES static inline void LEVEL(walk)(NearWalk *walk, bool with_constants)
 {
-    uint32_t at = 0, found[NEAR_LINKS];
-    size_t stride = walk->stride;
     LEVEL(walk_begin)(walk, with_constants);
-    while (at < walk->pool_count) {
-        uint32_t place = walk->pool[at].place, best = at + 1;
-        if (place & NEAR_DONE) {
+    for (uint32_t at = 0; at < walk->pool_count;) {
+        if (walk->pool[at].place & NEAR_DONE) {
             at++;
             continue;
         }
-        walk->pool[at].place |= NEAR_DONE;
-        uint32_t count = LEVEL(unseen)(walk, place, found);
-        walk->looks += count;
-        for (uint32_t i = 0; i < count; i += FOUR) {
-            int32_t dots[FOUR];
-            uint32_t last = count - 1;
-            const uint8_t *rows[FOUR];
-            for (uint32_t j = 0; j < FOUR; j++)
-                rows[j] = walk->codes + (size_t)found[i + j < count ? i + j : last] * stride;
-            LEVEL(four)(rows[0], rows[1], rows[2], rows[3], walk->query, stride, dots);
-            for (uint32_t j = 0; j < FOUR && i + j < count; j++) {
-                uint32_t next = found[i + j];
-                int32_t distance = with_constants ? walk->constants[next] - 2 * dots[j] : -dots[j];
-                uint32_t where = LEVEL(pool_insert)(walk, distance, next);
-                if (where == walk->ef) continue;
-                for (uint32_t line = 0; line < LINES_OF_LINKS; line++)
-                    __builtin_prefetch(walk->links + (size_t)next * NEAR_LINKS +
-                                       line * WORDS_OF_LINE);
-                if (where < best) best = where;
-            }
-        }
+        uint32_t best = LEVEL(walk_on)(walk, at, with_constants);
         at = best <= at ? best : at + 1;
     }
     for (size_t i = 0; i < walk->touched_count; i++)

@@ -183,6 +183,20 @@ static void metrics(void)
     }
 }
 
+/* A narrow search stays one, and gives all rows though some of the nearest are gone. */
+static void narrow(void)
+{
+    contextql *session = opened(":memory:");
+    fill(session, 0, 8000);
+    run(session, INDEX "{dimensions: 8, metric: 'l2', ef: 32}", 0);
+    double few = recall(session, "", "USING {ef: 1}"), more = recall(session, "", "USING {ef: 20}");
+    EXPECT(few > 0.4 && few < more);
+    run(session, "MATCH (d:D) WHERE d.i % 5 = 0 DELETE d", 0);
+    EXPECT(by_index(session, "", "USING {ef: 10}"));
+    EXPECT(recall(session, "", "USING {ef: 10}") > few);
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
+}
+
 static void filters(void)
 {
     contextql *session = opened(":memory:");
@@ -610,6 +624,7 @@ int main(void)
 {
     char folder[] = "/tmp/finder-XXXXXX", command[64];
     metrics();
+    narrow();
     filters();
     together();
     pairs();
