@@ -461,8 +461,10 @@ static Error *multiply_batch(Operator *self, Batch *batch, bool *done)
         multiplicity[position] = times;
         selection[count] = (uint16_t)position;
         count += times > 0;
-        if (batch->multiplicity != NULL)
-            TRY(times_rows(times, batch->multiplicity[position], &multiplicity[position]));
+    }
+    for (uint32_t i = 0; batch->multiplicity != NULL && i < count; i++) {
+        uint64_t *times = &multiplicity[selection[i]];
+        TRY(times_rows(*times, batch->multiplicity[selection[i]], times));
     }
     batch->multiplicity = multiplicity;
     batch->selection = selection;

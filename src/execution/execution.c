@@ -188,7 +188,8 @@ Error *operator_next(Operator *operator, Batch ** out)
     leave_tally(operator, before);
     if (error_is_nameless(error) && helper) return error;
     if (error_is_nameless(error)) error = name_heaviest(error, operator);
-    if (error == NULL && *out != NULL) execution->rows[id] += batch_rows(*out);
+    if (error == NULL && *out != NULL && execution->plan->profile)
+        execution->rows[id] += batch_rows(*out);
     if (execution->plan->profile) execution->elapsed_ns[id] += now_ns() - start;
     /* An expression told its own place; what is left is the clause's. Stopping has none. */
     bool stopped = error != NULL && error_code(error) == ERROR_CANCELLED;

@@ -24,6 +24,8 @@ typedef struct Table { /* groups, and what they come to: of all rows, or of a mo
     Arena *arena;            /* of states */
     AggregateState **states; /* aggregate_count a group */
     size_t state_capacity, state_groups;
+    uint32_t *into; /* of a morsel's: which groups of the operator's table these are, */
+    size_t into_capacity, into_count; /* ... as far as they have been merged */
 } Table;
 
 typedef struct Bucket { /* a group while its rows come back */
@@ -458,9 +460,14 @@ static Error *take_batch(Operator *self, Table *table, const Batch *batch)
     TRY(operator_room(self, groups_growth(table->groups, batch->selected_count)));
     TRY(find_groups(self, table->groups, columns.keys, batch, found));
     new_states(self->plan, table);
+    AggregateRows rows;
+    rows.batch = batch;
+    rows.groups = found;
+    rows.group_count = table->state_groups;
+    rows.counted = false;
     for (uint32_t a = 0; a < count; a++)
-        TRY(aggregate_batch(table->states + a, count, found, table->state_groups,
-                            &columns.arguments[a], &columns.extras[a], batch));
+        TRY(aggregate_batch(table->states + a, count, &rows, &columns.arguments[a],
+                            &columns.extras[a]));
     return NULL;
 }
 
@@ -538,6 +545,7 @@ static void table_drop(void *part)
     groups_destroy(table->groups);
     arena_destroy(table->arena);
     mem_free(table->states);
+    mem_free(table->into);
     mem_free(table);
 }
 
@@ -554,37 +562,59 @@ static bool stop_but_for_memory(void *state)
     return interrupt != NULL && !mem_is_short() && interrupt->stop(interrupt->state);
 }
 
+/* The operator's groups for those of a part that have none yet. */
+static Error *find_into(Operator *self, Table *from)
+{
+    Aggregate *aggregate = self->state;
+    size_t groups = groups_count(from->groups);
+    uint32_t keys = self->plan->item_count;
+    Interrupt interrupt = {stop_but_for_memory,
+                           (void *)(uintptr_t)self->execution->environment.interrupt};
+    mem_reserve(from->into, from->into_capacity, groups + 1);
+    while (from->into_count < groups) {
+        size_t at = from->into_count, left = groups - at;
+        arena_reset(self->arena);
+        Batch *batch = batch_create(self->arena, keys + 1);
+        batch->row_count = batch->selected_count =
+            left < BATCH_ROWS_MAX ? (uint32_t)left : BATCH_ROWS_MAX;
+        key_columns(self, from, NULL, at, batch, NULL);
+        TRY(find_asking(&interrupt, aggregate->table.groups, batch->columns, batch,
+                        from->into + at));
+        from->into_count += batch->row_count;
+    }
+    new_states(self->plan, &aggregate->table);
+    return NULL;
+}
+
+/* A part with few groups keeps them for the next morsel, which mostly has the same ones: it need not
+ * look them up again. (They are in the operator's table, so their order is no longer asked for.) */
+static void part_clear(Table *part, uint32_t keys)
+{
+    enum { KEPT_MAX = AGGREGATE_TALLIES_MAX }; /* groups */
+    arena_reset(part->arena);
+    part->state_groups = 0;
+    if (groups_count(part->groups) <= KEPT_MAX) return;
+    groups_destroy(part->groups);
+    part->groups = groups_create(keys);
+    part->into_count = 0;
+}
+
 /* Groups come in the order of their first rows, as if one worker had met them. */
 static Error *merge_part(Operator *self, void *part)
 {
     Aggregate *aggregate = self->state;
     Table *table = &aggregate->table, *from = part;
-    uint32_t count = self->plan->aggregate_count, keys = self->plan->item_count;
-    size_t groups = groups_count(from->groups);
+    uint32_t count = self->plan->aggregate_count;
     size_t most = table_bytes(self, from) + groups_growth(table->groups, BATCH_ROWS_MAX);
     if (may_use_files(self) && (!mem_has_room(most) || wants_files(self, table)))
         return error_memory(); /* see take_morsels */
-    Interrupt interrupt = {stop_but_for_memory,
-                           (void *)(uintptr_t)self->execution->environment.interrupt};
     aggregate->torn = true;
-    for (size_t at = 0; at < groups; at += BATCH_ROWS_MAX) {
-        uint32_t rows = groups - at < BATCH_ROWS_MAX ? (uint32_t)(groups - at) : BATCH_ROWS_MAX;
-        arena_reset(self->arena);
-        Batch *batch = batch_create(self->arena, keys + 1);
-        uint32_t *found = arena_alloc(self->arena, rows * sizeof *found);
-        batch->row_count = batch->selected_count = rows;
-        key_columns(self, from, NULL, at, batch, NULL);
-        TRY(find_asking(&interrupt, table->groups, batch->columns, batch, found));
-        new_states(self->plan, table);
-        for (uint32_t i = 0; i < rows; i++)
-            for (uint32_t a = 0; a < count; a++)
-                TRY(aggregate_merge(table->states[(size_t)found[i] * count + a],
-                                    from->states[(at + i) * count + a]));
-    }
-    groups_destroy(from->groups);
-    from->groups = groups_create(keys);
-    arena_reset(from->arena);
-    from->state_groups = 0;
+    TRY(find_into(self, from));
+    for (size_t g = 0; g < from->state_groups; g++)
+        for (uint32_t a = 0; a < count; a++)
+            TRY(aggregate_merge(table->states[(size_t)from->into[g] * count + a],
+                                from->states[g * count + a]));
+    part_clear(from, self->plan->item_count);
     aggregate->torn = false;
     aggregate->merged++;
     return check_table(self, table);
@@ -664,9 +694,10 @@ static bool cuts_counts(const Operator *self)
 static void cut_counts(Operator *self, Batch *batch)
 {
     Column *counts = column_create(self->arena, COLUMN_INTEGER, batch->row_count);
+    const uint64_t *multiplicity = batch->multiplicity;
     for (uint32_t i = 0; i < batch->selected_count; i++) {
         uint32_t position = batch_position(batch, i);
-        counts->integers[position] = (int64_t)batch_multiplicity(batch, position);
+        counts->integers[position] = multiplicity == NULL ? 1 : (int64_t)multiplicity[position];
     }
     batch_cut(self->cut, self->arena, counts, batch);
 }

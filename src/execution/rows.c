@@ -50,12 +50,16 @@ bool expr_is_safe(const Execution *execution, const Expr *expr)
            (expr->kind == EXPR_PROPERTY && entity);
 }
 
-/* A comparison with NaN is false: it is looked at when all keys are. */
+/* A comparison with NaN is false: it is looked at when all keys are. Most batches have none that is
+ * kept, once the cut is good, or few. */
 #define CUT_LOOP(member, operation, bound)                                                         \
-    for (uint32_t i = 0; i < batch->selected_count; i++) {                                         \
-        uint32_t position = batch_position(batch, i);                                              \
-        kept[count] = (uint16_t)position;                                                          \
-        count += !(keys->member[position] operation bound);                                        \
+    for (uint32_t i = 0; selection == NULL && i < batch->selected_count; i++) {                    \
+        kept[count] = (uint16_t)i;                                                                 \
+        count += !(keys->member[i] operation bound);                                               \
+    }                                                                                              \
+    for (uint32_t i = 0; selection != NULL && i < batch->selected_count; i++) {                    \
+        kept[count] = selection[i];                                                                \
+        count += !(keys->member[selection[i]] operation bound);                                    \
     }
 
 void batch_cut(const RowCut *cut, Arena *arena, const Column *keys, Batch *batch)
@@ -65,6 +69,7 @@ void batch_cut(const RowCut *cut, Arena *arena, const Column *keys, Batch *batch
          floats = worst != NULL && keys->type == COLUMN_FLOAT && worst->kind == VALUE_FLOAT;
     if (!(integers || floats) || keys->constant || keys->valid != NULL) return;
     uint16_t *kept = arena_alloc(arena, (batch->selected_count + 1) * sizeof *kept);
+    const uint16_t *selection = batch->selection;
     uint32_t count = 0;
     if (integers && cut->descending) {
         CUT_LOOP(integers, <, worst->as.integer)

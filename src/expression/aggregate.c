@@ -285,16 +285,12 @@ Error *aggregate_step(AggregateState *state, Value value, Value extra, uint64_t 
     return note(state, multiplicity);
 }
 
-static void count_rows(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                       const Batch *batch)
+static void count_rows(AggregateState *const *states, size_t stride, const AggregateRows *rows)
 {
-    if (batch->multiplicity == NULL) {
-        for (uint32_t i = 0; i < batch->selected_count; i++)
-            states[groups[i] * stride]->count++;
-        return;
-    }
+    const Batch *batch = rows->batch;
     for (uint32_t i = 0; i < batch->selected_count; i++)
-        states[groups[i] * stride]->count += batch_multiplicity(batch, batch_position(batch, i));
+        states[rows->groups[i] * stride]->count +=
+            batch_multiplicity(batch, batch_position(batch, i));
 }
 
 /* ---- tallies ---- */
@@ -304,94 +300,109 @@ static void count_rows(AggregateState *const *states, size_t stride, const uint3
  * as the states are and goes back to them: the same additions in the same order, without a walk to the
  * state of each row.
  */
-enum { TALLIES_MAX = 512, TALLY_ROWS = 4 /* a group, at least */ };
-typedef struct Tally {
-    double sum;
-    int64_t integer;
-    uint64_t count; /* of the batch's rows */
-} Tally;
-
-static bool tallies_begin(AggregateState *const *states, size_t stride, size_t groups,
-                          const Batch *batch, Tally *tallies)
+static bool tallies_fit(const AggregateRows *rows)
 {
-    if (groups > TALLIES_MAX || groups * TALLY_ROWS > batch->selected_count) return false;
-    for (size_t g = 0; g < groups; g++) {
-        const AggregateState *state = states[g * stride];
-        if (is_count(state->spec)) {
-            tallies[g] = (Tally){0};
-            continue;
-        }
-        if (state->duration.kind != VALUE_NULL) return false;
-        tallies[g] = (Tally){state->sum, state->integer, 0};
-    }
-    return true;
+    enum { TALLY_ROWS = 4 /* a group, at least */ };
+    return rows->group_count <= AGGREGATE_TALLIES_MAX && rows->batch->multiplicity == NULL &&
+           rows->group_count * TALLY_ROWS <= rows->batch->selected_count;
 }
 
-static void tallies_end(AggregateState *const *states, size_t stride, size_t groups,
-                        const Tally *tallies, bool floats)
+/* Into two arrays in turn: a count that was just written is not waited for. */
+static const uint32_t *rows_of_groups(AggregateRows *rows)
 {
-    for (size_t g = 0; g < groups; g++) {
+    uint32_t odd[AGGREGATE_TALLIES_MAX], i = 0, count = rows->batch->selected_count;
+    const uint32_t *groups = rows->groups;
+    if (rows->counted) return rows->counts;
+    memset(rows->counts, 0, rows->group_count * sizeof *rows->counts);
+    memset(odd, 0, rows->group_count * sizeof *odd);
+    for (; i + 2 <= count; i += 2) {
+        rows->counts[groups[i]]++;
+        odd[groups[i + 1]]++;
+    }
+    if (i < count) odd[groups[i]]++;
+    for (size_t g = 0; g < rows->group_count; g++)
+        rows->counts[g] += odd[g];
+    rows->counted = true;
+    return rows->counts;
+}
+
+static void tally_rows(AggregateState *const *states, size_t stride, AggregateRows *rows)
+{
+    const uint32_t *counts = rows_of_groups(rows);
+    for (size_t g = 0; g < rows->group_count; g++)
+        if (counts[g] > 0) states[g * stride]->count += counts[g];
+}
+
+/* false: one has summed durations. */
+static bool only_numbers(AggregateState *const *states, size_t stride, size_t groups)
+{
+    bool numbers = true;
+    for (size_t g = 0; g < groups; g++)
+        numbers = numbers && states[g * stride]->duration.kind == VALUE_NULL;
+    return numbers;
+}
+
+static void tally_floats(AggregateState *const *states, size_t stride, AggregateRows *rows,
+                         const double *floats)
+{
+    double sums[AGGREGATE_TALLIES_MAX];
+    const uint32_t *counts = rows_of_groups(rows), *groups = rows->groups;
+    const uint16_t *selection = rows->batch->selection;
+    uint32_t count = rows->batch->selected_count;
+    for (size_t g = 0; g < rows->group_count; g++)
+        sums[g] = states[g * stride]->sum;
+    for (uint32_t i = 0; selection == NULL && i < count; i++)
+        sums[groups[i]] += floats[i];
+    for (uint32_t i = 0; selection != NULL && i < count; i++)
+        sums[groups[i]] += floats[selection[i]];
+    for (size_t g = 0; g < rows->group_count; g++) {
+        if (counts[g] == 0) continue;
         AggregateState *state = states[g * stride];
-        if (tallies[g].count == 0) continue;
-        state->count += tallies[g].count;
-        if (is_count(state->spec)) continue;
-        state->sum = tallies[g].sum;
-        state->integer = tallies[g].integer;
-        state->any = true;
-        state->any_float = state->any_float || floats;
+        state->sum = sums[g];
+        state->count += counts[g];
+        state->any = state->any_float = true;
     }
-}
-
-static bool tally_rows(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                       size_t group_count, const Batch *batch)
-{
-    Tally tallies[TALLIES_MAX];
-    if (batch->multiplicity != NULL || !tallies_begin(states, stride, group_count, batch, tallies))
-        return false;
-    for (uint32_t i = 0; i < batch->selected_count; i++)
-        tallies[groups[i]].count++;
-    tallies_end(states, stride, group_count, tallies, false);
-    return true;
-}
-
-static bool tally_floats(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                         size_t group_count, const double *floats, const Batch *batch)
-{
-    Tally tallies[TALLIES_MAX];
-    if (!tallies_begin(states, stride, group_count, batch, tallies)) return false;
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
-        Tally *tally = &tallies[groups[i]];
-        tally->sum += floats[batch_position(batch, i)];
-        tally->count++;
-    }
-    tallies_end(states, stride, group_count, tallies, true);
-    return true;
 }
 
 /* false also at an overflow: then nothing was added. */
-static bool tally_integers(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                           size_t group_count, const int64_t *integers, const Batch *batch)
+static bool tally_integers(AggregateState *const *states, size_t stride, AggregateRows *rows,
+                           const int64_t *integers)
 {
-    Tally tallies[TALLIES_MAX];
+    struct {
+        double sum;
+        int64_t integer;
+    } sums[AGGREGATE_TALLIES_MAX];
+    const uint32_t *counts = rows_of_groups(rows);
+    const Batch *batch = rows->batch;
     bool over = false;
-    if (!tallies_begin(states, stride, group_count, batch, tallies)) return false;
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
-        Tally *tally = &tallies[groups[i]];
-        int64_t number = integers[batch_position(batch, i)];
-        over |= __builtin_add_overflow(tally->integer, number, &tally->integer);
-        tally->sum += (double)number;
-        tally->count++;
+    for (size_t g = 0; g < rows->group_count; g++) {
+        sums[g].sum = states[g * stride]->sum;
+        sums[g].integer = states[g * stride]->integer;
     }
-    if (!over) tallies_end(states, stride, group_count, tallies, false);
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t g = rows->groups[i];
+        int64_t number = integers[batch_position(batch, i)];
+        over |= __builtin_add_overflow(sums[g].integer, number, &sums[g].integer);
+        sums[g].sum += (double)number;
+    }
+    for (size_t g = 0; !over && g < rows->group_count; g++) {
+        if (counts[g] == 0) continue;
+        AggregateState *state = states[g * stride];
+        state->sum = sums[g].sum;
+        state->integer = sums[g].integer;
+        state->count += counts[g];
+        state->any = true;
+    }
     return !over;
 }
 
 /* Sums of integers, each row once; false at an overflow: the row at *done is still to be taken. */
-static bool sum_integers(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                         const int64_t *integers, const Batch *batch, uint32_t *done)
+static bool sum_integers(AggregateState *const *states, size_t stride, const AggregateRows *rows,
+                         const int64_t *integers, uint32_t *done)
 {
+    const Batch *batch = rows->batch;
     for (uint32_t i = 0; i < batch->selected_count; i++) {
-        AggregateState *state = states[groups[i] * stride];
+        AggregateState *state = states[rows->groups[i] * stride];
         int64_t number = integers[batch_position(batch, i)], sum;
         *done = i;
         if (__builtin_add_overflow(state->integer, number, &sum)) return false;
@@ -405,13 +416,14 @@ static bool sum_integers(AggregateState *const *states, size_t stride, const uin
 }
 
 /* Sums of floats, each row once, as add_up does them; false: some have summed durations. */
-static bool sum_floats(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                       const double *floats, const Batch *batch)
+static bool sum_floats(AggregateState *const *states, size_t stride, const AggregateRows *rows,
+                       const double *floats)
 {
+    const Batch *batch = rows->batch;
     for (uint32_t i = 0; i < batch->selected_count; i++)
-        if (states[groups[i] * stride]->duration.kind != VALUE_NULL) return false;
+        if (states[rows->groups[i] * stride]->duration.kind != VALUE_NULL) return false;
     for (uint32_t i = 0; i < batch->selected_count; i++) {
-        AggregateState *state = states[groups[i] * stride];
+        AggregateState *state = states[rows->groups[i] * stride];
         state->sum += floats[batch_position(batch, i)];
         state->any = state->any_float = true;
         state->count++;
@@ -419,45 +431,45 @@ static bool sum_floats(AggregateState *const *states, size_t stride, const uint3
     return true;
 }
 
-/* The values, or rows, of a column without nulls; false: one by one. */
-static bool tally_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                        size_t group_count, const Column *value, const Batch *batch)
+/* Sums of a column of numbers without nulls, each row once. Gives how many rows are taken: the others
+ * are taken one by one. */
+static uint32_t add_numbers(AggregateState *const *states, size_t stride, AggregateRows *rows,
+                            const Column *value)
 {
-    AggregateKind kind = states[groups[0] * stride]->spec->kind;
-    bool sums = kind == AGGREGATE_SUM || kind == AGGREGATE_AVG;
-    if (kind == AGGREGATE_COUNT_ROWS || kind == AGGREGATE_COUNT)
-        return tally_rows(states, stride, groups, group_count, batch);
-    if (!sums || value->constant || batch->multiplicity != NULL) return false;
-    if (value->type == COLUMN_FLOAT)
-        return tally_floats(states, stride, groups, group_count, value->floats, batch);
-    return value->type == COLUMN_INTEGER &&
-           tally_integers(states, stride, groups, group_count, value->integers, batch);
+    uint32_t done = 0, all = rows->batch->selected_count;
+    bool few = tallies_fit(rows) && only_numbers(states, stride, rows->group_count);
+    if (value->type == COLUMN_FLOAT) {
+        if (few) return tally_floats(states, stride, rows, value->floats), all;
+        return sum_floats(states, stride, rows, value->floats) ? all : 0;
+    }
+    if (few && tally_integers(states, stride, rows, value->integers)) return all;
+    sum_integers(states, stride, rows, value->integers, &done);
+    return done;
 }
 
-Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                       size_t group_count, const Column *value, const Column *extra,
-                       const Batch *batch)
+Error *aggregate_batch(AggregateState *const *states, size_t stride, AggregateRows *rows,
+                       const Column *value, const Column *extra)
 {
+    const Batch *batch = rows->batch;
     if (batch->selected_count == 0) return NULL;
-    const AggregateSpec *spec = states[groups[0] * stride]->spec;
+    const AggregateSpec *spec = states[rows->groups[0] * stride]->spec;
     bool plain = value->valid == NULL && value->type != COLUMN_ANY && value->type != COLUMN_UNSET &&
                  !spec->distinct;
+    bool numbers = plain && !value->constant && batch->multiplicity == NULL &&
+                   (value->type == COLUMN_INTEGER || value->type == COLUMN_FLOAT);
     uint32_t done = 0;
-    if ((plain || spec->kind == AGGREGATE_COUNT_ROWS) &&
-        tally_batch(states, stride, groups, group_count, value, batch))
+    if (spec->kind == AGGREGATE_COUNT_ROWS || (spec->kind == AGGREGATE_COUNT && plain)) {
+        if (tallies_fit(rows))
+            tally_rows(states, stride, rows);
+        else
+            count_rows(states, stride, rows);
         return NULL;
-    if (spec->kind == AGGREGATE_COUNT_ROWS || (spec->kind == AGGREGATE_COUNT && plain))
-        return count_rows(states, stride, groups, batch), NULL;
-    if ((spec->kind == AGGREGATE_SUM || spec->kind == AGGREGATE_AVG) && plain &&
-        value->type == COLUMN_INTEGER && !value->constant && batch->multiplicity == NULL)
-        sum_integers(states, stride, groups, value->integers, batch, &done);
-    if ((spec->kind == AGGREGATE_SUM || spec->kind == AGGREGATE_AVG) && plain &&
-        value->type == COLUMN_FLOAT && !value->constant && batch->multiplicity == NULL &&
-        sum_floats(states, stride, groups, value->floats, batch))
-        return NULL;
+    }
+    if (numbers && (spec->kind == AGGREGATE_SUM || spec->kind == AGGREGATE_AVG))
+        done = add_numbers(states, stride, rows, value);
     for (uint32_t i = done; i < batch->selected_count; i++) {
         uint32_t position = batch_position(batch, i);
-        TRY(aggregate_step(states[groups[i] * stride], column_value(value, position),
+        TRY(aggregate_step(states[rows->groups[i] * stride], column_value(value, position),
                            column_value(extra, position), batch_multiplicity(batch, position)));
     }
     return NULL;

@@ -81,11 +81,20 @@ AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec);
  * percentile or null. */
 Error *aggregate_step(AggregateState *state, Value value, Value extra,
                       uint64_t multiplicity) MUST_CHECK;
-/* The selected rows of a batch, the i-th of which belongs to states[groups[i] * stride]; the same as
- * a step for each of them. The states are all of one aggregate, of groups below group_count. */
-Error *aggregate_batch(AggregateState *const *states, size_t stride, const uint32_t *groups,
-                       size_t group_count, const Column *value, const Column *extra,
-                       const Batch *batch) MUST_CHECK;
+/* A batch's selected rows and the groups they are in, for all aggregates of an operator. What rows a
+ * group has is counted once, for whoever asks first. */
+enum { AGGREGATE_TALLIES_MAX = 512 };
+typedef struct AggregateRows {
+    const Batch *batch;
+    const uint32_t *groups; /* of the i-th selected row; below group_count */
+    size_t group_count;
+    bool counted;
+    uint32_t counts[AGGREGATE_TALLIES_MAX];
+} AggregateRows;
+/* The i-th selected row goes to states[groups[i] * stride]; the same as a step for each of them. The
+ * states are all of one aggregate. */
+Error *aggregate_batch(AggregateState *const *states, size_t stride, AggregateRows *rows,
+                       const Column *value, const Column *extra) MUST_CHECK;
 /* What `from` has taken counts as taken by `into`, behind what that has. They are of one aggregate;
  * `from` is not changed, and nothing of it is kept. Sums of doubles are added sum to sum; variances
  * by Chan, Golub and LeVeque's formula for two samples. */

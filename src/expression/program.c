@@ -192,21 +192,28 @@ static Column result_column(Run *run, ColumnType type)
     return *column_create(run->context->arena, type, run->batch->row_count);
 }
 
-#define COMPARE_LOOP(member, operation)                                                            \
-    for (uint32_t i = 0; i < run->selection.count; i++) {                                          \
-        uint32_t p = at(run->selection, i);                                                        \
-        out.booleans[p] = a->member[p * sa] operation b->member[p * sb];                           \
-    }                                                                                              \
-    break
+/* What is written is bytes, which may lie anywhere as far as the compiler knows: what a loop reads of
+ * the run stands in locals. */
+#define COMPARE_LOOP(type, member, operation)                                                      \
+    {                                                                                              \
+        const type *x = a->member, *y = b->member, bound = y[0];                                   \
+        for (uint32_t i = 0; plain && i < count; i++)                                              \
+            truths[i] = x[i] operation bound;                                                      \
+        for (uint32_t i = 0; !plain && i < count; i++) {                                           \
+            uint32_t p = at(selection, i);                                                         \
+            truths[p] = x[p * sa] operation y[p * sb];                                             \
+        }                                                                                          \
+        break;                                                                                     \
+    }
 
-#define COMPARE_NUMBERS(member)                                                                    \
+#define COMPARE_NUMBERS(type, member)                                                              \
     switch ((ExprKind)expr->kind) {                                                                \
-    case EXPR_EQUAL: COMPARE_LOOP(member, ==);                                                     \
-    case EXPR_NOT_EQUAL: COMPARE_LOOP(member, !=);                                                 \
-    case EXPR_LESS: COMPARE_LOOP(member, <);                                                       \
-    case EXPR_LESS_EQUAL: COMPARE_LOOP(member, <=);                                                \
-    case EXPR_GREATER: COMPARE_LOOP(member, >);                                                    \
-    default: COMPARE_LOOP(member, >=);                                                             \
+    case EXPR_EQUAL: COMPARE_LOOP(type, member, ==)                                                \
+    case EXPR_NOT_EQUAL: COMPARE_LOOP(type, member, !=)                                            \
+    case EXPR_LESS: COMPARE_LOOP(type, member, <)                                                  \
+    case EXPR_LESS_EQUAL: COMPARE_LOOP(type, member, <=)                                           \
+    case EXPR_GREATER: COMPARE_LOOP(type, member, >)                                               \
+    default: COMPARE_LOOP(type, member, >=)                                                        \
     }
 
 static bool is_comparison(const Expr *expr)
@@ -248,11 +255,28 @@ static Error *compare_words(Run *run, const Step *step, Column *out)
     for (uint32_t w = 0; w < a->word_count; w++)
         fits[w] = compare_texts(kind, a->words[w], b->strings[0]);
     *out = result_column(run, COLUMN_BOOLEAN);
-    for (uint32_t i = 0; i < run->selection.count; i++) {
-        uint32_t p = at(run->selection, i);
-        out->booleans[p] = fits[a->numbers[p]];
+    Selection selection = run->selection;
+    const uint16_t *numbers = a->numbers;
+    uint8_t *truths = out->booleans;
+    for (uint32_t i = 0; selection.positions == NULL && i < selection.count; i++)
+        truths[i] = fits[numbers[i]];
+    for (uint32_t i = 0; selection.positions != NULL && i < selection.count; i++) {
+        uint32_t p = selection.positions[i];
+        truths[p] = fits[numbers[p]];
     }
     return NULL;
+}
+
+static void compare_numbers(const Run *run, const Expr *expr, const Column *a, const Column *b,
+                            uint8_t *truths)
+{
+    Selection selection = run->selection;
+    uint32_t sa = stride(a), sb = stride(b), count = selection.count;
+    bool plain = selection.positions == NULL && sa == 1 && sb == 0;
+    if (a->type == COLUMN_INTEGER)
+        COMPARE_NUMBERS(int64_t, integers)
+    else
+        COMPARE_NUMBERS(double, floats)
 }
 
 static Error *compare_step(Run *run, const Step *step, Column *result)
@@ -262,15 +286,10 @@ static Error *compare_step(Run *run, const Step *step, Column *result)
     uint32_t sa = stride(a), sb = stride(b);
     bool numbers = is_comparison(expr);
     if (dense(a, COLUMN_WORD)) return compare_words(run, step, result);
-    if (numbers && dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER)) {
+    if (numbers && ((dense(a, COLUMN_INTEGER) && dense(b, COLUMN_INTEGER)) ||
+                    (dense(a, COLUMN_FLOAT) && dense(b, COLUMN_FLOAT)))) {
         Column out = result_column(run, COLUMN_BOOLEAN);
-        COMPARE_NUMBERS(integers)
-        *result = out;
-        return NULL;
-    }
-    if (numbers && dense(a, COLUMN_FLOAT) && dense(b, COLUMN_FLOAT)) {
-        Column out = result_column(run, COLUMN_BOOLEAN);
-        COMPARE_NUMBERS(floats)
+        if (run->selection.count > 0) compare_numbers(run, expr, a, b, out.booleans);
         *result = out;
         return NULL;
     }
@@ -469,13 +488,37 @@ static Error *truth_at(const Column *column, uint32_t position, const Expr *expr
     return operator_truth(column_value(column, position), expr, out);
 }
 
+/* The truths of a column that has no nulls, one a row; NULL: it is no such column. */
+static const uint8_t *plain_truths(const Column *column)
+{
+    return dense(column, COLUMN_BOOLEAN) && !column->constant ? column->booleans : NULL;
+}
+
+/* Which of the selected rows have the truth that is wanted. */
+static uint32_t select_where(const uint8_t *truths, Selection selection, bool wanted, uint16_t *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; selection.positions == NULL && i < selection.count; i++) {
+        out[count] = (uint16_t)i;
+        count += (truths[i] != 0) == wanted;
+    }
+    for (uint32_t i = 0; selection.positions != NULL && i < selection.count; i++) {
+        out[count] = selection.positions[i];
+        count += (truths[selection.positions[i]] != 0) == wanted;
+    }
+    return count;
+}
+
 static Error *narrow_step(Run *run, const Step *step)
 {
     Truth decides = step->expr->kind == EXPR_AND ? TRUTH_FALSE : TRUTH_TRUE;
     uint16_t *positions =
         arena_alloc(run->context->arena, (run->selection.count + 1) * sizeof *positions);
+    const uint8_t *truths = plain_truths(&run->registers[step->a]);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < run->selection.count; i++) {
+    if (truths != NULL)
+        count = select_where(truths, run->selection, decides == TRUTH_FALSE, positions);
+    for (uint32_t i = 0; truths == NULL && i < run->selection.count; i++) {
         uint32_t p = at(run->selection, i);
         Truth truth;
         TRY(truth_at(&run->registers[step->a], p, step->expr->args[0], &truth));
@@ -487,20 +530,37 @@ static Error *narrow_step(Run *run, const Step *step)
     return NULL;
 }
 
+/* Where the left truth did not decide, it is the right one that both come to. */
+static void combine_plain(Selection all, Selection narrowed, const uint8_t *left,
+                          const uint8_t *right, uint8_t *out)
+{
+    for (uint32_t i = 0; i < all.count; i++) {
+        uint32_t p = at(all, i);
+        out[p] = left[p];
+    }
+    for (uint32_t i = 0; i < narrowed.count; i++)
+        out[narrowed.positions[i]] = right[narrowed.positions[i]];
+}
+
 static Error *combine_step(Run *run, const Step *step, Column *out)
 {
     Selection narrowed = run->selection;
+    const Column *a = &run->registers[step->a], *b = &run->registers[step->b];
     uint32_t next = 0, rows = run->batch->row_count;
     run->selection = run->outer[--run->depth];
     *out = result_column(run, COLUMN_BOOLEAN);
+    if (plain_truths(a) != NULL && plain_truths(b) != NULL) {
+        combine_plain(run->selection, narrowed, a->booleans, b->booleans, out->booleans);
+        return NULL;
+    }
     for (uint32_t i = 0; i < run->selection.count; i++) {
         uint32_t p = at(run->selection, i);
         Truth left, right = TRUTH_NULL;
-        TRY(truth_at(&run->registers[step->a], p, step->expr->args[0], &left));
+        TRY(truth_at(a, p, step->expr->args[0], &left));
         bool open = next < narrowed.count && narrowed.positions[next] == p;
         if (open) {
             next++;
-            TRY(truth_at(&run->registers[step->b], p, step->expr->args[1], &right));
+            TRY(truth_at(b, p, step->expr->args[1], &right));
         }
         Truth both = step->expr->kind == EXPR_AND ? truth_and(left, right) : truth_or(left, right);
         if (!open) both = left;
@@ -574,18 +634,6 @@ Error *program_run(const Program *program, EvalContext *context, const Batch *ba
     return NULL;
 }
 
-/* The rows of a column of truths without nulls. */
-static uint32_t keep_true(const Column *column, const Batch *batch, uint16_t *kept)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
-        uint32_t position = batch_position(batch, i);
-        kept[count] = (uint16_t)position;
-        count += column->booleans[position] != 0;
-    }
-    return count;
-}
-
 static Error *keep_where(const Column *column, const Batch *batch, const Expr *expr, uint16_t *kept,
                          uint32_t *count)
 {
@@ -606,8 +654,10 @@ Error *program_filter(const Program *program, EvalContext *context, Batch *batch
     TRY(program_run(program, context, batch, &column));
     uint16_t *kept = arena_alloc(context->arena, (batch->selected_count + 1) * sizeof *kept);
     const Expr *expr = program->steps[program->step_count - 1].expr;
-    if (dense(&column, COLUMN_BOOLEAN) && !column.constant)
-        count = keep_true(&column, batch, kept);
+    const uint8_t *truths = plain_truths(&column);
+    if (truths != NULL)
+        count =
+            select_where(truths, (Selection){batch->selection, batch->selected_count}, true, kept);
     else
         TRY(keep_where(&column, batch, expr, kept, &count));
     if (count == batch->selected_count) return NULL; /* all of them: as it was */

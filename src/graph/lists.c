@@ -14,6 +14,9 @@ static void group_counts(const GraphLists *lists, const GraphGroup *group, uint3
     uint64_t bits = group->bits;
     if (bits == 0) {
         memset(counts, 0, 64 * sizeof *counts);
+    } else if (group[1].base - group->base <= UINT16_MAX && bits == UINT64_MAX) {
+        for (uint32_t i = 0; i < 64; i++)
+            counts[i] = (uint32_t)own[i + 1] - own[i];
     } else if (group[1].base - group->base <= UINT16_MAX) {
         uint32_t at = 0, from = own[0];
         for (uint32_t i = 0; i < 64; i++) {
@@ -31,6 +34,15 @@ static void group_counts(const GraphLists *lists, const GraphGroup *group, uint3
     }
 }
 
+/* The 64 nodes of a group, in their order? */
+static bool is_group(const uint64_t *nodes)
+{
+    uint64_t apart = nodes[0] % 64;
+    for (uint32_t i = 0; i < 64; i++)
+        apart |= nodes[i] ^ (nodes[0] + i);
+    return apart == 0;
+}
+
 void graph_list_counts(const GraphLists *lists, const uint64_t *nodes, const uint16_t *positions,
                        uint32_t count, uint32_t *out)
 {
@@ -41,6 +53,13 @@ void graph_list_counts(const GraphLists *lists, const uint64_t *nodes, const uin
     for (uint32_t i = 0; i < count; i++) {
         uint32_t position = positions == NULL ? i : positions[i];
         uint64_t node = nodes[position], group = node / 64 - lists->first_group;
+        bool whole = positions == NULL && node % 64 == 0 && i + 64 <= count &&
+                     group < lists->group_count && is_group(nodes + i);
+        if (whole) {
+            group_counts(lists, &lists->groups[group], out + i);
+            i += 63;
+            continue;
+        }
         if (group != counted && i + MANY < count && group < lists->group_count &&
             nodes[positions == NULL ? i + MANY : positions[i + MANY]] / 64 == node / 64) {
             group_counts(lists, &lists->groups[group], counts);

@@ -388,7 +388,8 @@ enum {
     VECTOR_ALIGN = 64
 }; /* the canonical kernel reads whole cache lines of 16 floats */
 
-static ColumnBlock *block_new(ColumnType type, uint32_t dimensions)
+/* `whole`: vectors are written to all of its rows before anybody asks for one, so they need not be 0. */
+static ColumnBlock *block_new(ColumnType type, uint32_t dimensions, bool whole)
 {
     ColumnBlock *block = mem_calloc(1, sizeof *block);
     block->type = type;
@@ -399,7 +400,7 @@ static ColumnBlock *block_new(ColumnType type, uint32_t dimensions)
     size_t bytes = element_bytes(block) * GRAPH_BLOCK_ROWS;
     if (type == COLUMN_VECTOR) {
         block->vectors = mem_alloc_aligned(bytes == 0 ? VECTOR_ALIGN : bytes, VECTOR_ALIGN);
-        memset(block->vectors, 0, bytes);
+        if (!whole || block->stride > dimensions) memset(block->vectors, 0, bytes);
         block->factors = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *block->factors);
     } else {
         block->data = mem_calloc(1, bytes);
@@ -509,7 +510,7 @@ static bool block_fits(const ColumnBlock *block, Value value)
 static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row,
                               ColumnBlock *mapped)
 {
-    ColumnBlock *block = block_new(mapped->type, mapped->dimensions);
+    ColumnBlock *block = block_new(mapped->type, mapped->dimensions, false);
     size_t bytes = element_bytes(block);
     for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
         if (!is_present(mapped, i)) continue;
@@ -532,7 +533,7 @@ static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row
 /* A block of mixed values takes the typed one's place; who reads the old one sees what it was. */
 static ColumnBlock *promote(Graph *graph, PropertyColumn *column, uint64_t row, ColumnBlock *typed)
 {
-    ColumnBlock *mixed = block_new(COLUMN_ANY, 0);
+    ColumnBlock *mixed = block_new(COLUMN_ANY, 0, false);
     for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
         Value value = column_block_value(typed, i);
         if (value.kind != VALUE_NULL)
@@ -579,7 +580,7 @@ static Value write_value(Graph *graph, PropertyColumn *column, uint64_t row, Val
     mark_heap(column, version);
     if (block == NULL) {
         if (value.kind == VALUE_NULL) return value_null();
-        block = block_new(column_type_of((ValueKind)value.kind), value.aux);
+        block = block_new(column_type_of((ValueKind)value.kind), value.aux, false);
         directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, block);
     }
     if (block->mapped) block = own_block(graph, column, row, block);
@@ -713,13 +714,14 @@ static ValueKind only_kind(const Value *cells, const GraphRows *rows, uint32_t f
     return kind;
 }
 
-/* Of cells that are vectors or null; 0: they differ. */
+/* Of cells that are vectors or null; 0: they differ. *filled: how many are vectors. */
 static uint32_t only_dimensions(const Value *cells, const GraphRows *rows, uint32_t from,
-                                uint32_t count)
+                                uint32_t count, uint32_t *filled)
 {
     uint32_t dimensions = 0;
     for (uint32_t i = 0; i < count; i++) {
         const Value *cell = &cells[rows->rows[from + i] * rows->stride];
+        *filled += cell->kind == VALUE_VECTOR;
         if (cell->kind != VALUE_VECTOR || cell->aux == dimensions) continue;
         if (dimensions > 0) return 0;
         dimensions = cell->aux;
@@ -736,11 +738,12 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
     ColumnBlock *block = directory_get(&column->blocks, first / GRAPH_BLOCK_ROWS);
     uint32_t at = first % GRAPH_BLOCK_ROWS;
     if (kind == VALUE_NULL) return;
-    uint32_t dimensions = type == COLUMN_VECTOR ? only_dimensions(cells, rows, from, count) : 0;
+    uint32_t filled = 0, dimensions = 0;
+    if (type == COLUMN_VECTOR) dimensions = only_dimensions(cells, rows, from, count, &filled);
     bool plain =
         type == COLUMN_INTEGER || type == COLUMN_FLOAT || type == COLUMN_STRING || dimensions > 0;
     if (plain && block == NULL) {
-        block = block_new(type, dimensions);
+        block = block_new(type, dimensions, filled == GRAPH_BLOCK_ROWS);
         directory_set(graph, &column->blocks, first / GRAPH_BLOCK_ROWS, block);
     }
     if (!plain || block->type != type || block->dimensions != dimensions || block->mapped) {

@@ -225,17 +225,40 @@ static Word *radix_sort(Word *words, Word *room, size_t count)
     return words;
 }
 
-/* Words in order are put in the order of their entries. Texts whose word is the same have what comes
- * behind it for their word then. */
+/* Of texts whose word is the same: what comes behind it is their word from now on. */
+static void next_words(Word *words, size_t count)
+{
+    for (size_t i = 0; i < count && words[i].entry->value.kind == VALUE_STRING; i++)
+        words[i].word = text_word(words[i].entry->value, WORD_TEXT_BYTES);
+}
+
+/* By their words, in place: for a few, which those that begin alike mostly are. */
+static void insertion_sort(Word *words, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        Word word = words[i];
+        size_t at = i;
+        for (; at > 0 && by_word(&words[at - 1], &word) > 0; at--)
+            words[at] = words[at - 1];
+        words[at] = word;
+    }
+}
+
+/* Words in order are put in the order of their entries. */
 static void sort_ties(Word *words, size_t count)
 {
+    enum { FEW = 16, AHEAD = 8 };
     for (size_t from = 0, to; from < count; from = to) {
         for (to = from + 1; to < count && words[to].word == words[from].word;)
             to++;
+        for (size_t i = to; i < to + AHEAD && i < count; i++)
+            __builtin_prefetch(words[i].entry);
         if (to - from == 1) continue;
-        for (size_t i = from; i < to && words[i].entry->value.kind == VALUE_STRING; i++)
-            words[i].word = text_word(words[i].entry->value, WORD_TEXT_BYTES);
-        qsort(words + from, to - from, sizeof *words, by_word);
+        next_words(words + from, to - from);
+        if (to - from <= FEW)
+            insertion_sort(words + from, to - from);
+        else
+            qsort(words + from, to - from, sizeof *words, by_word);
     }
 }
 

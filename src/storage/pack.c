@@ -92,22 +92,6 @@ Packed packed_at(const char *data, uint32_t width)
     return packed;
 }
 
-void packed_some(const Packed *packed, uint32_t from, uint32_t count, int64_t *out)
-{
-    uint64_t value = packed->base + packed->step * from, step = packed->step, word,
-             mask = (UINT64_C(1) << packed->width) - 1, bit = (uint64_t)from * packed->width;
-    const char *bits = packed->bits;
-    if (packed->width == 0) {
-        for (uint32_t i = 0; i < count; i++, value += step)
-            out[i] = (int64_t)value;
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++, value += step, bit += packed->width) {
-        memcpy(&word, bits + bit / 8, sizeof word);
-        out[i] = (int64_t)(value + (word >> bit % 8 & mask));
-    }
-}
-
 /* ---- decimal fractions ---- */
 
 double pack_power(uint32_t exponent)

@@ -33,6 +33,12 @@ static inline int64_t packed_get(const Packed *packed, uint32_t i)
 /* Values from, from + 1, .. side by side. */
 void packed_some(const Packed *packed, uint32_t from, uint32_t count, int64_t *out);
 
+/* out[i] = in[i] / power, for integers below 2 ^ 51 as pack_decimals() makes them. */
+void decimals_from(const int64_t *in, uint32_t count, double power, double *out);
+/* Decimals from, from + 1, .. side by side. */
+void packed_decimals(const Packed *packed, uint32_t from, uint32_t count, double power,
+                     double *out);
+
 /* Bytes of `count` values. */
 static inline uint64_t packed_bytes(uint64_t count, uint32_t width)
 {

@@ -182,32 +182,51 @@ static void hash_values(Groups *groups, Coder *coder)
     }
 }
 
-static uint32_t code_of_short(Groups *groups, Coder *coder, Str text)
+/* Where a text stands in the table, or would. */
+typedef struct Place {
+    size_t at;
+    uint64_t hash;
+    Short known;
+} Place;
+
+/* UINT32_MAX: it has no code yet, and belongs at *place. */
+static inline uint32_t find_short(const Coder *coder, Str text, Place *place)
 {
-    uint64_t word = short_word(text), hash = text_hash(text, word);
-    size_t at = hash & coder->table.mask;
-    for (uint64_t slot; (slot = coder->table.slots[at]) != SLOT_EMPTY;
-         at = (at + 1) & coder->table.mask) {
+    uint64_t word = short_word(text);
+    place->known = (Short){word, (uint8_t)text.bytes};
+    place->hash = text_hash(text, word);
+    place->at = place->hash & coder->table.mask;
+    for (uint64_t slot; (slot = coder->table.slots[place->at]) != SLOT_EMPTY;
+         place->at = (place->at + 1) & coder->table.mask) {
         const Short *known = &coder->shorts[(uint32_t)slot];
         if (known->word == word && known->bytes == text.bytes) return (uint32_t)slot;
     }
-    return coder_add(groups, coder, at, hash, value_string(text),
-                     (Short){word, (uint8_t)text.bytes});
+    return UINT32_MAX;
+}
+
+static inline uint32_t find_text(const Coder *coder, Str text, Place *place)
+{
+    if (text.bytes <= SHORT_BYTES) return find_short(coder, text, place);
+    place->known = (Short){.bytes = SHORT_NONE};
+    place->hash = text_hash(text, 0);
+    place->at = place->hash & coder->table.mask;
+    for (uint64_t slot; (slot = coder->table.slots[place->at]) != SLOT_EMPTY;
+         place->at = (place->at + 1) & coder->table.mask) {
+        const Value *known = &coder->values[(uint32_t)slot];
+        if (slot >> 32 == place->hash >> 32 && known->kind == VALUE_STRING &&
+            known->aux == text.bytes && memcmp(known->as.text, text.data, text.bytes) == 0)
+            return (uint32_t)slot;
+    }
+    return UINT32_MAX;
 }
 
 static uint32_t code_of_text(Groups *groups, Coder *coder, Str text)
 {
-    if (text.bytes <= SHORT_BYTES) return code_of_short(groups, coder, text);
-    uint64_t hash = text_hash(text, 0);
-    size_t at = hash & coder->table.mask;
-    for (uint64_t slot; (slot = coder->table.slots[at]) != SLOT_EMPTY;
-         at = (at + 1) & coder->table.mask) {
-        const Value *known = &coder->values[(uint32_t)slot];
-        if (slot >> 32 == hash >> 32 && known->kind == VALUE_STRING && known->aux == text.bytes &&
-            memcmp(known->as.text, text.data, text.bytes) == 0)
-            return (uint32_t)slot;
-    }
-    return coder_add(groups, coder, at, hash, value_string(text), (Short){.bytes = SHORT_NONE});
+    Place place;
+    uint32_t code = find_text(coder, text, &place);
+    return code != UINT32_MAX
+               ? code
+               : coder_add(groups, coder, place.at, place.hash, value_string(text), place.known);
 }
 
 static uint32_t code_of(Groups *groups, Coder *coder, Value value)
@@ -255,18 +274,26 @@ static uint32_t *word_codes(Coder *coder, const Column *column)
     return coder->word_codes;
 }
 
-/* A word is looked up when the first of its rows comes. */
+/* Words that have a code get it at once, others when the first of their rows comes. */
 static void codes_of_words(Groups *groups, Coder *coder, const Column *column, const Batch *batch,
                            uint32_t *out)
 {
-    uint32_t *codes = word_codes(coder, column), unknown = 0;
-    for (uint32_t i = 0; i < column->word_count; i++)
-        unknown |= codes[i] == UINT32_MAX;
-    for (uint32_t i = 0; unknown == 0 && batch->selection == NULL && i < batch->row_count; i++)
-        out[i] = codes[column->numbers[i]];
-    if (unknown == 0 && batch->selection == NULL) return;
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
-        uint32_t word = column->numbers[batch_position(batch, i)];
+    uint32_t *codes = word_codes(coder, column), count = batch->selected_count, unknown = 0;
+    const uint16_t *numbers = column->numbers, *selection = batch->selection;
+    for (uint32_t i = 0; i < column->word_count; i++) {
+        Place place;
+        if (codes[i] == UINT32_MAX) codes[i] = find_text(coder, column->words[i], &place);
+        unknown += codes[i] == UINT32_MAX;
+    }
+    if (unknown == 0) {
+        for (uint32_t i = 0; selection == NULL && i < count; i++)
+            out[i] = codes[numbers[i]];
+        for (uint32_t i = 0; selection != NULL && i < count; i++)
+            out[i] = codes[numbers[selection[i]]];
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t word = numbers[batch_position(batch, i)];
         if (codes[word] == UINT32_MAX)
             codes[word] = code_of_text(groups, coder, column->words[word]);
         out[i] = codes[word];

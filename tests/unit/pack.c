@@ -1,7 +1,7 @@
 /* Packed arrays hold what went in: lines, gaps, extremes, decimals; random ones against plain arrays. */
 #include "config.h"
 
-#include "storage/pack.h"
+#include "storage/pack_internal.h"
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>
@@ -103,8 +103,82 @@ static void test_decimals(void)
         EXPECT(!pack_decimals(&none[i], 1, NULL, scaled, &exponent));
 }
 
+/* ---- the forms of unpacking ---- */
+
+typedef struct Form {
+    const char *name;
+    void (*unpack)(const Packed *, uint32_t, uint32_t, int64_t *);
+    void (*decimals)(const int64_t *, uint32_t, double, double *);
+} Form;
+
+/* Those that this processor has; the first is the one that the others are held against. */
+static size_t forms_here(Form *out)
+{
+    size_t count = 0;
+    out[count++] = (Form){"scalar", unpack_scalar, decimals_scalar};
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) out[count++] = (Form){"avx2", unpack_avx2, decimals_avx2};
+    if (__builtin_cpu_supports("avx512vbmi"))
+        out[count++] = (Form){"avx512", unpack_avx512, decimals_avx512};
+#endif
+    return count;
+}
+
+/* Random residuals in as many bytes as there must be, for a sanitizer to see who reads beyond. */
+static int unpacks(const Form *form, uint32_t width, uint32_t count)
+{
+    int64_t *out = malloc(count * sizeof *out);
+    size_t bytes = packed_bytes(count, width) - PACK_HEADER_BYTES;
+    char *bits = malloc(bytes);
+    int good = 1;
+    for (size_t i = 0; i < bytes; i++)
+        bits[i] = (char)draw(256);
+    Packed packed = {draw(0), draw(0) >> draw(64), width, bits};
+    for (int round = 0; round < 8; round++) {
+        uint32_t from = (uint32_t)draw(count), some = (uint32_t)draw(count - from + 1);
+        form->unpack(&packed, from, some, out);
+        for (uint32_t i = 0; i < some; i++)
+            good = good && out[i] == packed_get(&packed, from + i);
+    }
+    free(bits);
+    free(out);
+    return good;
+}
+
+static int same_decimals(const Form *form)
+{
+    int64_t in[100];
+    double want[100], got[100];
+    int good = 1;
+    for (uint32_t e = 0; e <= PACK_EXPONENT_MAX; e++)
+        for (uint32_t count = 0; count <= 100; count += 1 + (uint32_t)draw(9)) {
+            for (uint32_t i = 0; i < count; i++)
+                in[i] = ((int64_t)draw(0) >> 13) / ((int64_t)1 << draw(50)); /* below 2 ^ 51 */
+            decimals_scalar(in, count, pack_power(e), want);
+            form->decimals(in, count, pack_power(e), got);
+            good = good && memcmp(want, got, count * sizeof *want) == 0;
+        }
+    return good;
+}
+
+static void test_forms(void)
+{
+    Form forms[4];
+    size_t count = forms_here(forms);
+    for (size_t f = 0; f < count; f++) {
+        int good = 1;
+        for (uint32_t width = 1; width <= PACK_WIDTH_MAX; width++)
+            for (uint32_t rows = 1; rows < 200; rows += 1 + (uint32_t)draw(30))
+                good = good && unpacks(&forms[f], width, rows);
+        EXPECT(good);
+        EXPECT(same_decimals(&forms[f]));
+        printf("# %s\n", forms[f].name);
+    }
+}
+
 int main(void)
 {
+    test_forms();
     test_widths();
     test_random();
     test_decimals();
