@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "algorithm/algorithm_internal.h"
+#include "base/meant.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,9 +115,12 @@ static Error *check_options(const Run *run)
     for (uint32_t i = 0; i < run->options.aux; i++) {
         Str key = run->options.as.entries[i].key;
         if (is_word_of(shape->options, key)) continue;
-        return error_hint(error_new(ERROR_ARGUMENT_VALUE, "%.*s has no option `%.*s`",
-                                    STR_ARG(shape->name), STR_ARG(key)),
-                          "it has: %s", shape->options);
+        Meant nearest = meant_of(key);
+        meant_see_words(&nearest, shape->options);
+        Error *error = error_new(ERROR_ARGUMENT_VALUE, "%.*s has no option `%.*s`",
+                                 STR_ARG(shape->name), STR_ARG(key));
+        return nearest.name[0] != '\0' ? meant_hint(error, &nearest, "")
+                                       : error_hint(error, "it has: %s", shape->options);
     }
     return NULL;
 }

@@ -306,12 +306,20 @@ static bool find_procedure(void *state, Str name, const PlanProcedure **out)
     return true;
 }
 
+static void see_procedures(void *state, Meant *nearest)
+{
+    contextql_procedure_info procedure;
+    for (size_t i = 0; contextql_procedure_at(state, i, &procedure); i++)
+        meant_see(nearest, str_from(procedure.name));
+}
+
 void session_environment(contextql *session, PlanEnvironment *out)
 {
     *out = (PlanEnvironment){.state = session,
                              .clock = session->clock,
                              .function = find_function,
                              .procedure = find_procedure,
+                             .see_procedures = see_procedures,
                              .strategies = session->strategies,
                              .strict_names = session->settings.strict_names,
                              .plain = session->settings.plain,

@@ -8,9 +8,11 @@
 #include "config.h"
 
 #include "api/api_internal.h"
+#include "base/meant.h"
 #include "parser/ast.h"
 #include "rank/nearest.h"
 #include "runtime/machine.h"
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,17 +342,12 @@ bool contextql_setting_at(size_t i, contextql_setting *out)
 
 static Error *no_such_setting(const char *name)
 {
-    enum { DISTANCE_MAX = 2 };
     contextql_setting setting;
-    size_t best = DISTANCE_MAX + 1;
-    const char *nearest = NULL;
-    for (size_t i = 0; contextql_setting_at(i, &setting); i++) {
-        size_t distance = str_distance(str_from(name), str_from(setting.name), DISTANCE_MAX);
-        if (distance < best) best = distance, nearest = setting.name;
-    }
-    Error *error = error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", name);
-    return nearest != NULL ? error_hint(error, "did you mean %s?", nearest)
-                           : error_hint(error, "SHOW SETTINGS lists them");
+    Meant nearest = meant_of(str_from(name));
+    for (size_t i = 0; contextql_setting_at(i, &setting); i++)
+        meant_see(&nearest, str_from(setting.name));
+    return meant_hint(error_new(ERROR_NAME_UNKNOWN, "no such setting: %s", name), &nearest,
+                      "SHOW SETTINGS lists them");
 }
 
 static Error *refused_value(const char *name, const char *value)
@@ -358,8 +355,11 @@ static Error *refused_value(const char *name, const char *value)
     contextql_setting setting = {0};
     for (size_t i = 0; contextql_setting_at(i, &setting) && strcmp(setting.name, name) != 0;)
         i++;
-    return error_hint(error_new(ERROR_MISUSE, "%s cannot be set to %s", name, value),
-                      "it takes: %s", setting.values);
+    Error *error = error_new(ERROR_MISUSE, "%s cannot be set to %s", name, value);
+    Meant nearest = meant_of(str_from(value));
+    if (!isdigit((unsigned char)value[0])) meant_see_words(&nearest, setting.values);
+    if (nearest.name[0] != '\0') return meant_hint(error, &nearest, "");
+    return error_hint(error, "it takes: %s", setting.values);
 }
 
 /* These are the database's, kept in it. *known: it is one of them. */

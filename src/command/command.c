@@ -1,6 +1,7 @@
 /* command.c - statements that are no queries: indexes, SHOW, and COPY (copy.c). */
 #include "config.h"
 
+#include "base/meant.h"
 #include "command/command_internal.h"
 #include "database/finder.h"
 #include "rank/nearest.h"
@@ -36,15 +37,18 @@ static Error *check_vector_options(Value options)
 {
     static const char *const known[] = {"dimensions", "metric",          "type",
                                         "ef",         "ef_construction", "m"};
-    for (uint32_t i = 0; i < options.aux; i++) {
+    for (uint32_t i = 0; options.kind == VALUE_MAP && i < options.aux; i++) {
         Str name = options.as.entries[i].key;
+        Meant nearest = meant_of(name);
         bool found = false;
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
             found = found || str_equal(name, str_from(known[k]));
+            meant_see(&nearest, str_from(known[k]));
+        }
         if (!found)
-            return error_hint(
+            return meant_hint(
                 error_new(ERROR_ARGUMENT_VALUE, "a vector index has no option %.*s", STR_ARG(name)),
-                "dimensions, metric, type, ef, ef_construction");
+                &nearest, "dimensions, metric, type, ef, ef_construction");
     }
     return NULL;
 }
@@ -55,7 +59,6 @@ static Error *search_options(Value options, GraphIndex *index)
     enum { M_MAX = 128 };
     uint16_t m = 0;
     const Value *type = value_map_get(options, STR("type"));
-    TRY(check_vector_options(options));
     TRY(integer_option(options, "m", 1, M_MAX, &m));
     TRY(integer_option(options, "ef", 1, NEAR_EF_MAX, &index->ef));
     TRY(integer_option(options, "ef_construction", NEAR_EF_CONSTRUCTION_MIN,
@@ -74,6 +77,7 @@ static Error *vector_options(Value options, GraphIndex *index)
     const Value *dimensions =
         options.kind == VALUE_MAP ? value_map_get(options, STR("dimensions")) : NULL;
     const Value *metric = options.kind == VALUE_MAP ? value_map_get(options, STR("metric")) : NULL;
+    TRY(check_vector_options(options));
     bool good = dimensions != NULL && dimensions->kind == VALUE_INTEGER &&
                 dimensions->as.integer > 0 && dimensions->as.integer <= VECTOR_DIMENSIONS_MAX;
     if (!good)
@@ -185,6 +189,21 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
     return NULL;
 }
 
+static Error *nearest_index(Error *error, const ExecutionEnvironment *environment,
+                            const PlanIndex *wanted)
+{
+    const GraphView *view = &environment->view;
+    Meant nearest = meant_of(wanted->name);
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view, i);
+        if (index != NULL && (index->constraint != GRAPH_NO_CONSTRAINT) == wanted->is_constraint)
+            meant_see(&nearest, index->name);
+    }
+    return meant_hint(error, &nearest,
+                      wanted->is_constraint ? "SHOW CONSTRAINTS lists them"
+                                            : "SHOW INDEXES lists them");
+}
+
 static Error *drop_index(const Plan *plan, const ExecutionEnvironment *environment)
 {
     const PlanIndex *wanted = &plan->index;
@@ -198,8 +217,7 @@ static Error *drop_index(const Plan *plan, const ExecutionEnvironment *environme
         if (index != NULL)
             return error_hint(error, "it is %s: DROP %s", constraint ? "a constraint" : "an index",
                               constraint ? "CONSTRAINT" : "INDEX");
-        return error_hint(error, "SHOW %s lists them",
-                          wanted->is_constraint ? "CONSTRAINTS" : "INDEXES");
+        return nearest_index(error, environment, wanted);
     }
     graph_drop_index(environment->writer, wanted->name);
     return NULL;

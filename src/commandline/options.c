@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "base/meant.h"
 #include "base/str.h"
 #include "commandline/options_internal.h"
 #include "contextql.h"
@@ -58,16 +59,12 @@ static const OptionRow *find_letter(char letter)
 
 static bool unknown(Reader *reader, Str name)
 {
-    enum { DISTANCE_MAX = 2 };
-    size_t best = DISTANCE_MAX + 1;
-    const OptionRow *nearest = NULL;
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        size_t distance = str_distance(name, str_from(rows[i].name), DISTANCE_MAX);
-        if (distance < best) best = distance, nearest = &rows[i];
-    }
-    if (nearest == NULL) return usage(reader, "no such option", reader->argv[reader->at]);
+    Meant nearest = meant_of(name);
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        meant_see(&nearest, str_from(rows[i].name));
+    if (nearest.name[0] == '\0') return usage(reader, "no such option", reader->argv[reader->at]);
     fprintf(stderr, "contextql: no such option: %s\nhint: did you mean --%s?\n",
-            reader->argv[reader->at], nearest->name);
+            reader->argv[reader->at], nearest.name);
     reader->status = EXIT_USAGE;
     return false;
 }
@@ -150,8 +147,12 @@ static bool take_with_value(Reader *reader, const OptionRow *row, const char *gi
         value = reader->argv[++reader->at];
     }
     if (value != NULL && !is_allowed(row->argument, value)) {
-        fprintf(stderr, "contextql: --%s cannot be %s\nhint: one of %s\n", row->name, value,
-                row->argument);
+        Meant nearest = meant_of(str_from(value));
+        meant_see_words(&nearest, row->argument);
+        bool near = nearest.name[0] != '\0';
+        fprintf(stderr, "contextql: --%s cannot be %s\nhint: %s %s%s\n", row->name, value,
+                near ? "did you mean" : "one of", near ? nearest.name : row->argument,
+                near ? "?" : "");
         return reader->status = EXIT_USAGE, false;
     }
     return take(reader, row, value);
@@ -231,6 +232,27 @@ static bool tool_usage(Reader *reader)
     return false;
 }
 
+static bool no_script(Reader *reader, const char *name)
+{
+    Buffer meant = {0};
+    if (!meant_file(name, &meant)) return usage(reader, "no such script", name);
+    fprintf(stderr, "contextql: no such script: %s\nhint: did you mean %s?\n", name, meant.data);
+    buffer_free(&meant);
+    return reader->status = EXIT_USAGE, false;
+}
+
+/* Was the first one meant to be a tool? */
+static bool second_database(Reader *reader, const char *name)
+{
+    Meant nearest = meant_of(str_from(reader->options->database));
+    for (size_t i = 0; i < TOOL_COUNT; i++)
+        meant_see(&nearest, str_from(tools[i].name));
+    if (nearest.name[0] == '\0') return usage(reader, "one database is enough", name);
+    fprintf(stderr, "contextql: one database is enough: %s\nhint: did you mean contextql %s %s?\n",
+            name, nearest.name, name);
+    return reader->status = EXIT_USAGE, false;
+}
+
 static bool read_operand(Reader *reader)
 {
     Options *options = reader->options;
@@ -245,8 +267,8 @@ static bool read_operand(Reader *reader)
         struct stat file;
         bool script = ends_with(argument, ".lua") || ends_with(argument, ".cql");
         if (script && stat(argument, &file) != 0)
-            return usage(reader, "no such script", argument); /* and no database of that name */
-        if (options->database != NULL) return usage(reader, "one database is enough", argument);
+            return no_script(reader, argument); /* and no database of that name */
+        if (options->database != NULL) return second_database(reader, argument);
         return options->database = argument, true;
     }
     bool lua = !ends_with(argument, ".cql");

@@ -13,6 +13,7 @@
  */
 #include "config.h"
 
+#include "base/meant.h"
 #include "database/database_internal.h"
 #include "database/finder.h"
 #include "storage/inspect.h"
@@ -379,8 +380,8 @@ Error *database_check(const Io *io, const char *directory, const Clock *clock, T
     Check check = {.io = io, .directory = directory, .to = to, .where = directory};
     Database *database;
     if (io_kind(io, directory) == IO_NOTHING)
-        return error_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
-                          "name a directory that contextql made");
+        return meant_file_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
+                               directory, "name a directory that contextql made");
     Error *error = database_open(directory, &reading, clock, &database);
     if (error != NULL) {
         if (error_code(error) == ERROR_CORRUPT) check_parts(&check);

@@ -32,6 +32,7 @@
 #include "config.h"
 
 #include "base/json.h"
+#include "base/meant.h"
 #include "database/database_internal.h"
 #include "database/finder.h"
 #include "value/temporal.h"
@@ -650,16 +651,12 @@ static const CatalogState *find_snapshot(const Catalog *catalog, Str name)
 Error *snapshot_unknown(const Catalog *catalog, Str name)
 {
     Error *error = error_new(ERROR_NAME_UNKNOWN, "no such snapshot: %.*s", STR_ARG(name));
-    size_t best = 3;
-    Str nearest = STR("");
+    Meant nearest = meant_of(name);
     for (size_t i = 0; i < catalog->state_count; i++) {
         const CatalogState *state = &catalog->states[i];
-        if (state->kind != CATALOG_SNAPSHOT || state->name.bytes == 0) continue;
-        size_t distance = str_distance(name, state->name, 2);
-        if (distance < best) best = distance, nearest = state->name;
+        if (state->kind == CATALOG_SNAPSHOT) meant_see(&nearest, state->name);
     }
-    if (nearest.bytes > 0) return error_hint(error, "did you mean %.*s?", STR_ARG(nearest));
-    return error_hint(error, "SHOW SNAPSHOTS lists them");
+    return meant_hint(error, &nearest, "SHOW SNAPSHOTS lists them");
 }
 
 Error *database_drop_snapshot(Database *database, Str name)

@@ -14,6 +14,7 @@
  */
 #include "config.h"
 
+#include "base/meant.h"
 #include "database/database_internal.h"
 #include "database/finder.h"
 #include "vector/device.h"
@@ -204,8 +205,8 @@ static Error *check_directory(const Io *io, const char *directory, const Databas
     case IO_NOTHING: break;
     }
     if (!options->create || options->read_only)
-        return error_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
-                          "open it for writing to make it");
+        return meant_file_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
+                               directory, "open it for writing to make it");
     return io_make_directory(io, directory);
 }
 

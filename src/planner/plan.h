@@ -17,6 +17,7 @@
 #ifndef PLANNER_PLAN_H
 #define PLANNER_PLAN_H
 #include "base/clock.h"
+#include "base/meant.h"
 #include "expression/functions.h"
 
 #define SLOT_NONE BATCH_SLOT_NONE
@@ -382,6 +383,7 @@ typedef struct PlanEnvironment { /* what the session adds; every member may be N
     /* A procedure's shape: false if there is none of that name. Arrays live as long as the session.
      */
     bool (*procedure)(void *state, Str name, const PlanProcedure **out);
+    void (*see_procedures)(void *state, Meant *nearest); /* all there are */
     const struct StrategyRegistry *strategies;
     const Clock *clock; /* NULL: how long parsing took is not measured */
     bool strict_names;

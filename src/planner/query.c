@@ -160,14 +160,23 @@ static const PlanProcedure *find_procedure(Binder *binder, Str name, const Algor
     return *algorithm == NULL ? NULL : shape_of(binder, *algorithm);
 }
 
+static Error *no_procedure(const Binder *binder, const AstClause *clause, Str name)
+{
+    const PlanEnvironment *environment = binder->environment;
+    Meant nearest = meant_of(name);
+    if (environment->see_procedures != NULL)
+        environment->see_procedures(environment->state, &nearest);
+    Error *error = fail_at(ERROR_PROCEDURE_NOT_FOUND, clause->names.items[0].offset, name.bytes,
+                           "no such procedure: %.*s", STR_ARG(name));
+    return meant_hint(error, &nearest, "SHOW PROCEDURES lists them");
+}
+
 static Error *plan_call(Binder *binder, const AstClause *clause, bool alone, QueryResult *result)
 {
     const Algorithm *algorithm;
     Str name = dotted(binder, &clause->names);
     const PlanProcedure *procedure = find_procedure(binder, name, &algorithm);
-    if (procedure == NULL)
-        return fail_at(ERROR_PROCEDURE_NOT_FOUND, clause->names.items[0].offset, name.bytes,
-                       "no such procedure: %.*s", STR_ARG(name));
+    if (procedure == NULL) return no_procedure(binder, clause, name);
     if (clause->yield_star && !alone)
         return fail_at(ERROR_UNEXPECTED_SYNTAX, clause->offset, clause->length,
                        "YIELD * stands only where a procedure stands alone");

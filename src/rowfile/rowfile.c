@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "base/meant.h"
 #include "rowfile/rowfile_internal.h"
 #include "value/options.h"
 #include <assert.h>
@@ -151,6 +152,12 @@ static Error *open_format(RowFile *file, Value options)
     return NULL;
 }
 
+static Error *cannot_open(const char *path, int why)
+{
+    if (why != ENOENT) return error_errno(ERROR_IO, why, "%s", path);
+    return meant_file_hint(error_errno(ERROR_NO_FILE, why, "%s", path), path, "");
+}
+
 Error *rowfile_open(const char *path, Value options, RowFile **out)
 {
     struct stat status;
@@ -161,7 +168,7 @@ Error *rowfile_open(const char *path, Value options, RowFile **out)
     if (file->file != NULL) setvbuf(file->file, NULL, _IONBF, 0); /* our buffer is the buffer */
     Error *error = NULL;
     if (file->file == NULL)
-        error = error_errno(errno == ENOENT ? ERROR_NO_FILE : ERROR_IO, errno, "%s", path);
+        error = cannot_open(path, errno);
     else if (fstat(fileno(file->file), &status) != 0 || S_ISDIR(status.st_mode))
         error = error_new(ERROR_BAD_FILE, "%s is not a file", path);
     else

@@ -330,39 +330,22 @@ bool command_named(Str name, CommandText *out)
     return false;
 }
 
-NearestName nearest_to(Str asked)
+static const Command *find(Str name, Meant *nearest)
 {
-    enum { DISTANCE_MAX = 2 };
-    return (NearestName){.asked = asked, .distance = DISTANCE_MAX + 1};
-}
-
-void nearest_see(NearestName *nearest, Str name)
-{
-    if (nearest->distance == 0 || name.bytes >= sizeof nearest->name) return;
-    size_t distance = str_distance(nearest->asked, name, nearest->distance - 1);
-    if (distance >= nearest->distance) return;
-    nearest->distance = distance;
-    snprintf(nearest->name, sizeof nearest->name, "%.*s", STR_ARG(name));
-}
-
-static const Command *find(Str name, const Command **nearest)
-{
-    enum { DISTANCE_MAX = 2 }; /* of a word of six letters more is another word */
-    size_t count, best = DISTANCE_MAX + 1;
+    size_t count;
     const Command *rows = commands(&count);
-    *nearest = NULL;
+    *nearest = meant_of(name);
     for (size_t i = 0; i < count; i++) {
-        size_t distance = str_distance(name, str_from(rows[i].name), DISTANCE_MAX);
-        if (distance == 0) return &rows[i];
-        if (distance < best) best = distance, *nearest = &rows[i];
+        if (str_equal(name, str_from(rows[i].name))) return &rows[i];
+        meant_see(nearest, str_from(rows[i].name));
     }
     return NULL;
 }
 
-static Error *unknown(Str name, const Command *nearest)
+static Error *unknown(Str name, const Meant *nearest)
 {
     Error *error = error_new(ERROR_NAME_UNKNOWN, "no such command: %.*s", STR_ARG(name));
-    if (nearest != NULL) return error_hint(error, "did you mean :%s?", nearest->name);
+    if (nearest->name[0] != '\0') return error_hint(error, "did you mean :%s?", nearest->name);
     return error_hint(error, ":help lists them");
 }
 
@@ -413,7 +396,7 @@ Error *run_lua(const Call *call)
 
 static Error *run(Shell *shell, Str line)
 {
-    const Command *nearest;
+    Meant nearest;
     Error *error = NULL;
     const char *meant = meant_by(line);
     if (meant != NULL)
@@ -434,7 +417,7 @@ static Error *run(Shell *shell, Str line)
         trimmed((Str){call.rest.data + call.first.bytes, call.rest.bytes - call.first.bytes});
     const Command *command = find(name, &nearest);
     if (command == NULL && run_by_script(&call, name, &error)) return error;
-    if (command == NULL) return unknown((Str){line.data, name_bytes + 1}, nearest);
+    if (command == NULL) return unknown((Str){line.data, name_bytes + 1}, &nearest);
     if (command->arguments[0] == '\0' && call.rest.bytes > 0)
         return error_new(ERROR_MISUSE, ":%s takes nothing behind it", command->name);
     return command->run(&call);

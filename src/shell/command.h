@@ -42,4 +42,6 @@ void command_run_text(Shell *shell, Str text);
 Error *command_look_at(Shell *shell, Str moment) MUST_CHECK;
 /* :log off. An error: the file could not be written whole. */
 Error *command_close_log(Shell *shell) MUST_CHECK;
+/* "csv"; an error names those there are. */
+Error *command_format(Str name, Format *out) MUST_CHECK;
 #endif

@@ -1,6 +1,7 @@
 /* command_internal.h - what the commands' files share: a function run_NAME for each row of contextql/commands.def. */
 #ifndef SHELL_COMMAND_INTERNAL_H
 #define SHELL_COMMAND_INTERNAL_H
+#include "base/meant.h"
 #include "shell/command.h"
 
 /* What a command was given: the words behind its name. */
@@ -14,15 +15,6 @@ typedef struct Call {
 #include "contextql/commands.def"
 #undef COMMAND
 
-/* Of the names there are, seen one after the other, the one that was most likely meant. */
-typedef struct NearestName {
-    Str asked;
-    size_t distance;
-    char name[64]; /* empty: none is near */
-} NearestName;
-NearestName nearest_to(Str asked);
-void nearest_see(NearestName *nearest, Str name);
-
 /* The statement behind a command, or else the last one at the prompt. */
 Error *command_statement(const Shell *shell, Str *rest) MUST_CHECK;
 /* How wide a row for a person may be; in files there is no end to it. */
@@ -30,8 +22,6 @@ size_t command_width(const Shell *shell);
 void command_tell_row(const Shell *shell, const char *left, const char *meaning);
 Error *command_refuse_if_safe(const Shell *shell) MUST_CHECK; /* an error under --safe */
 char *command_path(Str text); /* ended by NUL; the caller frees it */
-/* "csv"; an error names those there are. */
-Error *command_format(Str name, Format *out) MUST_CHECK;
 void command_put_text(contextql_value *map, const char *key, Str text);
 /* A list of maps in the format of now, the `columns` (ended by NULL) in their order. */
 void command_show_rows(Shell *shell, const contextql_value *rows, const char *const *columns);

@@ -288,14 +288,14 @@ typedef struct Description {
     size_t capacity;
     uint64_t seen, all; /* entities */
     Str name;           /* what is looked for in SHOW LABELS or SHOW TYPES */
-    NearestName *nearest;
+    Meant *nearest;
     bool found;
 } Description;
 
 static void find_name(void *state, const contextql_statement *statement)
 {
     Description *description = state;
-    nearest_see(description->nearest, text_at(statement, 0));
+    meant_see(description->nearest, text_at(statement, 0));
     if (!str_equal(text_at(statement, 0), description->name)) return;
     description->found = true;
     description->all = count_at(statement, 1);
@@ -369,7 +369,7 @@ static void show_properties(Shell *shell, const Description *description)
 }
 
 /* Of a label or, with `type`, of a relationship type; *found: there is one of that name. */
-static Error *describe(Shell *shell, Str name, bool type, NearestName *nearest, bool *found)
+static Error *describe(Shell *shell, Str name, bool type, Meant *nearest, bool *found)
 {
     Description description = {
         .arena = arena_create(), .known = strmap_create(), .name = name, .nearest = nearest};
@@ -407,7 +407,7 @@ Error *run_describe(const Call *call)
     if (name.bytes == 0)
         return error_hint(error_new(ERROR_MISUSE, "no label or type is named"),
                           ":schema shows them");
-    NearestName nearest = nearest_to(name);
+    Meant nearest = meant_of(name);
     TRY(describe(call->shell, name, false, &nearest, &found));
     TRY(describe(call->shell, name, true, &nearest, &found));
     if (found) return NULL;

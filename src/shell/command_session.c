@@ -10,16 +10,14 @@ Error *command_format(Str name, Format *out)
     snprintf(text, sizeof text, "%.*s", STR_ARG(name));
     if (format_find(text, out)) return NULL;
     Buffer all = {0};
-    NearestName nearest = nearest_to(name);
-    for (int i = 0; i < FORMAT_COUNT; i++)
-        nearest_see(&nearest, str_from(format_name((Format)i)));
-    if (nearest.name[0] != '\0')
-        return error_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(name)),
-                          "did you mean %s?", nearest.name);
-    for (int i = 0; i < FORMAT_COUNT; i++)
+    Meant nearest = meant_of(name);
+    buffer_text(&all, "one of ");
+    for (int i = 0; i < FORMAT_COUNT; i++) {
+        meant_see(&nearest, str_from(format_name((Format)i)));
         buffer_printf(&all, "%s%s", i == 0 ? "" : ", ", format_name((Format)i));
-    Error *error = error_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(name)),
-                              "one of %s", all.data);
+    }
+    Error *error = meant_hint(error_new(ERROR_NAME_UNKNOWN, "no such format: %.*s", STR_ARG(name)),
+                              &nearest, all.data);
     buffer_free(&all);
     return error;
 }
@@ -205,11 +203,15 @@ Error *run_theme(const Call *call)
     shell->theme_chosen = shell->theme_chosen || found;
     mem_free(name);
     if (found) return NULL;
-    for (size_t i = 0; theme_name(i) != NULL; i++)
+    Meant nearest = meant_of(call->rest);
+    buffer_text(&all, "one of ");
+    for (size_t i = 0; theme_name(i) != NULL; i++) {
+        meant_see(&nearest, str_from(theme_name(i)));
         buffer_printf(&all, "%s%s", i == 0 ? "" : ", ", theme_name(i));
+    }
     Error *error =
-        error_hint(error_new(ERROR_NAME_UNKNOWN, "no such theme: %.*s", STR_ARG(call->rest)),
-                   "one of %s", all.data);
+        meant_hint(error_new(ERROR_NAME_UNKNOWN, "no such theme: %.*s", STR_ARG(call->rest)),
+                   &nearest, all.data);
     buffer_free(&all);
     return error;
 }
@@ -219,9 +221,11 @@ static Error *switch_of(const Call *call, const char *what, bool *out)
     bool on = str_equal(call->rest, STR("on")), off = str_equal(call->rest, STR("off"));
     if (call->rest.bytes == 0)
         return fprintf(call->shell->output.file, "%s\n", *out ? "on" : "off"), NULL;
+    Meant nearest = meant_of(call->rest);
+    meant_see_words(&nearest, "on off");
     if (!on && !off)
-        return error_hint(error_new(ERROR_MISUSE, "%s cannot be %.*s", what, STR_ARG(call->rest)),
-                          "on or off");
+        return meant_hint(error_new(ERROR_MISUSE, "%s cannot be %.*s", what, STR_ARG(call->rest)),
+                          &nearest, "on or off");
     *out = on;
     return NULL;
 }

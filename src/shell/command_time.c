@@ -67,11 +67,24 @@ Error *command_look_at(Shell *shell, Str word)
     return error;
 }
 
+/* A snapshot called `now` would have to be quoted; one that sounds like it is told of first. */
+static Error *look_at(Shell *shell, Str word)
+{
+    if (str_equal(word, STR("now"))) return command_look_at(shell, STR(""));
+    Error *error = command_look_at(shell, word);
+    Meant nearest = meant_of(word);
+    meant_see(&nearest, STR("now"));
+    if (error == NULL || strncmp(error_hint_text(error), "did you", 7) == 0) return error;
+    if (nearest.name[0] == '\0') return error;
+    Error *better = error_new(error_code(error), "%s", error_message(error));
+    error_drop(error);
+    return meant_hint(better, &nearest, "");
+}
+
 Error *run_at(const Call *call)
 {
     Shell *shell = call->shell;
-    if (call->rest.bytes > 0)
-        return command_look_at(shell, str_equal(call->rest, STR("now")) ? STR("") : call->rest);
+    if (call->rest.bytes > 0) return look_at(shell, call->rest);
     const char *at = contextql_get(shell->session, "at");
     fprintf(shell->output.file, "%s\n", at[0] == '\0' ? "now" : at);
     return NULL;

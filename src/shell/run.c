@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "base/meant.h"
 #include "commandline/literal.h"
 #include "editor/external.h"
 #include "editor/terminal.h"
@@ -431,8 +432,12 @@ static void blank_mark(Buffer *text)
 bool run_cannot_read(Shell *shell, const char *path)
 {
     Buffer message = {0};
-    buffer_printf(&message, "%s: %s", path, strerror(errno));
-    report_program(&shell->report, message.data, "");
+    int why = errno;
+    buffer_printf(&message, "%s: %s", path, strerror(why));
+    Error *error = error_new(ERROR_IO, "%s", message.data);
+    if (why == ENOENT) error = meant_file_hint(error, path, "");
+    report_program(&shell->report, error_message(error), error_hint_text(error));
+    error_drop(error);
     buffer_free(&message);
     return shell->status = interrupted ? EXIT_INTERRUPTED : EXIT_USAGE, false;
 }
@@ -509,6 +514,7 @@ bool run_file(Shell *shell, const char *path)
 
 bool run_script(Shell *shell, const OptionInput *input, int argument_count, char **arguments)
 {
+    if (input->file && access(input->text, R_OK) != 0) return run_cannot_read(shell, input->text);
     const ScriptHost *script = shell_script(shell);
     if (script == NULL) return shell->status = EXIT_FAILED, false;
     running = shell->session;

@@ -352,10 +352,9 @@ static bool choose_output(Shell *shell)
         !options->batch && terminal_colour(STDOUT_FILENO, options->color) ? &shell->theme : NULL;
     output->format = options->null ? FORMAT_TSV : terminal ? FORMAT_TABLE : FORMAT_CSV;
     if (options->format != NULL && !format_find(options->format, &output->format)) {
-        Buffer message = {0};
-        buffer_printf(&message, "no such format: %s", options->format);
-        report_program(&shell->report, message.data, "contextql --help lists them");
-        buffer_free(&message);
+        Error *error = command_format(str_from(options->format), &output->format);
+        report_program(&shell->report, error_message(error), error_hint_text(error));
+        error_drop(error);
         return shell->status = EXIT_USAGE, false;
     }
     if (options->output == NULL) return true;
