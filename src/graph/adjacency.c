@@ -5,7 +5,7 @@
  * delta of runs, one a node, of what was created since. A run is appended
  * to by the one writer and read beside it: its count is published after the entry, and a full run
  * is replaced by a larger copy. Who may see an entry is decided by its relationship's row, not
- * here.
+ * here; the entries of a segment's CSR need not be asked about, but for nodes whose run says so.
  *
  * Invariant: a node's entries are in the order of creation, those of the CSR before those of the
  * run.
@@ -37,23 +37,37 @@ static DeltaRun *run_grown(Graph *graph, DeltaRun *run)
     DeltaRun *larger = mem_alloc(sizeof *larger + capacity * sizeof larger->entries[0]);
     atomic_init(&larger->count, count);
     larger->capacity = capacity;
+    larger->gone = run != NULL && run->gone;
     if (run != NULL) memcpy(larger->entries, run->entries, count * sizeof run->entries[0]);
     graph_retire(graph, run);
     return larger;
 }
 
-void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target,
-                   uint32_t number)
+static DeltaRun *_Atomic *run_place(Graph *graph, Adjacency *adjacency, uint64_t node)
 {
     DeltaBlock *block = directory_get(&adjacency->delta, node / GRAPH_BLOCK_ROWS);
     if (block == NULL) {
         block = mem_calloc(1, sizeof *block);
         directory_set(graph, &adjacency->delta, node / GRAPH_BLOCK_ROWS, block);
     }
-    DeltaRun *run = atomic_load(&block->runs[node % GRAPH_BLOCK_ROWS]);
+    return &block->runs[node % GRAPH_BLOCK_ROWS];
+}
+
+void adjacency_mark_gone(Graph *graph, Adjacency *adjacency, uint64_t node)
+{
+    DeltaRun *_Atomic *place = run_place(graph, adjacency, node);
+    if (atomic_load(place) == NULL) atomic_store(place, run_grown(graph, NULL));
+    atomic_load(place)->gone = true;
+}
+
+void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target,
+                   uint32_t number)
+{
+    DeltaRun *_Atomic *place = run_place(graph, adjacency, node);
+    DeltaRun *run = atomic_load(place);
     if (run == NULL || atomic_load(&run->count) == run->capacity) {
         run = run_grown(graph, run);
-        atomic_store_explicit(&block->runs[node % GRAPH_BLOCK_ROWS], run, memory_order_release);
+        atomic_store_explicit(place, run, memory_order_release);
     }
     uint32_t count = atomic_load(&run->count);
     run->entries[count] = (DeltaEntry){target, number};
@@ -365,7 +379,7 @@ typedef struct Way { /* one direction of one type */
     const Adjacency *adjacency;
     Csr *base;     /* NULL: none */
     bool checked;  /* base may be looked into without checking it */
-    bool plain;    /* every entry of base is seen */
+    bool plain;    /* every entry of base is seen, but of nodes whose run says that some are gone */
     bool delta;    /* there may be a run */
     bool loopless; /* leaves out loops: seen on the other way already */
     uint64_t first_id;
@@ -393,7 +407,7 @@ static void way_init(Way *way, const GraphView *view, uint32_t type, bool in, bo
                  .version = view->version};
 }
 
-static void append_slice(const Way *way, Slice slice, uint64_t loop, Neighbors *out)
+static void append_slice(const Way *way, Slice slice, bool plain, uint64_t loop, Neighbors *out)
 {
     if (slice.count == 0) return; /* an empty adjacency has no arrays */
     mem_reserve(out->nodes, out->node_capacity, out->count + slice.count);
@@ -405,17 +419,15 @@ static void append_slice(const Way *way, Slice slice, uint64_t loop, Neighbors *
     for (uint32_t i = 0; i < slice.count; i++) {
         uint64_t id = relationships[i];
         if (targets[i] == loop) continue;
-        if (!way->plain && !rows_visible(way->rows, relationship_number(id), way->version))
-            continue;
+        if (!plain && !rows_visible(way->rows, relationship_number(id), way->version)) continue;
         nodes[kept] = targets[i];
         relationships[kept++] = id;
     }
     out->count += kept;
 }
 
-static void walk_delta(const Way *way, uint64_t node, uint64_t loop, Neighbors *out)
+static void walk_delta(const Way *way, const DeltaRun *run, uint64_t loop, Neighbors *out)
 {
-    const DeltaRun *run = run_of(way->adjacency, node);
     uint32_t count = run == NULL ? 0 : atomic_load_explicit(&run->count, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++) {
         DeltaEntry entry = run->entries[i];
@@ -429,15 +441,18 @@ static inline void walk_way(const Way *way, uint64_t node, Neighbors *out)
 {
     uint64_t loop = way->loopless ? node : UINT64_MAX;
     const Csr *base = way->base;
+    const DeltaRun *run = way->delta ? run_of(way->adjacency, node) : NULL;
+    bool plain = way->plain && (run == NULL || !run->gone);
     if (base != NULL && way->checked) {
         uint64_t at = node / 64 - base->first_group; /* wraps around below it */
         const GraphGroup *group = &base->groups[at < base->group_count ? at : base->group_count];
         if (group->bits >> node % 64 & 1)
-            append_slice(way, slice_at(base, group, graph_group_place(group, node)), loop, out);
+            append_slice(way, slice_at(base, group, graph_group_place(group, node)), plain, loop,
+                         out);
     } else if (base != NULL) {
-        append_slice(way, csr_slice(way->base, node), loop, out);
+        append_slice(way, csr_slice(way->base, node), plain, loop, out);
     }
-    if (way->delta) walk_delta(way, node, loop, out);
+    if (run != NULL) walk_delta(way, run, loop, out);
 }
 
 GraphWalk *graph_walk_create(Arena *arena, const GraphView *view, const uint32_t *types,
@@ -475,6 +490,13 @@ void graph_expand(const GraphView *view, uint32_t type, GraphDirection direction
     walk_way(&way, node, out);
 }
 
+/* Are the node's relationships others than those of its list in the CSR? */
+static bool is_beside(const DeltaRun *run)
+{
+    return run != NULL &&
+           (run->gone || atomic_load_explicit(&run->count, memory_order_acquire) > 0);
+}
+
 bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node,
                  GraphSlice *out)
 {
@@ -483,8 +505,7 @@ bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction,
     if (relationships == NULL) return true;
     if (direction == GRAPH_BOTH || !everybody_sees(relationships, view->version)) return false;
     const Adjacency *adjacency = direction == GRAPH_OUT ? &relationships->out : &relationships->in;
-    const DeltaRun *run = run_of(adjacency, node);
-    if (run != NULL && atomic_load(&run->count) > 0) return false;
+    if (is_beside(run_of(adjacency, node))) return false;
     Csr *base = atomic_load_explicit(&adjacency->base, memory_order_acquire);
     if (base == NULL) return true;
     Slice slice = csr_slice(base, node);
@@ -516,8 +537,7 @@ bool graph_lists(const GraphView *view, uint32_t type, GraphDirection direction,
 
 bool graph_list_has_delta(const GraphLists *lists, uint64_t node)
 {
-    const DeltaRun *run = run_of(lists->delta, node);
-    return run != NULL && atomic_load_explicit(&run->count, memory_order_acquire) > 0;
+    return is_beside(run_of(lists->delta, node));
 }
 
 uint64_t graph_degree(const GraphView *view, uint32_t type, GraphDirection direction, uint64_t node)

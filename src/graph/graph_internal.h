@@ -87,6 +87,10 @@ void rows_undelete(Rows *rows, uint64_t row);
 void rows_uncreate(Rows *rows, uint64_t row);
 uint64_t rows_create_many(Graph *graph, Rows *rows, uint32_t count, uint64_t version);
 void rows_uncreate_many(Rows *rows, uint64_t first, uint64_t count);
+/* Was it, one of the segment's, deleted when that was written? */
+bool rows_were_dead(const Rows *rows, uint64_t row);
+/* May some of the 2048 rows be others than in the segment? */
+bool rows_touched(const Rows *rows, uint64_t block);
 uint64_t rows_created(const Rows *rows, uint64_t row); /* the version that did; 0: a segment's */
 void rows_free(Graph *graph, Rows *rows);
 
@@ -277,6 +281,7 @@ typedef struct DeltaEntry {
 typedef struct DeltaRun {
     _Atomic uint32_t count;
     uint32_t capacity;
+    bool gone; /* the node's list in the CSR has relationships that a segment says are deleted */
     DeltaEntry entries[];
 } DeltaRun;
 typedef struct Adjacency {
@@ -301,6 +306,8 @@ bool type_ends(const RelationshipType *type, uint64_t number, uint32_t *from, ui
 EndsBlock *type_ends_block(Graph *graph, RelationshipType *type, uint64_t row);
 void adjacency_add(Graph *graph, Adjacency *adjacency, uint64_t node, uint32_t target,
                    uint32_t number);
+/* While a segment is laid: not all in the node's list is alive. */
+void adjacency_mark_gone(Graph *graph, Adjacency *adjacency, uint64_t node);
 void adjacency_undo(Adjacency *adjacency, uint64_t node); /* the last one added to `node` */
 void adjacency_free(Graph *graph, Adjacency *adjacency);
 void adjacency_trim(Graph *graph, Adjacency *adjacency, uint64_t nodes);

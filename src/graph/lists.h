@@ -59,7 +59,7 @@ typedef struct GraphLists {
 /* Checks all of the adjacency at once where it was not yet: a cost in proportion to it, to be paid
  * once. false: it is not plain. Not for GRAPH_BOTH. */
 bool graph_lists(const GraphView *view, uint32_t type, GraphDirection direction, GraphLists *out);
-/* Has the node relationships beside its list? */
+/* Are the node's relationships others than those in its list? */
 bool graph_list_has_delta(const GraphLists *lists, uint64_t node);
 /* The node's neighbors, in the order of creation; false: graph_walk must be asked. */
 static inline bool graph_list(const GraphLists *lists, uint64_t node, const uint32_t **targets,

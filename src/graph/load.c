@@ -382,6 +382,29 @@ static Error *lay_frames(Graph *graph, uint32_t number)
     return NULL;
 }
 
+/* Those that the adjacency has still, but that are deleted: who looks at their ends is told. */
+static Error *lay_gone(Graph *graph, uint32_t number)
+{
+    const SegmentSection *section = find(graph->segment, STORED_GONE, 1 + number, 0);
+    RelationshipType *type = graph_type(graph, number);
+    uint64_t nodes = atomic_load(&graph->nodes.rows.count), rows = adjacency_rows(graph, number);
+    if (section == NULL) return NULL;
+    const StoredGone *gone = segment_data(graph->segment, section);
+    bool fits = section->count <= STORED_GONE_MAX &&
+                section->bytes == section->count * sizeof *gone &&
+                segment_touch(graph->segment, gone, section->bytes);
+    for (uint64_t i = 0; fits && i < section->count; i++)
+        fits = gone[i].row < rows && (i == 0 || gone[i - 1].row < gone[i].row) &&
+               gone[i].from < nodes && gone[i].to < nodes &&
+               rows_were_dead(&type->table.rows, gone[i].row);
+    if (!fits) return misfit(graph, "relationships that are gone from an adjacency");
+    for (uint64_t i = 0; i < section->count; i++) {
+        adjacency_mark_gone(graph, &type->out, gone[i].from);
+        adjacency_mark_gone(graph, &type->in, gone[i].to);
+    }
+    return NULL;
+}
+
 /* Relationships behind the adjacency go where those go that the log brings. */
 static Error *lay_added(Graph *graph, uint32_t number)
 {
@@ -402,6 +425,7 @@ static Error *lay_added(Graph *graph, uint32_t number)
         EndsBlock *block = type_ends_block(graph, type, row);
         block->from[row % GRAPH_BLOCK_ROWS] = from;
         block->to[row % GRAPH_BLOCK_ROWS] = to;
+        if (rows_were_dead(&type->table.rows, row)) continue;
         adjacency_add(graph, &type->out, from, to, row);
         adjacency_add(graph, &type->in, to, from, row);
     }
@@ -552,6 +576,7 @@ static Error *lay_section(Graph *graph, const SegmentSection *section)
     case STORED_TARGETS:
     case STORED_NUMBERS:
     case STORED_ADDED:
+    case STORED_GONE:
     case STORED_KEYS:
     case STORED_FINDER: return NULL; /* parts of the others, or asked for by graph_stored_finder */
     }
@@ -658,7 +683,7 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
         }
     for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE) && error == NULL; i++)
         if ((error = check_ends(graph, i)) == NULL && (error = lay_frames(graph, i)) == NULL)
-            error = lay_added(graph, i);
+            if ((error = lay_added(graph, i)) == NULL) error = lay_gone(graph, i);
     if (error == NULL) settle_indexes(graph);
     if (error != NULL) {
         graph_destroy(graph);

@@ -8,7 +8,8 @@
  * A graph that lies on a segment need not be written whole (graph_save_onto): what has not changed since
  * is referred to where it lies. Blocks of columns are told from copies of them by where they are, rows
  * by their counters, the table of an index by how much is in it. Relationships that came stand behind
- * the adjacency, as a list, until they are too many; where one went, its type's adjacency is made anew.
+ * the adjacency, as a list, and so do those of it that went, until they are too many: then their type's
+ * adjacency is made anew.
  *
  * A load in several statements need not wait until its end to be written: graph_save_ahead takes the
  * columns of nodes and the types of relationships as the statements so far left them, and a thread
@@ -23,6 +24,7 @@
 #include "graph/save_internal.h"
 #include "value/encode.h"
 #include <assert.h>
+#include <stdlib.h>
 
 Error *save_begin(Save *save, SegmentSection section)
 {
@@ -286,12 +288,52 @@ static bool has_order(const Csr *csr, uint64_t rows)
     return csr != NULL && csr_in_order(csr) && csr->entry_count == rows;
 }
 
-/* Is the adjacency of the base good for all but some relationships that came since? */
-static bool keeps_adjacency(const Save *save, const RelationshipType *type, uint64_t rows)
+typedef struct Gone { /* relationships that the base's adjacency has, and that are deleted */
+    StoredGone *all;
+    uint64_t count;
+    size_t capacity;
+} Gone;
+
+static int by_row(const void *a, const void *b)
+{
+    const StoredGone *x = a, *y = b;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Those of before, and of the base's rows that were alive those that are not any more. */
+static Error *find_gone(const Save *save, uint32_t number, const RelationshipType *type, Gone *out)
+{
+    const SegmentSection *before = save_find_base(save, STORED_GONE, 1 + number, 0, ANY_FIRST);
+    const StoredGone *known = save_base_data(save, before);
+    const Rows *rows = &type->table.rows;
+    uint64_t end = atomic_load(&type->out.base)->row_count;
+    if (before != NULL && known == NULL) return graph_damage(save->view.graph);
+    if (before != NULL) {
+        mem_reserve(out->all, out->capacity, before->count);
+        memcpy(out->all, known, before->bytes);
+        out->count = before->count;
+    }
+    for (uint64_t row = 0; row < end && out->count <= STORED_GONE_MAX; row++) {
+        if (row % GRAPH_BLOCK_ROWS == 0 && !rows_touched(rows, row / GRAPH_BLOCK_ROWS)) {
+            row += GRAPH_BLOCK_ROWS - 1;
+            continue;
+        }
+        if (rows_were_dead(rows, row) || rows_visible(rows, row, save->view.version)) continue;
+        StoredGone gone = {.row = (uint32_t)row};
+        if (!type_ends(type, row, &gone.from, &gone.to)) return graph_damage(save->view.graph);
+        mem_reserve(out->all, out->capacity, out->count + 1);
+        out->all[out->count++] = gone;
+    }
+    if (out->count > 0) qsort(out->all, out->count, sizeof *out->all, by_row);
+    return NULL;
+}
+
+/* Is the adjacency of the base good for all but some relationships that came since, and some that went? */
+static bool may_keep_adjacency(const Save *save, const RelationshipType *type, uint64_t rows)
 {
     const Csr *out = atomic_load(&type->out.base), *in = atomic_load(&type->in.base);
-    return save->base != NULL && type->table.rows.taken == 0 && out != NULL && in != NULL &&
-           !out->owned && !in->owned && rows - out->row_count <= STORED_ADDED_MAX;
+    return save->base != NULL && out != NULL && in != NULL && !out->owned && !in->owned &&
+           rows - out->row_count <= STORED_ADDED_MAX;
 }
 
 static Error *save_added(Save *save, uint32_t number, const RelationshipType *type, uint64_t first,
@@ -310,21 +352,47 @@ static Error *save_added(Save *save, uint32_t number, const RelationshipType *ty
     return NULL;
 }
 
+static Error *save_gone(Save *save, uint32_t number, const Gone *gone)
+{
+    const SegmentSection *same = save_find_base(save, STORED_GONE, 1 + number, 0, ANY_FIRST);
+    if (gone->count == 0) return NULL;
+    if (same != NULL && same->count == gone->count) return refer(save, same);
+    SegmentSection section = {.kind = STORED_GONE, .table = 1 + number, .count = gone->count};
+    TRY(save_begin(save, section));
+    return segment_put(save->segment, gone->all, gone->count * sizeof *gone->all);
+}
+
 static Error *refer_adjacency(Save *save, uint32_t number, const RelationshipType *type,
-                              uint64_t rows)
+                              uint64_t rows, const Gone *gone)
 {
     static const StoredSection kinds[] = {STORED_ENDS, STORED_GROUPS, STORED_OFFSETS,
                                           STORED_TARGETS, STORED_NUMBERS};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         TRY(refer_kind(save, kinds[i], 1 + number, ANY_KEY));
+    TRY(save_gone(save, number, gone));
     return save_added(save, number, type, atomic_load(&type->out.base)->row_count, rows);
+}
+
+/* Not *kept: it is to be made anew. */
+static Error *keep_adjacency(Save *save, uint32_t number, const RelationshipType *type,
+                             uint64_t rows, bool *kept)
+{
+    Gone gone = {0};
+    *kept = false;
+    if (!may_keep_adjacency(save, type, rows)) return NULL;
+    Error *error = find_gone(save, number, type, &gone);
+    *kept = gone.count <= STORED_GONE_MAX;
+    if (error == NULL && *kept) error = refer_adjacency(save, number, type, rows, &gone);
+    mem_free(gone.all);
+    return error;
 }
 
 static Error *save_directions(Save *save, uint32_t number, const RelationshipType *type,
                               const Extent *extent)
 {
-    if (keeps_adjacency(save, type, extent->count))
-        return refer_adjacency(save, number, type, extent->count);
+    bool kept;
+    TRY(keep_adjacency(save, number, type, extent->count, &kept));
+    if (kept) return NULL;
     const Csr *bases[2] = {whole_base(type, &type->out), whole_base(type, &type->in)};
     Csr *made[2] = {NULL, NULL};
     for (int in = 0; in < 2; in++)

@@ -19,7 +19,9 @@
  *               entries, extra framed             describe; not there: an entry's place is its
  *                                                 number
  *     ADDED     table; first row, count           u32 from, u32 to: relationships behind those of
- *                                                 the adjacency and of ENDS, all alive
+ *                                                 the adjacency and of ENDS
+ *     GONE      table; count                      u32 row, from, to: relationships that the adjacency
+ *                                                 has, and that are deleted; by ascending row
  *     INDEX     key which; count slots, extra     {u64 mask, u64 slots[]}
  *               used
  *     RUN       key which index; first node,      nothing: entries that are in no table, of the nodes
@@ -52,7 +54,8 @@ typedef enum StoredSection {
     STORED_FINDER,
     STORED_ADDED,
     STORED_ORDERED,
-    STORED_KEYS
+    STORED_KEYS,
+    STORED_GONE
 } StoredSection;
 
 #define STORED_SHAPES UINT32_MAX /* the key under which a node's label set is kept */
@@ -90,10 +93,15 @@ enum {
     STORED_SOURCES_MAX = SEGMENT_FILES_MAX + 2, /* one a file, and the one being made */
     /* Relationships of a type that its adjacency has not yet: each takes 0.1 us when the graph is opened. */
     STORED_ADDED_MAX = 32768,
+    STORED_GONE_MAX = 32768, /* the same of those that it has still */
     /* Values that came to an ordered index: each is put in when it is first asked. */
     STORED_ORDERED_ADDED_MAX = 4096
 };
 enum { STORED_BITMAP_BYTES = GRAPH_BLOCK_ROWS / 8 };
+typedef struct StoredGone {
+    uint32_t row, from, to;
+} StoredGone;
+_Static_assert(sizeof(StoredGone) == 12, "StoredGone is a format");
 _Static_assert(sizeof(EndsBlock) == 2 * 4 * GRAPH_BLOCK_ROWS, "EndsBlock is a format");
 
 static inline uint64_t stored_data_bytes(const StoredBlock *block)

@@ -116,9 +116,14 @@ static uint64_t blocks_of(uint64_t rows)
 
 /* ---- rows ---- */
 
-static bool was_dead(const Rows *rows, uint64_t row)
+bool rows_were_dead(const Rows *rows, uint64_t row)
 {
     return rows->dead != NULL && (rows->dead[row / 64] >> row % 64 & 1);
+}
+
+bool rows_touched(const Rows *rows, uint64_t block)
+{
+    return directory_get(&rows->blocks, block) != NULL;
 }
 
 /* Rows of a segment are as if the version 0 had made them; those it holds as deleted, the first. */
@@ -130,7 +135,7 @@ static RowBlock *row_block(Graph *graph, Rows *rows, uint64_t row)
     block = mem_calloc(1, sizeof *block);
     uint64_t *deleted = NULL;
     for (uint64_t i = begin; i < begin + GRAPH_BLOCK_ROWS && i < rows->base_count; i++) {
-        if (!was_dead(rows, i)) continue;
+        if (!rows_were_dead(rows, i)) continue;
         if (deleted == NULL) deleted = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *deleted);
         deleted[i - begin] = 1;
     }
@@ -191,7 +196,7 @@ bool rows_visible(const Rows *rows, uint64_t row, uint64_t version)
 {
     if (row >= atomic_load_explicit(&rows->count, memory_order_acquire)) return false;
     const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
-    if (block == NULL) return !was_dead(rows, row);
+    if (block == NULL) return !rows_were_dead(rows, row);
     /* Most blocks have no newer row: then the line with the row's own version is not looked at. */
     if (atomic_load_explicit(&block->created_max, memory_order_relaxed) > version &&
         block->created[row % GRAPH_BLOCK_ROWS] > version)

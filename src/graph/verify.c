@@ -233,6 +233,9 @@ static void verify_entry(Verify *verify, const char *where, bool in, uint64_t no
     if (!fits)
         FIND(verify, where, "node %llu is joined to %llu by relationship %llu, which is another",
              (unsigned long long)node, (unsigned long long)other, (unsigned long long)row);
+    else if (!graph_relationship_visible(&verify->view, id))
+        FIND(verify, where, "node %llu is joined to %llu by relationship %llu, which is deleted",
+             (unsigned long long)node, (unsigned long long)other, (unsigned long long)row);
     else if (has_bit(met->bits, row))
         FIND(verify, where, "relationship %llu stands twice at node %llu", (unsigned long long)row,
              (unsigned long long)node);
@@ -388,6 +391,6 @@ const char *graph_section_name(unsigned kind)
         [STORED_GROUPS] = "GROUPS",   [STORED_OFFSETS] = "OFFSETS", [STORED_TARGETS] = "TARGETS",
         [STORED_NUMBERS] = "NUMBERS", [STORED_INDEX] = "INDEX",     [STORED_RUN] = "RUN",
         [STORED_FINDER] = "FINDER",   [STORED_ADDED] = "ADDED",     [STORED_ORDERED] = "ORDERED",
-        [STORED_KEYS] = "KEYS"};
+        [STORED_KEYS] = "KEYS",       [STORED_GONE] = "GONE"};
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }

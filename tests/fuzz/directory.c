@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 enum {
-    TEMPLATES = 4,
+    TEMPLATES = 5,
     CONTINUED = 2,
     FILES_MAX = 8,
     EDIT_BYTES = 13,
@@ -77,7 +77,14 @@ static const char *const made[TEMPLATES][12] = {
      "104729 % 997 / 100.0])})",
      "CREATE VECTOR INDEX near FOR (n:Near) ON (n.v) OPTIONS {dimensions: 2, metric: 'l2', ef: 16, "
      "ef_construction: 16}",
-     "CREATE SNAPSHOT first", "MATCH (n:Near {i: 9}) SET n.v = [40, 40]"}};
+     "CREATE SNAPSHOT first", "MATCH (n:Near {i: 9}) SET n.v = [40, 40]"},
+    {"UNWIND range(0, 99) AS i CREATE (:Person {name: 'p' + toString(i)})",
+     "MATCH (a:Person), (b:Person) WHERE id(b) - id(a) IN [1, 7] CREATE (a)-[:KNOWS]->(b)",
+     "CREATE SNAPSHOT first", "MATCH (:Person {name: 'p1'})-[r:KNOWS]->() DELETE r",
+     "MATCH (a:Person {name: 'p9'}), (b:Person {name: 'p2'}) CREATE "
+     "(a)-[:KNOWS]->(b)-[:KNOWS]->(b)",
+     "CREATE SNAPSHOT second", "MATCH (a:Person {name: 'p2'})-[r:KNOWS]->(a) DELETE r",
+     "CREATE SNAPSHOT third"}};
 
 /* ---- sound databases ---- */
 
@@ -149,8 +156,8 @@ static contextql *opened(bool read_only)
     return session;
 }
 
-/* One is that before it after its checkpoint, with a log again; the last has a vector index that is
- * searched along its links, and a snapshot. */
+/* One is that before it after its checkpoint, with a log again; the next has a vector index that is
+ * searched along its links, and a snapshot, and the last segments that say what came and went. */
 static void make_template(size_t number)
 {
     filling = &templates[number];
@@ -240,6 +247,8 @@ static void read_all(void)
         "MATCH (n) RETURN count(n), max(n.age), collect(n.name), labels(n)",
         "MATCH p = (a:Person)-[*1..2]-(b) RETURN count(p)",
         "MATCH (n:Near) VECTOR n.v SIMILAR TO [5, 5] LIMIT 2 AS s RETURN n.i, s",
+        "MATCH (a:Person)-[:KNOWS]-(b) RETURN count(DISTINCT a), count(b)",
+        "AT SNAPSHOT second MATCH (a:Person)-[:KNOWS]->()<-[:KNOWS]-(b) RETURN count(*)",
         "AT SNAPSHOT first MATCH (n) RETURN count(n), sum(n.i)",
         "AT SNAPSHOT first MATCH (n:Near) VECTOR n.v SIMILAR TO [5, 5] LIMIT 2 AS s RETURN n.i, s",
         "SHOW SNAPSHOTS",
@@ -281,7 +290,7 @@ static void write_all(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) return 0;
-    const Template *template = &templates[data[0] % TEMPLATES];
+    const Template *template = &templates[(data[0] & 0x7f) % TEMPLATES];
     size_t count = (size - 1) / EDIT_BYTES;
     if (count > EDITS_MAX) return 0;
     remove_all(database);

@@ -648,16 +648,28 @@ static Segment *newest(const char *directory)
     return segment;
 }
 
-/* How many relationships stand behind the adjacency. */
-static uint64_t added(const char *directory)
+/* How many relationships stand behind the adjacency, or are gone from it. */
+static uint64_t stored(const char *directory, StoredSection kind)
 {
     Segment *segment = newest(directory);
     uint64_t count = 0;
     for (size_t i = 0; i < segment_count(segment); i++)
-        if (segment_section(segment, i)->kind == STORED_ADDED)
-            count += segment_section(segment, i)->count;
+        if (segment_section(segment, i)->kind == kind) count += segment_section(segment, i)->count;
     segment_close(segment);
     return count;
+}
+
+static uint64_t added(const char *directory)
+{
+    return stored(directory, STORED_ADDED);
+}
+
+static uint64_t newest_bytes(const char *directory)
+{
+    Segment *segment = newest(directory);
+    uint64_t bytes = segment_file(segment)->bytes;
+    segment_close(segment);
+    return bytes;
 }
 
 static void join_many(Database *database, uint64_t count)
@@ -704,6 +716,66 @@ static void relationships_stand_behind(const char *directory)
     EXPECT(degrees(database) == 2 * (total + STORED_ADDED_MAX + 1));
     error_drop(database_close(database));
     EXPECT(findings(directory) == 0);
+}
+
+/* Every `step`-th relationship from `first` on, `count` of those that are there. */
+static void part_many(Database *database, uint64_t first, uint64_t step, uint64_t count)
+{
+    Transaction *transaction;
+    GraphWriter *writer;
+    error_drop(transaction_begin(database, &transaction));
+    error_drop(transaction_writer(transaction, &writer));
+    for (uint64_t row = first; count > 0; row += step)
+        count -= graph_delete_relationship(writer, relationship_id(0, row));
+    error_drop(transaction_commit(transaction));
+}
+
+/* Can the node's neighbors be read where they lie? */
+static bool is_plain(Database *database, uint64_t node)
+{
+    Transaction *transaction;
+    GraphSlice slice;
+    error_drop(transaction_begin(database, &transaction));
+    GraphView view = transaction_view(transaction);
+    bool plain = graph_slice(&view, 0, GRAPH_OUT, node, &slice) && slice.count > 0;
+    transaction_rollback(transaction);
+    return plain;
+}
+
+/* A few deletions cost a checkpoint a bit a relationship and a few bytes each, not the adjacency; who is
+ * not at their ends is read as before. */
+static void relationships_are_gone(const char *directory, bool ordered)
+{
+    enum { FEW = 10, ADDED = 20, FEW_BYTES = 48 * 1024 };
+    uint64_t total = HUB_ENTRIES + HUB_NODES * 10, left = total, gone = 0;
+    Database *database = opened(directory, &writing);
+    load_hub(database, ordered);
+    EXPECT(snap(database) && newest_bytes(directory) > 6 * total);
+    part_many(database, 0, 1, FEW); /* all that start from node 0, if they are in order */
+    left -= FEW, gone += FEW;
+    EXPECT(snap(database) && stored(directory, STORED_GONE) == gone);
+    EXPECT(newest_bytes(directory) < FEW_BYTES);
+    join_many(database, ADDED);
+    EXPECT(snap(database) && stored(directory, STORED_GONE) == gone && added(directory) == ADDED);
+    part_many(database, total + 3, 2, 5); /* of those behind it */
+    part_many(database, 50, 1000, FEW);
+    left += ADDED - 5 - FEW, gone += FEW;
+    EXPECT(snap(database) && stored(directory, STORED_GONE) == gone && added(directory) == ADDED);
+    EXPECT(newest_bytes(directory) < FEW_BYTES);
+    error_drop(database_close(database));
+    database = opened(directory, &writing);
+    EXPECT(degrees(database) == 2 * left && findings(directory) == 0);
+    EXPECT(is_plain(database, HUB_NODES - 1) && (!ordered || !is_plain(database, HUB)));
+    part_many(database, 20001, 1, STORED_GONE_MAX - gone);
+    left -= STORED_GONE_MAX - gone;
+    EXPECT(snap(database) && stored(directory, STORED_GONE) == STORED_GONE_MAX);
+    EXPECT(degrees(database) == 2 * left && findings(directory) == 0);
+    part_many(database, total - 1, 1, 1); /* one more than may be */
+    EXPECT(snap(database) && stored(directory, STORED_GONE) == 0 && added(directory) == 0);
+    error_drop(database_close(database));
+    database = opened(directory, &writing);
+    EXPECT(degrees(database) == 2 * (left - 1) && findings(directory) == 0);
+    error_drop(database_close(database));
 }
 
 /* What somebody else reads meanwhile; until it is told to end. */
@@ -1050,6 +1122,10 @@ int main(void)
     the_graph_moves(path);
     snprintf(path, sizeof path, "%s/behind.cqldb", folder);
     relationships_stand_behind(path);
+    for (int ordered = 0; ordered < 2; ordered++) {
+        snprintf(path, sizeof path, "%s/gone-%d.cqldb", folder, ordered);
+        relationships_are_gone(path, ordered == 1);
+    }
     snprintf(path, sizeof path, "%s/merged.cqldb", folder);
     files_are_merged(path);
     snprintf(path, sizeof path, "%s/wordy.cqldb", folder);
