@@ -78,8 +78,9 @@ static const char *const made[TEMPLATES][12] = {
      "CREATE VECTOR INDEX near FOR (n:Near) ON (n.v) OPTIONS {dimensions: 2, metric: 'l2', ef: 16, "
      "ef_construction: 16}",
      "CREATE SNAPSHOT first", "MATCH (n:Near {i: 9}) SET n.v = [40, 40]"},
-    {"UNWIND range(0, 99) AS i CREATE (:Person {name: 'p' + toString(i)})",
-     "MATCH (a:Person), (b:Person) WHERE id(b) - id(a) IN [1, 7] CREATE (a)-[:KNOWS]->(b)",
+    {"UNWIND range(0, 2999) AS i CREATE (:Person {name: 'p' + toString(i)})",
+     "MATCH (a:Person) UNWIND [1, 7] AS k MATCH (b:Person) WHERE id(b) = id(a) + k CREATE "
+     "(a)-[:KNOWS]->(b)",
      "CREATE SNAPSHOT first", "MATCH (:Person {name: 'p1'})-[r:KNOWS]->() DELETE r",
      "MATCH (a:Person {name: 'p9'}), (b:Person {name: 'p2'}) CREATE "
      "(a)-[:KNOWS]->(b)-[:KNOWS]->(b)",
