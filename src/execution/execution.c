@@ -440,7 +440,7 @@ bool execution_is_small(const Execution *execution)
     for (uint32_t i = 0; i < plan->node_count; i++) {
         const Operator *operator= execution->all[i];
         if (operator== NULL) continue; /* a node that the planner took out again */
-        if (!can_renew(operator->plan->kind)) return false;
+        if (!can_renew(operator->plan->kind) || !gather_is_idle(operator)) return false;
         held += arena_bytes(operator->arena) + arena_bytes(operator->state_arena);
     }
     return held <= KEPT_BYTES_MAX;

@@ -306,6 +306,7 @@ typedef struct Distinct {
     Column *keys;
     GroupSpill *spill; /* NULL: all groups are in the table */
     bool done;         /* no rows come any more */
+    RowOnce told;
 } Distinct;
 
 /* Rows that may be new groups wait until all of them are there. */
@@ -385,6 +386,8 @@ void open_distinct(Operator *self)
     Distinct *distinct = arena_new(self->state_arena, Distinct);
     distinct->groups = groups_create(self->plan->slot_count);
     distinct->keys = arena_array(self->state_arena, Column, self->plan->slot_count + 1);
+    distinct->told = (RowOnce){self->plan->slots, self->plan->slot_count, &distinct->groups};
+    self->input->once = &distinct->told;
     self->state = distinct;
     self->next = next_distinct;
     self->reset = reset_distinct;
@@ -620,7 +623,8 @@ static Error *merge_part(Operator *self, void *part)
     return check_table(self, table);
 }
 
-static const MorselSink aggregate_sink = {table_new, table_drop, take_part, NULL, merge_part};
+static const MorselSink aggregate_sink = {
+    .part = table_new, .drop = table_drop, .take = take_part, .merge = merge_part};
 
 /* ---- AGGREGATE of rows that are groups ---- */
 

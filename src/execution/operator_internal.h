@@ -12,6 +12,13 @@ typedef struct RowCut {
     bool descending;
 } RowCut;
 
+/* What a DISTINCT tells it: of rows that are alike in `slots` one is enough, the first. */
+typedef struct RowOnce {
+    const uint32_t *slots;
+    uint32_t slot_count;
+    struct Groups *const *groups; /* those that came so far */
+} RowOnce;
+
 typedef struct Operator Operator;
 struct Operator {
     const PlanNode *plan;
@@ -28,6 +35,8 @@ struct Operator {
     Arena *state_arena; /* as long as the operator */
     void *state;
     const RowCut *cut; /* NULL: there is none */
+    const RowOnce *once; /* NULL: each row counts */
+    struct Gather *gather; /* morsels.c: has workers bring its rows; NULL: it does not */
     size_t beside; /* bytes beside its arenas, as it told operator_check_memory last */
     uint32_t cap;  /* rows of the next batch: 8, 64, .. BATCH_ROWS_MAX, so that a short query does
                      little */
@@ -129,8 +138,13 @@ typedef struct MorselSink {
     /* By a worker; `own` is an operator like self, opened for it alone. */
     Error *(*take)(Operator *own, void *part, Batch *batch);
     Error *(*finish)(Operator *own, void *part); /* after the last batch; NULL: nothing to do */
-    /* By self's thread, in the order of morsels; leaves the part empty. */
+    /* By self's thread, in the order of morsels; leaves the part empty. NULL: parts are looked at when
+     * all of them are made. */
     Error *(*merge)(Operator *self, void *part);
+    bool (*full)(const void *part); /* is the rest of the morsel of no use? NULL: never */
+    /* Keeps the error that ended a morsel, instead of ending all; NULL: none is kept. */
+    Error *(*keep)(void *part, Error *error);
+    bool whole; /* the rows are those of an operator like self, not of its input */
 } MorselSink;
 /* group.c: an AGGREGATE each of whose input rows is a group of its own, so that it gives a row as soon
  * as it has one. Asked once a run. */
@@ -141,10 +155,20 @@ Error *morsels_run(Operator *self, const MorselSink *sink) MUST_CHECK;
 /* The same morsels from the first-th on, one behind the other, by the operator's own input. */
 Error *morsels_each(Operator *self, uint64_t first,
                     Error *(*take)(Operator *self, uint64_t morsel, Batch *batch)) MUST_CHECK;
-/* From now until the next reset the scan gives nodes of [from, to) only. */
-void scan_between(Operator *scan, uint64_t from, uint64_t to);
-/* Does an index give its nodes, by which there are few, or an order? */
-bool scan_is_by_index(Operator *scan);
+/* From the next reset on the scan gives nodes of [from, to) only, UNWIND those elements. */
+void source_between(Operator *source, uint64_t from, uint64_t to);
+/* Does an index give the scan's nodes, by their ids? Then how many. */
+bool scan_found_by_index(Operator *scan, uint64_t *count);
+/* Those are what `to`, a worker's scan or the same, gives from now on, also when it is reset; `from`
+ * NULL: no longer. */
+void scan_lend(Operator *to, const Operator *from);
+/* How many elements UNWIND has, over one row, if that is known before it runs; else 0. */
+uint64_t unwind_elements(Operator *unwind);
+
+/* FILTER and PROJECT, once they are opened: where they are above a large scan, workers bring the rows,
+ * the same in the same order. */
+void gather_open(Operator *self);
+bool gather_is_idle(const Operator *self); /* no worker's operators are open for it */
 
 void open_unit(Operator *), open_argument(Operator *), open_scan(Operator *), open_seek(Operator *),
     open_unwind(Operator *), open_call(Operator *);

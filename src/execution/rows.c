@@ -37,6 +37,7 @@ void open_filter(Operator *self)
 {
     compute_new(self, 1)->programs[0] = program_compile(self->state_arena, self->plan->expr);
     self->next = next_filter;
+    gather_open(self);
 }
 
 /* ---- rows cut off ---- */
@@ -130,6 +131,7 @@ void open_project(Operator *self)
     for (uint32_t i = 0; i < self->plan->item_count; i++)
         compute->programs[i] = program_compile(self->state_arena, self->plan->items[i].expr);
     self->next = next_project;
+    gather_open(self);
 }
 
 /* ---- PRODUCE ---- */
@@ -715,8 +717,11 @@ static Error *sort_part_merge(Operator *self, void *user)
                                            sort->key_capacity * sizeof *sort->keys);
 }
 
-static const MorselSink sort_sink = {sort_part_new, sort_part_drop, sort_part_take,
-                                     sort_part_finish, sort_part_merge};
+static const MorselSink sort_sink = {.part = sort_part_new,
+                                     .drop = sort_part_drop,
+                                     .take = sort_part_take,
+                                     .finish = sort_part_finish,
+                                     .merge = sort_part_merge};
 
 static Error *sort_all(Operator *self)
 {

@@ -115,7 +115,8 @@ typedef struct Extend {
     uint16_t *positions;
     uint64_t *ids;
     Value *values;
-    Neighbors found; /* seeks, and scans by an index */
+    Neighbors found;       /* seeks, and scans by an index */
+    const Neighbors *lent; /* ... found by the statement's scan, for a worker's; NULL: none is */
     size_t found_at;
     Value list;         /* UNWIND: of the row at hand, */
     IntegerRange range; /* or what stands for one */
@@ -241,7 +242,10 @@ static Error *find_zones(Operator *self)
         zones->items[zones->count].key = name_resolve(self->execution, NAME_KEY, range->key);
         zones->items[zones->count++].range = plan_range_of(range, bound);
     }
-    if (self->plan->by_index && !self->plan->in_order) choose_index(self);
+    if (extend->lent != NULL)
+        zones->indexed = true;
+    else if (self->plan->by_index && !self->plan->in_order)
+        choose_index(self);
     return NULL;
 }
 
@@ -350,6 +354,37 @@ static uint32_t scan_found(Extend *extend, uint64_t *ids, uint32_t max)
     return count;
 }
 
+static const Neighbors *found_of(const Extend *extend)
+{
+    return extend->lent != NULL ? extend->lent : &extend->found;
+}
+
+/* The first of the ids, which ascend, that is no smaller. */
+static size_t first_from(const Neighbors *found, uint64_t id)
+{
+    size_t low = 0, high = found->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (found->nodes[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Of what the index found, nodes of [from, to): the cursor is a node's id, as in a scan. */
+static uint32_t scan_found_between(Extend *extend, uint64_t *ids, uint32_t max)
+{
+    const Neighbors *found = found_of(extend);
+    size_t at = first_from(found, extend->cursor);
+    uint32_t count = 0;
+    while (count < max && at < found->count && found->nodes[at] < extend->to)
+        ids[count++] = found->nodes[at++];
+    extend->cursor = count == 0 ? extend->to : ids[count - 1] + 1;
+    return count;
+}
+
 typedef struct Keyed {
     Value value;
     uint64_t node;
@@ -430,11 +465,10 @@ static Error *scan_in_order(Operator *self, uint64_t *ids, uint32_t max, uint32_
     return NULL;
 }
 
-bool scan_is_by_index(Operator *scan)
+bool scan_found_by_index(Operator *scan, uint64_t *count)
 {
     Extend *extend = scan->state;
-    if (scan->plan->in_order) return true;
-    if (!scan->plan->by_index) return false;
+    if (!scan->plan->by_index || scan->plan->in_order) return false;
     for (uint32_t i = 0; i < scan->plan->label_count; i++)
         extend->labels[i] = name_resolve(scan->execution, NAME_LABEL, scan->plan->labels[i]);
     if (!extend->zones->known) {
@@ -442,7 +476,17 @@ bool scan_is_by_index(Operator *scan)
         if (error != NULL) extend->zones->known = false;
         error_drop(error);
     }
-    return extend->zones->known && extend->zones->indexed;
+    if (!extend->zones->known || !extend->zones->indexed) return false;
+    *count = found_of(extend)->count;
+    return true;
+}
+
+void scan_lend(Operator *to, const Operator *from)
+{
+    const Extend *extend = from == NULL ? NULL : from->state;
+    bool indexed =
+        extend != NULL && extend->zones != NULL && extend->zones->known && extend->zones->indexed;
+    ((Extend *)to->state)->lent = indexed ? found_of(extend) : NULL;
 }
 
 /* As graph_scan_below, without the blocks that the zones leave out. */
@@ -471,7 +515,7 @@ static Error *scan_ids(Operator *self, uint64_t *ids, uint32_t max, uint32_t *fo
     const Zones *zones = extend->zones;
     if (extend->in_order != NULL) return scan_in_order(self, ids, max, found);
     if (zones != NULL && zones->indexed)
-        *found = scan_found(extend, ids, max);
+        *found = scan_found_between(extend, ids, max);
     else if (zones != NULL && zones->count > 0)
         *found = scan_zones(self, extend, ids, max);
     else
@@ -520,9 +564,9 @@ static Error *next_scan(Operator *self, Batch **out)
     return NULL;
 }
 
-void scan_between(Operator *scan, uint64_t from, uint64_t to)
+void source_between(Operator *source, uint64_t from, uint64_t to)
 {
-    Extend *extend = scan->state;
+    Extend *extend = source->state;
     extend->from = from;
     extend->to = to;
 }
@@ -530,7 +574,7 @@ void scan_between(Operator *scan, uint64_t from, uint64_t to)
 void open_scan(Operator *self)
 {
     Extend *extend = extend_new(self, NULL);
-    scan_between(self, 0, UINT64_MAX);
+    source_between(self, 0, UINT64_MAX);
     if (self->plan->range_count > 0)
         extend->zones = arena_calloc(self->state_arena, 1,
                                      sizeof *extend->zones +
@@ -663,7 +707,7 @@ static Error *range_of_row(Operator *self, uint32_t position)
 static Error *begin_list(Operator *self, uint32_t position)
 {
     Extend *extend = self->state;
-    extend->cursor = 0;
+    extend->cursor = extend->from;
     extend->inside = true;
     if (extend->ranges != NULL) return range_of_row(self, position);
     extend->list = column_value(&extend->column, position);
@@ -702,6 +746,7 @@ static Error *next_unwind(Operator *self, Batch **out)
             uint32_t position = batch_position(in, extend->at);
             if (!extend->inside) TRY(begin_list(self, position));
             uint64_t n = elements(extend);
+            if (n > extend->to) n = extend->to;
             for (; count < cap && extend->cursor < n; extend->cursor++) {
                 extend->positions[count] = (uint16_t)position;
                 extend->values[count++] = element(extend, extend->cursor);
@@ -721,11 +766,40 @@ static Error *next_unwind(Operator *self, Batch **out)
     return NULL;
 }
 
+static bool is_given(const Expr *expr)
+{
+    return expr->kind == EXPR_PARAMETER || expr->kind == EXPR_CONSTANT;
+}
+
+uint64_t unwind_elements(Operator *unwind)
+{
+    Extend *extend = unwind->state;
+    const Expr *expr = unwind->plan->expr;
+    Value args[3];
+    Batch none = {.row_count = 1, .selected_count = 1};
+    Error *error = NULL;
+    bool range = is_range(expr), given = range || is_given(expr);
+    for (uint32_t i = 0; range && i < expr->arg_count; i++)
+        given = given && is_given(expr->args[i]);
+    if (!given) return 0;
+    operator_context(unwind, extend->input_arena, &extend->context);
+    for (uint32_t i = 0; error == NULL && i < (range ? expr->arg_count : 1); i++)
+        error = expr_evaluate(range ? expr->args[i] : expr, &extend->context, &none, 0, &args[i]);
+    for (uint32_t i = 0; error == NULL && range && i < expr->arg_count; i++)
+        if (args[i].kind == VALUE_NULL) return 0;
+    if (error == NULL && range) error = integer_range(args, expr->arg_count, &extend->range);
+    if (error == NULL && !range) extend->list = args[0];
+    uint64_t count = error == NULL ? elements(extend) : 0;
+    error_drop(error); /* it comes again when the rows are asked for */
+    return count;
+}
+
 void open_unwind(Operator *self)
 {
     const Expr *expr = self->plan->expr;
     Extend *extend = extend_new(self, is_range(expr) ? NULL : expr);
     self->next = next_unwind;
+    source_between(self, 0, UINT64_MAX);
     if (!is_range(expr)) return;
     extend->ranges = arena_new(self->state_arena, Ranges);
     extend->ranges->count = expr->arg_count;
