@@ -23,6 +23,7 @@
  */
 #include "config.h"
 
+#include "base/bits.h"
 #include "base/map.h"
 #include "execution/score_internal.h"
 #include "rank/column.h"
@@ -127,8 +128,7 @@ static void bits_of_scan(Operator *operator, const PlanNode * scan, Bits *bits)
     for (uint64_t b = 0; b < bits->block_count; b++) {
         uint64_t *words = bits->words + b * GRAPH_BLOCK_WORDS;
         if (!graph_scan_block(&execution->view, labels, scan->label_count, b, words)) continue;
-        for (uint32_t w = 0; w < GRAPH_BLOCK_WORDS; w++)
-            bits->count += (uint64_t)__builtin_popcountll(words[w]);
+        bits->count += bits_in_many(words, GRAPH_BLOCK_WORDS);
     }
 }
 

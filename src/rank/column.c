@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "base/bits.h"
 #include "rank/column.h"
 #include <assert.h>
 #include <stdatomic.h>
@@ -123,13 +124,10 @@ static const void *codes_of(ColumnSearch *search, const GraphVectors *vectors, s
 static size_t take_part(const ColumnSearch *search, Side *side, uint64_t number,
                         const GraphVectors *vectors)
 {
-    size_t count = 0;
     const uint64_t *words = search->request.words + number * GRAPH_BLOCK_WORDS;
-    for (uint32_t w = 0; w < GRAPH_BLOCK_WORDS; w++) {
+    for (uint32_t w = 0; w < GRAPH_BLOCK_WORDS; w++)
         side->present[w] = words[w] & __atomic_load_n(&vectors->present[w], __ATOMIC_ACQUIRE);
-        count += (size_t)__builtin_popcountll(side->present[w]);
-    }
-    return count;
+    return bits_in_many(side->present, GRAPH_BLOCK_WORDS);
 }
 
 static bool has_candidates(const ColumnSearch *search, uint64_t number)

@@ -2,10 +2,10 @@
  * sieve.c - pieces of rows, sieved by their codes, the rest scored.
  *
  * A piece of 256 rows is 32 KiB of codes at 128 dimensions, which stays in the first cache while each
- * query has its turn. Of a piece the bounds by the first plane of the query are computed for all rows, or
- * for those that take part if they are few; the rows that are left are fetched while the others are still
- * being looked at, then looked at once more with both planes and a floor that may have risen, and only
- * then scored.
+ * query has its turn. Of a piece the bounds by the first plane of the query are computed for all rows;
+ * where few take part, of as many as there are in a longer stretch, whose codes are all asked for before
+ * the first is looked at. The rows that are left are fetched while the others are still being looked at,
+ * then looked at once more with both planes and a floor that may have risen, and only then scored.
  *
  * Where many rows of a piece are left over (equal rows, rows close to each other and far from the
  * origin, a large k at the beginning) codes are no help: the piece is scored as a whole, and so are the
@@ -13,6 +13,7 @@
  */
 #include "config.h"
 
+#include "base/bits.h"
 #include "base/memory.h"
 #include "vector/sieve.h"
 #include <assert.h>
@@ -22,9 +23,11 @@
 enum {
     WORD_ROWS = 64,
     PIECE_WORDS = VECTOR_PIECE_ROWS / WORD_ROWS,
-    FEW_ROWS = VECTOR_PIECE_ROWS / 4,  /* that take part: looked at one by one */
+    FEW_ROWS =
+        VECTOR_PIECE_ROWS / 4, /* that take part: taken together with those of other pieces */
     MANY_LEFT = VECTOR_PIECE_ROWS / 4, /* that are left: the codes were no help */
-    REST_PIECES = 16
+    REST_PIECES = 16,
+    FEW_BYTES_AHEAD = 256 /* of a row's codes; the hardware sees where it goes on */
 };
 
 /* ---- codes of a block ---- */
@@ -103,6 +106,14 @@ typedef struct Piece {
     uint64_t present[PIECE_WORDS];
 } Piece;
 
+/* Those of a word of the block that take part. */
+static uint64_t word_of(const VectorBlock *block, size_t word)
+{
+    size_t rows = block->count <= word * WORD_ROWS ? 0 : block->count - word * WORD_ROWS;
+    uint64_t all = rows >= WORD_ROWS ? UINT64_MAX : (UINT64_C(1) << rows) - 1;
+    return block->present == NULL || rows == 0 ? all : block->present[word] & all;
+}
+
 static void piece_of(Piece *piece, const VectorBlock *block, const SieveBlock *codes, size_t from)
 {
     size_t left = block->count - from, count = left < VECTOR_PIECE_ROWS ? left : VECTOR_PIECE_ROWS;
@@ -112,14 +123,9 @@ static void piece_of(Piece *piece, const VectorBlock *block, const SieveBlock *c
                                  count, block->first_id + from};
     piece->bounds = codes->bounds + from / 4;
     piece->codes = codes->codes + from * piece->code_bytes;
-    piece->taking_part = 0;
-    for (size_t w = 0; w < PIECE_WORDS; w++) {
-        size_t rows = count <= w * WORD_ROWS ? 0 : count - w * WORD_ROWS;
-        uint64_t all = rows >= WORD_ROWS ? UINT64_MAX : (UINT64_C(1) << rows) - 1;
-        piece->present[w] =
-            block->present == NULL || rows == 0 ? all : piece->block.present[w] & all;
-        piece->taking_part += (size_t)__builtin_popcountll(piece->present[w]);
-    }
+    for (size_t w = 0; w < PIECE_WORDS; w++)
+        piece->present[w] = word_of(&piece->block, w);
+    piece->taking_part = bits_in_many(piece->present, PIECE_WORDS);
 }
 
 static bool takes_part(const Piece *piece, size_t row)
@@ -130,7 +136,7 @@ static bool takes_part(const Piece *piece, size_t row)
 /* Rows that are left, and their codes' products with the first plane. */
 typedef struct Left {
     size_t count;
-    uint16_t rows[VECTOR_PIECE_ROWS];
+    uint32_t rows[VECTOR_PIECE_ROWS];
     int32_t dots[VECTOR_PIECE_ROWS];
 } Left;
 
@@ -163,29 +169,6 @@ static void look_at_all(const Piece *piece, const BoundQuery *bound, float floor
         if (!takes_part(piece, at[i])) continue;
         left->dots[left->count] = dots[at[i]];
         left->rows[left->count++] = at[i];
-    }
-}
-
-VECTOR_BESIDE_A_WRITER static void look_at_few(const Piece *piece, const BoundQuery *bound,
-                                               float floor, Left *left)
-{
-    uint32_t places[FEW_ROWS];
-    BoundFour bounds[FEW_ROWS / 4];
-    int32_t dots[FEW_ROWS];
-    uint16_t at[FEW_ROWS];
-    size_t count = 0;
-    for (size_t w = 0; w < PIECE_WORDS; w++)
-        for (uint64_t bits = piece->present[w]; bits != 0; bits &= bits - 1) {
-            places[count] = (uint32_t)(w * WORD_ROWS + (size_t)__builtin_ctzll(bits));
-            bound_row_put(bounds, count, bound_row_at(piece->bounds, places[count]));
-            count++;
-        }
-    piece->codes_kernel->dot_places(piece->codes, places, count, piece->code_bytes, bound->planes,
-                                    dots);
-    size_t found = piece->codes_kernel->pick(bound, bounds, dots, count, floor, at);
-    for (size_t i = 0; i < found; i++) {
-        left->dots[left->count] = dots[at[i]];
-        left->rows[left->count++] = (uint16_t)places[at[i]];
     }
 }
 
@@ -233,19 +216,22 @@ static bool floor_helps(const SieveQuery *query, float floor)
     return floor > -INFINITY && (query->query.metric != VECTOR_COSINE || floor > -1.0f);
 }
 
+static bool rests(SieveQuery *query, float floor)
+{
+    bool rests = query->rest > 0 || !query->bounded || !floor_helps(query, floor);
+    query->rest -= query->rest > 0;
+    return rests;
+}
+
 static void sieve_piece(const Piece *piece, SieveQuery *query)
 {
     Left left = {.count = 0};
     float floor = topk_floor(query->top);
-    if (query->rest > 0 || !query->bounded || !floor_helps(query, floor)) {
-        query->rest -= query->rest > 0;
+    if (rests(query, floor)) {
         score_all(piece, query);
         return;
     }
-    if (piece->taking_part < FEW_ROWS)
-        look_at_few(piece, &query->bound, floor, &left);
-    else
-        look_at_all(piece, &query->bound, floor, &left);
+    look_at_all(piece, &query->bound, floor, &left);
     if (left.count >= MANY_LEFT) {
         query->rest = REST_PIECES;
         score_all(piece, query);
@@ -253,6 +239,92 @@ static void sieve_piece(const Piece *piece, SieveQuery *query)
     }
     fetch_rows(piece, &left);
     score_left(piece, query, &left);
+}
+
+/* ---- few rows of a stretch ---- */
+
+typedef struct Few {
+    uint32_t count;
+    uint32_t places[FEW_ROWS]; /* in the block */
+    BoundFour bounds[FEW_ROWS / 4];
+} Few;
+
+/* The next rows of [*word, end) that take part, all of whose codes are asked for. */
+static void few_of(const Piece *whole, size_t *word, size_t end, uint64_t *bits, Few *few)
+{
+    const VectorBlock *block = &whole->block;
+    size_t ahead = whole->code_bytes < FEW_BYTES_AHEAD ? whole->code_bytes : FEW_BYTES_AHEAD;
+    few->count = 0;
+    for (;; *bits &= *bits - 1) {
+        while (*bits == 0 && *word < end)
+            *bits = word_of(block, (*word)++);
+        if (*bits == 0 || few->count == FEW_ROWS) return;
+        size_t row = (*word - 1) * WORD_ROWS + (size_t)__builtin_ctzll(*bits);
+        __builtin_prefetch(whole->bounds + row / 4);
+        for (size_t at = 0; at < ahead; at += QUANTIZE_LINE_BYTES)
+            __builtin_prefetch(whole->codes + row * whole->code_bytes + at);
+        few->places[few->count++] = (uint32_t)row;
+    }
+}
+
+VECTOR_BESIDE_A_WRITER static void take_bounds(const Piece *whole, Few *few)
+{
+    for (size_t i = 0; i < few->count; i++)
+        bound_row_put(few->bounds, i, bound_row_at(whole->bounds, few->places[i]));
+}
+
+static void score_few(const Piece *whole, const Few *few, SieveQuery *query)
+{
+    const VectorBlock *block = &whole->block;
+    const float *rows[FEW_ROWS];
+    float factors[FEW_ROWS];
+    VectorPick found;
+    if (query->query.metric == VECTOR_COSINE && query->query.factor == 0) return;
+    for (size_t i = 0; i < few->count; i++) {
+        rows[i] = block->rows + few->places[i] * whole->stride;
+        factors[i] = block->factors == NULL ? 0 : block->factors[few->places[i]];
+    }
+    query->scored += few->count;
+    vector_pick_pointers(whole->kernel, &query->query, rows, factors, few->count,
+                         topk_floor(query->top), &found);
+    for (size_t i = 0; i < found.count; i++)
+        topk_offer(query->top, found.scores[i], block->first_id + few->places[found.at[i]]);
+}
+
+static void sieve_few(const Piece *whole, const Few *few, SieveQuery *query)
+{
+    int32_t dots[FEW_ROWS];
+    uint16_t at[FEW_ROWS];
+    float floor = topk_floor(query->top);
+    Left left = {.count = 0};
+    if (rests(query, floor)) {
+        score_few(whole, few, query);
+        return;
+    }
+    whole->codes_kernel->dot_places(whole->codes, few->places, few->count, whole->code_bytes,
+                                    query->bound.planes, dots);
+    left.count = whole->codes_kernel->pick(&query->bound, few->bounds, dots, few->count, floor, at);
+    if (left.count >= MANY_LEFT) query->rest = REST_PIECES;
+    for (size_t i = 0; i < left.count; i++) {
+        left.dots[i] = dots[at[i]];
+        left.rows[i] = few->places[at[i]];
+    }
+    fetch_rows(whole, &left);
+    score_left(whole, query, &left);
+}
+
+/* The words [word, end) of the block, in which few take part. */
+static void sieve_stretch(const Piece *whole, size_t word, size_t end, SieveQuery *queries,
+                          size_t query_count)
+{
+    uint64_t bits = 0;
+    Few few;
+    for (few_of(whole, &word, end, &bits, &few); few.count > 0;
+         few_of(whole, &word, end, &bits, &few)) {
+        take_bounds(whole, &few);
+        for (size_t q = 0; q < query_count; q++)
+            sieve_few(whole, &few, &queries[q]);
+    }
 }
 
 void sieve_scan(const VectorKernel *kernel, const CodesKernel *codes_kernel, SieveQuery *queries,
@@ -267,9 +339,17 @@ void sieve_scan(const VectorKernel *kernel, const CodesKernel *codes_kernel, Sie
         return;
     }
     piece.code_bytes = queries[0].code_bytes;
-    for (size_t from = 0; from < block->count; from += VECTOR_PIECE_ROWS) {
-        piece_of(&piece, block, codes, from);
-        for (size_t q = 0; piece.taking_part > 0 && q < query_count; q++)
+    Piece whole = piece;
+    whole.block = *block, whole.bounds = codes->bounds, whole.codes = codes->codes;
+    size_t words = (block->count + WORD_ROWS - 1) / WORD_ROWS, done = 0;
+    bool few = block->present != NULL && bits_in_many(block->present, words) < FEW_ROWS;
+    for (size_t word = 0; word < words && !few; word += PIECE_WORDS) {
+        piece_of(&piece, block, codes, word * WORD_ROWS);
+        if (piece.taking_part < FEW_ROWS) continue;
+        sieve_stretch(&whole, done, word, queries, query_count);
+        for (size_t q = 0; q < query_count; q++)
             sieve_piece(&piece, &queries[q]);
+        done = word + PIECE_WORDS;
     }
+    if (done < words) sieve_stretch(&whole, done, words, queries, query_count);
 }

@@ -1,0 +1,39 @@
+/* bits.h - counting bits where no instruction for it may be counted on: the compiler calls a function
+ * that looks bytes up. Sums of two, four and eight neighbors side by side (Wilkes, Wheeler, Gill, 1957),
+ * of many words two at a time, as any machine can. */
+#ifndef BASE_BITS_H
+#define BASE_BITS_H
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define BITS_OF_BYTES(word)                                                                        \
+    ((word) -= (word) >> 1 & UINT64_C(0x5555555555555555),                                         \
+     (word) =                                                                                      \
+         ((word)&UINT64_C(0x3333333333333333)) + ((word) >> 2 & UINT64_C(0x3333333333333333)),     \
+     ((word) + ((word) >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f))
+
+static inline uint64_t bits_in(uint64_t word)
+{
+    return (BITS_OF_BYTES(word)) * UINT64_C(0x0101010101010101) >> 56;
+}
+
+static inline uint64_t bits_in_many(const uint64_t *words, size_t count)
+{
+    enum { TWOS_MAX = 31 }; /* sums of 31 bytes of 8 bits each are bytes */
+    typedef uint64_t Two __attribute__((vector_size(16)));
+    uint64_t sum = 0;
+    size_t i = 0;
+    while (i + 2 <= count) {
+        Two bytes = {0}, two;
+        for (size_t n = 0; n < TWOS_MAX && i + 2 <= count; n++, i += 2) {
+            memcpy(&two, words + i, sizeof two);
+            bytes += BITS_OF_BYTES(two);
+        }
+        bytes =
+            (bytes & UINT64_C(0x00ff00ff00ff00ff)) + (bytes >> 8 & UINT64_C(0x00ff00ff00ff00ff));
+        sum += (bytes[0] + bytes[1]) * UINT64_C(0x0001000100010001) >> 48;
+    }
+    return i < count ? sum + bits_in(words[i]) : sum;
+}
+#endif
