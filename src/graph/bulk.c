@@ -290,7 +290,7 @@ static void undo_nodes(GraphWriter *writer, uint64_t first, uint32_t count)
         for (uint32_t i = 0; shape != NULL && i < shape->count; i++) {
             Label *label = directory_get(&graph->labels, shape->labels[i]);
             atomic_fetch_sub(&label->live, 1);
-            atomic_store(&label->loose, true); /* the bit stays */
+            atomic_store(&label->exact_from, UINT64_MAX); /* the bit stays */
         }
     }
     column_clear(&graph->shapes_of, first, count);

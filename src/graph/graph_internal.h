@@ -183,8 +183,9 @@ Str column_block_text(const ColumnBlock *block,
 void column_block_words(const ColumnBlock *block, Str *out); /* word_count of them */
 /* A vector is copied into the arena; without one it is lent as it lies, until the next write. */
 Value column_read(const PropertyColumn *column, uint64_t row, uint64_t version, Arena *arena);
-/* An integer of a block that has no chain; false: column_read must be asked. */
-static inline bool column_plain_integer(const PropertyColumn *column, uint64_t row, int64_t *out)
+/* An integer of a block that is steady for a reader at `version`; false: column_read must be asked. */
+static inline bool column_plain_integer(const PropertyColumn *column, uint64_t row,
+                                        uint64_t version, int64_t *out)
 {
     const ColumnBlock *block = directory_get(&column->blocks, row / GRAPH_BLOCK_ROWS);
     uint32_t i = row % GRAPH_BLOCK_ROWS;
@@ -192,7 +193,8 @@ static inline bool column_plain_integer(const PropertyColumn *column, uint64_t r
     bool there = __atomic_load_n(&block->present[i / 64], __ATOMIC_ACQUIRE) >> i % 64 & 1;
     *out = block_integer(block, i);
     atomic_thread_fence(memory_order_acquire); /* the chain is looked at after the value: table.c */
-    return there && atomic_load_explicit(&block->old, memory_order_relaxed) == NULL;
+    const OldValue *old = atomic_load_explicit(&block->old, memory_order_acquire);
+    return there && (old == NULL || old->version <= version);
 }
 /* Has every row of the block, for a reader at `version`, the value that stands in it? Asked again
  * after the values were used: a writer may have begun meanwhile. */
@@ -334,9 +336,10 @@ typedef struct Label {
     Directory blocks; /* bitmaps of GRAPH_BLOCK_ROWS bits: who had the label at any time; checked
                          against the shape */
     _Atomic uint64_t live;
-    /* Some node got the label later than it was made, or lost it: then a bit may lie for one view
-     * or another. Never taken back; a segment's bits are exact again. */
-    atomic_bool loose;
+    /* Views of this version and later may believe the bits. A node that got the label later than it was
+     * made has its bit for older views, too, and who lost it (UINT64_MAX) for all. Never taken back; a
+     * segment's bits are exact again. */
+    _Atomic uint64_t exact_from;
 } Label;
 
 /* ---- index ---- */

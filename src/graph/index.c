@@ -268,10 +268,11 @@ Probe index_probe(const GraphView *view, const GraphIndex *definition)
 bool probe_hit(Probe *probe, uint64_t node, Value key)
 {
     const Graph *graph = probe->view->graph;
+    uint64_t version = probe->view->version;
     int64_t set, number;
     if (probe->column == NULL) return false;
-    if (key.kind != VALUE_INTEGER || !column_plain_integer(probe->column, node, &number) ||
-        !column_plain_integer(&graph->shapes_of, node, &set))
+    if (key.kind != VALUE_INTEGER || !column_plain_integer(probe->column, node, version, &number) ||
+        !column_plain_integer(&graph->shapes_of, node, version, &set))
         return is_hit(probe->view, probe->definition, node, key);
     if (number != key.as.integer || !graph_node_visible(probe->view, node)) return false;
     if (set != probe->set)

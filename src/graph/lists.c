@@ -136,7 +136,8 @@ bool graph_labels_cover(const GraphView *view, const uint32_t *labels, uint32_t 
     for (uint32_t i = 0; i < label_count; i++) {
         const Label *label =
             labels[i] == GRAPH_NAME_UNKNOWN ? NULL : directory_get(&view->graph->labels, labels[i]);
-        if (label == NULL || atomic_load(&label->loose) || atomic_load(&label->live) != all)
+        if (label == NULL || atomic_load(&label->live) != all ||
+            atomic_load(&label->exact_from) > view->version) /* told before it is counted */
             return false;
     }
     return atomic_load(&rows->created_max) <= view->version &&

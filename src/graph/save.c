@@ -113,9 +113,10 @@ static void take_labels(const GraphView *view, uint64_t first, uint64_t end, uin
     for (uint64_t node = first; node < end; node++) {
         int64_t set;
         if (!graph_node_visible(view, node)) continue;
-        const Shape *shape = column_plain_integer(&view->graph->shapes_of, node, &set)
-                                 ? directory_get(&view->graph->shapes, (size_t)set)
-                                 : graph_shape(view->graph, node, view->version);
+        const Shape *shape =
+            column_plain_integer(&view->graph->shapes_of, node, view->version, &set)
+                ? directory_get(&view->graph->shapes, (size_t)set)
+                : graph_shape(view->graph, node, view->version);
         for (uint32_t i = 0; shape != NULL && i < shape->count; i++)
             bits[shape->labels[i]][node / 64] |= UINT64_C(1) << node % 64;
     }

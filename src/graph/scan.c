@@ -93,7 +93,7 @@ static bool has_all(LabelTest *test, uint64_t node)
 {
     const Graph *graph = test->view->graph;
     int64_t set;
-    if (!column_plain_integer(&graph->shapes_of, node, &set))
+    if (!column_plain_integer(&graph->shapes_of, node, test->view->version, &set))
         return shape_has_all(graph_shape(graph, node, test->view->version), test);
     if (set != test->set)
         test->has = shape_has_all(directory_get(&graph->shapes, (size_t)set), test);
@@ -114,7 +114,8 @@ static bool bits_lie(const GraphView *view, const uint32_t *labels, uint32_t lab
 {
     for (uint32_t i = 0; i < label_count; i++) {
         const Label *label = directory_get(&view->graph->labels, labels[i]);
-        if (atomic_load_explicit(&label->loose, memory_order_acquire)) return true;
+        uint64_t exact_from = atomic_load_explicit(&label->exact_from, memory_order_acquire);
+        if (exact_from > view->version) return true;
     }
     return false;
 }
@@ -401,6 +402,15 @@ static void read_stretch(const Stretch *stretch, const uint64_t *rows, uint64_t 
     }
     if (packed && block->type == COLUMN_FLOAT) {
         read_decimals(stretch, rows, mask, out->floats + from);
+        return;
+    }
+    bool words = block->type == COLUMN_INTEGER || block->type == COLUMN_FLOAT;
+    if (stretch->dense && words && block->packed.bits == NULL) {
+        typedef uint64_t __attribute__((may_alias)) Word; /* either type is one */
+        const Word *in = (const Word *)block->data + stretch->first;
+        Word *to = (Word *)out->integers + from;
+        for (uint32_t i = 0; i < stretch->count; i++)
+            to[i] = __atomic_load_n(in + i, __ATOMIC_RELAXED);
         return;
     }
     switch (block->type) {

@@ -254,14 +254,15 @@ static const Shape *shape_at(const Graph *graph, Value id)
     return id.kind == VALUE_NULL ? NULL : directory_get(&graph->shapes, (size_t)id.as.integer);
 }
 
-/* Labels of `one` that `other` has not: their bits say less than the shape from now on. Told before
- * a bit is set, so that nobody sees the bit alone. */
-static void loosen(Graph *graph, const Shape *one, const Shape *other)
+/* Labels of `one` that `other` has not: their bits lie for views before `exact_from`. Told before a bit
+ * is set, so that nobody sees the bit alone. */
+static void loosen(Graph *graph, const Shape *one, const Shape *other, uint64_t exact_from)
 {
     for (uint32_t i = 0; one != NULL && i < one->count; i++) {
         if (shape_has(other, one->labels[i])) continue;
         Label *label = directory_get(&graph->labels, one->labels[i]);
-        atomic_store_explicit(&label->loose, true, memory_order_release);
+        if (atomic_load_explicit(&label->exact_from, memory_order_relaxed) < exact_from)
+            atomic_store_explicit(&label->exact_from, exact_from, memory_order_release);
     }
 }
 
@@ -272,8 +273,8 @@ static void set_shape(GraphWriter *writer, uint64_t node, uint32_t shape, bool k
     if (keep) {
         const Shape *old = graph_shape(graph, node, writer->version),
                     *new = directory_get(&graph->shapes, shape);
-        loosen(graph, old, new);
-        loosen(graph, new, old);
+        loosen(graph, old, new, UINT64_MAX);
+        loosen(graph, new, old, writer->version);
     }
     Value before = column_write(graph, &graph->shapes_of, node, after, writer->version, keep);
     const Shape *new_shape = shape_at(graph, after);
@@ -588,7 +589,7 @@ static void undo_shape(GraphWriter *writer, const Change *change)
     count_labels(graph, shape_at(graph, change->after), false);
     count_labels(graph, shape_at(graph, change->before), true);
     /* The bits stay; the row may be given out again, to a node of other labels. */
-    loosen(graph, shape_at(graph, change->after), shape_at(graph, change->before));
+    loosen(graph, shape_at(graph, change->after), shape_at(graph, change->before), UINT64_MAX);
     column_restore(graph, &graph->shapes_of, change->id, change->before, writer->version);
 }
 

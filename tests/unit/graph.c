@@ -136,6 +136,57 @@ static void rollback(void)
     graph_destroy(graph);
 }
 
+/* Nodes with the label, as a scan gives them and as each says. */
+static uint64_t labelled(const GraphView *view, uint32_t label)
+{
+    uint64_t cursor = 0, ids[8], asked = 0;
+    uint32_t found = graph_scan(view, &label, 1, &cursor, ids, 8);
+    for (uint64_t node = 0; node < 4; node++) {
+        bool has = graph_node_visible(view, node) && graph_node_has_label(view, node, label);
+        EXPECT(graph_scan_has(view, &label, 1, node) == has);
+        asked += has;
+    }
+    EXPECT(asked == found);
+    return found;
+}
+
+/* A label that was given late is seen by those who began later, and one that was taken away by the
+ * others. */
+static void labels_late(void)
+{
+    Graph *graph = graph_create();
+    GraphView before, between, after;
+    uint32_t slots[3];
+    GraphWriter *writer = graph_writer_begin(graph);
+    uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("A"));
+    uint64_t nodes[3];
+    for (int i = 0; i < 3; i++)
+        expect_no_error(graph_create_node(writer, &label, i == 0, &nodes[i]));
+    graph_writer_publish(writer);
+    expect_no_error(graph_acquire(graph, &before, &slots[0]));
+    writer = graph_writer_begin(graph);
+    EXPECT(graph_add_label(writer, nodes[1], label));
+    GraphView own = graph_writer_view(writer);
+    EXPECT(labelled(&before, label) == 1 && labelled(&own, label) == 2);
+    graph_writer_publish(writer);
+    expect_no_error(graph_acquire(graph, &between, &slots[1]));
+    EXPECT(labelled(&before, label) == 1 && labelled(&between, label) == 2);
+    writer = graph_writer_begin(graph);
+    EXPECT(graph_remove_label(writer, nodes[0], label) && graph_add_label(writer, nodes[2], label));
+    size_t savepoint = graph_savepoint(writer);
+    EXPECT(graph_remove_label(writer, nodes[2], label));
+    own = graph_writer_view(writer);
+    EXPECT(labelled(&between, label) == 2 && labelled(&own, label) == 1);
+    graph_rollback_to(writer, savepoint);
+    graph_writer_publish(writer);
+    expect_no_error(graph_acquire(graph, &after, &slots[2]));
+    EXPECT(labelled(&before, label) == 1 && labelled(&between, label) == 2);
+    EXPECT(labelled(&after, label) == 2 && !graph_scan_has(&after, &label, 1, nodes[0]));
+    for (int i = 0; i < 3; i++)
+        graph_release(graph, slots[i]);
+    graph_destroy(graph);
+}
+
 enum { MANY = 3000 };
 
 typedef struct Names {
@@ -332,6 +383,7 @@ int main(void)
     guessed_keys();
     held_view();
     rollback();
+    labels_late();
     many();
     return DONE();
 }
