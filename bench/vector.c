@@ -24,6 +24,8 @@
 #include "bench/measure.h"
 #include "bench/session.h"
 #include "bench/sum.h"
+#include "vector/near.h"
+#include "vector/topk.h"
 #include <dlfcn.h>
 #include <malloc.h>
 #include <math.h>
@@ -737,27 +739,70 @@ static void measure_filtered(contextql *session, const char *where)
 }
 
 /* One of a hundred passes: what is asked for is the best of those, which a filter before the search has
- * as bits; beside it a walk along the index that looks so far that they are among what it finds. */
-#define WALK_TEXT                                                                                  \
-    "MATCH (v:V) VECTOR v.v SIMILAR TO $q USING {metric: 'l2', ef: %d} LIMIT %d WITH v WHERE "     \
-    "v.i %% 100 = 7 RETURN v.i LIMIT 10"
+ * as bits. Beside it a walk along such an index as far as it takes to come by as many that pass as it
+ * would find without a filter (at most NEAR_EF_MAX), taking only those that pass; of an index of its own,
+ * for no statement would be answered so. */
+enum { RARE = 100, EF = 64, SCORED = 2 * K };
+
+typedef struct Walk {
+    NearIndex *index;
+    const VectorKernel *kernel;
+    const CodesKernel *codes_kernel;
+} Walk;
+
+static const float *give_row(void *user, size_t i, uint32_t *id, float *factor)
+{
+    (void)user;
+    *id = (uint32_t)i;
+    *factor = 0; /* not asked */
+    return rows + i * dimensions;
+}
+
+static void walk_search(void *state, const float *query, int64_t *ids)
+{
+    const Walk *walk = state;
+    VectorQuery asked;
+    TopK *top = topk_create(K);
+    TopKHit hits[K];
+    uint32_t found[NEAR_EF_MAX];
+    vector_query_init(&asked, walk->kernel, VECTOR_L2, query, dimensions);
+    size_t count = near_search(walk->index, walk->codes_kernel, &asked,
+                               near_ef(walk->index, EF, row_count / RARE), found),
+           scored = 0;
+    for (size_t i = 0; i < count && scored < SCORED; i++) {
+        if (found[i] % RARE != 7) continue;
+        topk_offer(top, vector_score(walk->kernel, &asked, rows + found[i] * dimensions, 0),
+                   found[i]);
+        scored++;
+    }
+    count = topk_take(top, hits);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = (int64_t)hits[i].id;
+    topk_destroy(top);
+}
 
 static void measure_rare(contextql *session)
 {
-    enum { FAR = 4096, MOST = 2048 };
     size_t first = contender_count;
+    NearOptions options = {.dimensions = (uint32_t)dimensions,
+                           .metric = VECTOR_L2,
+                           .ef_construction = NEAR_EF_CONSTRUCTION,
+                           .threads = 1};
+    NearRows all = {.count = row_count, .row = give_row};
     printf("\nBest of one in a hundred, one thread:\n");
+    Walk own = {near_build(&options, &all), vector_kernel(NULL), codes_kernel(NULL)};
     int32_t *whole = truth_among(session, ":Rare)");
     pin(true);
-    Contender *ours = enter_ours(ours_new(session, "auto", "1", INDEX_TEXT, ":Rare)", 64, K),
+    Contender *ours = enter_ours(ours_new(session, "auto", "1", INDEX_TEXT, ":Rare)", EF, K),
                                  TURN_QUERIES, "a label as filter, as it is chosen"),
-              *walk = enter_ours(ours_new(session, "auto", "1", WALK_TEXT, FAR, MOST), 10,
-                                 "a walk of ef 4096, filtered after");
+              *walk = enter(&own, walk_search, 10, "a walk of ef %zu, those that pass",
+                            near_ef(own.index, EF, row_count / RARE));
     race(first);
     for (size_t c = first; c < contender_count; c++)
         report(&contenders[c]);
     printf("the filter before the search: %.1f times the walk\n", rate(ours) / rate(walk));
     pin(false);
+    near_free(own.index);
     mem_free(truth);
     truth = whole;
 }
