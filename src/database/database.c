@@ -79,6 +79,7 @@ static void database_free(Database *database)
 {
     files_free(database);
     error_drop(database->salvaged);
+    error_drop(database->lost);
     error_drop(database->trouble);
     held_free(database, database->held);
     vector_device_destroy(database->device);

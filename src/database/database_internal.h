@@ -36,6 +36,8 @@ struct Database {
     const Clock *clock;
     bool read_only, salvage;
     Error *salvaged; /* why the log was not read to its end, with `salvage`; NULL: it was */
+    Error *
+        lost; /* why the segment was not read at all, with `salvage`: the graph is empty; NULL: it was */
     atomic_uint sessions;
     pthread_mutex_t lock; /* of everything below; not held over a sync, nor while the graph is read
                              or written (but by a reader that follows another process's log) */

@@ -128,6 +128,7 @@ static Error *replay_one(void *user, Str payload, const WalCommit *commit)
     database->files->replayed_bytes += payload.bytes;
     if (commit->wall_ns > database->commit_ns) database->commit_ns = commit->wall_ns;
     database->visible_ns = database->commit_ns;
+    if (database->lost != NULL) return NULL; /* it builds on what is not there */
     if (log_names_segment(payload)) {
         TRY(log_decode_segment(payload, &logged));
         return replay_segment(database, &logged);
@@ -318,6 +319,25 @@ Error *files_remove_leftovers(Database *database)
 
 /* ---- opening ---- */
 
+/* Is, or was, somebody at work here since the catalog was read? */
+static bool is_overtaken(const Files *files)
+{
+    return lock_has_writer(files->lock) || lock_page(files->lock).checkpoint > files->checkpoint;
+}
+
+/* What is salvaged goes on without: there may be snapshots. */
+static Error *load_catalogued(Database *database)
+{
+    const Files *files = database->files;
+    Error *error = load_base(database, &files->catalog.files[0], files->catalog.schema);
+    error_drop(database->lost);
+    database->lost = NULL;
+    if (error == NULL || !database->salvage || is_overtaken(files)) return error;
+    database->lost = error;
+    swap_graph(database, graph_create());
+    return NULL;
+}
+
 static Error *read_catalog(Database *database)
 {
     Files *files = database->files;
@@ -349,7 +369,7 @@ static Error *read_catalog(Database *database)
         return NULL;
     }
     files->catalogued = catalog->files[0];
-    return load_base(database, &catalog->files[0], catalog->schema);
+    return load_catalogued(database);
 }
 
 /* The page in LOCK is stored behind the sync it speaks of: a log that ends before it, and not in a
@@ -408,12 +428,6 @@ static Error *read_once(Database *database)
     database->wal = NULL;
     TRY(read_catalog(database));
     return read_log(database);
-}
-
-/* Is, or was, somebody at work here since the catalog was read? */
-static bool is_overtaken(const Files *files)
-{
-    return lock_has_writer(files->lock) || lock_page(files->lock).checkpoint > files->checkpoint;
 }
 
 /* Whoever is in the middle of a checkpoint may not have a processor just now: who looks again at once

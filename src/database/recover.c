@@ -2,7 +2,8 @@
  * recover.c - what can be read of a damaged database, as a new one.
  *
  * The catalog must be readable, and header, table and trailer of the segments that it and the log
- * name: they say what everything is called and where it lies. Beyond that the log is done again up
+ * name: they say what everything is called and where it lies. Where the last checkpoint's are not, the
+ * newest snapshot whose are takes the place of the present. Beyond that the log is done again up
  * to the place where it is damaged, whatever lies behind (its effects build on one another), and
  * blocks of the segment that cannot be read are left out (graph/salvage.c). What is damaged, and so
  * may be missing, is told as `check` tells it; then what was saved.
@@ -25,6 +26,8 @@ typedef struct Recovery {
     Database *from, *to;
     Tell *tell;
     GraphSalvage *salvage;
+    const CatalogState *newest; /* the last snapshot that came along; NULL: none did */
+    GraphSalvaged newest_saved;
     const Clock *real;
     /* What the new database takes for the time; INT64_MIN: that it is. Its threads ask, too. */
     _Atomic int64_t moment_ns;
@@ -59,17 +62,22 @@ static Error *copy_state(Recovery *recovery, const GraphView *from, GraphSalvage
     return error;
 }
 
+static void tell_saved(const Recovery *recovery, const GraphSalvaged *saved)
+{
+    if (saved->relationships_lost > 0)
+        tell_line(recovery->tell, TELL_FINDING, recovery->target, compare,
+                  "lost: %" PRIu64 " relationships whose ends cannot be read",
+                  saved->relationships_lost);
+    tell_line(recovery->tell, TELL_FACT, recovery->target, "",
+              "saved; nodes: %" PRIu64 ", relationships: %" PRIu64, saved->nodes,
+              saved->relationships);
+}
+
 static Error *copy_graph(Recovery *recovery, const GraphView *from)
 {
     GraphSalvaged saved;
     TRY(copy_state(recovery, from, &saved));
-    if (saved.relationships_lost > 0)
-        tell_line(recovery->tell, TELL_FINDING, recovery->target, compare,
-                  "lost: %" PRIu64 " relationships whose ends cannot be read",
-                  saved.relationships_lost);
-    tell_line(recovery->tell, TELL_FACT, recovery->target, "",
-              "saved; nodes: %" PRIu64 ", relationships: %" PRIu64, saved.nodes,
-              saved.relationships);
+    tell_saved(recovery, &saved);
     return NULL;
 }
 
@@ -158,26 +166,31 @@ static bool is_whole(const Recovery *recovery, const CatalogState *state, const 
 /* As it was made, and when. */
 static Error *make_snapshot(Recovery *recovery, const CatalogState *state, const GraphView *view)
 {
-    GraphSalvaged saved;
     SnapshotInfo info;
     atomic_store(&recovery->moment_ns, state->commit_ns);
-    Error *error = copy_state(recovery, view, &saved);
+    Error *error = copy_state(recovery, view, &recovery->newest_saved);
     atomic_store(&recovery->moment_ns, state->made_ns);
     if (error == NULL)
         error =
             database_create_snapshot(recovery->to, state->name, tell_ask, recovery->tell, &info);
     atomic_store(&recovery->moment_ns, INT64_MIN);
+    if (error == NULL) recovery->newest = state;
     return error;
+}
+
+static Error *open_snapshot(const Recovery *recovery, const CatalogState *state, Graph **graph,
+                            IoFile **pin)
+{
+    Origin origin = {.schema = state->schema, .start = state->start};
+    if (state->file_count > 0) origin.file = state->files[0];
+    return past_rebuild(recovery->from->files, &origin, state->start.lsn - 1, graph, pin);
 }
 
 static Error *copy_snapshot(Recovery *recovery, const CatalogState *state, uint64_t *saved)
 {
-    const Files *files = recovery->from->files;
-    Origin origin = {.schema = state->schema, .start = state->start};
     Graph *graph;
     IoFile *pin;
-    if (state->file_count > 0) origin.file = state->files[0];
-    Error *error = past_rebuild(files, &origin, state->start.lsn - 1, &graph, &pin);
+    Error *error = open_snapshot(recovery, state, &graph, &pin);
     if (error != NULL) {
         tell_lost(recovery, state, error_message(error));
         error_drop(error);
@@ -223,8 +236,33 @@ static int64_t oldest_ns(const Recovery *recovery)
     return INT64_MIN;
 }
 
+/* There is no present: what the newest snapshot showed stays, and gets its indexes. */
+static Error *copy_past(Recovery *recovery)
+{
+    Graph *graph;
+    IoFile *pin;
+    TRY(copy_snapshots(recovery));
+    if (recovery->newest == NULL) {
+        Error *error = recovery->from->lost;
+        recovery->from->lost = NULL;
+        return error;
+    }
+    tell_line(recovery->tell, TELL_FINDING, recovery->target, compare,
+              "lost: all behind the newest of these snapshots, since %s",
+              error_message(recovery->from->lost));
+    tell_saved(recovery, &recovery->newest_saved);
+    TRY(open_snapshot(recovery, recovery->newest, &graph, &pin));
+    GraphView view = {graph, graph_version(graph)};
+    Error *error = make_indexes(recovery, &view);
+    graph_destroy(graph);
+    io_close(pin);
+    return error == NULL ? database_retain(recovery->to, database_retention(recovery->from))
+                         : error;
+}
+
 static Error *copy_all(Recovery *recovery)
 {
+    if (recovery->from->lost != NULL) return copy_past(recovery);
     Transaction *reading;
     TRY(transaction_begin(recovery->from, &reading));
     GraphView view = transaction_view(reading);
@@ -274,6 +312,12 @@ Error *database_recover(const Io *io, const char *directory, const char *target,
         return error_hint(error_new(ERROR_NAME_EXISTS, "%s is there already", target),
                           "name a directory that does not exist yet");
     TRY(database_open(directory, &salvaging, clock, &recovery.from));
+    if (recovery.from->lost != NULL && oldest_ns(&recovery) == INT64_MIN) {
+        Error *lost = recovery.from->lost; /* and there is no snapshot either */
+        recovery.from->lost = NULL;
+        error_drop(database_close(recovery.from));
+        return lost;
+    }
     atomic_store(&recovery.moment_ns, oldest_ns(&recovery));
     Error *error = database_open(target, &making, &moving, &recovery.to);
     atomic_store(&recovery.moment_ns, INT64_MIN);
