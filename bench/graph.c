@@ -7,7 +7,9 @@
  * are asked in turn, prepared, through their C interfaces; the best of several rounds is printed, for
  * what else runs on a machine only adds to a time. Rows that SQLite needs minutes for are not asked of
  * it. Our database is closed after the load and opened again: what is asked lies in its segments. With
- * --peers the rows are asked of others, too (bench/graph-peers), and their answers held against ours.
+ * --peers the rows are asked of others, too (bench/graph-peers, bench/graph_blas.c), and their answers
+ * held against ours. At
+ * the end stands a table of all: beside each row the fastest of the others, and the floor.
  *
  *     bench/graph FOLDER [--peers] [--alone]
  *         nodes.csv: id,name,age,city,score,created; edges.csv: src,dst,w. --alone: without SQLite
@@ -493,6 +495,90 @@ static void run_lite(const Row *row, sqlite3_stmt *statement, int round, Outcome
     out->times[round] = (now_us() - from) / row->count;
 }
 
+/* ---- figures ---- */
+
+/* All of a run, in a file that bench/graph-peers and the processes of tell_peak add to: what, who, how
+ * much. Microseconds, but of memory, which is in MB. */
+static char figures_file[TEXT_BYTES];
+static const char us_own[] = "ContextQL", by_hand[] = "by hand", peak_memory[] = "peak memory";
+
+typedef struct Figure {
+    char what[64], who[32];
+    double value;
+} Figure;
+enum { FIGURES_MAX = 256 };
+
+static void note_figure(const char *what, const char *who, double value)
+{
+    FILE *file = fopen(figures_file, "a");
+    if (file == NULL) die("cannot write %s", figures_file);
+    fprintf(file, "%s\t%s\t%f\n", what, who, value);
+    fclose(file);
+}
+
+static size_t read_figures(Figure *out)
+{
+    FILE *file = fopen(figures_file, "r");
+    size_t count = 0;
+    if (file == NULL) die("cannot read %s", figures_file);
+    while (count < FIGURES_MAX && fscanf(file, "%63[^\t]\t%31[^\t]\t%lf\n", out[count].what,
+                                         out[count].who, &out[count].value) == 3)
+        count++;
+    fclose(file);
+    return count;
+}
+
+static void print_value(const char *what, double value)
+{
+    if (strcmp(what, peak_memory) == 0)
+        printf("%.0f MB", value);
+    else if (value >= 1000)
+        printf(value >= 100e3 ? "%.0f ms" : "%.2f ms", value / 1000);
+    else
+        printf(value >= 10 ? "%.0f us" : value >= 0.1 ? "%.2f us" : "%.3f us", value);
+}
+
+static void print_ratio(const char *who, double ratio)
+{
+    printf(ratio < 10 ? "%s%s | %.1f" : "%s%s | %.0f", who[0] == '\0' ? "" : " ", who, ratio);
+}
+
+/* A row of the table: ours, the best of the others, the floor, and what they are of one another. */
+static void print_row(const Figure *figures, size_t count, const char *what)
+{
+    const Figure *ours = NULL, *floor = NULL, *best = NULL;
+    for (const Figure *one = figures; one < figures + count; one++) {
+        if (strcmp(one->what, what) != 0) continue;
+        if (strcmp(one->who, us_own) == 0)
+            ours = one;
+        else if (strcmp(one->who, by_hand) == 0)
+            floor = one;
+        else if (best == NULL || one->value < best->value)
+            best = one;
+    }
+    if (ours == NULL) return;
+    printf("| %s | ", what);
+    print_value(what, ours->value);
+    printf(" | ");
+    if (best != NULL) print_value(what, best->value);
+    if (best != NULL) print_ratio(best->who, best->value / ours->value);
+    if (best == NULL) printf(" |");
+    printf(" | ");
+    if (floor != NULL) print_value(what, floor->value);
+    if (floor != NULL) print_ratio("", ours->value / floor->value);
+    printf(floor != NULL ? " |\n" : " | |\n");
+}
+
+static void print_table(void)
+{
+    static Figure figures[FIGURES_MAX];
+    size_t count = read_figures(figures);
+    printf("\n| row | ContextQL | best of the others | times as fast | by hand | x floor |\n"
+           "|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(figures[i].who, us_own) == 0) print_row(figures, count, figures[i].what);
+}
+
 /* ---- all of it ---- */
 
 static void print_time(double us)
@@ -548,6 +634,9 @@ static void measure(const Row *row)
     double floor_us = best(hand.times, rounds), our_us = best(ours.times, rounds),
            their_us = best(theirs.times, rounds);
     tell_peers(row, our_us, ours.sum);
+    note_figure(row->name, us_own, our_us);
+    if (row->floor != NULL) note_figure(row->name, by_hand, floor_us);
+    if (other != NULL) note_figure(row->name, "SQLite", their_us);
     printf("%-26s", row->name);
     print_time(our_us);
     print_time(best(ours.used, rounds));
@@ -604,6 +693,7 @@ static int tell_peak(const char *who, const char *folder, const char *scratch)
         sqlite3_finalize(other);
     }
     getrusage(RUSAGE_SELF, &used);
+    note_figure(peak_memory, who, (double)used.ru_maxrss / 1e3);
     printf("%-26s %10.1f MB at the most, for the load and each row once\n", who,
            (double)used.ru_maxrss / 1e3);
     return 0;
@@ -625,21 +715,40 @@ static void ask_peaks(const char *folder, const char *scratch)
     }
 }
 
+/* What needs its own compiler is not here where that does not take it. */
+static void ask_graphblas(const char *sources, const char *folder, const char *scratch)
+{
+    char command[4 * TEXT_BYTES];
+    const char *compiler = getenv("CC");
+    snprintf(
+        command, sizeof command,
+        "%s -O3 -march=native '%s/bench/graph_blas.c' -o '%s/graph_blas' -lgraphblas 2>/dev/null",
+        compiler != NULL ? compiler : "cc", sources, scratch);
+    if (system(command) != 0) {
+        puts("\nGraphBLAS: skipped: libgraphblas-dev is not here");
+        return;
+    }
+    snprintf(command, sizeof command, "'%s/graph_blas' '%s' '%s/rows' '%s'", scratch, folder,
+             scratch, scratch);
+    if (system(command) != 0) die("GraphBLAS failed, or gave another answer");
+}
+
 static void ask_peers(const char *folder, const char *scratch)
 {
     static const char *const peers[] = {"kuzu", "duckdb"};
     char command[4 * TEXT_BYTES];
-    const char *sources = getenv("SRCDIR");
+    const char *sources = getenv("SRCDIR") != NULL ? getenv("SRCDIR") : ".";
     fputs("keys\n", for_peers);
     for (size_t i = 0; i < 2 * KEYS_MAX; i++)
         fprintf(for_peers, "%lld\n", (long long)keys[i]);
     fclose(for_peers);
     fflush(stdout);
     for (int i = 0; i < 2; i++) {
-        snprintf(command, sizeof command, "'%s/bench/graph-peers' '%s' '%s/rows' '%s' %s",
-                 sources != NULL ? sources : ".", folder, scratch, scratch, peers[i]);
+        snprintf(command, sizeof command, "'%s/bench/graph-peers' '%s' '%s/rows' '%s' %s", sources,
+                 folder, scratch, scratch, peers[i]);
         if (system(command) != 0) die("%s failed, or gave another answer", peers[i]);
     }
+    ask_graphblas(sources, folder, scratch);
 }
 
 /* `given`: the folder, or an archive of one, which is unpacked. NULL: it is not there. */
@@ -664,7 +773,7 @@ static void load_all(const char *folder, const char *scratch)
     double from = now_us();
     floor_nodes(folder);
     floor_edges(folder);
-    double by_hand = now_us() - from;
+    double floor = now_us() - from;
     printf("%u nodes, %u edges\n%-26s %13s %13s %13s %8s %13s %8s  %s\n", node_count, edge_count,
            "", "ContextQL", "processors", "by hand", "x floor", "SQLite", "x faster", "answer");
     snprintf(file, sizeof file, "%s/ours.cqldb", scratch);
@@ -674,8 +783,11 @@ static void load_all(const char *folder, const char *scratch)
     printf("%-26s", "load, durable");
     print_time(ours);
     printf(" %13s", "");
-    print_time(by_hand);
-    printf(" %8.1f", ours / by_hand);
+    print_time(floor);
+    printf(" %8.1f", ours / floor);
+    note_figure("load, durable", us_own, ours);
+    note_figure("load, durable", by_hand, floor);
+    if (with_lite) note_figure("load, durable", "SQLite", theirs);
     if (with_lite) print_time(theirs);
     if (with_lite) printf(" %8.1f", theirs / ours);
     printf("\n");
@@ -687,6 +799,7 @@ int main(int argc, char **argv)
     if (argc == 6 && strcmp(argv[2], "--peak") == 0) {
         node_count = (uint32_t)strtoul(argv[5], NULL, 10);
         make_keys();
+        snprintf(figures_file, sizeof figures_file, "%s/figures", argv[4]);
         return tell_peak(argv[3], argv[1], argv[4]);
     }
     if (mkdtemp(scratch) == NULL) die("cannot make a folder under /tmp");
@@ -697,6 +810,7 @@ int main(int argc, char **argv)
     } else {
         char rows_file[TEXT_BYTES];
         snprintf(rows_file, sizeof rows_file, "%s/rows", scratch);
+        snprintf(figures_file, sizeof figures_file, "%s/figures", scratch);
         for (int i = 2; i < argc; i++) {
             if (strcmp(argv[i], "--peers") == 0) for_peers = fopen(rows_file, "w");
             if (strcmp(argv[i], "--alone") == 0) with_lite = false;
@@ -707,6 +821,7 @@ int main(int argc, char **argv)
             measure(&rows[i]);
         ask_peaks(folder, scratch);
         if (for_peers != NULL) ask_peers(folder, scratch);
+        print_table();
         contextql_close(session);
         sqlite3_close(lite);
     }

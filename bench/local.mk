@@ -28,7 +28,7 @@ bench_opening_LDADD = src/libengine.la $(ENGINE_LIBS)
 bench_graph_SOURCES = bench/graph.c
 bench_graph_LDADD = src/libengine.la $(ENGINE_LIBS)
 # GRAPH: a folder with nodes.csv and edges.csv, or an archive of one (bench/graph.c says which columns). PEERS=--peers asks Kuzu and
-# DuckDB, too, where npm has them; PEERS=--alone leaves SQLite out, PEERS='--peers --alone' does both.
+# DuckDB, too, where npm has them, and GraphBLAS, where libgraphblas-dev is there; PEERS=--alone leaves SQLite out, PEERS='--peers --alone' does both.
 bench-graph: bench/graph
 	SRCDIR=$(abs_srcdir) bench/graph "$(GRAPH)" $(PEERS)
 # VECTORS: a folder with sift100k.base.u8bin, .query.u8bin, .gt.ibin, or those packed (.xz). Peers: bench/vector-run says which.
@@ -56,4 +56,4 @@ bench: $(BENCHES) src/contextql
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/prompt
 	CONTEXTQL=$(abs_builddir)/src/contextql $(srcdir)/bench/csv
 	CONTEXTQL=$(abs_builddir)/src/contextql SRCDIR=$(abs_srcdir) $(srcdir)/bench/conformance
-EXTRA_DIST += bench/vector-run bench/vector-usearch bench/vector_peers.cpp bench/load bench/load-peers bench/graph-peers bench/ldbc bench/ldbc-peers bench/ldbc.cql bench/prompt bench/csv bench/conformance bench/measure.h bench/session.h bench/sum.h
+EXTRA_DIST += bench/vector-run bench/vector-usearch bench/vector_peers.cpp bench/load bench/load-peers bench/graph-peers bench/graph_blas.c bench/ldbc bench/ldbc-peers bench/ldbc.cql bench/prompt bench/csv bench/conformance bench/measure.h bench/session.h bench/sum.h
