@@ -623,6 +623,41 @@ Error *bind_condition(Binder *binder, const AstExpr *ast, Expr **out)
                    "a condition is true or false, not %s", value_kind_name((ValueKind)type));
 }
 
+bool expr_never_fails(const Expr *expr)
+{
+    bool logical = expr->kind == EXPR_AND || expr->kind == EXPR_OR || expr->kind == EXPR_XOR ||
+                   expr->kind == EXPR_NOT;
+    switch (expr->kind) {
+    case EXPR_CONSTANT:
+    case EXPR_PARAMETER:
+    case EXPR_SLOT: return true;
+    case EXPR_PROPERTY:
+    case EXPR_HAS_LABELS:
+        return expr->args[0]->kind == EXPR_SLOT &&
+               (expr->args[0]->type == VALUE_NODE || expr->args[0]->type == VALUE_RELATIONSHIP);
+    case EXPR_AND:
+    case EXPR_OR:
+    case EXPR_XOR:
+    case EXPR_NOT:
+    case EXPR_EQUAL:
+    case EXPR_NOT_EQUAL:
+    case EXPR_LESS:
+    case EXPR_LESS_EQUAL:
+    case EXPR_GREATER:
+    case EXPR_GREATER_EQUAL:
+    case EXPR_STARTS_WITH:
+    case EXPR_ENDS_WITH:
+    case EXPR_CONTAINS:
+    case EXPR_IS_NULL:
+    case EXPR_IS_NOT_NULL: break;
+    default: return false;
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (!expr_never_fails(expr->args[i]) || (logical && expr->args[i]->type != VALUE_BOOLEAN))
+            return false;
+    return true;
+}
+
 Error *bind_alone(Binder *binder, const AstExpr *ast, const char *what, Expr **out)
 {
     Scope scope = binder->scope;

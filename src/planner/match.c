@@ -41,6 +41,8 @@ typedef struct PatternRelationship {
 typedef struct Filter {
     Expr *expr;
     bool done;
+    bool safe;  /* no row makes it fail */
+    bool waits; /* until the pattern is whole: rows that do not match must not make it fail */
 } Filter;
 
 /* A property whose value asks the graph: its sub-query goes on the chain when the pattern's
@@ -64,6 +66,7 @@ typedef struct Pattern {
     size_t slot_count, slot_capacity;
     size_t scope_before; /* variables up to here existed before the clause */
     uint32_t clause;
+    bool whole; /* all of it is planned */
 } Pattern;
 
 /* ---- collecting ---- */
@@ -120,7 +123,8 @@ static Error *find_node(Binder *binder, Pattern *pattern, const AstNode *ast, ui
 static void add_filter(Pattern *pattern, Expr *expr)
 {
     mem_reserve(pattern->filters, pattern->filter_capacity, pattern->filter_count + 1);
-    pattern->filters[pattern->filter_count++] = (Filter){expr, false};
+    pattern->filters[pattern->filter_count++] = (Filter){
+        .expr = expr, .safe = expr->type == VALUE_BOOLEAN && expr_never_fails(expr)};
 }
 
 static Error *refuse_parameter(const AstExpr *properties, bool merge)
@@ -342,16 +346,25 @@ static bool expr_bound_but(const Pattern *pattern, const Expr *expr, const Patte
     return true;
 }
 
-static void place_filters(Binder *binder, Pattern *pattern)
+static void place_some(Binder *binder, Pattern *pattern, bool safe)
 {
     Expr *all = NULL;
     for (size_t i = 0; i < pattern->filter_count; i++) {
         Filter *filter = &pattern->filters[i];
-        if (filter->done || !expr_bound(pattern, filter->expr)) continue;
+        bool waits = filter->waits && !pattern->whole;
+        if (filter->done || waits || filter->safe != safe || !expr_bound(pattern, filter->expr))
+            continue;
         filter->done = true;
         all = expr_and(binder, all, filter->expr);
     }
     if (all != NULL) plan_node(binder, PLAN_FILTER, all->offset, all->length)->expr = all;
+}
+
+/* Those that cannot fail first: rows they leave out, also for a null, make no other one fail. */
+static void place_filters(Binder *binder, Pattern *pattern)
+{
+    place_some(binder, pattern, true);
+    place_some(binder, pattern, false);
 }
 
 typedef struct Start { /* how a node may be found without a relationship */
@@ -758,9 +771,12 @@ static Error *plan_steps(Binder *binder, Pattern *pattern, size_t offset, size_t
             continue;
         }
         PatternNode *node = next_start(binder, pattern);
-        if (node == NULL) return NULL;
+        if (node == NULL) break;
         plan_start(binder, pattern, node, offset, length);
     }
+    pattern->whole = true;
+    place_filters(binder, pattern);
+    return NULL;
 }
 
 /* ---- paths ---- */
@@ -829,6 +845,8 @@ static Error *split_where(Binder *binder, Pattern *pattern, const AstExpr *where
     Expr *expr;
     TRY(bind_condition(binder, where, &expr));
     add_filter(pattern, expr);
+    Filter *filter = &pattern->filters[pattern->filter_count - 1];
+    filter->waits = binder->environment->plain && !filter->safe;
     return NULL;
 }
 

@@ -86,6 +86,8 @@ Error *bind(Binder *binder, const AstExpr *ast, Expr **out);
 /* A condition: pattern predicates may stand in it, aggregates may not; certain non-booleans are
  * refused. */
 Error *bind_condition(Binder *binder, const AstExpr *ast, Expr **out);
+/* Whatever properties the entities have: no row makes it fail. */
+bool expr_never_fails(const Expr *expr);
 /* What no row is behind (options, files, SKIP, LIMIT): constants, parameters, functions of them. */
 Error *bind_alone(Binder *binder, const AstExpr *ast, const char *what, Expr **out);
 Error *bind_number(Binder *binder, const AstExpr *ast, const char *what,
