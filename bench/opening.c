@@ -216,9 +216,11 @@ static bool measure_changes(const char *directory)
          relationship =
              change_one(session, directory,
                         "relationship:", "MATCH (a:N) WITH a LIMIT 1 CREATE (a)-[:E]->(a)", whole),
-         node = change_one(session, directory, "node:", "CREATE (:N {id: -1})", whole);
+         node = change_one(session, directory, "node:", "CREATE (:N {id: -1})", whole),
+         deletion = change_one(session, directory,
+                               "deletion:", "MATCH (:N)-[r:E]->() WITH r LIMIT 1 DELETE r", whole);
     contextql_close(session);
-    return property && relationship && node;
+    return property && relationship && node && deletion;
 }
 
 static double measure(const char *folder, uint64_t count)

@@ -83,6 +83,17 @@ static bool rows_changed(const Rows *rows)
 
 /* ---- rows ---- */
 
+/* Of 64 rows those that are not there any more. */
+static uint64_t dead_rows(const Rows *rows, uint64_t first, uint64_t count, uint64_t version)
+{
+    uint64_t word = 0;
+    if (!rows_touched(rows, first / GRAPH_BLOCK_ROWS)) /* as the segment has them */
+        return rows->dead == NULL ? 0 : rows->dead[first / 64];
+    for (uint64_t i = first; i < count && i < first + 64; i++)
+        if (!rows_visible(rows, i, version)) word |= UINT64_C(1) << i % 64;
+    return word;
+}
+
 static Error *save_rows(Save *save, uint32_t table, const Rows *rows)
 {
     uint64_t count = atomic_load(&rows->count), live = atomic_load(&rows->live);
@@ -91,9 +102,7 @@ static Error *save_rows(Save *save, uint32_t table, const Rows *rows)
     TRY(save_begin(save, (SegmentSection){
                              .kind = STORED_ROWS, .table = table, .count = count, .extra = live}));
     for (uint64_t row = 0; live < count && row < count; row += 64) {
-        uint64_t word = 0;
-        for (uint64_t i = row; i < count && i < row + 64; i++)
-            if (!rows_visible(rows, i, save->view.version)) word |= UINT64_C(1) << i % 64;
+        uint64_t word = dead_rows(rows, row, count, save->view.version);
         TRY(segment_put(save->segment, &word, sizeof word));
     }
     return NULL;
