@@ -50,14 +50,14 @@ typedef struct MemAccount {
     bool writes;          /* what it takes stays: it has no MEM_ALLOWED_BYTES */
 } MemAccount;
 
-typedef struct MemThread { /* memory.c's; here for mem_is_short */
-    int64_t pending;       /* not yet in the sums */
-    int64_t base;          /* so much of it is not the account's */
-    int64_t promised;      /* by mem_has_room, until it is told or asked again */
-    MemAccount *account;   /* NULL: nobody's */
+typedef struct MemThread {  /* memory.c's; here for mem_is_short */
+    int64_t pending;        /* not yet in the sums */
+    int64_t base;           /* so much of it is not the account's */
+    int64_t promised;       /* by mem_has_room, until it is told or asked again */
+    MemAccount *account;    /* NULL: nobody's */
     struct MemTally *tally; /* of mem_tally_enter; NULL: none */
     int64_t tallied;        /* what `pending` was when the tally was told last */
-    struct MemBin *bin;    /* of mem_bin_begin; NULL: none */
+    struct MemBin *bin;     /* of mem_bin_begin; NULL: none */
     bool is_short;
 } MemThread;
 extern _Thread_local MemThread mem_thread

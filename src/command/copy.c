@@ -331,7 +331,9 @@ static Error *load(Copy *copy, RowFile *file, bool *fits)
     }
     copy_reader_free(reader);
     if (error == NULL && *fits) error = error_if_short(graph_settle_growth(copy->writer));
-    if (error == NULL && *fits) graph_settle(copy->writer);
+    const ExecutionEnvironment *environment = copy->environment;
+    if (error == NULL && *fits)
+        graph_settle(copy->writer, environment->workers, environment->worker_max);
     if (error != NULL || *fits) return error;
     graph_rollback_to(copy->writer, savepoint);
     copy->read = copy->created = copy->matched = copy->skipped = 0;

@@ -34,11 +34,11 @@ struct Operator {
     Arena *arena;       /* of the present batch: reset at each next */
     Arena *state_arena; /* as long as the operator */
     void *state;
-    const RowCut *cut; /* NULL: there is none */
-    const RowOnce *once; /* NULL: each row counts */
+    const RowCut *cut;     /* NULL: there is none */
+    const RowOnce *once;   /* NULL: each row counts */
     struct Gather *gather; /* morsels.c: has workers bring its rows; NULL: it does not */
-    size_t beside; /* bytes beside its arenas, as it told operator_check_memory last */
-    uint32_t cap;  /* rows of the next batch: 8, 64, .. BATCH_ROWS_MAX, so that a short query does
+    size_t beside;         /* bytes beside its arenas, as it told operator_check_memory last */
+    uint32_t cap; /* rows of the next batch: 8, 64, .. BATCH_ROWS_MAX, so that a short query does
                      little */
 };
 
@@ -62,7 +62,7 @@ struct Execution {
     int64_t *elapsed_ns;
     MemTally *memory;     /* ... the statement's, for all workers; NULL: no PROFILE */
     uint64_t *file_bytes; /* ... */
-    bool deleted; /* something was deleted: entities must be checked before they are read */
+    bool deleted;         /* something was deleted: entities must be checked before they are read */
     const PlanNode *stopped; /* the operator that found that it must stop; NULL: none */
     const char **notes;      /* by node id */
 };

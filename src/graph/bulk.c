@@ -13,6 +13,7 @@
 #include "config.h"
 
 #include "graph/graph_internal.h"
+#include "runtime/workers.h"
 #include <assert.h>
 
 /* ---- nodes ---- */
@@ -222,22 +223,28 @@ static void add_pending(Graph *graph, RelationshipType *type)
 }
 
 /* All there are of the type, and so many that a Csr pays: fewer are cheaper in the delta, and stay easy
- * to add to. The base of the other direction is not asked: it may just be being made. */
+ * to add to. */
 static bool wants_csr(const RelationshipType *type)
 {
     enum { CSR_ROWS_MIN = 256 };
     return type->pending >= CSR_ROWS_MIN && type->pending == atomic_load(&type->table.rows.count) &&
-           adjacency_is_empty(&type->out) && directory_size(&type->in.delta) == 0;
+           adjacency_is_empty(&type->out) && adjacency_is_empty(&type->in);
 }
 
-static void *make_incoming(void *user)
+/* Two for each type, outgoing and incoming: each looks at the rows alone. NULL: not wanted, or not made
+ * yet. */
+typedef struct Settling {
+    Graph *graph;
+    Csr **made;
+} Settling;
+
+static Error *make_csr(void *state, const Worker *worker, uint64_t morsel)
 {
-    Graph *graph = user;
-    for (uint32_t t = 0; t < graph_name_count(graph, NAME_TYPE); t++) {
-        RelationshipType *type = graph_type(graph, t);
-        if (wants_csr(type))
-            atomic_store(&type->in.base, csr_make(graph, type, true, CSR_ALL_ROWS));
-    }
+    const Settling *settling = state;
+    RelationshipType *type = graph_type(settling->graph, (uint32_t)(morsel / 2));
+    (void)worker;
+    if (wants_csr(type))
+        settling->made[morsel] = csr_make(settling->graph, type, morsel % 2 == 1, CSR_ALL_ROWS);
     return NULL;
 }
 
@@ -250,34 +257,36 @@ size_t graph_settle_growth(const GraphWriter *writer)
     return bytes;
 }
 
-void graph_settle(GraphWriter *writer)
+void graph_settle(GraphWriter *writer, Workers *workers, uint32_t worker_max)
 {
-    enum { THREAD_ROWS_MIN = 1 << 15 }; /* some milliseconds of work */
+    enum { SHARED_ROWS_MIN = 1 << 15 }; /* some milliseconds of work */
     Graph *graph = writer->graph;
     uint32_t types = graph_name_count(graph, NAME_TYPE);
     uint64_t pending = 0;
     for (uint32_t t = 0; t < types; t++)
         pending += graph_type(graph, t)->pending;
     if (pending == 0) return;
-    /* Both directions at once: each looks at the rows alone. */
-    pthread_t thread;
-    bool started =
-        pending >= THREAD_ROWS_MIN && pthread_create(&thread, NULL, make_incoming, graph) == 0;
-    if (!started) make_incoming(graph);
-    Csr **outgoing = mem_calloc(types, sizeof *outgoing);
-    for (uint32_t t = 0; t < types; t++)
-        if (wants_csr(graph_type(graph, t)))
-            outgoing[t] = csr_make(graph, graph_type(graph, t), false, CSR_ALL_ROWS);
-    if (started) pthread_join(thread, NULL);
+    Settling settling = {graph, mem_calloc(2 * (size_t)types, sizeof *settling.made)};
+    Morsels morsels = {.count = 2 * (uint64_t)types,
+                       .workers =
+                           pending < SHARED_ROWS_MIN ? 1 : workers_chosen(workers, worker_max),
+                       .run = make_csr,
+                       .state = &settling};
+    error_drop(workers_run(workers, &morsels)); /* memory is short: what is missing is made here */
     for (uint32_t t = 0; t < types; t++) {
         RelationshipType *type = graph_type(graph, t);
-        if (outgoing[t] != NULL)
-            atomic_store(&type->out.base, outgoing[t]);
-        else if (type->pending > 0)
+        Csr **made = settling.made + 2 * (size_t)t;
+        for (int in = 0; in < 2 && wants_csr(type); in++)
+            if (made[in] == NULL) made[in] = csr_make(graph, type, in == 1, CSR_ALL_ROWS);
+        if (made[0] != NULL) {
+            atomic_store(&type->out.base, made[0]);
+            atomic_store(&type->in.base, made[1]);
+        } else if (type->pending > 0) {
             add_pending(graph, type);
+        }
         type->pending = 0;
     }
-    mem_free(outgoing);
+    mem_free(settling.made);
 }
 
 /* ---- taking back ---- */

@@ -449,5 +449,6 @@ void graph_set_properties(GraphWriter *writer, const uint64_t *nodes, const Grap
 Error *graph_append_relationships(GraphWriter *writer, uint32_t type, const GraphRows *rows,
                                   const uint64_t *from, const uint64_t *to,
                                   uint64_t *first) MUST_CHECK;
-void graph_settle(GraphWriter *writer);
+struct Workers; /* runtime/workers.h; NULL: without; worker_max as workers_chosen takes it */
+void graph_settle(GraphWriter *writer, struct Workers *workers, uint32_t worker_max);
 #endif

@@ -123,8 +123,8 @@ static Error *find_node(Binder *binder, Pattern *pattern, const AstNode *ast, ui
 static void add_filter(Pattern *pattern, Expr *expr)
 {
     mem_reserve(pattern->filters, pattern->filter_capacity, pattern->filter_count + 1);
-    pattern->filters[pattern->filter_count++] = (Filter){
-        .expr = expr, .safe = expr->type == VALUE_BOOLEAN && expr_never_fails(expr)};
+    pattern->filters[pattern->filter_count++] =
+        (Filter){.expr = expr, .safe = expr->type == VALUE_BOOLEAN && expr_never_fails(expr)};
 }
 
 static Error *refuse_parameter(const AstExpr *properties, bool merge)
@@ -837,7 +837,8 @@ static Error *plan_paths(Binder *binder, Pattern *pattern, const AstPaths *paths
 static Error *split_where(Binder *binder, Pattern *pattern, const AstExpr *where, bool paths_named)
 {
     if (where == NULL || paths_named) return NULL;
-    if (where->kind == AST_AND) { /* parts without a sub-query leave those with one to filter_rest */
+    if (where->kind ==
+        AST_AND) { /* parts without a sub-query leave those with one to filter_rest */
         TRY(split_where(binder, pattern, where->a, false));
         return split_where(binder, pattern, where->b, false);
     }

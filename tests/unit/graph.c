@@ -275,7 +275,7 @@ static void many(void)
     size_t savepoint = graph_savepoint(writer);
     for (int settled = 0; settled < 2; settled++) {
         ring(writer, &names);
-        if (settled) graph_settle(writer);
+        if (settled) graph_settle(writer, NULL, 1);
         EXPECT(graph_label_count(&view, names.label) == MANY);
         graph_rollback_to(writer, savepoint);
         EXPECT(graph_node_count(&view) == 0 && graph_relationship_count(&view, names.type) == 0 &&
@@ -289,7 +289,7 @@ static void many(void)
         graph_rollback_to(writer, savepoint);
     }
     ring(writer, &names);
-    graph_settle(writer);
+    graph_settle(writer, NULL, 1);
     expect_ring(&view, index, &names);
     EXPECT(graph_change_weight(writer, 0) == 1 + 3u * MANY + 2u * MANY);
     savepoint = graph_savepoint(writer);

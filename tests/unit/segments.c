@@ -376,7 +376,7 @@ static void load_relationships(GraphWriter *writer, Random *random, Arena *arena
         GraphRows rows = some_rows(random, arena, columns, count);
         error_drop(graph_append_relationships(writer, type, &rows, from, to, &first));
     }
-    graph_settle(writer);
+    graph_settle(writer, NULL, 1);
 }
 
 /* A property of many nodes, most of which have none yet. */
@@ -500,7 +500,7 @@ static void load_hub(Database *database, bool ordered)
             hub_ends(at + i, ordered, &from[i], &to[i]);
         error_drop(graph_append_relationships(writer, 0, &rows, from, to, &id));
     }
-    graph_settle(writer);
+    graph_settle(writer, NULL, 1);
     error_drop(transaction_commit(transaction));
 }
 
