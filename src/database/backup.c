@@ -10,7 +10,8 @@
  *
  * Order: segments and log are copied and synced, then their folders; the catalog is written last,
  * under tmp/ and renamed. So a target that has a catalog is whole, and one that has none is refused
- * by everybody who opens it. At last the copy is opened and every checksum in it is read back.
+ * by everybody who opens it. At last the copy is opened and every checksum in it is read back; if that
+ * fails, or is cancelled, the catalog goes.
  *
  * The copy keeps the database's identity (the uuid in every file): it is the same database, as of
  * then. LOCK is not copied; it speaks of who writes.
@@ -277,6 +278,15 @@ static Error *read_back(const Backup *backup, const Clock *clock)
     return database_close(copy);
 }
 
+/* Without a catalog it is no database: nobody takes for whole what was not read back. */
+static void disown(const Backup *backup)
+{
+    char path[IO_PATH_BYTES_MAX];
+    Error *error = io_join(path, backup->target, "catalog.db");
+    if (error == NULL && io_kind(backup->io, path) == IO_FILE) error = io_unlink(backup->io, path);
+    error_drop(error); /* the error that led here is told */
+}
+
 Error *database_backup(const Io *io, const char *directory, const char *target, const Clock *clock,
                        Tell *to)
 {
@@ -286,8 +296,11 @@ Error *database_backup(const Io *io, const char *directory, const char *target, 
     backup.arena = arena_create();
     Error *error = copy_all(&backup);
     if (error == NULL) error = read_back(&backup, clock);
-    if (error != NULL)
+    if (error == NULL) error = tell_stopped(to); /* where nothing was left to be stopped */
+    if (error != NULL) {
+        disown(&backup);
         tell_line(to, TELL_FACT, target, "", "was not finished and is no database: remove it");
+    }
     let_go(&backup);
     arena_destroy(backup.arena);
     mem_free(backup.sources);
