@@ -34,7 +34,7 @@ typedef enum Place {
     PLACE_SNAPSHOT_TEXT, /* ... as a text */
     PLACE_STRATEGY,
     PLACE_PROCEDURE,
-    PLACE_OPTION, /* a key of the map that a procedure takes */
+    PLACE_OPTION, /* a key of a map of options */
     PLACE_YIELD,
     PLACE_SHOW
 } Place;
@@ -203,6 +203,30 @@ static Str options_of(const Ask *ask, size_t bracket)
     return sign_at(ask, bracket - 1) == '(' ? called_before(ask, bracket - 1) : STR("");
 }
 
+/* What the map in which the word is tells the options of. */
+typedef enum MapOwner { MAP_OTHER, MAP_CALL, MAP_SEARCH, MAP_INDEX, MAP_FILE } MapOwner;
+
+/* The clause before `token`, whose map stands behind USING. */
+static MapOwner using_before(const Ask *ask, size_t token)
+{
+    while (token-- > 0) {
+        Str word = token_text(ask, token);
+        if (str_equal_ignore_case(word, STR("VECTOR"))) return MAP_SEARCH;
+        if (str_equal_ignore_case(word, STR("LOAD")) || str_equal_ignore_case(word, STR("COPY")))
+            return MAP_FILE;
+    }
+    return MAP_OTHER;
+}
+
+static MapOwner map_owner(const Ask *ask, size_t bracket)
+{
+    if (options_of(ask, bracket).bytes > 0) return MAP_CALL;
+    if (bracket == SIZE_MAX || bracket < 2 || sign_at(ask, bracket) != '{') return MAP_OTHER;
+    Str before = token_text(ask, bracket - 1);
+    if (str_equal_ignore_case(before, STR("OPTIONS"))) return MAP_INDEX;
+    return str_equal_ignore_case(before, STR("USING")) ? using_before(ask, bracket) : MAP_OTHER;
+}
+
 /* The CALL before a YIELD in whose list the word is: CALL name(..) YIELD a, */
 static Str yielded_of(const Ask *ask)
 {
@@ -232,7 +256,7 @@ static Place place_of(const Ask *ask)
     }
     if (is_before(ask, 1, "|") && relationship) return PLACE_TYPE;
     if (is_before(ask, 1, ".")) return PLACE_PROPERTY;
-    if ((is_before(ask, 1, "{") || is_before(ask, 1, ",")) && options_of(ask, bracket).bytes > 0)
+    if ((is_before(ask, 1, "{") || is_before(ask, 1, ",")) && map_owner(ask, bracket) != MAP_OTHER)
         return PLACE_OPTION;
     if (yielded_of(ask).bytes > 0) return PLACE_YIELD;
     if ((is_before(ask, 1, "{") || is_before(ask, 1, ",")) && is_pattern_map(ask, bracket))
@@ -457,16 +481,62 @@ static bool find_procedure(const Ask *ask, Str name, contextql_procedure_info *o
     return false;
 }
 
+static void offer_option(Ask *ask, Str name, const char *summary)
+{
+    offer(ask, name, arena_printf(ask->arena, "%.*s: ", STR_ARG(name)), "option", summary,
+          GROUP_OWN, 0);
+}
+
+static void offer_option_words(Ask *ask, const char *words, const char *owner)
+{
+    for (const char *at = words; *at != '\0';) {
+        size_t bytes = strcspn(at, " ");
+        offer_option(ask, (Str){at, bytes}, arena_printf(ask->arena, "of %s", owner));
+        at += bytes + (at[bytes] == ' ');
+    }
+}
+
+static bool has_word(const Ask *ask, const char *word)
+{
+    for (size_t i = 0; i < ask->token_count; i++)
+        if (str_equal_ignore_case(token_text(ask, i), str_from(word))) return true;
+    return false;
+}
+
+static void offer_file_options(Ask *ask)
+{
+    enum { LOAD = 1, NODES = 2, ENDS = 4, WRITE = 8 };
+    static const struct {
+        const char *name, *meaning;
+        unsigned uses;
+    } rows[] = {
+#define FILE_OPTION(name, kind, least, most, words, uses, meaning) {#name, meaning, uses},
+#include "contextql/file_options.def"
+#undef FILE_OPTION
+    };
+    unsigned use = has_word(ask, "LOAD") ? LOAD
+                   : has_word(ask, "TO") ? WRITE
+                   : has_word(ask, "[")  ? ENDS
+                                         : NODES;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].uses & use) offer_option(ask, str_from(rows[i].name), rows[i].meaning);
+}
+
 static void offer_options(Ask *ask)
 {
     contextql_procedure_info procedure;
-    if (!find_procedure(ask, options_of(ask, open_bracket(ask)), &procedure)) return;
-    for (const char *at = procedure.options; *at != '\0';) {
-        size_t bytes = strcspn(at, " ");
-        Str name = {at, bytes};
-        offer(ask, name, arena_printf(ask->arena, "%.*s: ", STR_ARG(name)), "option",
-              arena_printf(ask->arena, "of %s", procedure.name), GROUP_OWN, 0);
-        at += bytes + (at[bytes] == ' ');
+    size_t bracket = open_bracket(ask);
+    switch (map_owner(ask, bracket)) {
+    case MAP_CALL:
+        if (find_procedure(ask, options_of(ask, bracket), &procedure))
+            offer_option_words(ask, procedure.options, procedure.name);
+        break;
+    case MAP_SEARCH: offer_option_words(ask, "exact ef metric", "VECTOR"); break;
+    case MAP_INDEX:
+        offer_option_words(ask, "dimensions metric type ef ef_construction", "a vector index");
+        break;
+    case MAP_FILE: offer_file_options(ask); break;
+    case MAP_OTHER: break;
     }
 }
 
