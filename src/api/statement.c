@@ -41,8 +41,11 @@ struct contextql_statement {
     bool *bound;
     StatementState state;
 
-    MemAccount account;       /* of this run */
-    bool was_short;           /* it was told to stop because of it */
+    MemAccount account; /* of this run */
+    bool was_short;     /* it was told to stop because of it */
+    bool is_counted;    /* somebody has told how much of the run is done: */
+    double done;
+    uint64_t done_rows;
     Transaction *transaction; /* own (autocommit) or the session's */
     size_t savepoint;
     Execution *execution;
@@ -251,10 +254,22 @@ static Error *check_parameters(const contextql_statement *statement)
 
 /* ---- what a run needs ---- */
 
+/* What is done of a run, as last told by who counts. */
+static void tell_progress(const contextql_statement *statement)
+{
+    contextql *session = statement->session;
+    if (session->progress != NULL &&
+        session->progress(session->progress_user, statement->done, statement->done_rows))
+        contextql_interrupt(session);
+}
+
+/* Asked often, and by the session's own thread: where much is done between two tellings the program is
+ * called nevertheless. */
 static bool should_stop(void *state)
 {
     contextql_statement *statement = state;
     const contextql *session = statement->session;
+    if (statement->is_counted) tell_progress(statement);
     if (atomic_load_explicit(&session->interrupted, memory_order_relaxed)) return true;
     if (mem_is_short()) return statement->was_short = true;
     return statement->deadline_ns != 0 &&
@@ -279,10 +294,11 @@ static void warn(void *user, ErrorCode code, const char *message, const char *hi
 
 static void progress(void *user, double done, uint64_t rows)
 {
-    const contextql_statement *statement = user;
-    contextql *session = statement->session;
-    if (session->progress != NULL && session->progress(session->progress_user, done, rows))
-        contextql_interrupt(session);
+    contextql_statement *statement = user;
+    statement->is_counted = true;
+    statement->done = done;
+    statement->done_rows = rows;
+    tell_progress(statement);
 }
 
 static Error *call_procedure(void *user, Str procedure, const Value *args, uint32_t count,
@@ -297,6 +313,7 @@ static void prepare_environment(contextql_statement *statement)
     contextql *session = statement->session;
     int64_t now_ns = session->clock->wall_ns(session->clock->state);
     statement->interrupt = (Interrupt){should_stop, statement};
+    statement->is_counted = false;
     statement->environment = (ExecutionEnvironment){
         .view = transaction_view(statement->transaction),
         .parameters = statement->parameters,

@@ -152,6 +152,15 @@ static bool tell_rows(void *user, uint64_t done, uint64_t count)
     return interrupt != NULL && interrupt->stop(interrupt->state);
 }
 
+/* Of a vector index that is only the first step. */
+static void tell_nodes(void *user, uint64_t done, uint64_t count)
+{
+    const ExecutionEnvironment *environment = user;
+    if (environment->progress != NULL)
+        environment->progress(environment->session, count == 0 ? 1 : (double)done / (double)count,
+                              done);
+}
+
 static Error *make_finder(const ExecutionEnvironment *environment, Str name)
 {
     ExecutionEnvironment *user = (ExecutionEnvironment *)(uintptr_t)environment;
@@ -183,7 +192,10 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
                    : error_new(ERROR_NAME_EXISTS, "there is such %s on :%.*s(%.*s) already",
                                wanted->is_constraint ? "a constraint" : "an index",
                                STR_ARG(wanted->label), STR_ARG(wanted->property));
-    TRY(graph_create_index(writer, &index));
+    graph_writer_tell(writer, tell_nodes, (ExecutionEnvironment *)(uintptr_t)environment);
+    Error *error = graph_create_index(writer, &index);
+    graph_writer_tell(writer, NULL, NULL);
+    TRY(error);
     TRY(make_finder(environment, index.name));
     warn_left_out(environment, &index);
     return NULL;

@@ -81,6 +81,11 @@ static Error *copy_graph(Recovery *recovery, const GraphView *from)
     return NULL;
 }
 
+static void tell_nodes(void *tell, uint64_t done, uint64_t count)
+{
+    tell_done(tell, done, count); /* whether to stop is asked, too, by who builds it */
+}
+
 static Error *make_index(Database *database, const GraphIndex *index, Tell *tell)
 {
     Transaction *transaction;
@@ -88,6 +93,7 @@ static Error *make_index(Database *database, const GraphIndex *index, Tell *tell
     TRY(transaction_begin(database, &transaction));
     Error *error = transaction_writer(transaction, &writer);
     if (error == NULL) graph_writer_heed(writer, tell_ask, tell);
+    if (error == NULL) graph_writer_tell(writer, tell_nodes, tell);
     if (error == NULL) error = graph_create_index(writer, index);
     if (error == NULL) error = graph_check(writer, GRAPH_UNIQUE, 0);
     if (error == NULL) return transaction_commit(transaction);
@@ -100,8 +106,9 @@ static Error *make_indexes(Recovery *recovery, const GraphView *from)
     uint32_t count = graph_index_count(from->graph);
     for (uint32_t i = 0; i < count; i++) {
         const GraphIndex *index = graph_index_at(from, i);
-        tell_done(recovery->tell, i, count);
+        TellPart outer = tell_enter(recovery->tell, (double)i / count, (double)(i + 1) / count);
         Error *error = index == NULL ? NULL : make_index(recovery->to, index, recovery->tell);
+        tell_leave(recovery->tell, outer);
         if (error != NULL && error_code(error) != ERROR_CONSTRAINT) return error;
         if (error != NULL)
             tell_line(recovery->tell, TELL_FINDING, recovery->target, compare,

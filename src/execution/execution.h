@@ -37,7 +37,7 @@ typedef struct ExecutionEnvironment { /* all borrowed; what the session provides
                    Error *(*emit)(void *sink, const Value *row), void *sink);
     /* A value left out, a row skipped: told once the statement ends. */
     void (*warn)(void *session, ErrorCode code, const char *message, const char *hint);
-    void (*progress)(void *session, double done, uint64_t rows); /* LOAD, COPY; may be NULL */
+    void (*progress)(void *session, double done, uint64_t rows); /* may be NULL */
     const char *directory; /* relative file names start here; NULL: the process's */
     bool files_allowed;    /* --safe forbids */
     uint64_t shuffle; /* seed of the order of rows that have none (operator_shuffle); 0: as found */

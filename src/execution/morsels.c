@@ -171,7 +171,8 @@ typedef struct Helper {
 } Helper;
 
 typedef struct Cut {       /* how a source is cut */
-    uint64_t count, units; /* morsels; nodes or elements of one */
+    uint64_t count, units; /* morsels; nodes or elements of one, */
+    uint64_t all;          /* and of all; the last one has fewer */
 } Cut;
 
 typedef struct Sharing {
@@ -265,10 +266,21 @@ static Error *run_morsel(void *state, const Worker *worker, uint64_t morsel)
     return sharing->sink->keep(sharing->parts[morsel % sharing->ahead], error);
 }
 
+/* So many of all morsels are done. */
+static void tell_progress(const Sharing *sharing, uint64_t done)
+{
+    const ExecutionEnvironment *environment = &sharing->self->execution->environment;
+    const Cut *cut = &sharing->cut;
+    uint64_t units = done * cut->units < cut->all ? done * cut->units : cut->all;
+    if (environment->progress != NULL && cut->all > 0)
+        environment->progress(environment->session, (double)units / (double)cut->all, units);
+}
+
 static Error *merge_part(void *state, uint64_t morsel)
 {
     Sharing *sharing = state;
     void *part = sharing->parts[morsel % sharing->ahead];
+    tell_progress(sharing, sharing->first + morsel + 1);
     return sharing->sink->merge(sharing->self, part);
 }
 
@@ -329,7 +341,7 @@ static Cut cut_of(const Execution *execution, Operator *source)
              units = execution->environment.morsel_nodes;
     if (units == 0) units = (all / MORSELS_MAX / GRAPH_BLOCK_ROWS + 1) * GRAPH_BLOCK_ROWS;
     if (execution->environment.morsel_nodes == 0 && units < least) units = least;
-    return (Cut){(all + units - 1) / units, units};
+    return (Cut){(all + units - 1) / units, units, all};
 }
 
 /* As many as pay: more come to too little each. */
@@ -378,6 +390,7 @@ static Error *sharing_run(Sharing *sharing, uint64_t count)
     const ExecutionEnvironment *environment = &execution->environment;
     Interrupt *interrupt = (Interrupt *)(uintptr_t)environment->interrupt; /* as a plug's state */
     bool merges = sharing->sink->merge != NULL;
+    tell_progress(sharing, sharing->first);
     int64_t start = now_ns();
     Error *error = workers_run(environment->workers,
                                &(Morsels){.count = count,

@@ -524,6 +524,26 @@ static Error *scan_ids(Operator *self, uint64_t *ids, uint32_t max, uint32_t *fo
     return NULL;
 }
 
+/* How far the first operator of a query is, whose rows all others wait for. */
+static void tell_progress(const Operator *self, uint64_t done, uint64_t count)
+{
+    const ExecutionEnvironment *environment = &self->execution->environment;
+    if (environment->progress == NULL || self->input->plan->kind != PLAN_UNIT) return;
+    if (done > count) done = count;
+    environment->progress(environment->session, count == 0 ? 1 : (double)done / (double)count,
+                          done);
+}
+
+/* Of nodes found by an index or in its order nobody counts how many there are. */
+static void tell_scanned(const Operator *self)
+{
+    const Extend *extend = self->state;
+    bool counted = extend->in_order == NULL && (extend->zones == NULL || !extend->zones->indexed);
+    if (counted && extend->inside)
+        tell_progress(self, extend->cursor,
+                      graph_block_count(&self->execution->view) * GRAPH_BLOCK_ROWS);
+}
+
 static Error *next_scan(Operator *self, Batch **out)
 {
     Extend *extend = self->state;
@@ -533,6 +553,7 @@ static Error *next_scan(Operator *self, Batch **out)
     for (uint32_t i = 0; i < self->plan->label_count; i++)
         extend->labels[i] = name_resolve(self->execution, NAME_LABEL, self->plan->labels[i]);
     if (extend->zones != NULL && !extend->zones->known) TRY(find_zones(self));
+    tell_scanned(self);
     while (count == 0) {
         TRY(next_input(self, &more));
         if (!more) return NULL;
@@ -763,6 +784,7 @@ static Error *next_unwind(Operator *self, Batch **out)
         for (uint32_t i = 0; i < count; i++)
             column_set(self->arena, column, i, extend->values[i], count);
     }
+    if (extend->inside) tell_progress(self, extend->cursor, elements(extend));
     return NULL;
 }
 

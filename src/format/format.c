@@ -52,8 +52,14 @@ const char *format_name(Format format)
     return formats[format].name;
 }
 
+static void tell_before(const Output *output)
+{
+    if (output->before != NULL) output->before(output->before_state);
+}
+
 static void send(Result *result)
 {
+    if (result->text.bytes > 0) tell_before(result->output);
     if (result->text.bytes > 0)
         fwrite(result->text.data, 1, result->text.bytes, result->output->file);
     buffer_clear(&result->text);
@@ -95,6 +101,7 @@ int format_run(contextql *session, contextql_statement *statement, Str text, con
     }
     bool good = code == CONTEXTQL_DONE;
     if (good && !begun && result.columns > 0) calls->begin(&result), begun = true;
+    tell_before(output);
     if (begun) calls->end(&result, good);
     send(&result);
     buffer_free(&result.text);

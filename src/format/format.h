@@ -42,6 +42,9 @@ typedef struct Output { /* where results go, and how they are written */
     /* Is told of each row, before it is written; NULL: nobody is. */
     void (*each)(void *state, const contextql_statement *statement, bool first);
     void *each_state;
+    /* Is told before something is written, or a person looks through it; NULL: nobody is. */
+    void (*before)(void *state);
+    void *before_state;
 } Output;
 
 /* The first word of a statement, behind comments; empty: there is none. */

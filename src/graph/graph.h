@@ -407,6 +407,9 @@ bool graph_delete_node(GraphWriter *writer,
  * against what is there: true ends it with ERROR_CANCELLED. NULL: nobody is asked. */
 void graph_writer_heed(GraphWriter *writer, bool (*stop)(void *state), void *state);
 bool graph_writer_is_stopped(void *writer); /* asks */
+/* Is told how many of the label's nodes an index that is being built has. NULL: nobody is. */
+void graph_writer_tell(GraphWriter *writer,
+                       void (*tell)(void *state, uint64_t done, uint64_t count), void *state);
 Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     MUST_CHECK; /* builds it from what is there */
 /* Gives the index a finder, in place of the one it has; NULL: none. While a writer is at work, or when

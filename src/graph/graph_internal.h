@@ -510,5 +510,7 @@ struct GraphWriter {
     size_t count, capacity;
     bool (*stop)(void *state); /* NULL: nobody stops it */
     void *stop_state;
+    void (*tell)(void *state, uint64_t done, uint64_t count); /* NULL: nobody is told */
+    void *tell_state;
 };
 #endif

@@ -64,6 +64,13 @@ void graph_writer_heed(GraphWriter *writer, bool (*stop)(void *state), void *sta
     writer->stop_state = state;
 }
 
+void graph_writer_tell(GraphWriter *writer,
+                       void (*tell)(void *state, uint64_t done, uint64_t count), void *state)
+{
+    writer->tell = tell;
+    writer->tell_state = state;
+}
+
 bool graph_writer_is_stopped(void *writer)
 {
     const GraphWriter *asked = writer;
@@ -508,7 +515,8 @@ static Error *build_index(GraphWriter *writer, Index *index)
 {
     enum { CHUNK = 512 };
     GraphView view = graph_writer_view(writer);
-    uint64_t cursor = 0, ids[CHUNK];
+    uint64_t cursor = 0, ids[CHUNK], done = 0,
+             all = graph_label_count(&view, index->definition.label);
     uint32_t found;
     if (index->definition.constraint == GRAPH_REQUIRED) return NULL;
     while ((found = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0) {
@@ -516,6 +524,8 @@ static Error *build_index(GraphWriter *writer, Index *index)
         uint32_t count = 0;
         TRY(writer_stopped(writer));
         TRY(error_if_short(graph_write_growth(writer)));
+        done += found;
+        if (writer->tell != NULL) writer->tell(writer->tell_state, done, all);
         if (index->definition.vector) vectors_of(writer, index, ids, found);
         for (uint32_t i = 0; i < found && !index->definition.vector; i++) {
             values[count] = graph_property(&view, VALUE_NODE, ids[i], index->definition.key);
@@ -525,10 +535,9 @@ static Error *build_index(GraphWriter *writer, Index *index)
         index_insert_many(writer->graph, index, values, ids, count);
         /* Keys that make no run go to a table, which is as large as it will be from the start. */
         if (index->used > 0 && index->used <= CHUNK) {
-            uint64_t nodes = graph_label_count(&view, index->definition.label);
-            TRY(error_if_short(nodes * 8 * sizeof(uint64_t)));
-            index_reserve(writer->graph, index, nodes);
-            ordered_reserve(atomic_load(&index->ordered), nodes);
+            TRY(error_if_short(all * 8 * sizeof(uint64_t)));
+            index_reserve(writer->graph, index, all);
+            ordered_reserve(atomic_load(&index->ordered), all);
         }
     }
     return NULL;

@@ -166,12 +166,23 @@ static int dump_status(const Error *error)
                                                   : EXIT_FAILED;
 }
 
+/* With a bar, unless the dump itself goes to the terminal. */
+static Error *write_dump(Notes *notes, FILE *file, DumpCounts *counts)
+{
+    run_begin_progress(notes->shell, &notes->progress);
+    bool shown = isatty(fileno(file));
+    Error *error = dump_write(notes->shell->session, file, shown ? NULL : progress_report,
+                              &notes->progress, counts);
+    progress_end(&notes->progress);
+    return error;
+}
+
 static int tool_dump(Notes *notes, const char *const *operands)
 {
     DumpCounts counts;
     int code = open_session(notes, operands[0], false);
     if (code != CONTEXTQL_OK) return code;
-    notes->failure = dump_write(notes->shell->session, stdout, &counts);
+    notes->failure = write_dump(notes, stdout, &counts);
     if (notes->failure != NULL) notes->shell->status = dump_status(notes->failure);
     return close_session(notes);
 }
@@ -203,12 +214,12 @@ Error *run_dump(const Call *call)
     Shell *shell = call->shell;
     Notes notes = {.shell = shell, .file = shell->output.file};
     DumpCounts counts;
-    if (call->rest.bytes == 0) return dump_write(shell->session, shell->output.file, &counts);
+    if (call->rest.bytes == 0) return write_dump(&notes, shell->output.file, &counts);
     TRY(command_refuse_if_safe(shell));
     char *path = command_path(call->rest);
     FILE *file = fopen(path, "w");
     Error *error = file == NULL ? error_errno(ERROR_IO, errno, "the file %s", path)
-                                : dump_write(shell->session, file, &counts);
+                                : write_dump(&notes, file, &counts);
     bool closed = file == NULL || fclose(file) == 0;
     if (error == NULL && !closed) error = error_errno(ERROR_IO, errno, "the file %s", path);
     if (error == NULL) note_counts(&notes, path, &counts);

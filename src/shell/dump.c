@@ -31,6 +31,9 @@ typedef struct Dump {
     size_t group_count, last; /* `last`: the one that was used last */
     Buffer row, tail;         /* of the entity at hand */
     DumpCounts counts;
+    uint64_t all;                    /* nodes and relationships there are */
+    contextql_progress_fn *progress; /* NULL: nobody is told */
+    void *user;
     Error *error; /* of a row */
 } Dump;
 
@@ -145,6 +148,14 @@ static void put_properties(Buffer *out, const contextql_value *entity)
     buffer_char(out, '}');
 }
 
+static void tell_progress(const Dump *dump)
+{
+    enum { TELL_EVERY = 1024 };
+    uint64_t done = dump->counts.nodes + dump->counts.relationships;
+    if (dump->progress != NULL && done % TELL_EVERY == 0)
+        dump->progress(dump->user, (double)done / (double)dump->all, done);
+}
+
 static void add_node(Dump *dump, contextql_statement *statement)
 {
     const contextql_value *node = contextql_column(statement, 0);
@@ -162,6 +173,7 @@ static void add_node(Dump *dump, contextql_statement *statement)
     buffer_printf(&dump->tail, ") SET n = r[1], n.%s = r[0];\n", dump->mark);
     add_row(dump);
     dump->counts.nodes++;
+    tell_progress(dump);
 }
 
 static void add_relationship(Dump *dump, contextql_statement *statement)
@@ -182,6 +194,7 @@ static void add_relationship(Dump *dump, contextql_statement *statement)
     buffer_text(&dump->tail, bare ? "]->(b);\n" : "]->(b) SET e = r[2];\n");
     add_row(dump);
     dump->counts.relationships++;
+    tell_progress(dump);
 }
 
 /* ---- indexes and constraints ---- */
@@ -268,6 +281,11 @@ static void avoid_name(Dump *dump, contextql_statement *statement)
         snprintf(dump->mark, sizeof dump->mark, "%.*s_", STR_ARG(name));
 }
 
+static void add_count(Dump *dump, contextql_statement *statement)
+{
+    dump->all += (uint64_t)contextql_value_integer(contextql_column(statement, 0));
+}
+
 static Error *choose_mark(Dump *dump)
 {
     snprintf(dump->mark, sizeof dump->mark, "__dump__");
@@ -291,6 +309,8 @@ static Error *write_all(Dump *dump)
     const char *mark = dump->mark;
     FILE *file = dump->file;
     TRY(choose_mark(dump));
+    TRY(each_row(dump, "MATCH (n) RETURN count(n)", add_count));
+    TRY(each_row(dump, "MATCH ()-[e]->() RETURN count(e)", add_count));
     fprintf(file, "// ContextQL dump 1, mark %s\nCREATE INDEX %s FOR (n:%s) ON (n.%s);\n", mark,
             mark, mark, mark);
     TRY(write_rows(dump, "MATCH (n) RETURN n", add_node));
@@ -305,11 +325,14 @@ static Error *write_all(Dump *dump)
     return error_errno(ERROR_IO, errno == 0 ? EIO : errno, "the dump");
 }
 
-Error *dump_write(contextql *session, FILE *file, DumpCounts *out)
+Error *dump_write(contextql *session, FILE *file, contextql_progress_fn *progress, void *user,
+                  DumpCounts *out)
 {
     Dump *dump = mem_calloc(1, sizeof *dump);
     dump->session = session;
     dump->file = file;
+    dump->progress = progress;
+    dump->user = user;
     bool own = !contextql_in_transaction(session);
     Error *error = own ? each_row(dump, "BEGIN", NULL) : NULL;
     if (error == NULL) error = write_all(dump);

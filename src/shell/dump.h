@@ -23,7 +23,9 @@ typedef struct DumpCounts {
 } DumpCounts;
 
 /* Writes all that one moment shows, in the session's transaction if it is in one. */
-Error *dump_write(contextql *session, FILE *file, DumpCounts *out) MUST_CHECK;
+/* `progress` may be NULL; `user` is its. */
+Error *dump_write(contextql *session, FILE *file, contextql_progress_fn *progress, void *user,
+                  DumpCounts *out) MUST_CHECK;
 /* Adds what the file says to the shell's session in one transaction; "-" is standard input. False:
  * nothing of it was taken, and why was told. */
 bool dump_read(Shell *shell, const char *path, DumpCounts *out);

@@ -14,7 +14,7 @@ static const int64_t first_ns = 500 * INT64_C(1000000), between_ns = 100 * INT64
 
 void progress_begin(Progress *progress, FILE *file, const Clock *clock, bool (*is_stopped)(void))
 {
-    *progress = (Progress){file, clock, is_stopped, clock->monotonic_ns(clock->state), 0};
+    *progress = (Progress){file, clock, is_stopped, clock->monotonic_ns(clock->state), 0, false};
 }
 
 void progress_print(Buffer *out, double done, uint64_t rows, double seconds)
@@ -45,6 +45,7 @@ static void draw(Progress *progress, double done, uint64_t rows)
     fflush(progress->file);
     buffer_free(&text);
     progress->drawn_ns = now_ns;
+    progress->stands = true;
 }
 
 bool progress_report(void *state, double done, uint64_t rows)
@@ -54,12 +55,13 @@ bool progress_report(void *state, double done, uint64_t rows)
     return progress->is_stopped();
 }
 
-void progress_end(Progress *progress)
+void progress_end(void *state)
 {
-    if (progress->drawn_ns == 0) return;
+    Progress *progress = state;
+    if (!progress->stands) return;
     fputs("\r\033[K", progress->file);
     fflush(progress->file);
-    progress->drawn_ns = 0;
+    progress->stands = false;
 }
 
 bool progress_is_load(Str statement)

@@ -11,15 +11,16 @@ typedef struct Progress {
     FILE *file; /* a terminal; NULL: no bar is wanted */
     const Clock *clock;
     bool (*is_stopped)(void);
-    int64_t begin_ns, drawn_ns; /* drawn_ns 0: nothing stands there */
+    int64_t begin_ns, drawn_ns; /* drawn_ns 0: never */
+    bool stands;                /* on the terminal */
 } Progress;
 
 /* A contextql_progress_fn: draws a bar after half a second, ten times a second at most, and says whether
  * to stop. */
 bool progress_report(void *progress, double done, uint64_t rows);
 void progress_begin(Progress *progress, FILE *file, const Clock *clock, bool (*is_stopped)(void));
-/* Takes the bar away. */
-void progress_end(Progress *progress);
+/* Takes the bar away, before a text goes where it stands; `progress`: a Progress. */
+void progress_end(void *progress);
 /* The bar's text, without line end: "  42 % [########            ] 1200 rows/s, 3 s left". `seconds`:
  * since the beginning; rows 0: they are not counted. */
 void progress_print(Buffer *out, double done, uint64_t rows, double seconds);

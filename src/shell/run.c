@@ -189,12 +189,17 @@ static int run_with_progress(Shell *shell, contextql_statement *statement, Str t
 {
     Progress progress;
     run_begin_progress(shell, &progress);
-    if (progress.file != NULL) contextql_progress(shell->session, progress_report, &progress);
+    /* Records are written as they come, by whoever reads no bar. */
+    bool bar = progress.file != NULL && shell->output.format != FORMAT_RECORDS;
+    if (bar) contextql_progress(shell->session, progress_report, &progress);
+    shell->output.before = progress_end;
+    shell->output.before_state = &progress;
     run_stoppable(shell->session);
     shell->output.each = shell->interactive && !shell->generated ? keep_row : NULL;
     shell->output.each_state = shell;
     int result = format_run(shell->session, statement, text, &shell->output);
     run_stoppable(NULL);
+    shell->output.before = NULL;
     contextql_progress(shell->session, NULL, NULL);
     progress_end(&progress);
     return result;

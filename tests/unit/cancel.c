@@ -139,8 +139,8 @@ static void in_database(const char *directory)
 /* ---- looking after a database ---- */
 
 typedef struct Poll {
-    size_t calls, stop_at; /* 0: never */
-    double done;
+    size_t calls, stop_at;  /* 0: never */
+    double done, stop_from; /* the same */
     bool forwards;
 } Poll;
 
@@ -150,7 +150,39 @@ static bool poll(void *user, double done, uint64_t rows)
     (void)rows;
     poll->forwards = poll->forwards && done >= poll->done && done <= 1;
     poll->done = done;
-    return ++poll->calls == poll->stop_at;
+    bool far = poll->stop_from > 0 && done >= poll->stop_from;
+    return ++poll->calls == poll->stop_at || far;
+}
+
+/* How far it is, is told of whatever can count it; who is told may stop it. */
+static void counted(const char *text)
+{
+    Poll whole = {.forwards = true};
+    contextql_progress(session, poll, &whole);
+    EXPECT(done(text));
+    EXPECT(whole.calls > 1 && whole.done > 0 && whole.forwards);
+    Poll stopped = {.stop_from = whole.done / 2};
+    contextql_progress(session, poll, &stopped);
+    EXPECT(execute(session, text, NULL) == CONTEXTQL_CANCELLED);
+    contextql_progress(session, NULL, NULL);
+}
+
+static void all_counted(void)
+{
+    EXPECT(contextql_open(":memory:", NULL, &session) == CONTEXTQL_OK);
+    EXPECT(done("UNWIND range(1, 60000) AS n CREATE (:Kept {n: n, t: 'text ' + n})-[:R]->(:Kept)"));
+    counted("UNWIND range(1, 60000) AS n RETURN n");
+    counted("MATCH (a:Kept) WHERE a.n % 2 = 0 RETURN a.t");
+    counted("MATCH (a:Kept) RETURN a.t AS t ORDER BY t");
+    contextql_set(session, "morsel", "4096");
+    counted("MATCH (a:Kept) RETURN a.n % 7 AS rest, sum(a.n)");
+    counted("CALL graph.pagerank({}) YIELD node RETURN count(*)");
+    Poll made = {.forwards = true};
+    contextql_progress(session, poll, &made);
+    EXPECT(done("CREATE INDEX made FOR (a:Kept) ON (a.t)"));
+    EXPECT(made.calls > 1 && made.done > 0.9 && made.forwards);
+    contextql_progress(session, NULL, NULL);
+    EXPECT(contextql_close(session) == CONTEXTQL_OK);
 }
 
 typedef enum Care { CHECK, BACKUP, RECOVER, CARES } Care;
@@ -224,6 +256,7 @@ static void looked_after(const char *directory)
 
 int main(void)
 {
+    all_counted();
     char looked_at[] = "cancel-care-XXXXXX";
     EXPECT(mkdtemp(looked_at) != NULL);
     looked_after(looked_at);

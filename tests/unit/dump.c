@@ -190,7 +190,7 @@ int main(void)
     add_values(session);
     add_words(session);
     FILE *file = open_memstream(&text, &bytes);
-    Error *error = dump_write(session, file, &counts);
+    Error *error = dump_write(session, file, NULL, NULL, &counts);
     EXPECT(error == NULL && counts.nodes > ROUNDS && counts.relationships > 50);
     error_drop(error);
     fclose(file);
