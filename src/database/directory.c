@@ -332,7 +332,8 @@ static Error *load_catalogued(Database *database)
     Error *error = load_base(database, &files->catalog.files[0], files->catalog.schema);
     error_drop(database->lost);
     database->lost = NULL;
-    if (error == NULL || !database->salvage || is_overtaken(files)) return error;
+    bool foreign = error != NULL && error_code(error) == ERROR_VERSION; /* nothing of it is lost */
+    if (error == NULL || !database->salvage || foreign || is_overtaken(files)) return error;
     database->lost = error;
     swap_graph(database, graph_create());
     return NULL;
