@@ -39,8 +39,12 @@ static void on_interrupt(int signal)
 void run_catch_interrupts(void)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
+    sigset_t interrupt;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_UNBLOCK, &interrupt, NULL); /* whoever started us may hold it back */
 }
 
 void run_forget_interrupt(void)
