@@ -3,24 +3,108 @@
 
 #include "execution/operator_internal.h"
 #include "order/sorter.h"
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- FILTER and PROJECT ---- */
 
+/*
+ * A filter that looks at one node alone, which hops lead to, gives that node the same answer each time.
+ * When it was asked twice as often as there are nodes, it answers for all of them at once and keeps a bit
+ * of each; from then on only bits are looked at, as long as the run lasts.
+ */
+typedef struct Mask {
+    uint64_t run; /* the execution's; of another one: void */
+    uint64_t asked;
+    uint64_t *bits; /* NULL: not made; by node id */
+    size_t words;
+} Mask;
+
 typedef struct Compute {
     Program **programs;
     EvalContext context;
+    Mask mask;
 } Compute;
+
+static Error *make_mask(Operator *self, Mask *mask)
+{
+    Compute *compute = self->state;
+    const GraphView *view = &self->execution->view;
+    uint64_t nodes = graph_block_count(view) * GRAPH_BLOCK_ROWS, cursor = 0,
+             *ids = arena_alloc(self->state_arena, BATCH_ROWS_MAX * sizeof *ids);
+    size_t words = (size_t)(nodes / 64 + 1);
+    TRY(operator_room(self, words * sizeof *mask->bits));
+    uint64_t *bits = arena_array(self->state_arena, uint64_t, words);
+    for (;;) {
+        uint32_t count = graph_scan_below(view, NULL, 0, &cursor, nodes, ids, BATCH_ROWS_MAX);
+        if (count == 0) break;
+        arena_reset(self->arena);
+        Batch *batch = batch_create(self->arena, self->execution->plan->slot_count);
+        batch->row_count = batch->selected_count = count;
+        batch->columns[self->plan->slot] =
+            (Column){.type = COLUMN_NODE, .ascending = true, .ids = ids};
+        operator_context(self, self->arena, &compute->context);
+        TRY(program_filter(compute->programs[0], &compute->context, batch));
+        for (uint32_t i = 0; i < batch->selected_count; i++) {
+            uint64_t id = ids[batch_position(batch, i)];
+            bits[id / 64] |= UINT64_C(1) << id % 64;
+        }
+        TRY(operator_interrupted(self));
+    }
+    mask->words = words;
+    mask->bits = bits;
+    return NULL;
+}
+
+/* Is there a mask to be asked? It is made when that pays. */
+static Error *know_mask(Operator *self, const Batch *batch, bool *known)
+{
+    enum { ASKED_OFTEN = 2, NODES_MIN = GRAPH_BLOCK_ROWS };
+    Mask *mask = &((Compute *)self->state)->mask;
+    const Execution *execution = self->execution;
+    const Column *column = &batch->columns[self->plan->slot];
+    if (mask->run != execution->run) *mask = (Mask){.run = execution->run};
+    mask->asked += batch->selected_count;
+    uint64_t nodes = graph_node_count(&execution->view),
+             morsel = execution->environment.morsel_nodes;
+    if (nodes < NODES_MIN && morsel == 0) nodes = NODES_MIN;
+    *known = column->type == COLUMN_NODE && !column->constant && column->valid == NULL;
+    if (!*known || mask->bits != NULL) return NULL;
+    *known = mask->asked > ASKED_OFTEN * nodes;
+    return *known ? make_mask(self, mask) : NULL;
+}
+
+static void filter_by_mask(Operator *self, Batch *batch)
+{
+    const Mask *mask = &((Compute *)self->state)->mask;
+    const uint64_t *ids = batch->columns[self->plan->slot].ids;
+    uint16_t *kept = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *kept);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        uint64_t id = entity_id(ids[position]);
+        assert(id / 64 < mask->words);
+        kept[count] = (uint16_t)position;
+        count += mask->bits[id / 64] >> id % 64 & 1;
+    }
+    batch->selection = kept;
+    batch->selected_count = count;
+}
 
 static Error *next_filter(Operator *self, Batch **out)
 {
     Compute *compute = self->state;
     for (;;) {
+        bool masked = false;
         TRY(operator_next(self->input, out));
         if (*out == NULL) return NULL;
+        if (self->plan->masks) TRY(know_mask(self, *out, &masked));
         arena_reset(self->arena);
         operator_context(self, self->arena, &compute->context);
-        TRY(program_filter(compute->programs[0], &compute->context, *out));
+        if (masked)
+            filter_by_mask(self, *out);
+        else
+            TRY(program_filter(compute->programs[0], &compute->context, *out));
         if ((*out)->selected_count > 0) return NULL;
     }
 }

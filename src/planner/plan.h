@@ -193,6 +193,7 @@ struct PlanNode {
     uint32_t label_count;
     Expr *expr; /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or
                    NULL */
+    bool masks; /* FILTER: it looks at the node in `slot` alone, which comes again and again */
     Expr *options;     /* USING map, or NULL */
     NameRef key;       /* SEEK, SCORE, SCAN in order: property */
     PlanRange *ranges; /* SCAN */

@@ -653,6 +653,30 @@ static void count_chain(Rewriter *rewriter, PlanNode **root)
     }
 }
 
+/* ---- filters as masks ---- */
+
+static bool uses_alone(const Expr *expr, uint32_t slot)
+{
+    if (expr->kind == EXPR_SLOT) return expr->index == slot;
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (!uses_alone(expr->args[i], slot)) return false;
+    return true;
+}
+
+/* A node that hops lead to is asked as often as they do; what it answers is always the same. */
+static void mask_chain(Rewriter *rewriter, PlanNode **root)
+{
+    (void)rewriter;
+    for (PlanNode *node = *root; node != NULL; node = node->input) {
+        const PlanNode *hop = node->input;
+        if (node->kind != PLAN_FILTER || hop == NULL || hop->kind != PLAN_EXPAND || hop->to_bound)
+            continue;
+        node->masks = node->expr->type == VALUE_BOOLEAN && expr_never_fails(node->expr) &&
+                      uses_alone(node->expr, hop->to_slot);
+        node->slot = hop->to_slot;
+    }
+}
+
 static void order_chain(Rewriter *rewriter, PlanNode **root)
 {
     plan_order_by_index(rewriter->binder, root);
@@ -672,7 +696,7 @@ void plan_rewrite(Binder *binder)
     reach_from(&rewriter, plan->root, true);
     static ChainFn *const steps[] = {part_chain,  hide_chain,    label_chain,  link_chain,
                                      count_rows,  count_reached, unlike_chain, degree_chain,
-                                     count_chain, order_chain};
+                                     count_chain, order_chain,   mask_chain};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         each_plan_chain(&rewriter, steps[i]);
 }
