@@ -254,6 +254,9 @@ static Error *make_target(const Io *io, const char *directory, const char *targe
 {
     char catalog[IO_PATH_BYTES_MAX];
     TRY(io_join(catalog, directory, "catalog.db"));
+    if (io_kind(io, directory) == IO_NOTHING)
+        return error_hint(error_new(ERROR_NO_FILE, "there is no database %s", directory),
+                          "name a directory that contextql made");
     if (io_kind(io, catalog) != IO_FILE)
         return error_hint(error_new(ERROR_NOT_A_DATABASE,
                                     "%s is not a database: it has no catalog.db", directory),

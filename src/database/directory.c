@@ -325,6 +325,13 @@ static bool is_overtaken(const Files *files)
     return lock_has_writer(files->lock) || lock_page(files->lock).checkpoint > files->checkpoint;
 }
 
+/* Is it damaged, or not there, and not one that another program reads? */
+static bool is_lost(const Error *error)
+{
+    ErrorCode code = error_code(error);
+    return code == ERROR_CORRUPT || code == ERROR_NO_FILE || code == ERROR_IO;
+}
+
 /* What is salvaged goes on without: there may be snapshots. */
 static Error *load_catalogued(Database *database)
 {
@@ -332,8 +339,7 @@ static Error *load_catalogued(Database *database)
     Error *error = load_base(database, &files->catalog.files[0], files->catalog.schema);
     error_drop(database->lost);
     database->lost = NULL;
-    bool foreign = error != NULL && error_code(error) == ERROR_VERSION; /* nothing of it is lost */
-    if (error == NULL || !database->salvage || foreign || is_overtaken(files)) return error;
+    if (error == NULL || !database->salvage || !is_lost(error) || is_overtaken(files)) return error;
     database->lost = error;
     swap_graph(database, graph_create());
     return NULL;

@@ -337,7 +337,8 @@ Error *database_recover(const Io *io, const char *directory, const char *target,
     else
         error_drop(closing);                   /* the first one is told */
     error_drop(database_close(recovery.from)); /* it was only read */
-    if (error != NULL && recovery.to != NULL)  /* says nothing if it was stopped */
+    bool left = error != NULL && io_kind(io == NULL ? io_posix() : io, target) != IO_NOTHING;
+    if (left) /* says nothing if it was stopped */
         tell_line(to, TELL_FACT, target, "", "was not finished: remove it");
     return error;
 }
