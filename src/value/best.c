@@ -230,13 +230,22 @@ void best_offer(BestRows *best, const Batch *batch, uint32_t position, double sc
 
 /* ---- the end ---- */
 
-/* The best of a group that together count `limit` times; the last one is cut. */
+static bool each_counts_once(const BestRows *best, const Group *group)
+{
+    bool once = true;
+    for (size_t i = 0; i < group->count && once; i++)
+        once = best->multiplicity[group->entries[i].place] == 1;
+    return once;
+}
+
+/* The best of a group that together count `limit` times; the last one is cut. Those of several groups
+ * are sorted together anyway. */
 static size_t cut(BestRows *best, Group *group)
 {
     uint64_t left = best->limit;
     size_t kept = 0;
-    if (group->count > 0)
-        qsort(group->entries, group->count, sizeof *group->entries, best_first);
+    if (best->grouped && each_counts_once(best, group)) return group->count;
+    if (group->count > 0) qsort(group->entries, group->count, sizeof *group->entries, best_first);
     for (; kept < group->count && left > 0; kept++) {
         uint64_t *times = &best->multiplicity[group->entries[kept].place];
         if (*times > left) *times = left;
