@@ -66,17 +66,60 @@ static Error *take_batch(Operator *self, const Batch *batch)
     return check_held(self);
 }
 
+/* The input begins anew, as if nothing had been taken of it; `rows` are those that PROFILE counted before. */
+static void begin_anew(Operator *self, const uint64_t *rows)
+{
+    Score *score = self->state;
+    const Execution *execution = self->execution;
+    operator_reset(self->input);
+    memcpy(execution->rows, rows, execution->plan->node_count * sizeof *rows);
+    best_destroy(score->best);
+    score->best = best_create(self->plan->slots, self->plan->slot_count, score->limit, false);
+}
+
+/* More rows than are scored as fast as they are looked at. */
+static Error *ask_again(Operator *self, const uint64_t *rows, bool *found)
+{
+    Score *score = self->state;
+    begin_anew(self, rows);
+    TRY(score_again(self, score->legs[0], score->limit, score->best, &score->facts, found));
+    if (!*found) begin_anew(self, rows);
+    return NULL;
+}
+
+static Error *take_input(Operator *self, const uint64_t *rows)
+{
+    Score *score = self->state;
+    uint64_t before = score->facts.candidates;
+    Batch *batch;
+    for (;;) {
+        TRY(operator_next(self->input, &batch));
+        if (batch == NULL) return NULL;
+        if (rows != NULL && score->facts.candidates - before > SCORE_AGAIN_ROWS) {
+            bool found = false;
+            score->facts.candidates = before;
+            TRY(ask_again(self, rows, &found));
+            if (found) return NULL;
+            rows = NULL;
+        } else if (score->limit > 0) {
+            TRY(take_batch(self, batch));
+        }
+    }
+}
+
 static Error *score_input(Operator *self)
 {
     Score *score = self->state;
-    Batch *batch;
+    const Execution *execution = self->execution;
+    uint64_t *rows = NULL;
     if (score->limit == 0 && !plan_writes_below(self->plan->input)) return NULL;
-    for (;;) {
-        TRY(operator_next(self->input, &batch));
-        if (batch == NULL) break;
-        if (score->limit > 0) TRY(take_batch(self, batch));
+    if (score_may_ask_again(self, score->legs[0], score->limit)) {
+        rows = mem_alloc((execution->plan->node_count + 1) * sizeof *rows);
+        memcpy(rows, execution->rows, execution->plan->node_count * sizeof *rows);
     }
-    return leg_check(score->legs[0]);
+    Error *error = take_input(self, rows);
+    mem_free(rows);
+    return error == NULL ? leg_check(score->legs[0]) : error;
 }
 
 static Error *score_all(Operator *self)

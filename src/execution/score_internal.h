@@ -88,6 +88,13 @@ Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
  * and the column is gone through once for many of them. Else as score_scan. */
 Error *score_each(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
                   ScoreFacts *facts) MUST_CHECK;
+/* Could score_again be asked when so many rows have come? */
+enum { SCORE_AGAIN_ROWS = 4096 };
+bool score_may_ask_again(Operator *operator, Leg * leg, uint64_t limit);
+/* Of an input that begins anew: the nodes of all rows are gathered and searched as those of a scan, then
+ * the rows of the best asked for again. *found false: it has to be done without; the input begins anew. */
+Error *score_again(Operator *operator, Leg * leg, uint64_t limit, BestRows *best, ScoreFacts *facts,
+                   bool *found) MUST_CHECK;
 /* What EXPLAIN says: where the scores would be computed. */
 const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan,
                         uint32_t slot_count, Arena *arena);

@@ -19,6 +19,10 @@
  * asked about what is found, in rounds of more and more of it (search_pairs). The best of a row are offered
  * in the order of the rows; what LIMIT or PER keep of them is what they would keep of all.
  *
+ * Where many rows come of hops and filters, they are asked for anew: for bits, of whose nodes the best are
+ * found as those of a scan are, and once more for the rows of these best, unless nothing but the node is
+ * wanted of them (score_again).
+ *
  * Not here: whether a device is worth it, and opening it (vector/device.c).
  */
 #include "config.h"
@@ -330,20 +334,30 @@ static void note_search(const ColumnSearch *search, Leg *leg, ScoreFacts *facts)
              found.coded > 0 ? " with codes" : "");
 }
 
-static Error *search_column(Operator *operator, Leg * leg, uint64_t limit, Bits *bits,
-                            BestRows *best, ScoreFacts *facts)
+/* The bits of those that were searched are gone. */
+static Error *find_in_column(Operator *operator, Leg * leg, uint64_t limit, Bits *bits,
+                             TopKHit *hits, size_t *count, ScoreFacts *facts)
 {
     const ExecutionEnvironment *environment = &operator->execution->environment;
-    TopKHit hits[COLUMN_K_MAX];
     ColumnRequest request = request_for(environment, leg, limit, bits);
     ColumnSearch *search = column_search_create(&request);
     Error *error = run_search(environment, search, request.workers);
     if (error == NULL) {
-        offer_hits(operator, hits, column_search_take(search, 0, hits), best);
+        *count = column_search_take(search, 0, hits);
         note_search(search, leg, facts);
     }
     column_search_destroy(search);
     return error;
+}
+
+static Error *search_column(Operator *operator, Leg * leg, uint64_t limit, Bits *bits,
+                            BestRows *best, ScoreFacts *facts)
+{
+    TopKHit hits[COLUMN_K_MAX];
+    size_t count;
+    TRY(find_in_column(operator, leg, limit, bits, hits, &count, facts));
+    offer_hits(operator, hits, count, best);
+    return NULL;
 }
 
 /* ---- the rest ---- */
@@ -508,20 +522,28 @@ static void note_index(const ByIndex *by, Leg *leg, uint64_t candidates, ScoreFa
     snprintf(facts->where, sizeof facts->where, "index %.*s", INDEX_NAME_SHOWN(by->index->name));
 }
 
-/* true: `best` has the rows. Else nothing was done: looking at all that take part is
+/* true: the k best are in `hits`. Else nothing was done: looking at all that take part is
  * cheaper, or the index did not find enough of them (filters may hide all that is near). */
-static bool ask_index(Operator *operator, Leg * leg, ByIndex *by, const Bits *bits, BestRows *best,
-                      ScoreFacts *facts)
+static bool find_by_index(Operator *operator, Leg * leg, ByIndex *by, const Bits *bits,
+                          TopKHit *hits, ScoreFacts *facts)
 {
-    TopKHit hits[NEAREST_K_MAX];
     NearestSide side = {0};
     index_among(operator, by, bits);
     if (!nearest_pays(&by->request)) return false;
     size_t count = nearest_search(&by->request, &side, &leg->query.vector, hits);
     nearest_side_end(&side);
     if (count < by->request.k) return false;
-    offer_hits(operator, hits, count, best);
     note_index(by, leg, side.candidates, facts);
+    return true;
+}
+
+/* ... as rows of the scan in `best`. */
+static bool ask_index(Operator *operator, Leg * leg, ByIndex *by, const Bits *bits, BestRows *best,
+                      ScoreFacts *facts)
+{
+    TopKHit hits[NEAREST_K_MAX];
+    if (!find_by_index(operator, leg, by, bits, hits, facts)) return false;
+    offer_hits(operator, hits, by->request.k, best);
     return true;
 }
 
@@ -574,6 +596,193 @@ Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored,
     if (!device && by.request.finder == NULL && !column) return NULL;
     Error *error = answer(operator, leg, &by, device, &bits, best, facts);
     if (error == NULL) error = score_rest(operator, leg, &bits, scored, best);
+    mem_free(bits.words);
+    return error;
+}
+
+/* ---- candidates of a pattern ---- */
+
+/* Where rows are wanted that hold more than the node they are asked for twice, which takes as long as
+ * scoring so many components. */
+enum { AGAIN_DIMENSIONS_MIN = 256 };
+
+static bool gives_again(const PlanNode *node, uint32_t *slots)
+{
+    uint32_t count = 0;
+    switch (node->kind) {
+    case PLAN_NODE_SCAN:
+    case PLAN_EXPAND: return true;
+    case PLAN_NODE_SEEK:
+    case PLAN_FILTER: return score_inputs(node->expr, slots, &count);
+    default: return false;
+    }
+}
+
+/* Are the rows below the same ones when they are asked for again: hops and filters? `slots` has room for
+ * all of the plan's. */
+static bool asks_again(const PlanNode *plan, bool moments, uint32_t *slots)
+{
+    if (plan->kind != PLAN_SCORE || plan->per_slot != SLOT_NONE || plan->limit == NULL || moments)
+        return false;
+    const PlanNode *node = plan->input;
+    while (node->kind != PLAN_UNIT && gives_again(node, slots))
+        node = node->input;
+    return node->kind == PLAN_UNIT;
+}
+
+/* Has the label every node of `bits`? */
+static bool has_all(const GraphView *view, uint32_t label, const Bits *bits)
+{
+    bool all = true;
+    for (uint64_t b = 0; b < bits->block_count && all; b++) {
+        const uint64_t *words = bits->words + b * GRAPH_BLOCK_WORDS;
+        uint64_t own[GRAPH_BLOCK_WORDS], missing = 0;
+        if (!graph_scan_block(view, &label, 1, b, own)) memset(own, 0, sizeof own);
+        for (uint32_t w = 0; w < GRAPH_BLOCK_WORDS; w++)
+            missing |= words[w] & ~own[w];
+        all = missing == 0;
+    }
+    return all;
+}
+
+/* An index that knows all of them. */
+static void find_index_among(const Operator *operator, const Leg * leg, ByIndex *by,
+                             const Bits *bits)
+{
+    const GraphView *view = &operator->execution->view;
+    uint32_t count = by->exact ? 0 : graph_index_count(view->graph);
+    for (uint32_t i = 0; i < count && by->request.finder == NULL; i++) {
+        const GraphIndex *index = graph_index_at(view, i);
+        if (index == NULL || !index->vector || index->key != leg->key) continue;
+        by->request.labels[0] = index->label;
+        by->request.label_count = 1;
+        find_index(operator, leg, by);
+        if (by->request.finder != NULL && !has_all(view, index->label, bits))
+            by->request.finder = NULL;
+    }
+}
+
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = ((const TopKHit *)a)->id, y = ((const TopKHit *)b)->id;
+    return x < y ? -1 : x > y;
+}
+
+/* Does nobody above want anything of a row but the node? */
+static bool only_the_node(const PlanNode *plan)
+{
+    return plan->slot_count == 1 && plan->slots[0] == plan->legs[0].slot;
+}
+
+/* *once: no node is there twice. */
+static Error *bits_of_rows(Operator *operator, Bits * bits, bool *once)
+{
+    uint32_t slot = operator->plan->legs[0].slot;
+    Batch *batch;
+    *once = true;
+    for (;;) {
+        TRY(operator_next(operator->input, &batch));
+        if (batch == NULL) return NULL;
+        *once = *once && batch->multiplicity == NULL;
+        for (uint32_t i = 0; i < batch->selected_count; i++) {
+            uint64_t id;
+            if (!entity_at(batch, slot, batch_position(batch, i), VALUE_NODE, &id)) continue;
+            uint64_t *word = &bits->words[id / 64], bit = UINT64_C(1) << id % 64;
+            *once = *once && !(*word & bit);
+            *word |= bit;
+        }
+    }
+}
+
+/* The rows of the best nodes, which hits are sorted by their ids. */
+static Error *take_rows_of(Operator *operator, Bits * bits, const TopKHit *hits, size_t count,
+                           BestRows *best)
+{
+    uint32_t slot = operator->plan->legs[0].slot;
+    Batch *batch;
+    memset(bits->words, 0, bits->block_count * GRAPH_BLOCK_WORDS * sizeof *bits->words);
+    for (size_t i = 0; i < count; i++)
+        bits->words[hits[i].id / 64] |= UINT64_C(1) << hits[i].id % 64;
+    for (;;) {
+        TRY(operator_next(operator->input, &batch));
+        if (batch == NULL) return NULL;
+        for (uint32_t i = 0; i < batch->selected_count; i++) {
+            uint32_t position = batch_position(batch, i);
+            TopKHit wanted;
+            if (!entity_at(batch, slot, position, VALUE_NODE, &wanted.id) ||
+                !(bits->words[wanted.id / 64] >> wanted.id % 64 & 1))
+                continue;
+            const TopKHit *hit = bsearch(&wanted, hits, count, sizeof *hits, by_id);
+            best_offer(best, batch, position, (double)hit->score, hit->id, value_null());
+        }
+        TRY(operator_check_memory(operator, best_bytes(best)));
+    }
+}
+
+/* The best of the nodes in `bits`; false: some are left that only their values tell of. */
+static Error *find_best(Operator *operator, Leg * leg, ByIndex *by, Bits *bits, TopKHit *hits,
+                        size_t *count, ScoreFacts *facts, bool *found)
+{
+    uint64_t left = 0;
+    *found = true, *count = (size_t)by->request.k;
+    find_index_among(operator, leg, by, bits);
+    if (by->request.finder != NULL && find_by_index(operator, leg, by, bits, hits, facts))
+        return NULL;
+    facts->candidates += bits->count;
+    TRY(find_in_column(operator, leg, by->request.k, bits, hits, count, facts));
+    for (uint64_t w = 0; w < bits->block_count * GRAPH_BLOCK_WORDS; w++)
+        left |= bits->words[w];
+    *found = left == 0;
+    return NULL;
+}
+
+static Error *search_again(Operator *operator, Leg * leg, ByIndex *by, Bits *bits, BestRows *best,
+                           ScoreFacts *facts, bool *found)
+{
+    Execution *execution = operator->execution;
+    size_t count, row_bytes = execution->plan->node_count * sizeof *execution->rows;
+    ScoreFacts before = *facts;
+    TopKHit hits[COLUMN_K_MAX];
+    bool once;
+    TRY(bits_of_rows(operator, bits, &once));
+    bits->count = bits_in_many(bits->words, bits->block_count * GRAPH_BLOCK_WORDS);
+    TRY(find_best(operator, leg, by, bits, hits, &count, facts, found));
+    if (!*found) {
+        *facts = before;
+        return NULL;
+    }
+    if (once && only_the_node(operator->plan)) {
+        offer_hits(operator, hits, count, best);
+        return NULL;
+    }
+    operator_reset(operator->input);
+    uint64_t *rows = arena_alloc(leg->arena, row_bytes); /* PROFILE counts them once */
+    memcpy(rows, execution->rows, row_bytes);
+    qsort(hits, count, sizeof *hits, by_id);
+    TRY(take_rows_of(operator, bits, hits, count, best));
+    memcpy(execution->rows, rows, row_bytes);
+    return NULL;
+}
+
+bool score_may_ask_again(Operator *operator, Leg * leg, uint64_t limit)
+{
+    const Execution *execution = operator->execution;
+    uint32_t *slots = arena_array(operator->arena, uint32_t, execution->plan->slot_count + 1);
+    bool pays = only_the_node(operator->plan) || leg->query.dimensions >= AGAIN_DIMENSIONS_MIN;
+    return pays && limit > 0 && limit <= COLUMN_K_MAX && leg_constant(leg) && !leg->query.none &&
+           is_directed(&leg->query.vector) &&
+           asks_again(operator->plan, execution->environment.moments != NULL, slots);
+}
+
+Error *score_again(Operator *operator, Leg * leg, uint64_t limit, BestRows *best, ScoreFacts *facts,
+                   bool *found)
+{
+    Bits bits = {0};
+    ByIndex by;
+    TRY(index_begin(operator, limit, &by));
+    bits.block_count = graph_block_count(&operator->execution->view);
+    bits.words = mem_calloc(bits.block_count * GRAPH_BLOCK_WORDS + 1, sizeof *bits.words);
+    Error *error = search_again(operator, leg, &by, &bits, best, facts, found);
     mem_free(bits.words);
     return error;
 }
@@ -1144,16 +1353,21 @@ static bool says_exact(const Expr *options)
 
 /* How the rows of a score are found, as far as it can be foreseen. */
 typedef struct Foreseen {
-    bool scanned, each; /* score_scan, score_each */
-    bool pairs;         /* with filters that look at both sides */
+    bool scanned, each, again; /* score_scan, score_each, score_again */
+    bool pairs;                /* with filters that look at both sides */
     const GraphIndex *index;
     const char *why_not; /* the index is not asked; NULL: it is */
 } Foreseen;
 
-static const GraphIndex *index_of(const GraphView *view, const PlanNode *plan)
+/* `again`: whether it has all of the pattern's nodes, the run tells. */
+static const GraphIndex *index_of(const GraphView *view, const PlanNode *plan, bool again)
 {
     const PlanNode *scan = scan_below(plan);
     uint32_t key = plan->legs[0].key.id;
+    for (uint32_t i = 0; again && i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view, i);
+        if (index != NULL && index->vector && index->key == key) return index;
+    }
     if (scan->kind != PLAN_NODE_SCAN || scan->slot != plan->legs[0].slot) return NULL;
     for (uint32_t i = 0; i < scan->label_count && key != GRAPH_NAME_UNKNOWN; i++) {
         if (scan->labels[i].id == GRAPH_NAME_UNKNOWN) continue;
@@ -1187,7 +1401,8 @@ static const char *foreseen_hindrance(const ExecutionEnvironment *environment, c
     const GraphIndex *index = foreseen->index;
     if (plan->limit == NULL) return "there is no LIMIT";
     if (plan->per_slot == leg->slot) return "PER is what is looked for";
-    if (!foreseen->scanned && !foreseen->each) return "who takes part is found row by row";
+    if (!foreseen->scanned && !foreseen->each && !foreseen->again)
+        return "who takes part is found row by row";
     if (says_exact(plan->options)) return "exact is asked for";
     if (!limit_fits(plan->limit, NEAREST_K_MAX)) return "LIMIT is above 2048";
     if (index->metric != leg->metric) return "its metric is another";
@@ -1203,10 +1418,14 @@ static Foreseen foresee(const ExecutionEnvironment *environment, const PlanNode 
     Foreseen foreseen = {.scanned = score_scans(plan)};
     uint32_t *slots = arena_array(arena, uint32_t, slot_count + 1);
     foreseen.each = !foreseen.scanned && asks_each(plan, environment->moments != NULL, slots);
+    foreseen.again = !foreseen.scanned && !foreseen.each &&
+                     plan->input->estimated_rows > SCORE_AGAIN_ROWS &&
+                     asks_again(plan, environment->moments != NULL, slots);
     const PlanNode *scan = scan_below(plan);
     for (const PlanNode *node = plan->input; foreseen.each && node != scan; node = node->input)
         foreseen.pairs = foreseen.pairs || !only_looks_at(node->expr, scan->slot, slots);
-    foreseen.index = plan->kind == PLAN_SCORE ? index_of(&environment->view, plan) : NULL;
+    foreseen.index =
+        plan->kind == PLAN_SCORE ? index_of(&environment->view, plan, foreseen.again) : NULL;
     if (foreseen.index != NULL) foreseen.why_not = foreseen_hindrance(environment, plan, &foreseen);
     return foreseen;
 }
@@ -1224,7 +1443,7 @@ static const char *score_device(const ExecutionEnvironment *environment, const P
     bool used = info.open && (options.use == VECTOR_DEVICE_FORCE || !info.software);
     if (used) return arena_printf(arena, "vulkan %s", info.name);
     uint32_t dimensions = plan->legs[0].dimensions; /* 0: they are not known before the run */
-    bool codes = (foreseen->scanned || foreseen->each) && large &&
+    bool codes = (foreseen->scanned || foreseen->each || foreseen->again) && large &&
                  wants_codes(environment, dimensions == 0 ? UINT32_MAX : dimensions);
     return arena_printf(arena, "cpu %s%s%s", vector_kernel(environment->simd)->name,
                         codes ? " with codes" : "",
@@ -1240,7 +1459,9 @@ const char *score_where(const ExecutionEnvironment *environment, const PlanNode 
     double rows;
     if (index != NULL && foreseen.why_not == NULL)
         return arena_printf(arena, "on index %.*s%s", INDEX_NAME_SHOWN(index->name),
-                            foreseen.each ? ", many rows at once" : "");
+                            foreseen.each    ? ", many rows at once"
+                            : foreseen.again ? ", if it has all of the pattern's nodes"
+                                             : "");
     buffer_printf(&out, "on %s", score_device(environment, plan, &foreseen, arena));
     if (is_estimated(plan, &rows)) buffer_printf(&out, ", ~%.0f candidates", rows);
     if (index != NULL)

@@ -682,6 +682,37 @@ static void order_chain(Rewriter *rewriter, PlanNode **root)
     plan_order_by_index(rewriter->binder, root);
 }
 
+/* ---- what the best rows keep ---- */
+
+static bool reads_what_it_says(PlanKind kind)
+{
+    return kind == PLAN_PRODUCE || kind == PLAN_PROJECT || kind == PLAN_FILTER ||
+           kind == PLAN_SORT || kind == PLAN_SKIP || kind == PLAN_LIMIT || kind == PLAN_AGGREGATE ||
+           kind == PLAN_DISTINCT;
+}
+
+/* Of a scored row only what somebody above reads is kept, and what was scored. */
+static void narrow_score(Rewriter *rewriter)
+{
+    Plan *plan = rewriter->plan;
+    PlanNode *score = plan->root;
+    while (score != NULL && reads_what_it_says(score->kind))
+        score = score->input;
+    if (score == NULL || score->kind != PLAN_SCORE) return;
+    Rewriter all = *rewriter, below = *rewriter;
+    all.uses = arena_array(rewriter->binder->arena, uint32_t, plan->slot_count + 1);
+    below.uses = arena_array(rewriter->binder->arena, uint32_t, plan->slot_count + 1);
+    find_uses(&all);
+    use_chain(&below, score);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < score->slot_count; i++) {
+        uint32_t slot = score->slots[i];
+        if (all.uses[slot] > below.uses[slot] || slot == score->legs[0].slot)
+            score->slots[kept++] = slot;
+    }
+    score->slot_count = kept;
+}
+
 void plan_rewrite(Binder *binder)
 {
     Plan *plan = binder->plan;
@@ -699,4 +730,5 @@ void plan_rewrite(Binder *binder)
                                      count_chain, order_chain,   mask_chain};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         each_plan_chain(&rewriter, steps[i]);
+    narrow_score(&rewriter);
 }
