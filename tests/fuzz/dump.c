@@ -149,7 +149,7 @@ static void again(contextql *session, const Buffer *as)
     size_t bytes = 0;
     DumpCounts counts;
     FILE *file = open_memstream(&text, &bytes);
-    Error *error = dump_write(session, file, &counts);
+    Error *error = dump_write(session, file, NULL, NULL, &counts);
     fclose(file);
     if (error != NULL) abort();
     put_file(text, bytes);
