@@ -255,6 +255,14 @@ static void dropped_under_a_view(void)
     EXPECT(contextql_connect(writer, &reader) == CONTEXTQL_OK);
     number(writer, "UNWIND range(0, 9) AS i CREATE (:L {x: i})");
     number(writer, "CREATE INDEX x FOR (n:L) ON (n.x)");
+    number(writer,
+           "BEGIN"); /* how others score does not follow from an index that is not committed */
+    number(writer,
+           "CREATE VECTOR INDEX l FOR (n:L) ON (n.x) OPTIONS {dimensions: 2, metric: 'l2'}");
+    EXPECT(says(writer, "EXPLAIN MATCH (n:L) VECTOR n.x SIMILAR TO [1, 1] LIMIT 1 RETURN n", "l2"));
+    EXPECT(says(reader, "EXPLAIN MATCH (n:L) VECTOR n.x SIMILAR TO [1, 1] LIMIT 1 RETURN n",
+                "cosine"));
+    number(writer, "ROLLBACK");
     number(reader, "BEGIN");
     EXPECT(seeks(reader));
     for (int i = 0; i < 3; i++) {
