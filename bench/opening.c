@@ -85,7 +85,7 @@ static void make_relationships(GraphWriter *writer, uint64_t count, sqlite3_stmt
         }
         must(graph_append_relationships(writer, type, &made, from, to, &first));
     }
-    graph_settle(writer);
+    graph_settle(writer, NULL, 1);
 }
 
 static void run_lite(sqlite3 *lite, const char *sql)

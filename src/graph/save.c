@@ -453,7 +453,7 @@ static Error *save_run(Save *save, const Index *index, uint32_t number)
 static Error *put_order(Save *save, const Index *index, Ordered *ordered, bool added,
                         uint32_t number)
 {
-    enum { KEYS_PUT = 512, TEXT_PUT = 1 << 16 };
+    enum { KEYS_PUT = 512, TEXT_PUT = 1 << 16, AHEAD = 8 };
     Arena *arena = arena_create();
     Value *values;
     uint32_t *nodes;
@@ -468,9 +468,7 @@ static Error *put_order(Save *save, const Index *index, Ordered *ordered, bool a
         OrderedKey keys[KEYS_PUT];
         uint32_t these = count - i < KEYS_PUT ? (uint32_t)(count - i) : KEYS_PUT;
         for (uint32_t k = 0; k < these; k++)
-            keys[k] = ordered_key(values[i + k], bytes, &text);
-        bytes += text.bytes;
-        buffer_clear(&text);
+            keys[k] = ordered_key(values[i + k], &bytes, NULL);
         error = segment_put(save->segment, keys, these * sizeof *keys);
     }
     if (error == NULL && count > 0)
@@ -478,7 +476,8 @@ static Error *put_order(Save *save, const Index *index, Ordered *ordered, bool a
     section.kind = STORED_KEYS;
     if (error == NULL) error = segment_begin(save->segment, &section);
     for (uint64_t i = 0; i < count && error == NULL; i++) {
-        ordered_key(values[i], 0, &text);
+        if (i + AHEAD < count) __builtin_prefetch(values[i + AHEAD].as.text);
+        ordered_key(values[i], &bytes, &text);
         if (text.bytes < TEXT_PUT && i + 1 < count) continue;
         if (text.bytes > 0) error = segment_put(save->segment, text.data, text.bytes);
         buffer_clear(&text);

@@ -112,15 +112,6 @@ uint64_t ordered_added(const Ordered *ordered)
 
 /* ---- adding ---- */
 
-static void tail_add(Ordered *ordered, Value value, uint64_t number)
-{
-    assert(value.kind != VALUE_NULL && number <= UINT32_MAX);
-    if (ordered->tail_arena == NULL) ordered->tail_arena = arena_create();
-    mem_reserve(ordered->tail, ordered->tail_capacity, ordered->tail_count + 1);
-    ordered->tail[ordered->tail_count++] =
-        (Entry){value_copy(ordered->tail_arena, value), (uint32_t)number};
-}
-
 void ordered_reserve(Ordered *ordered, size_t count)
 {
     pthread_mutex_lock(&ordered->tail_lock);
@@ -128,13 +119,30 @@ void ordered_reserve(Ordered *ordered, size_t count)
     pthread_mutex_unlock(&ordered->tail_lock);
 }
 
+/* Their texts lie side by side. */
 void ordered_add_many(Ordered *ordered, const Value *values, const uint64_t *numbers,
                       uint32_t count)
 {
+    size_t bytes = 0;
     if (count == 0) return;
-    pthread_mutex_lock(&ordered->tail_lock);
     for (uint32_t i = 0; i < count; i++)
-        tail_add(ordered, values[i], numbers[i]);
+        bytes += values[i].kind == VALUE_STRING ? values[i].aux : 0;
+    pthread_mutex_lock(&ordered->tail_lock);
+    if (ordered->tail_arena == NULL) ordered->tail_arena = arena_create();
+    mem_reserve(ordered->tail, ordered->tail_capacity, ordered->tail_count + count);
+    char *text = arena_alloc(ordered->tail_arena, bytes + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        Value value = values[i];
+        assert(value.kind != VALUE_NULL && numbers[i] <= UINT32_MAX);
+        if (value.kind == VALUE_STRING) {
+            memcpy(text, value.as.text, value.aux);
+            value.as.text = text;
+            text += value.aux;
+        } else {
+            value = value_copy(ordered->tail_arena, value);
+        }
+        ordered->tail[ordered->tail_count++] = (Entry){value, (uint32_t)numbers[i]};
+    }
     atomic_fetch_add(&ordered->unsettled, count);
     pthread_mutex_unlock(&ordered->tail_lock);
 }
@@ -156,7 +164,7 @@ static int compare(Value a, uint32_t a_number, Value b, uint32_t b_number)
 /* What is sorted by first: values in order have such words in order, and most have different ones. */
 typedef struct Word {
     uint64_t word;
-    const Entry *entry;
+    uint32_t more, entry; /* more: of a text, what comes behind */
 } Word;
 
 /* Of a text so many bytes are in its word as a whole. */
@@ -167,15 +175,18 @@ static uint64_t text_word(Value value, size_t from)
 {
     uint64_t word = 0;
     size_t bytes = value.aux < from ? 0 : value.aux - from;
-    if (bytes > sizeof word) bytes = sizeof word;
+    if (bytes >= sizeof word) {
+        memcpy(&word, value.as.text + from, sizeof word);
+        return __builtin_bswap64(word);
+    }
     for (size_t i = 0; i < bytes; i++)
         word |= (uint64_t)(unsigned char)value.as.text[from + i] << (56 - 8 * i);
     return word;
 }
 
-static uint64_t word_of(Value value)
+static Word word_of(Value value, uint32_t entry)
 {
-    uint64_t word = 0;
+    uint64_t word = 0, more = 0;
     if (value_is_number(value)) {
         union {
             double number;
@@ -185,15 +196,19 @@ static uint64_t word_of(Value value)
         if (u.number != u.number) word = UINT64_MAX;
     } else if (value.kind == VALUE_STRING) {
         word = text_word(value, 0);
+        more = text_word(value, WORD_TEXT_BYTES) >> 32;
     }
-    return (uint64_t)value_order_rank(value) << (64 - RANK_BITS) | word >> RANK_BITS;
+    word = (uint64_t)value_order_rank(value) << (64 - RANK_BITS) | word >> RANK_BITS;
+    return (Word){word, (uint32_t)more, entry};
 }
 
-static int by_word(const void *a, const void *b)
+static int by_word(const void *a, const void *b, void *entries)
 {
     const Word *x = a, *y = b;
+    const Entry *all = entries, *one = &all[x->entry], *other = &all[y->entry];
     if (x->word != y->word) return x->word < y->word ? -1 : 1;
-    return compare(x->entry->value, x->entry->number, y->entry->value, y->entry->number);
+    if (x->more != y->more) return x->more < y->more ? -1 : 1;
+    return compare(one->value, one->number, other->value, other->number);
 }
 
 /* By their words, some bits at a time from the lowest on; bits that all have in common are passed over
@@ -225,40 +240,34 @@ static Word *radix_sort(Word *words, Word *room, size_t count)
     return words;
 }
 
-/* Of texts whose word is the same: what comes behind it is their word from now on. */
-static void next_words(Word *words, size_t count)
-{
-    for (size_t i = 0; i < count && words[i].entry->value.kind == VALUE_STRING; i++)
-        words[i].word = text_word(words[i].entry->value, WORD_TEXT_BYTES);
-}
-
-/* By their words, in place: for a few, which those that begin alike mostly are. */
-static void insertion_sort(Word *words, size_t count)
+/* In place: for a few, which those that begin alike mostly are. */
+static void insertion_sort(Word *words, size_t count, const Entry *entries)
 {
     for (size_t i = 1; i < count; i++) {
         Word word = words[i];
         size_t at = i;
-        for (; at > 0 && by_word(&words[at - 1], &word) > 0; at--)
+        for (; at > 0 && by_word(&words[at - 1], &word, (void *)(uintptr_t)entries) > 0; at--)
             words[at] = words[at - 1];
         words[at] = word;
     }
 }
 
-/* Words in order are put in the order of their entries. */
-static void sort_ties(Word *words, size_t count)
+static void sort_words(Word *words, size_t count, const Entry *entries)
 {
-    enum { FEW = 16, AHEAD = 8 };
+    enum { FEW = 16 };
+    if (count <= FEW)
+        insertion_sort(words, count, entries);
+    else
+        qsort_r(words, count, sizeof *words, by_word, (void *)(uintptr_t)entries);
+}
+
+/* Words in order are put in the order of their entries. */
+static void sort_ties(Word *words, size_t count, const Entry *entries)
+{
     for (size_t from = 0, to; from < count; from = to) {
         for (to = from + 1; to < count && words[to].word == words[from].word;)
             to++;
-        for (size_t i = to; i < to + AHEAD && i < count; i++)
-            __builtin_prefetch(words[i].entry);
-        if (to - from == 1) continue;
-        next_words(words + from, to - from);
-        if (to - from <= FEW)
-            insertion_sort(words + from, to - from);
-        else
-            qsort(words + from, to - from, sizeof *words, by_word);
+        if (to - from > 1) sort_words(words + from, to - from, entries);
     }
 }
 
@@ -266,20 +275,21 @@ static void sort_ties(Word *words, size_t count)
 static Entry *sorted_entries(const Entry *entries, size_t *count)
 {
     enum { AHEAD = 16 };
+    assert(*count <= UINT32_MAX); /* as many as there may be nodes */
     Word *room = mem_alloc((2 * *count + 1) * sizeof *room), *words = room;
     Entry *out = mem_alloc((*count + 1) * sizeof *out);
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++)
-        words[i] = (Word){word_of(entries[i].value), &entries[i]};
+        words[i] = word_of(entries[i].value, (uint32_t)i);
     if (*count >= RADIX_COUNT_MIN)
-        sort_ties(words = radix_sort(words, room + *count, *count), *count);
-    else if (*count > 1)
-        qsort(words, *count, sizeof *words, by_word);
+        sort_ties(words = radix_sort(words, room + *count, *count), *count, entries);
+    else
+        sort_words(words, *count, entries);
     for (size_t i = 0; i < *count; i++) {
-        const Entry *entry = words[i].entry;
-        if (i + AHEAD < *count) __builtin_prefetch(words[i + AHEAD].entry);
+        const Entry *entry = &entries[words[i].entry];
+        if (i + AHEAD < *count) __builtin_prefetch(&entries[words[i + AHEAD].entry]);
         bool again =
-            i > 0 && words[i].word == words[i - 1].word &&
+            i > 0 && words[i].word == words[i - 1].word && words[i].more == words[i - 1].more &&
             compare(out[kept - 1].value, out[kept - 1].number, entry->value, entry->number) == 0;
         if (!again) out[kept++] = *entry;
     }
@@ -372,18 +382,23 @@ static bool is_plain(uint64_t head)
     }
 }
 
-OrderedKey ordered_key(Value value, uint64_t before, Buffer *text)
+OrderedKey ordered_key(Value value, uint64_t *at, Buffer *text)
 {
-    OrderedKey key = {value.head, before + text->bytes};
+    OrderedKey key = {value.head, *at};
+    Buffer own = {0};
     if (is_plain(value.head)) {
         key.word = value.as.id;
     } else if (value.kind == VALUE_STRING || value.kind == VALUE_BYTES) {
-        buffer_append(text, value.as.text, value.aux);
+        if (text != NULL) buffer_append(text, value.as.text, value.aux);
+        *at += value.aux;
     } else {
-        size_t from = text->bytes;
-        value_encode(text, value);
-        key.head = value_head((ValueKind)value.kind, text->bytes - from);
+        Buffer *to = text != NULL ? text : &own;
+        size_t from = to->bytes;
+        value_encode(to, value);
+        key.head = value_head((ValueKind)value.kind, to->bytes - from);
+        *at += to->bytes - from;
     }
+    buffer_free(&own);
     return key;
 }
 

@@ -81,7 +81,7 @@ bool ordered_reached(const OrderedCursor *cursor, const OrderedCursor *end);
 /* What comes next is what was added only. */
 void ordered_leave_base(OrderedCursor *cursor);
 
-/* The pair's key as an array holds it; what it points to is appended to `text`, of which `before` bytes
- * are written already. */
-OrderedKey ordered_key(Value value, uint64_t before, Buffer *text);
+/* The pair's key as an array holds it. What it points to lies at *at, which moves behind it, of the text
+ * and is appended to `text` (NULL: it is only counted). */
+OrderedKey ordered_key(Value value, uint64_t *at, Buffer *text);
 #endif
