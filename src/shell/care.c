@@ -195,8 +195,12 @@ static int tool_import(Notes *notes, const char *const *operands)
     int code = open_session(notes, operands[0], true);
     if (code != CONTEXTQL_OK) return code;
     bool good = dump_read(notes->shell, operands[1], &counts);
-    bool ends = !good && run_is_interrupted(); /* the program, as in end_tool */
-    if (!ends) code = close_session(notes);
+    if (!good && run_is_interrupted()) { /* the program ends, as in end_tool */
+        if (made) remove_made(operands[0]);
+        fflush(NULL);
+        _exit(EXIT_INTERRUPTED);
+    }
+    code = close_session(notes);
     if (good && code == CONTEXTQL_OK) note_counts(notes, operands[0], &counts);
     if (!good && made) remove_made(operands[0]);
     return code;
