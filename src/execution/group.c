@@ -346,21 +346,14 @@ static Error *next_distinct(Operator *self, Batch **out)
         uint16_t *kept = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *kept);
         uint32_t *found = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *found);
         size_t known = groups_count(distinct->groups);
-        uint32_t count = 0;
         for (uint32_t k = 0; k < self->plan->slot_count; k++)
             distinct->keys[k] = batch->columns[self->plan->slots[k]];
         TRY(operator_room(self, groups_growth(distinct->groups, batch->selected_count)));
         TRY(find_groups(self, distinct->groups, distinct->keys, batch, found));
-        for (uint32_t i = 0; i < batch->selected_count; i++) {
-            if (found[i] != known) continue; /* the next new group comes with its first row */
-            kept[count++] = (uint16_t)batch_position(batch, i);
-            known++;
-        }
-        batch->selection = kept;
-        batch->selected_count = count;
+        groups_keep_first(batch, found, known, kept);
         batch->multiplicity = NULL;
         TRY(operator_check_memory(self, groups_bytes(distinct->groups)));
-        if (count > 0) return NULL;
+        if (batch->selected_count > 0) return NULL;
     }
 }
 

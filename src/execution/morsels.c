@@ -528,7 +528,6 @@ static size_t part_bytes(const GatheredPart *part)
 /* Leaves out rows of which the part has one. */
 static void leave_once(const RowOnce *once, Arena *arena, GatheredPart *part, Batch *batch)
 {
-    uint32_t count = 0;
     if (part->once == NULL) part->once = groups_create(once->slot_count);
     uint32_t *found = arena_alloc(arena, (batch->selected_count + 1) * sizeof *found);
     uint16_t *kept = arena_alloc(arena, (batch->selected_count + 1) * sizeof *kept);
@@ -539,13 +538,7 @@ static void leave_once(const RowOnce *once, Arena *arena, GatheredPart *part, Ba
     bool all = groups_find(part->once, keys, batch, found);
     assert(all); /* nobody is asked whether to stop */
     (void)all;
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
-        if (found[i] != known) continue; /* the next new group comes with its first row */
-        kept[count++] = (uint16_t)batch_position(batch, i);
-        known++;
-    }
-    batch->selection = kept;
-    batch->selected_count = count;
+    groups_keep_first(batch, found, known, kept);
 }
 
 static Error *gathered_take(Operator *own, void *user, Batch *batch)

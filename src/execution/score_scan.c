@@ -95,18 +95,24 @@ static void tell_failure(const ExecutionEnvironment *environment)
 
 /* ---- candidates ---- */
 
-static Error *bits_of_input(Operator *operator, Bits * bits)
+/* Each node counts once; *once: none is there twice. */
+static Error *bits_of_rows(Operator *operator, Bits * bits, bool *once)
 {
     uint32_t slot = operator->plan->legs[0].slot;
     Batch *batch;
+    *once = true;
     for (;;) {
         TRY(operator_next(operator->input, &batch));
         if (batch == NULL) return NULL;
+        *once = *once && batch->multiplicity == NULL;
         for (uint32_t i = 0; i < batch->selected_count; i++) {
             uint64_t id;
             if (!entity_at(batch, slot, batch_position(batch, i), VALUE_NODE, &id)) continue;
-            bits->words[id / 64] |= UINT64_C(1) << id % 64;
-            bits->count++;
+            uint64_t *word = &bits->words[id / 64], bit = UINT64_C(1) << id % 64;
+            bool again = (*word & bit) != 0;
+            *once = *once && !again;
+            *word |= bit;
+            bits->count += !again;
         }
     }
 }
@@ -141,7 +147,8 @@ static Error *take_candidates(Operator *operator, Bits * bits)
     const PlanNode *scan = scan_below(operator->plan);
     bits->block_count = graph_block_count(&operator->execution->view);
     bits->words = mem_calloc(bits->block_count * GRAPH_BLOCK_WORDS + 1, sizeof *bits->words);
-    if (operator->plan->input != scan) return bits_of_input(operator, bits);
+    bool once;
+    if (operator->plan->input != scan) return bits_of_rows(operator, bits, &once);
     bits_of_scan(operator, scan, bits);
     operator->execution->rows[scan->id] += bits->count;
     operator->execution->rows[scan->input->id]++;
@@ -674,26 +681,6 @@ static bool only_the_node(const PlanNode *plan)
     return plan->slot_count == 1 && plan->slots[0] == plan->legs[0].slot;
 }
 
-/* *once: no node is there twice. */
-static Error *bits_of_rows(Operator *operator, Bits * bits, bool *once)
-{
-    uint32_t slot = operator->plan->legs[0].slot;
-    Batch *batch;
-    *once = true;
-    for (;;) {
-        TRY(operator_next(operator->input, &batch));
-        if (batch == NULL) return NULL;
-        *once = *once && batch->multiplicity == NULL;
-        for (uint32_t i = 0; i < batch->selected_count; i++) {
-            uint64_t id;
-            if (!entity_at(batch, slot, batch_position(batch, i), VALUE_NODE, &id)) continue;
-            uint64_t *word = &bits->words[id / 64], bit = UINT64_C(1) << id % 64;
-            *once = *once && !(*word & bit);
-            *word |= bit;
-        }
-    }
-}
-
 /* The rows of the best nodes, which hits are sorted by their ids. */
 static Error *take_rows_of(Operator *operator, Bits * bits, const TopKHit *hits, size_t count,
                            BestRows *best)
@@ -744,8 +731,8 @@ static Error *search_again(Operator *operator, Leg * leg, ByIndex *by, Bits *bit
     ScoreFacts before = *facts;
     TopKHit hits[COLUMN_K_MAX];
     bool once;
+    bits->count = 0;
     TRY(bits_of_rows(operator, bits, &once));
-    bits->count = bits_in_many(bits->words, bits->block_count * GRAPH_BLOCK_WORDS);
     TRY(find_best(operator, leg, by, bits, hits, &count, facts, found));
     if (!*found) {
         *facts = before;

@@ -525,3 +525,15 @@ bool groups_find(Groups *groups, const Column *keys, const Batch *batch, uint32_
     }
     return !groups->stopped;
 }
+
+void groups_keep_first(Batch *batch, const uint32_t *found, size_t known, uint16_t *kept)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        if (found[i] != known) continue; /* the next new group comes with its first row */
+        kept[count++] = (uint16_t)batch_position(batch, i);
+        known++;
+    }
+    batch->selection = kept;
+    batch->selected_count = count;
+}
