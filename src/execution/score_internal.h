@@ -1,8 +1,10 @@
 /* score_internal.h - between the operator that ranks (score.c), its legs (score_leg.c) and what
- * takes a scan as a whole (score_scan.c). */
+ * takes a scan as a whole (score_scan.c), with a query for all or one of each row (score_each.c). */
 #ifndef EXECUTION_SCORE_INTERNAL_H
 #define EXECUTION_SCORE_INTERNAL_H
 #include "execution/operator_internal.h"
+#include "rank/column.h"
+#include "rank/nearest.h"
 #include "value/best.h"
 #include "vector/device.h"
 
@@ -84,7 +86,7 @@ typedef struct ScoreFacts { /* for PROFILE */
  * `best` has the rows. An empty one: nothing was done, and the input is as it was. */
 Error *score_scan(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
                   ScoreFacts *facts) MUST_CHECK;
-/* Where each row of the input below a scan asks for the best of the same candidates: all rows are read,
+/* score_each.c: where each row of the input below a scan asks for the best of the same candidates: all rows are read,
  * and the column is gone through once for many of them. Else as score_scan. */
 Error *score_each(Operator *operator, Leg * leg, uint64_t limit, Scored *scored, BestRows *best,
                   ScoreFacts *facts) MUST_CHECK;
@@ -98,4 +100,60 @@ Error *score_again(Operator *operator, Leg * leg, uint64_t limit, BestRows *best
 /* What EXPLAIN says: where the scores would be computed. */
 const char *score_where(const ExecutionEnvironment *environment, const PlanNode *plan,
                         uint32_t slot_count, Arena *arena);
+
+/* ---- what score_scan.c has for score_each.c, too ---- */
+enum { SCORE_K_MAX = NEAREST_K_MAX }; /* above, nothing there is of help */
+_Static_assert((int)SCORE_K_MAX >= (int)COLUMN_K_MAX && (int)SCORE_K_MAX <= (int)BATCH_ROWS_MAX,
+               "hits of a query are one batch");
+#define SCORE_NAME_SHOWN(name) (name).bytes < 64 ? (int)(name).bytes : 64, (name).data
+
+/* A word of candidates for every 64 nodes of the database. */
+typedef struct Bits {
+    uint64_t *words;
+    uint64_t block_count;
+    uint64_t count; /* candidates */
+} Bits;
+
+/* The scan, or what is there in its place, behind the filters. */
+const PlanNode *score_scan_below(const PlanNode *plan);
+/* Nobody but the scan decides: its bits are taken whole. */
+void score_bits_of_scan(Operator *operator, const PlanNode * scan, Bits *bits);
+/* The nodes of a block's bits, ascending. */
+uint32_t score_ids_of(const uint64_t *words, uint64_t block, uint64_t ids[GRAPH_BLOCK_ROWS]);
+/* Rows of which nothing is known but the node. */
+Batch *score_nodes_batch(Operator *operator, const uint64_t * ids, uint32_t count);
+
+/* Of the column's codes: the query is the leg's, if not another is put in. */
+ColumnRequest score_column_request(const ExecutionEnvironment *environment, const Leg *leg,
+                                   uint64_t limit, const Bits *bits);
+Error *score_column_run(const ExecutionEnvironment *environment, ColumnSearch *search,
+                        uint32_t workers) MUST_CHECK;
+void score_column_note(const ColumnSearch *search, Leg *leg, ScoreFacts *facts);
+
+typedef struct ByIndex {
+    const GraphIndex *index;
+    const PlanNode *scan;
+    size_t said;            /* how widely, by USING; 0: nothing is said of it */
+    bool exact;             /* as USING says */
+    NearestRequest request; /* without a finder: no index can, or is to, answer */
+} ByIndex;
+/* What is asked for the same way whatever the query is. */
+Error *score_index_begin(Operator *operator, uint64_t limit, ByIndex *by) MUST_CHECK;
+/* An index on a label of the scan that can answer for this view and queries like the one at hand. */
+void score_index_find(const Operator *operator, const Leg * leg, ByIndex *by);
+/* Those of `bits` take part, or, without, all with the scan's labels. */
+void score_index_among(const Operator *operator, ByIndex * by, const Bits *bits);
+void score_index_note(const ByIndex *by, Leg *leg, uint64_t candidates, ScoreFacts *facts);
+/* Has the query a direction, where only that counts? Else no row has a score. */
+static inline bool score_is_directed(const VectorQuery *query)
+{
+    return query->metric != VECTOR_COSINE || query->factor != 0;
+}
+
+/* ---- what score_each.c has for EXPLAIN ---- */
+/* Are the candidates the same for every row of the input below the scan, but for filters that look at
+ * both, and the query another one's matter? `slots` has room for all of the plan's. */
+bool score_asks_each(const PlanNode *plan, bool moments, uint32_t *slots);
+/* Does the expression tell of the slot alone? */
+bool score_only_looks_at(const Expr *expr, uint32_t slot, uint32_t *slots);
 #endif
