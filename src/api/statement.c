@@ -382,9 +382,11 @@ static void take_back(contextql_statement *statement, Transaction *transaction, 
         transaction_abandon(transaction);
     else if (own)
         transaction_rollback(transaction);
-    else if (statement->plan->writes && aside && statement->session->running_count == 0)
+    else if (statement->environment.writer == NULL) /* it did not come to write */
+        return;
+    else if (aside && statement->session->running_count == 0)
         transaction_abandon_to(transaction, statement->savepoint);
-    else if (statement->plan->writes)
+    else
         transaction_rollback_to(transaction, statement->savepoint);
 }
 

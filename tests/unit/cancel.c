@@ -114,6 +114,25 @@ static void beside_a_cursor(void)
     EXPECT(done("ROLLBACK"));
 }
 
+static contextql_statement *prepared(const char *text)
+{
+    contextql_statement *statement = NULL;
+    EXPECT(contextql_prepare(session, text, strlen(text), &statement, NULL) == CONTEXTQL_OK);
+    return statement;
+}
+
+/* A plan that is not read to its end takes nothing back of the transaction it was asked in. */
+static void explained_half_way(void)
+{
+    int64_t before = count(session, everything);
+    EXPECT(done("BEGIN") && done("MATCH (a:Kept {n: 7}) SET a.n = 8"));
+    contextql_statement *plan = prepared("EXPLAIN MATCH (a:Kept) DELETE a");
+    EXPECT(contextql_step(plan) == CONTEXTQL_ROW);
+    contextql_finalize(plan);
+    EXPECT(count(session, everything) == before + 1);
+    EXPECT(done("ROLLBACK"));
+}
+
 static void in_database(const char *directory)
 {
     contextql_options options = {.create = true};
@@ -131,6 +150,7 @@ static void in_database(const char *directory)
     in_transaction(deletes, "ROLLBACK", 0);
     beside_a_cursor();
     in_commit();
+    explained_half_way();
     /* Closed while it is taken back. */
     EXPECT(execute(session, creates, NULL) == CONTEXTQL_CANCELLED);
     EXPECT(contextql_close(other) == CONTEXTQL_OK && contextql_close(session) == CONTEXTQL_OK);
