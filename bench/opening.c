@@ -103,7 +103,7 @@ static void make(const char *directory, const char *file, uint64_t count)
     sqlite3_stmt *insert;
     must(database_open(directory, &options, clock_system(), &database));
     must(transaction_begin(database, &transaction));
-    must(transaction_writer(transaction, &writer));
+    must(transaction_writer(transaction, NULL, NULL, &writer));
     if (sqlite3_open(file, &lite) != SQLITE_OK) die(file, sqlite3_errmsg(lite));
     run_lite(lite, "PRAGMA journal_mode=WAL; CREATE TABLE node(id INTEGER PRIMARY KEY);"
                    "CREATE TABLE edge(source INTEGER, target INTEGER); BEGIN");

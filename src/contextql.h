@@ -106,7 +106,8 @@ CONTEXTQL_API void contextql_error(const contextql *, contextql_error_info *out)
 /* Stops the statement that runs, or the next to run of those now prepared: no interrupt falls into
  * the gap between prepare and the first step. Forgotten when a statement ends or is reset, and when
  * one is prepared while no other is open. Where a statement wrote much, a thread of the library takes it
- * back while the session goes on: nobody sees it, and whoever needs what it holds waits. */
+ * back while the session goes on: nobody sees it, and whoever needs what it holds waits, which an
+ * interrupt ends, too; so it ends waiting for another session's transaction. */
 CONTEXTQL_API void contextql_interrupt(contextql *);
 CONTEXTQL_API bool contextql_in_transaction(const contextql *); /* between BEGIN and its end */
 CONTEXTQL_API int contextql_set(contextql *, const char *setting, const char *value);

@@ -81,6 +81,12 @@ static bool only_blanks(Str text)
     return parser_is_blank(text);
 }
 
+static bool is_interrupted(void *state)
+{
+    const contextql *session = state;
+    return atomic_load_explicit(&session->interrupted, memory_order_relaxed);
+}
+
 static Error *plan_statement(contextql_statement *statement)
 {
     contextql *session = statement->session;
@@ -88,6 +94,7 @@ static Error *plan_statement(contextql_statement *statement)
     session_environment(session, &environment);
     Transaction *transaction = session->transaction;
     if (transaction == NULL) TRY(transaction_begin(session->database, &transaction));
+    TRY(transaction_await(transaction, is_interrupted, session)); /* has it just begun, at once */
     GraphView view = transaction_view(transaction);
     const Clock *clock = environment.clock;
     int64_t begin_ns = clock->monotonic_ns(clock->state);
@@ -270,7 +277,7 @@ static bool should_stop(void *state)
     contextql_statement *statement = state;
     const contextql *session = statement->session;
     if (statement->is_counted) tell_progress(statement);
-    if (atomic_load_explicit(&session->interrupted, memory_order_relaxed)) return true;
+    if (is_interrupted(statement->session)) return true;
     if (mem_is_short()) return statement->was_short = true;
     return statement->deadline_ns != 0 &&
            session->clock->monotonic_ns(session->clock->state) > statement->deadline_ns;
@@ -313,7 +320,6 @@ static void prepare_environment(contextql_statement *statement)
     contextql *session = statement->session;
     int64_t now_ns = session->clock->wall_ns(session->clock->state);
     statement->interrupt = (Interrupt){should_stop, statement};
-    statement->is_counted = false;
     statement->environment = (ExecutionEnvironment){
         .view = transaction_view(statement->transaction),
         .parameters = statement->parameters,
@@ -355,11 +361,12 @@ static Error *enter_transaction(contextql_statement *statement)
     statement->transaction = session->transaction;
     if (statement->transaction == NULL)
         TRY(transaction_begin(session->database, &statement->transaction));
+    TRY(transaction_await(statement->transaction, should_stop, statement));
     bool only_explained = statement->plan->explain && !statement->plan->profile;
     if (!statement->plan->writes && !only_explained) transaction_mark_read(statement->transaction);
     if (!statement->plan->writes || only_explained) return NULL;
     GraphWriter *writer;
-    TRY(transaction_writer(statement->transaction, &writer));
+    TRY(transaction_writer(statement->transaction, should_stop, statement, &writer));
     statement->environment.writer = writer;
     statement->savepoint = transaction_savepoint(statement->transaction);
     return NULL;
@@ -616,6 +623,7 @@ static Error *start(contextql_statement *statement)
     bool only_explained = statement->plan->explain && !statement->plan->profile;
     if (!only_explained) TRY(check_parameters(statement)); /* a plan is the same for all values */
     if (statement->plan->writes) TRY(error_if_short(0));
+    statement->is_counted = false;
     statement->started_ns = session->clock->monotonic_ns(session->clock->state);
     int64_t timeout_ns = session->settings.timeout_ns;
     statement->deadline_ns = timeout_ns == 0 ? 0 : statement->started_ns + timeout_ns;
@@ -804,7 +812,7 @@ int contextql_step(contextql_statement *statement)
         mem_keep_reserve();
         /* What is being taken back goes on holding memory until it is. */
         if (mem_total() > session_memory_limit(statement->session) / 2)
-            database_wait_aside(statement->session->database);
+            database_await_aside(statement->session->database, is_interrupted, statement->session);
         statement->account = (MemAccount){.limit = session_memory_limit(statement->session),
                                           .writes = statement->plan->writes};
         statement->was_short = false;

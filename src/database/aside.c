@@ -3,9 +3,9 @@
  *
  * Who pressed Ctrl-C waits for the prompt. Taking back a million changes takes a good part of the time
  * that making them took, and the machine takes 0.1 s to be given back a gigabyte; so both are done
- * aside. Whoever needs the transaction or the writer token waits until it is done (aside_wait), and
- * nobody else can tell: what is taken back was never published, and readers look past it as they did
- * while it was made.
+ * aside. Whoever needs the transaction or the writer token waits until it is done (aside_await: Ctrl-C
+ * ends that, too), and nobody else can tell: what is taken back was never published, and readers look
+ * past it as they did while it was made.
  *
  * One thread does one thing after the other; it ends when nothing is left, and is made anew for what
  * comes then. Without a thread things are done at once.
@@ -80,12 +80,19 @@ bool aside_is_working(Database *database)
     return working;
 }
 
+bool aside_await(Database *database, bool (*stop)(void *state), void *state)
+{
+    bool stopped = false;
+    pthread_mutex_lock(&database->lock);
+    while (database->aside.working && !stopped)
+        stopped = wait_a_while(database, &database->aside.idle, INT64_MAX, stop, state);
+    pthread_mutex_unlock(&database->lock);
+    return !stopped;
+}
+
 void aside_wait(Database *database)
 {
-    pthread_mutex_lock(&database->lock);
-    while (database->aside.working)
-        pthread_cond_wait(&database->aside.idle, &database->lock);
-    pthread_mutex_unlock(&database->lock);
+    aside_await(database, NULL, NULL);
 }
 
 void aside_settle(Database *database)

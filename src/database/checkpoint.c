@@ -119,7 +119,7 @@ static void note_place(Database *database, Checkpoint *out)
 
 static Error *begin(Database *database, Checkpoint *out)
 {
-    TRY(token_take(database, true));
+    TRY(token_take(database, true, NULL, NULL));
     Error *error = flush_appended(database);
     if (error == NULL) error = rotate(database, &out->start);
     if (error == NULL) {

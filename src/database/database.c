@@ -184,25 +184,62 @@ struct VectorDevice *database_device(Database *database)
     return database->device;
 }
 
+/* ---- waiting ---- */
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+bool wait_a_while(Database *database, pthread_cond_t *condition, int64_t until_ns,
+                  bool (*stop)(void *state), void *state)
+{
+    enum { ASKED_EVERY_NS = 10000000 };
+    if (stop != NULL) {
+        int64_t soon_ns = monotonic_ns() + ASKED_EVERY_NS;
+        if (soon_ns < until_ns) until_ns = soon_ns;
+    }
+    if (until_ns == INT64_MAX) {
+        pthread_cond_wait(condition, &database->lock);
+        return false;
+    }
+    struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+    pthread_cond_timedwait(condition, &database->lock, &until);
+    if (stop == NULL) return false;
+    pthread_mutex_unlock(&database->lock); /* it may call the program */
+    bool stopped = stop(state);
+    pthread_mutex_lock(&database->lock);
+    return stopped;
+}
+
 /* ---- the writer token ---- */
 
-Error *token_take(Database *database, bool first)
+static Error *error_cancelled(void)
 {
-    struct timespec until;
-    aside_wait(database); /* however long it takes: it ends by itself */
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += BUSY_TIMEOUT_MS / 1000;
+    return error_new(ERROR_CANCELLED, "the statement was cancelled");
+}
+
+Error *token_take(Database *database, bool first, bool (*stop)(void *state), void *state)
+{
+    /* However long it takes: it ends by itself. */
+    if (!aside_await(database, stop, state)) return error_cancelled();
+    int64_t until_ns = monotonic_ns() + (int64_t)BUSY_TIMEOUT_MS * 1000000;
+    bool stopped = false;
     pthread_mutex_lock(&database->lock);
-    int waited = 0;
     if (first) database->reserved = true;
-    while ((database->writing || (database->reserved && !first)) && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&database->freed, &database->lock, &until);
+    while ((database->writing || (database->reserved && !first)) && !stopped &&
+           monotonic_ns() < until_ns)
+        stopped = wait_a_while(database, &database->freed, until_ns, stop, state);
     if (first) database->reserved = false;
-    bool taken = !database->writing && !database->reserved;
+    bool taken = !database->writing && !database->reserved && !stopped;
     if (taken) database->writing = true;
     if (first && !taken) pthread_cond_broadcast(&database->freed); /* who waited for it goes on */
+    if (stopped) pthread_cond_signal(&database->freed); /* it may have been woken for nothing */
     pthread_mutex_unlock(&database->lock);
     if (taken) return NULL;
+    if (stopped) return error_cancelled();
     return error_hint(error_new(ERROR_LOCKED, "another transaction has been writing for over %d s",
                                 BUSY_TIMEOUT_MS / 1000),
                       "end it, or try again");
@@ -280,9 +317,17 @@ static void settle(Transaction *transaction)
     transaction->undoing = false;
 }
 
-void database_wait_aside(Database *database)
+void database_await_aside(Database *database, bool (*stop)(void *state), void *state)
 {
-    aside_wait(database);
+    aside_await(database, stop, state);
+}
+
+Error *transaction_await(Transaction *transaction, bool (*stop)(void *state), void *state)
+{
+    if (transaction->undoing && !aside_await(transaction->database, stop, state))
+        return error_cancelled();
+    transaction->undoing = false;
+    return NULL;
 }
 
 bool transaction_is_busy(Transaction *transaction)
@@ -306,17 +351,18 @@ void transaction_mark_read(Transaction *transaction)
     transaction->read = true;
 }
 
-Error *transaction_writer(Transaction *transaction, GraphWriter **out)
+Error *transaction_writer(Transaction *transaction, bool (*stop)(void *state), void *state,
+                          GraphWriter **out)
 {
     Database *database = transaction->database;
-    settle(transaction);
+    TRY(transaction_await(transaction, stop, state));
     if (transaction->writer != NULL) return *out = transaction->writer, NULL;
     if (database->read_only) return error_new(ERROR_READ_ONLY, "the database was opened read-only");
     if (database->failed)
         return error_hint(
             error_new(ERROR_READ_ONLY, "writing the log failed: nothing more is written"),
             "close and open the database again");
-    TRY(token_take(database, false));
+    TRY(token_take(database, false, stop, state));
     uint64_t published = graph_version(database->held->graph),
              newest =
                  database->appended_version > published ? database->appended_version : published;

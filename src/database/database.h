@@ -144,8 +144,9 @@ GraphView transaction_view(const Transaction *transaction);
 void transaction_only_write(Transaction *transaction, bool only_written);
 void transaction_mark_read(Transaction *transaction);
 /* ERROR_LOCKED after the busy timeout; ERROR_CONFLICT if somebody wrote since the transaction first
- * read. */
-Error *transaction_writer(Transaction *transaction, GraphWriter **out) MUST_CHECK;
+ * read; ERROR_CANCELLED: it had to wait, and `stop` (unless NULL) said not to. */
+Error *transaction_writer(Transaction *transaction, bool (*stop)(void *state), void *state,
+                          GraphWriter **out) MUST_CHECK;
 /* ERROR_CORRUPT when something that was read from a segment is not what it must be: rows made since
  * the transaction began must not be given out. NULL: all is well. */
 Error *transaction_damage(const Transaction *transaction) MUST_CHECK;
@@ -160,7 +161,11 @@ void transaction_rollback(Transaction *transaction);            /* ends it; NULL
 void transaction_abandon_to(Transaction *transaction, size_t savepoint);
 void transaction_abandon(Transaction *transaction);
 bool transaction_is_busy(Transaction *transaction); /* would the other calls wait? */
-void database_wait_aside(Database *database);       /* until all of it is taken back */
+/* Until they would not; ERROR_CANCELLED: `stop` said not to. */
+Error *transaction_await(Transaction *transaction, bool (*stop)(void *state),
+                         void *state) MUST_CHECK;
+/* Until all of it is taken back, or `stop` says not to. */
+void database_await_aside(Database *database, bool (*stop)(void *state), void *state);
 /* Gives back what is in the bin in the same way. */
 void database_free_aside(Database *database, MemBin *bin);
 #endif

@@ -78,9 +78,16 @@ struct Database {
 Held *held_new(Graph *graph);
 void held_free(Database *database, Held *held); /* nobody looks at it any more; NULL is welcome */
 
+/* Until `condition` is signaled, or `until_ns` of the monotonic clock (INT64_MAX: for ever), or for as long
+ * as a user who pressed Ctrl-C does not notice; then, without the lock, `stop` is asked: what it says. */
+bool wait_a_while(Database *database, pthread_cond_t *condition, int64_t until_ns,
+                  bool (*stop)(void *state), void *state);
+
 /* ---- the writer token, and what was appended so far on the disk; without the lock ---- */
-/* ERROR_LOCKED after the busy timeout. `first`: before all who wait for it (one at a time does). */
-Error *token_take(Database *database, bool first) MUST_CHECK;
+/* ERROR_LOCKED after the busy timeout. `first`: before all who wait for it (one at a time does).
+ * `stop`, unless NULL, is asked while it waits: ERROR_CANCELLED. */
+Error *token_take(Database *database, bool first, bool (*stop)(void *state),
+                  void *state) MUST_CHECK;
 void token_give(Database *database);
 Error *flush_appended(Database *database) MUST_CHECK; /* with the token: then all of it is */
 
@@ -88,7 +95,8 @@ Error *flush_appended(Database *database) MUST_CHECK; /* with the token: then al
 /* Calls work(user) later, in a thread; false: there was none, and it has been called. */
 bool aside_do(Database *database, void (*work)(void *user), void *user);
 bool aside_is_working(Database *database);
-void aside_wait(Database *database);   /* until all of it is done */
+void aside_wait(Database *database); /* until all of it is done */
+bool aside_await(Database *database, bool (*stop)(void *state), void *state); /* false: stopped */
 void aside_settle(Database *database); /* the same, and the thread has ended; nobody adds to it */
 
 /* Everything below is about databases in a directory. */

@@ -279,7 +279,7 @@ typedef struct Making {
 static Error *begin_making(Database *database, Making *making)
 {
     Graph *graph = database->held->graph;
-    TRY(token_take(database, false));
+    TRY(token_take(database, false, NULL, NULL));
     Error *error = database->wal == NULL ? NULL : flush_appended(database);
     if (error == NULL) error = graph_acquire(graph, &making->view, &making->slot);
     making->index = error == NULL ? next_wanted(database) : NULL;
@@ -336,7 +336,7 @@ static bool make_one(Database *database)
     NearIndex *near = make(database, &making.view, making.index,
                            graph_finder(&making.view, making.index), &telling);
     atomic_store(&database->finder_index, NULL);
-    while ((error = token_take(database, false)) != NULL)
+    while ((error = token_take(database, false, NULL, NULL)) != NULL)
         error_drop(error); /* what was prepared must not be left behind */
     install(database, &making, near);
     token_give(database);

@@ -53,7 +53,7 @@ static Error *copy_state(Recovery *recovery, const GraphView *from, GraphSalvage
     Transaction *transaction;
     GraphWriter *writer;
     TRY(transaction_begin(recovery->to, &transaction));
-    Error *error = transaction_writer(transaction, &writer);
+    Error *error = transaction_writer(transaction, NULL, NULL, &writer);
     if (error == NULL) graph_writer_heed(writer, tell_ask, recovery->tell);
     if (error == NULL)
         error = graph_salvage_state(recovery->salvage, from, writer, recovery->tell, saved);
@@ -91,7 +91,7 @@ static Error *make_index(Database *database, const GraphIndex *index, Tell *tell
     Transaction *transaction;
     GraphWriter *writer;
     TRY(transaction_begin(database, &transaction));
-    Error *error = transaction_writer(transaction, &writer);
+    Error *error = transaction_writer(transaction, NULL, NULL, &writer);
     if (error == NULL) graph_writer_heed(writer, tell_ask, tell);
     if (error == NULL) graph_writer_tell(writer, tell_nodes, tell);
     if (error == NULL) error = graph_create_index(writer, index);

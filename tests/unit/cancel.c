@@ -121,6 +121,35 @@ static contextql_statement *prepared(const char *text)
     return statement;
 }
 
+static int interrupted(contextql_statement *statement)
+{
+    contextql_interrupt(session);
+    int code = contextql_step(statement);
+    contextql_finalize(statement);
+    return code;
+}
+
+/* Who waits, for another's transaction or for what is taken back, hears of it, and of the time limit. */
+static void while_it_waits(void)
+{
+    static const char making[] = "CREATE (a:New {n: 0})";
+    int64_t before = count(session, everything);
+    EXPECT(execute(other, "BEGIN", NULL) == CONTEXTQL_DONE);
+    EXPECT(execute(other, making, NULL) == CONTEXTQL_DONE);
+    EXPECT(interrupted(prepared(making)) == CONTEXTQL_CANCELLED);
+    contextql_set(session, "timeout", "0.05");
+    EXPECT(execute(session, making, NULL) == CONTEXTQL_TIMEOUT);
+    contextql_set(session, "timeout", "0");
+    EXPECT(execute(other, "ROLLBACK", NULL) == CONTEXTQL_DONE);
+    EXPECT(done("BEGIN") && done("MATCH (a:Kept {n: 7}) SET a.n = 8"));
+    contextql_statement *later = prepared(making);
+    EXPECT(execute(session, creates, NULL) == CONTEXTQL_CANCELLED);
+    EXPECT(interrupted(later) == CONTEXTQL_CANCELLED);
+    EXPECT(count(session, everything) == before + 1);
+    EXPECT(done("ROLLBACK"));
+    EXPECT(count(session, everything) == before);
+}
+
 /* A plan that is not read to its end takes nothing back of the transaction it was asked in. */
 static void explained_half_way(void)
 {
@@ -150,6 +179,7 @@ static void in_database(const char *directory)
     in_transaction(deletes, "ROLLBACK", 0);
     beside_a_cursor();
     in_commit();
+    while_it_waits();
     explained_half_way();
     /* Closed while it is taken back. */
     EXPECT(execute(session, creates, NULL) == CONTEXTQL_CANCELLED);

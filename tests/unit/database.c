@@ -51,7 +51,7 @@ static int commit_pair(Database *database, int64_t number)
     GraphWriter *writer;
     uint64_t a = 0, b = 0, relationship = 0;
     if (!good(transaction_begin(database, &transaction)) ||
-        !good(transaction_writer(transaction, &writer)))
+        !good(transaction_writer(transaction, NULL, NULL, &writer)))
         return 0;
     uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("Pair")),
              key = graph_name_intern(writer, NAME_KEY, STR("number"));
@@ -100,7 +100,7 @@ static void reopen(const char *directory)
     uint64_t node;
     EXPECT(database != NULL && commit_pair(database, 1) && commit_pair(database, 2));
     EXPECT(good(transaction_begin(database, &transaction)) &&
-           good(transaction_writer(transaction, &writer)));
+           good(transaction_writer(transaction, NULL, NULL, &writer)));
     EXPECT(good(graph_create_node(writer, NULL, 0, &node)));
     EXPECT(refused(directory, &writing) == ERROR_LOCKED);
     Database *beside = opened(directory, &reading);

@@ -36,7 +36,7 @@ static bool commit_number(Shared *shared, int64_t number)
     char text[32];
     float components[DIMENSIONS];
     if (transaction_begin(shared->database, &transaction) != NULL ||
-        transaction_writer(transaction, &writer) != NULL)
+        transaction_writer(transaction, NULL, NULL, &writer) != NULL)
         return false;
     snprintf(text, sizeof text, "number %lld", (long long)number);
     Value values[] = {value_integer(number), value_string(str_from(text)),
@@ -55,7 +55,7 @@ static bool create_nodes(Shared *shared)
     Transaction *transaction;
     GraphWriter *writer;
     if (transaction_begin(shared->database, &transaction) != NULL ||
-        transaction_writer(transaction, &writer) != NULL)
+        transaction_writer(transaction, NULL, NULL, &writer) != NULL)
         return false;
     for (int key = 0; key < 4; key++)
         shared->keys[key] = graph_name_intern(writer, NAME_KEY, str_from(names[key]));

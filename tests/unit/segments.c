@@ -271,7 +271,7 @@ static void change(Database *database, uint64_t seed, uint64_t count, uint64_t *
     Transaction *transaction;
     GraphWriter *writer;
     error_drop(transaction_begin(database, &transaction));
-    error_drop(transaction_writer(transaction, &writer));
+    error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     some_names(writer);
     if (seed == 1) error_drop(graph_create_index(writer, &(GraphIndex){.name = STR("by_number")}));
     for (uint64_t i = 0; i < count; i++)
@@ -415,7 +415,7 @@ static void load_in_steps(Database *database, uint64_t seed)
     GraphWriter *writer;
     uint64_t nodes = 0;
     error_drop(transaction_begin(database, &transaction));
-    error_drop(transaction_writer(transaction, &writer));
+    error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     some_names(writer);
     error_drop(graph_create_index(writer, &(GraphIndex){.name = STR("by_number")}));
     for (int step = 0; step < STEPS; step++) {
@@ -487,7 +487,7 @@ static void load_hub(Database *database, bool ordered)
     uint64_t id, from[CHUNK], to[CHUNK], total = HUB_ENTRIES + HUB_NODES * 10;
     uint16_t places[CHUNK];
     error_drop(transaction_begin(database, &transaction));
-    error_drop(transaction_writer(transaction, &writer));
+    error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     some_names(writer);
     for (uint16_t i = 0; i < CHUNK; i++)
         places[i] = i;
@@ -678,7 +678,7 @@ static void join_many(Database *database, uint64_t count)
     GraphWriter *writer;
     uint64_t id;
     error_drop(transaction_begin(database, &transaction));
-    error_drop(transaction_writer(transaction, &writer));
+    error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     for (uint64_t i = 0; i < count; i++)
         error_drop(graph_create_relationship(writer, 0, i % HUB_NODES, i * 7 % HUB_NODES, &id));
     error_drop(transaction_commit(transaction));
@@ -724,7 +724,7 @@ static void part_many(Database *database, uint64_t first, uint64_t step, uint64_
     Transaction *transaction;
     GraphWriter *writer;
     error_drop(transaction_begin(database, &transaction));
-    error_drop(transaction_writer(transaction, &writer));
+    error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     for (uint64_t row = first; count > 0; row += step)
         count -= graph_delete_relationship(writer, relationship_id(0, row));
     error_drop(transaction_commit(transaction));
@@ -864,7 +864,7 @@ static void load_texts(Database *database)
     uint64_t first;
     Arena *arena = arena_create();
     error_drop(transaction_begin(database, &transaction));
-    error_drop(transaction_writer(transaction, &writer));
+    error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     some_names(writer);
     for (uint32_t done = 0; done < LONG_NODES; done += CHUNK) {
         for (uint32_t i = 0; i < CHUNK; i++) {
@@ -907,7 +907,7 @@ static void load_wordy(Database *database)
     uint64_t first;
     Arena *arena = arena_create();
     error_drop(transaction_begin(database, &transaction));
-    error_drop(transaction_writer(transaction, &writer));
+    error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     some_names(writer);
     for (uint32_t chunk = 0; chunk < WORDY_CHUNKS; chunk++) {
         GraphCells columns[3];
@@ -974,7 +974,7 @@ static bool set_text(Database *database, uint64_t node, Str text)
     Transaction *transaction;
     GraphWriter *writer;
     error_drop(transaction_begin(database, &transaction));
-    error_drop(transaction_writer(transaction, &writer));
+    error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     graph_set_property(writer, VALUE_NODE, node, 2, value_string(text));
     Error *error = transaction_commit(transaction);
     bool good = error == NULL;

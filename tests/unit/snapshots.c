@@ -132,7 +132,7 @@ static int commit(Database *database, State *state, int64_t value, uint64_t at, 
     GraphWriter *writer;
     uint64_t id = at;
     if (!good(transaction_begin(database, &transaction)) ||
-        !good(transaction_writer(transaction, &writer)))
+        !good(transaction_writer(transaction, NULL, NULL, &writer)))
         return 0;
     uint32_t key = graph_name_intern(writer, NAME_KEY, STR("v")),
              type = graph_name_intern(writer, NAME_TYPE, STR("T"));
@@ -375,7 +375,7 @@ static int commit_opposites(Database *database, int64_t value)
     Transaction *transaction;
     GraphWriter *writer;
     if (!good(transaction_begin(database, &transaction)) ||
-        !good(transaction_writer(transaction, &writer)))
+        !good(transaction_writer(transaction, NULL, NULL, &writer)))
         return 0;
     uint32_t key = graph_name_intern(writer, NAME_KEY, STR("v"));
     for (uint64_t id = 0; id < 2; id++) {
