@@ -31,4 +31,8 @@ static inline uint64_t hash_u64(uint64_t x) /* the finaliser of splitmix64; a bi
     x ^= x >> 27, x *= 0x94d049bb133111ebu;
     return x ^ x >> 31;
 }
+static inline uint64_t random_next(uint64_t *state) /* splitmix64: the same from the same state */
+{
+    return hash_u64(*state += 0x9e3779b97f4a7c15u);
+}
 #endif

@@ -272,8 +272,7 @@ void operator_shuffle(Operator *operator, uint64_t * ids, uint64_t *beside, size
     Execution *execution = operator->execution;
     if (execution->environment.shuffle == 0) return;
     for (size_t i = count; i > 1; i--) {
-        execution->shuffle += UINT64_C(0x9e3779b97f4a7c15);
-        size_t j = (size_t)(hash_u64(execution->shuffle) % i);
+        size_t j = (size_t)(random_next(&execution->shuffle) % i);
         uint64_t id = ids[i - 1];
         ids[i - 1] = ids[j], ids[j] = id;
         if (beside == NULL) continue;

@@ -93,13 +93,12 @@ CALL(e)
     return *out = value_float(euler), NULL;
 }
 
-/* splitmix64; 53 bits make the float. */
+/* 53 bits make the float. */
 CALL(rand)
 {
     UNUSED;
-    uint64_t state =
-        context->random == NULL ? 0 : (*context->random += UINT64_C(0x9e3779b97f4a7c15));
-    return *out = value_float((double)(hash_u64(state) >> 11) * 0x1p-53), NULL;
+    uint64_t bits = context->random == NULL ? 0 : random_next(context->random);
+    return *out = value_float((double)(bits >> 11) * 0x1p-53), NULL;
 }
 
 /* ---- text ---- */

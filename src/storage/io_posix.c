@@ -26,7 +26,8 @@ typedef struct PosixFile {
     IoFile base;
     int descriptor;
     char *path;
-    bool direct; /* O_DIRECT is set: whole pages only */
+    bool direct;    /* O_DIRECT is set: whole pages only */
+    bool no_direct; /* refused here: not asked for again */
 } PosixFile;
 
 enum {
@@ -62,7 +63,7 @@ static Error *posix_open(const Io *io, const char *path, IoMode mode, IoFile **o
     int descriptor = open(path, flags[mode] | O_CLOEXEC, 0644);
     if (descriptor < 0) return refused(errno, path, "opened");
     PosixFile *file = mem_calloc(1, sizeof *file);
-    *file = (PosixFile){{io}, descriptor, mem_strdup(path), false};
+    *file = (PosixFile){{io}, descriptor, mem_strdup(path), false, false};
     *out = &file->base;
     return NULL;
 }
@@ -107,13 +108,15 @@ static void set_direct(PosixFile *file, bool direct)
     int wanted = direct ? flags | O_DIRECT : flags & ~O_DIRECT;
     if (flags != -1 && fcntl(file->descriptor, F_SETFL, wanted) == 0) file->direct = direct;
 #else
-    (void)file, (void)direct;
+    (void)direct;
 #endif
+    if (file->direct != direct) file->no_direct = true;
 }
 
 static void posix_go_direct(IoFile *base)
 {
-    set_direct(posix_of(base), true); /* where it cannot be, writing goes on as before */
+    PosixFile *file = posix_of(base);
+    if (!file->direct && !file->no_direct) set_direct(file, true); /* else as before */
 }
 
 static bool is_paged(uint64_t offset, const void *data, size_t bytes)
@@ -131,6 +134,7 @@ static Error *posix_write(IoFile *base, uint64_t offset, const void *data, size_
         if (some < 0 && errno == EINTR) continue;
         if (some < 0 && errno == EINVAL && file->direct) { /* this disk wants more than pages */
             set_direct(file, false);
+            file->no_direct = true;
             continue;
         }
         if (some < 0) return refused(errno, file->path, "written");

@@ -7,6 +7,11 @@
  * and not the file's length (half the latency of a growing file on ext4); when more is waiting than
  * a segment holds, the zeros are left out, because the records fill it at once.
  *
+ * What a small flush waits for is the disk alone: it writes whole pages, the first one once more with
+ * what it holds already (the same bytes, so that a torn write takes nothing from an older commit),
+ * past the machine's cache where the file system can, instead of dirtying a page that the sync must
+ * then find and write. A large flush, and one that is not synced, goes through the cache.
+ *
  * The first append after opening cleans up what opening only looked at: a torn tail is zeroed and
  * synced, so that nothing of it can ever look valid again, and segments that a checkpoint holds are
  * removed.
@@ -112,6 +117,7 @@ void wal_close(Wal *wal)
     buffer_free(&wal->writing.bytes);
     mem_free(wal->pending.ends);
     mem_free(wal->writing.ends);
+    mem_free(wal->tail);
     mem_free(wal);
 }
 
@@ -149,6 +155,65 @@ static Error *sync_file(Wal *wal, IoFile *file)
 {
     wal->syncs++;
     return io_sync(file);
+}
+
+/* ---- the file that is appended to ---- */
+
+static void go_on_in(Wal *wal, IoFile *file, uint64_t file_bytes, WalPlace place)
+{
+    io_close(wal->file);
+    wal->file = file;
+    wal->file_bytes = file_bytes;
+    wal->number = place.segment;
+    wal->offset = place.offset;
+}
+
+static void make_tail(Wal *wal)
+{
+    if (wal->tail == NULL) wal->tail = mem_alloc_aligned(WAL_TAIL_BYTES, WAL_PAGE_BYTES);
+}
+
+static Error *read_tail(Wal *wal, IoFile *file, uint64_t offset)
+{
+    size_t bytes = offset % WAL_PAGE_BYTES, got;
+    make_tail(wal);
+    TRY(io_read(file, offset - bytes, wal->tail, bytes, &got));
+    return got == bytes ? NULL
+                        : error_new(ERROR_IO, "the log in %s became shorter", wal->directory);
+}
+
+/* Behind `offset` there are zeros, which the rest of the last page is written over with. */
+static Error *write_pages(Wal *wal, const char *data, size_t bytes)
+{
+    size_t before = wal->offset % WAL_PAGE_BYTES, used = before + bytes;
+    size_t over = used % WAL_PAGE_BYTES, padding = over == 0 ? 0 : WAL_PAGE_BYTES - over;
+    memcpy(wal->tail + before, data, bytes);
+    memset(wal->tail + used, 0, padding);
+    io_go_direct(wal->file);
+    TRY(io_write(wal->file, wal->offset - before, wal->tail, used + padding));
+    memmove(wal->tail, wal->tail + used - over, over);
+    return NULL;
+}
+
+static Error *write_cached(Wal *wal, const char *data, size_t bytes)
+{
+    size_t before = wal->offset % WAL_PAGE_BYTES, over = (before + bytes) % WAL_PAGE_BYTES;
+    TRY(io_write(wal->file, wal->offset, data, bytes));
+    if (over > bytes) /* still in the page it began in */
+        memcpy(wal->tail + before, data, bytes);
+    else
+        memcpy(wal->tail, data + bytes - over, over);
+    return NULL;
+}
+
+static Error *write_on(Wal *wal, const char *data, size_t bytes, bool direct)
+{
+    size_t before = wal->offset % WAL_PAGE_BYTES;
+    bool small = before + bytes <= WAL_TAIL_BYTES;
+    TRY(direct && small ? write_pages(wal, data, bytes) : write_cached(wal, data, bytes));
+    wal->offset += bytes;
+    wal->unsynced = true;
+    return NULL;
 }
 
 /* ---- segments ---- */
@@ -201,11 +266,8 @@ static Error *create_segment(Wal *wal, uint64_t number, size_t waiting)
         error_drop(io_unlink(wal->io, path)); /* the first error is the one to tell */
         return error;
     }
-    io_close(wal->file);
-    wal->file = file;
-    wal->file_bytes = bytes;
-    wal->number = number;
-    wal->offset = WAL_HEADER_BYTES;
+    make_tail(wal);
+    go_on_in(wal, file, bytes, (WalPlace){number, WAL_HEADER_BYTES, 0});
     return NULL;
 }
 
@@ -235,15 +297,13 @@ static Error *reopen_segment(Wal *wal, WalName name)
     TRY(io_open(wal->io, path, IO_WRITE, &file));
     Error *error = io_bytes(file, &bytes);
     if (error == NULL && wal->torn) error = zero_from(wal, file, wal->end.offset, bytes);
+    if (error == NULL) error = read_tail(wal, file, wal->end.offset);
     if (error != NULL) {
         io_close(file);
         return error;
     }
     assert(wal->file == NULL);
-    wal->file = file;
-    wal->file_bytes = bytes;
-    wal->number = name.number;
-    wal->offset = wal->end.offset;
+    go_on_in(wal, file, bytes, wal->end);
     return NULL;
 }
 
@@ -383,7 +443,7 @@ Error *wal_append_mark(Wal *wal)
 
 /* ---- flushing ---- */
 
-static Error *write_records(Wal *wal, const WalRecords *records)
+static Error *write_records(Wal *wal, const WalRecords *records, bool direct)
 {
     size_t done = 0, record = 0;
     if (!wal->clean) TRY(clean_up(wal));
@@ -397,10 +457,8 @@ static Error *write_records(Wal *wal, const WalRecords *records)
             TRY(create_segment(wal, wal->number + 1, records->bytes.bytes - done));
             continue;
         }
-        TRY(io_write(wal->file, wal->offset, records->bytes.data + done, until - done));
-        wal->offset += until - done;
+        TRY(write_on(wal, records->bytes.data + done, until - done, direct));
         done = until;
-        wal->unsynced = true;
     }
     return NULL;
 }
@@ -418,7 +476,7 @@ void wal_begin_flush(Wal *wal)
 Error *wal_flush(Wal *wal, bool sync)
 {
     if (wal->failed) return given_up();
-    Error *error = wal->writing.bytes.bytes == 0 ? NULL : write_records(wal, &wal->writing);
+    Error *error = wal->writing.bytes.bytes == 0 ? NULL : write_records(wal, &wal->writing, sync);
     if (error == NULL && sync && wal->unsynced) {
         error = sync_file(wal, wal->file);
         wal->unsynced = false;

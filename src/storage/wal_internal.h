@@ -10,6 +10,8 @@ enum {
     WAL_HEADER_BYTES = 4096,
     WAL_HEADER_USED_BYTES = 52,
     WAL_RECORD_HEADER_BYTES = 40,
+    WAL_PAGE_BYTES = 4096,
+    WAL_TAIL_BYTES = 64 << 10, /* a flush up to here is written past the machine's cache */
     WAL_SEGMENTS_MAX = 1 << 20 /* 16 TiB of log: more files are taken for damage */
 };
 
@@ -34,6 +36,7 @@ struct Wal {
     bool torn;     /* something lies behind `end` that must be zeroed before the first append */
     IoFile *file;  /* the segment that is appended to; NULL: none yet */
     uint64_t file_bytes, number, offset;
+    char *tail; /* aligned; begins with what the page that `offset` lies in holds before it */
     uint64_t epoch, next_lsn, appended_lsn, durable_lsn, writing_lsn, syncs, bytes;
     WalStart rotated;            /* of the last wal_rotate; lsn 0: none yet */
     uint64_t rotated_bytes;      /* `bytes` then */

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "base/map.h"
 #include "disk_internal.h"
 #include <assert.h>
 #include <stdio.h>
@@ -136,14 +137,6 @@ uint64_t crash_mark(const Crash *crash)
 /* ---- what is left ---- */
 
 typedef enum Fate { LOST, KEPT, TORN } Fate;
-
-static uint64_t random_next(uint64_t *state) /* splitmix64 */
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
 
 /* A beginning, an end, any sectors, or all but one. The length is that of the whole. */
 static void apply_torn(Disk *disk, const Op *op, uint64_t *random)

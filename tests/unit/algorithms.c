@@ -2,6 +2,7 @@
  * parallel relationships, of which the algorithms see a part. */
 #include "config.h"
 
+#include "base/map.h"
 #include "base/str.h"
 #include "contextql.h"
 #include "test.h"
@@ -19,10 +20,7 @@ static int64_t ids[NODES];
 
 static uint32_t chance(uint32_t below)
 {
-    uint64_t x = state += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t)((x ^ x >> 31) % below);
+    return (uint32_t)(random_next(&state) % below);
 }
 
 /* Runs a statement; with rows of (k, number) fills `out` by k. */
@@ -207,8 +205,8 @@ static double modularity(const double *community)
     EACH(i) all += degree[i];
     EACH(i)
     EACH(j)
-    if (community[i] == community[j]) sum +=
-        next_to(i, j) - (all > 0 ? degree[i] * degree[j] / all : 0);
+    if (community[i] == community[j])
+        sum += next_to(i, j) - (all > 0 ? degree[i] * degree[j] / all : 0);
     return all > 0 ? sum / all : 0;
 }
 

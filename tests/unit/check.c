@@ -3,6 +3,7 @@
  * of any bytes can be inspected. */
 #include "config.h"
 
+#include "base/map.h"
 #include "contextql.h"
 #include "graph/graph_internal.h"
 #include "storage/inspect.h"
@@ -317,14 +318,6 @@ static void every_byte(const char *directory)
 
 /* ---- any bytes ---- */
 
-static uint64_t next_random(uint64_t *state) /* splitmix64 */
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 static Buffer content_of(const char *path)
 {
     Buffer out = {0};
@@ -349,15 +342,15 @@ static void inspect_any(const char *directory, const char *folder)
     Buffer whole = content_of(path);
     for (int round = 0; round < ROUNDS; round++) {
         size_t bytes =
-            next_random(&state) % 8 == 0 ? next_random(&state) % whole.bytes : whole.bytes;
+            random_next(&state) % 8 == 0 ? random_next(&state) % whole.bytes : whole.bytes;
         FILE *file = fopen(copy, "wb");
         if (file == NULL || fwrite(whole.data, 1, bytes, file) != bytes) abort();
         for (int i = 0; i < 8; i++) { /* near the end of a segment lies what says where all is */
-            uint64_t range = next_random(&state) % 2 == 0 || bytes < 8192 ? bytes : 8192;
-            uint64_t at = folder[0] == 'g' ? bytes - 1 - next_random(&state) % (range + 1)
-                                           : next_random(&state) % 16384;
+            uint64_t range = random_next(&state) % 2 == 0 || bytes < 8192 ? bytes : 8192;
+            uint64_t at = folder[0] == 'g' ? bytes - 1 - random_next(&state) % (range + 1)
+                                           : random_next(&state) % 16384;
             if (at < bytes && fseek(file, (long)at, SEEK_SET) == 0)
-                fputc((int)(next_random(&state) & 255), file);
+                fputc((int)(random_next(&state) & 255), file);
         }
         fclose(file);
         told += contextql_inspect(copy, NULL, NULL) == CONTEXTQL_FOUND;

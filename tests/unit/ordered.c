@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "base/map.h"
 #include "base/str.h"
 #include "contextql.h"
 #include "test.h"
@@ -20,12 +21,9 @@ static contextql *session;
 static uint64_t state;
 static Buffer text;
 
-static uint32_t chance(uint32_t below) /* splitmix64 */
+static uint32_t chance(uint32_t below)
 {
-    uint64_t x = state += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t)((x ^ x >> 31) % below);
+    return (uint32_t)(random_next(&state) % below);
 }
 
 /* Rows of `text` in their order. */

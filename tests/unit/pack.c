@@ -1,6 +1,7 @@
 /* Packed arrays hold what went in: lines, gaps, extremes, decimals; random ones against plain arrays. */
 #include "config.h"
 
+#include "base/map.h"
 #include "storage/pack_internal.h"
 #include "test.h"
 #include <math.h>
@@ -12,10 +13,8 @@ static uint64_t state = 7;
 
 static uint64_t draw(uint64_t below)
 {
-    uint64_t x = state += UINT64_C(0x9e3779b97f4a7c15);
-    x ^= x >> 30, x *= UINT64_C(0xbf58476d1ce4e5b9);
-    x ^= x >> 27, x *= UINT64_C(0x94d049bb133111eb);
-    return below == 0 ? x ^ x >> 31 : (x ^ x >> 31) % below;
+    uint64_t x = random_next(&state);
+    return below == 0 ? x : x % below;
 }
 
 static int some_as_one_by_one(const Packed *packed, uint32_t count)

@@ -2,6 +2,7 @@
  * changes, with the directory closed and opened in between, against the same changes in memory. */
 #include "config.h"
 
+#include "base/map.h"
 #include "database/database.h"
 #include "graph/lists.h"
 #include "graph/stored.h"
@@ -162,11 +163,7 @@ typedef struct Random {
 
 static uint64_t draw(Random *random, uint64_t below)
 {
-    random->state += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t x = random->state;
-    x ^= x >> 30, x *= UINT64_C(0xbf58476d1ce4e5b9);
-    x ^= x >> 27, x *= UINT64_C(0x94d049bb133111eb);
-    return (x ^ x >> 31) % below;
+    return random_next(&random->state) % below;
 }
 
 static Value some_value(Random *random, uint32_t key)
