@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef enum ExportFormat { EXPORT_CSV, EXPORT_TSV, EXPORT_JSONL } ExportFormat;
+typedef enum ExportFormat { EXPORT_CSV, EXPORT_TSV, EXPORT_JSONL, EXPORT_JSON } ExportFormat;
 enum { EXPORT_FLUSH_BYTES = 1 << 16 };
 
 typedef struct Export {
@@ -29,7 +29,7 @@ typedef struct Export {
     bool header;
     char delimiter, quote;
     Str null;
-    Buffer text;
+    Buffer text, field;
     Arena *arena; /* of one row */
     const EntityReader *reader;
     uint64_t written;
@@ -45,14 +45,14 @@ static Str text_of(Value options, const char *name, Str fallback)
 
 static Error *choose_format(Export *export, Value options)
 {
-    static const char *const names[] = {"csv", "tsv", "jsonl"};
+    static const char *const names[] = {"csv", "tsv", "jsonl", "json"};
     const char *dot = strrchr(export->path, '.');
     Str name = text_of(options, "format", str_from(dot == NULL ? "" : dot + 1));
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (str_equal_ignore_case(name, str_from(names[i])))
             return export->format = (ExportFormat)i, NULL;
     return error_hint(error_new(ERROR_ARGUMENT_VALUE, "%s: no format to write", export->path),
-                      "csv, tsv and jsonl go by the file's name or USING {format: 'csv'}");
+                      "csv, tsv, jsonl and json go by the file's name or USING {format: 'csv'}");
 }
 
 static Error *read_options(Export *export, Value options)
@@ -85,6 +85,11 @@ static Error *send(Export *export)
     return good ? NULL : failed(export);
 }
 
+static bool is_json(const Export *export)
+{
+    return export->format == EXPORT_JSONL || export->format == EXPORT_JSON;
+}
+
 static void put_field(Export *export, Value value)
 {
     Buffer *out = &export->text;
@@ -92,22 +97,23 @@ static void put_field(Export *export, Value value)
         buffer_str(out, export->null);
         return;
     }
-    Buffer text = {0};
+    Buffer *text = &export->field;
+    buffer_clear(text);
     bool plain =
         value.kind <= VALUE_BYTES || (value.kind >= VALUE_DATE && value.kind <= VALUE_DURATION);
     if (plain)
-        value_print(&text, value, false);
+        value_print(text, value, false);
     else
-        value_json(&text, value, export->reader, export->arena);
-    csv_put_field(out, buffer_view(&text), export->delimiter, export->quote);
-    buffer_free(&text);
+        value_json(text, value, export->reader, export->arena);
+    csv_put_field(out, buffer_view(text), export->delimiter, export->quote);
 }
 
 static void put_row(Export *export, const Batch *batch, uint32_t position)
 {
     const PlanNode *root = export->plan->root;
     Buffer *out = &export->text;
-    bool json = export->format == EXPORT_JSONL;
+    bool json = is_json(export);
+    if (export->format == EXPORT_JSON) buffer_text(out, export->written == 0 ? "[\n" : ",\n");
     if (json) buffer_char(out, '{');
     for (uint32_t c = 0; c < root->slot_count; c++) {
         Value value = column_value(&batch->columns[root->slots[c]], position);
@@ -121,18 +127,26 @@ static void put_row(Export *export, const Batch *batch, uint32_t position)
             put_field(export, value);
         }
     }
-    buffer_text(out, json ? "}\n" : "\n");
+    if (json) buffer_char(out, '}');
+    if (export->format != EXPORT_JSON) buffer_char(out, '\n');
     arena_reset(export->arena);
 }
 
 static void put_header(Export *export)
 {
-    if (!export->header || export->format == EXPORT_JSONL) return;
+    if (!export->header || is_json(export)) return;
     for (uint32_t c = 0; c < export->plan->root->slot_count; c++) {
         if (c > 0) buffer_char(&export->text, export->delimiter);
         csv_put_field(&export->text, export->plan->copied[c], export->delimiter, export->quote);
     }
     buffer_char(&export->text, '\n');
+}
+
+/* A list of JSON, which other programs read whole, is closed. */
+static void put_end(Export *export)
+{
+    if (export->format == EXPORT_JSON)
+        buffer_text(&export->text, export->written == 0 ? "[]\n" : "\n]\n");
 }
 
 static Error *put_batch(Export *export, const Batch *batch)
@@ -154,7 +168,7 @@ static Error *put_all(Export *export, Execution *execution)
     put_header(export);
     for (;;) {
         TRY(execution_next(execution, &batch));
-        if (batch == NULL) return send(export);
+        if (batch == NULL) return put_end(export), send(export);
         TRY(put_batch(export, batch));
     }
 }
@@ -209,6 +223,7 @@ Error *copy_to(Arena *arena, const Plan *plan, const ExecutionEnvironment *envir
     Error *error = run(&export, arena, environment, &stats);
     arena_destroy(export.arena);
     buffer_free(&export.text);
+    buffer_free(&export.field);
     TRY(error);
     Value *row = arena_array(arena, Value, 1);
     row[0] = value_integer((int64_t) export.written);

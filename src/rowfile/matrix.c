@@ -167,7 +167,8 @@ static Error *bin_header(RowFile *file)
     file->rows_known = true;
     set_element(file, file->format == ROWS_FBIN ? ELEMENT_F32 : ELEMENT_U8);
     bool fits = file->dimensions > 0 && file->dimensions <= VECTOR_DIMENSIONS_MAX;
-    return fits ? NULL : rowfile_bad(file->path, file->row, "its count of dimensions is not 1 to 16384");
+    return fits ? NULL
+                : rowfile_bad(file->path, file->row, "its count of dimensions is not 1 to 16384");
 }
 
 static Error *raw_header(RowFile *file, Value options)
@@ -198,7 +199,8 @@ Error *rowfile_vector_begin(RowFile *file, Value options)
     case ROWS_RAW: return raw_header(file, options);
     case ROWS_CSV:
     case ROWS_TSV:
-    case ROWS_JSONL: break;
+    case ROWS_JSONL:
+    case ROWS_JSON: break;
     }
     return NULL;
 }

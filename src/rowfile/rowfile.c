@@ -1,6 +1,6 @@
 /*
  * rowfile.c - opening by format, the buffer all formats read from, rows one by one and in chunks.
- * Text formats: rowfile_text.c; vectors: rowfile_vector.c.
+ * Separated values: text.c; JSON: json.c; vectors: matrix.c.
  *
  * The buffer holds whole rows: a reader that runs into its end asks for more (rowfile_fill), which
  * moves what is left to the front, and begins its row again.
@@ -101,9 +101,9 @@ static const struct {
     const char *name;
     RowFormat format;
 } formats[] = {{"csv", ROWS_CSV},     {"tsv", ROWS_TSV},     {"jsonl", ROWS_JSONL},
-               {"npy", ROWS_NPY},     {"fvecs", ROWS_FVECS}, {"bvecs", ROWS_BVECS},
-               {"ivecs", ROWS_IVECS}, {"fbin", ROWS_FBIN},   {"u8bin", ROWS_U8BIN},
-               {"raw", ROWS_RAW}};
+               {"json", ROWS_JSON},   {"npy", ROWS_NPY},     {"fvecs", ROWS_FVECS},
+               {"bvecs", ROWS_BVECS}, {"ivecs", ROWS_IVECS}, {"fbin", ROWS_FBIN},
+               {"u8bin", ROWS_U8BIN}, {"raw", ROWS_RAW}};
 
 static Error *find_format(RowFile *file, Value options)
 {
@@ -114,7 +114,7 @@ static Error *find_format(RowFile *file, Value options)
             return file->format = formats[i].format, NULL;
     return error_hint(
         error_new(ERROR_BAD_FILE, "%s: the format is not known", file->path),
-        "USING {format: ..}: csv, tsv, jsonl, npy, fvecs, bvecs, ivecs, fbin, u8bin or raw");
+        "USING {format: ..}: csv, tsv, jsonl, json, npy, fvecs, bvecs, ivecs, fbin, u8bin or raw");
 }
 
 /* ---- opening ---- */
@@ -140,7 +140,8 @@ static Error *open_format(RowFile *file, Value options)
         file->stops[(unsigned char)file->delimiter] = true;
         return rowfile_text_begin(file);
     }
-    case ROWS_JSONL: return NULL;
+    case ROWS_JSONL:
+    case ROWS_JSON: return rowfile_skip_mark(file);
     case ROWS_NPY:
     case ROWS_FVECS:
     case ROWS_BVECS:
@@ -220,7 +221,9 @@ Error *rowfile_next(RowFile *file, Arena *arena, Value *row)
     if (is_separated(file))
         TRY(rowfile_separated_row(file, arena, row));
     else if (file->format == ROWS_JSONL)
-        TRY(rowfile_json_row(file, arena, row));
+        TRY(rowfile_json_line(file, arena, row));
+    else if (file->format == ROWS_JSON)
+        TRY(rowfile_json_object(file, arena, row));
     else
         TRY(vector_row(file, arena, row));
     if (row->kind != VALUE_NULL) {
@@ -232,7 +235,7 @@ Error *rowfile_next(RowFile *file, Arena *arena, Value *row)
 
 bool rowfile_has_chunks(const RowFile *file)
 {
-    return file->format != ROWS_JSONL;
+    return file->format != ROWS_JSONL && file->format != ROWS_JSON;
 }
 
 static Error *vector_chunk(RowFile *file, Arena *arena, uint32_t max, RowChunk *out)

@@ -3,6 +3,7 @@
  *
  *     csv, tsv     RFC 4180 cells, every one a STRING or null (an empty unquoted cell)
  *     jsonl        one object a line
+ *     json         objects: the items of one list, or one behind the other
  *     npy          NumPy 1.0, i1 u1 f2 f4 f8 in C order: {index, vector}
  *     fvecs bvecs ivecs, fbin u8bin: {index, vector}
  *     raw          {type, dimensions} say what it is; no header
@@ -38,7 +39,7 @@ typedef struct RowChunk {
     Value *cells;                     /* the caller may put others there */
     uint64_t first_row;               /* counted from 0 */
 } RowChunk;
-/* Whether the format has chunks: all but JSON lines. */
+/* Whether the format has chunks: all but those of JSON. */
 bool rowfile_has_chunks(const RowFile *file);
 /* The next rows, as many as are at hand, at most ROWFILE_CHUNK_ROWS_MAX. Cells live until the next
  * call but one, in `arena` or in one of the file's two buffers. A bad row is an error once those

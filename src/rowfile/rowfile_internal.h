@@ -1,4 +1,4 @@
-/* rowfile_internal.h - shared by rowfile.c, rowfile_text.c and rowfile_vector.c. */
+/* rowfile_internal.h - shared by rowfile.c, text.c, json.c and matrix.c. */
 #ifndef EXECUTION_ROWFILE_INTERNAL_H
 #define EXECUTION_ROWFILE_INTERNAL_H
 #include "rowfile/rowfile.h"
@@ -8,6 +8,7 @@ typedef enum RowFormat {
     ROWS_CSV,
     ROWS_TSV,
     ROWS_JSONL,
+    ROWS_JSON,
     ROWS_NPY,
     ROWS_FVECS,
     ROWS_BVECS,
@@ -24,6 +25,8 @@ typedef enum ElementType {
     ELEMENT_F64,
     ELEMENT_I32
 } ElementType;
+
+typedef enum JsonPlace { JSON_BEGIN, JSON_IN_LIST, JSON_LOOSE, JSON_DONE } JsonPlace;
 
 typedef struct Cell {
     char *text;
@@ -55,9 +58,11 @@ struct RowFile {
     Str null_text;
     Str *columns;
     size_t column_count;
-    Buffer record; /* a line of JSON */
     Cell *cells;
     size_t cell_count, cell_capacity;
+    /* JSON */
+    Buffer record;  /* a line */
+    JsonPlace json; /* in a text of objects: LOOSE is one behind the other */
     /* vectors */
     ElementType element;
     size_t element_bytes;
@@ -73,13 +78,17 @@ static inline size_t rowfile_at_hand(const RowFile *file)
     return file->end - file->begin;
 }
 
-/* ---- rowfile_text.c ---- */
+/* ---- text.c ---- */
 Error *rowfile_text_begin(RowFile *file); /* reads the header line */
 Error *rowfile_separated_row(RowFile *file, Arena *arena, Value *row);
 Error *rowfile_separated_chunk(RowFile *file, Arena *arena, uint32_t max, RowChunk *out);
-Error *rowfile_json_row(RowFile *file, Arena *arena, Value *row);
+Error *rowfile_skip_mark(RowFile *file); /* a byte order mark, if the file begins with one */
 
-/* ---- rowfile_vector.c ---- */
+/* ---- json.c: a row, or null at the end ---- */
+Error *rowfile_json_line(RowFile *file, Arena *arena, Value *row);
+Error *rowfile_json_object(RowFile *file, Arena *arena, Value *row);
+
+/* ---- matrix.c ---- */
 Error *rowfile_vector_begin(RowFile *file, Value options); /* reads the header, if there is one */
 /* One vector; *more false: there are none left. */
 Error *rowfile_vector(RowFile *file, Arena *arena, Value *out, bool *more);

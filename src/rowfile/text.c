@@ -1,10 +1,7 @@
-/* rowfile_text.c - separated values (RFC 4180) and JSON lines. */
+/* text.c - separated values (RFC 4180). */
 #include "config.h"
 
-#include "base/json.h"
 #include "rowfile/rowfile_internal.h"
-
-/* ---- separated values ---- */
 
 static Error *end_cell(RowFile *file, char *text, size_t bytes, bool quoted)
 {
@@ -132,7 +129,7 @@ static Str cell_text(const RowFile *file, size_t i)
 }
 
 /* A byte order mark says nothing about UTF-8, but editors write one. */
-static Error *skip_mark(RowFile *file)
+Error *rowfile_skip_mark(RowFile *file)
 {
     TRY(rowfile_fill(file, 3));
     if (rowfile_at_hand(file) >= 3 && memcmp(file->data + file->begin, "\xef\xbb\xbf", 3) == 0)
@@ -143,7 +140,7 @@ static Error *skip_mark(RowFile *file)
 Error *rowfile_text_begin(RowFile *file)
 {
     bool more;
-    TRY(skip_mark(file));
+    TRY(rowfile_skip_mark(file));
     if (!file->header) return NULL;
     TRY(read_record(file, false, &more));
     if (!more) return rowfile_bad(file->path, file->row, "the file is empty");
@@ -275,76 +272,5 @@ Error *rowfile_separated_chunk(RowFile *file, Arena *arena, uint32_t max, RowChu
             cells[i] = cell_value(file, i);
         file->row++;
     }
-    return NULL;
-}
-
-/* ---- JSON lines ---- */
-
-static Value value_of(Arena *arena, const Json *json)
-{
-    int64_t integer;
-    double number = 0;
-    switch (json->kind) {
-    case JSON_NULL: return value_null();
-    case JSON_FALSE: return value_boolean(false);
-    case JSON_TRUE: return value_boolean(true);
-    case JSON_NUMBER:
-        if (integer_parse(json->text, &integer)) return value_integer(integer);
-        float_parse(json->text, &number);
-        return value_float(number);
-    case JSON_STRING: return value_string(str_copy(arena, json->text));
-    case JSON_LIST: {
-        Value *items = arena_array(arena, Value, json->count);
-        for (size_t i = 0; i < json->count; i++)
-            items[i] = value_of(arena, &json->items[i]);
-        return value_list(items, json->count);
-    }
-    case JSON_OBJECT: {
-        ValueEntry *entries = arena_array(arena, ValueEntry, json->count);
-        for (size_t i = 0; i < json->count; i++)
-            entries[i] =
-                (ValueEntry){str_copy(arena, json->items[i].key), value_of(arena, &json->items[i])};
-        return value_map(entries, json->count);
-    }
-    }
-    return value_null();
-}
-
-/* A line into file->record, without what ends it; *more false: the file has ended. */
-static Error *read_line(RowFile *file, bool *more)
-{
-    buffer_clear(&file->record);
-    for (;;) {
-        TRY(rowfile_fill(file, 1));
-        size_t left = rowfile_at_hand(file);
-        const char *begin = file->data + file->begin, *newline = memchr(begin, '\n', left);
-        size_t bytes = newline == NULL ? left : (size_t)(newline - begin);
-        buffer_append(&file->record, begin, bytes);
-        file->begin += bytes + (newline != NULL);
-        *more = newline != NULL || file->record.bytes > 0;
-        if (file->record.bytes > ROWFILE_ROW_BYTES_MAX)
-            return rowfile_bad(file->path, file->row, "longer than 64 MiB");
-        if (newline != NULL || left == 0) return NULL;
-    }
-}
-
-Error *rowfile_json_row(RowFile *file, Arena *arena, Value *row)
-{
-    const Json *json;
-    bool more;
-    do {
-        TRY(read_line(file, &more));
-        if (!more) return NULL;
-    } while (file->record.bytes == 0 || strspn(file->record.data, " \t\r") == file->record.bytes);
-    Error *error = json_parse(arena, buffer_view(&file->record), &json);
-    if (error != NULL) {
-        char what[256];
-        snprintf(what, sizeof what, "%s", error_message(error));
-        error_drop(error);
-        return rowfile_bad(file->path, file->row, what);
-    }
-    if (json->kind != JSON_OBJECT)
-        return rowfile_bad(file->path, file->row, "a line is one JSON object");
-    *row = value_of(arena, json);
     return NULL;
 }

@@ -41,8 +41,8 @@ static void put_file(const uint8_t *data, size_t size)
 
 static Value options_of(uint8_t format, uint8_t how, ValueEntry entries[OPTIONS])
 {
-    static const char *const formats[] = {"csv",   "tsv",   "jsonl", "npy",   "fvecs",
-                                          "bvecs", "ivecs", "fbin",  "u8bin", "raw"};
+    static const char *const formats[] = {"csv",   "tsv",  "jsonl", "npy", "fvecs", "bvecs",
+                                          "ivecs", "fbin", "u8bin", "raw", "json"};
     static const char *const types[] = {"i8", "u8", "f16", "f32", "f64", "i32", "f32", "none"};
     size_t count = 0;
     const char *name = formats[format % (sizeof formats / sizeof *formats)];
