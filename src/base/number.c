@@ -37,30 +37,93 @@ static void trim_exponent(char *text)
     memmove(to, from, strlen(from) + 1);
 }
 
-/* Prices, scores, measures: a decimal of up to fifteen digits, eight behind the point, found by a
- * division that is rounded correctly because both its sides are exact. Only one such decimal reads
- * back as `value`, so it is the one `shortest` would find. 0: it is none. */
-static size_t plain_decimal(char *out, double value)
+/* ---- decimals by whole numbers ---- */
+
+/* So many bits, and the digits that bring back most and all values of a kind. */
+typedef struct Precision {
+    int bits, digits_least, digits_most;
+} Precision;
+static const Precision of_double = {53, 15, 17}, of_float = {24, 6, 9};
+
+typedef unsigned __int128 Wide;
+
+static Wide ten_to(int zeros)
 {
-    double magnitude = fabs(value), power = 10;
-    if (!(magnitude >= 1e-4 && magnitude < 1e7)) return 0;
-    for (int digits = 1; digits <= 8; digits++, power *= 10) {
-        double scaled = rint(magnitude * power);
-        if (scaled / power != magnitude) continue;
-        char reversed[FLOAT_TEXT_MAX];
-        size_t count = 0, bytes = 0;
-        for (uint64_t rest = (uint64_t)scaled; rest > 0 || (int)count <= digits; rest /= 10)
-            reversed[count++] = (char)('0' + rest % 10);
-        if (value < 0) out[bytes++] = '-';
-        while (count > 0) {
-            if ((int)count == digits) out[bytes++] = '.';
-            out[bytes++] = reversed[--count];
-        }
-        out[bytes] = '\0';
-        return bytes;
+    Wide power = zeros & 16 ? UINT64_C(10000000000000000) : 1;
+    return power * (zeros & 8 ? 100000000 : 1) * (zeros & 4 ? 10000 : 1) * (zeros & 2 ? 100 : 1) *
+           (zeros & 1 ? 10 : 1);
+}
+
+/* The compiler knows `power`, and divides by multiplying. */
+static inline void drop_zeros(uint64_t *decimal, int *behind, uint64_t power, int zeros)
+{
+    if (*behind > zeros && *decimal % power == 0) *decimal /= power, *behind -= zeros;
+}
+
+/* With `behind` digits behind the point, less the zeros at the end, but for one. */
+static size_t put_decimal(char *out, bool negative, uint64_t decimal, int behind)
+{
+    char reversed[FLOAT_TEXT_MAX];
+    size_t count = 0, bytes = 0;
+    drop_zeros(&decimal, &behind, 100000000, 8);
+    drop_zeros(&decimal, &behind, 100000000, 8);
+    drop_zeros(&decimal, &behind, 10000, 4);
+    drop_zeros(&decimal, &behind, 100, 2);
+    drop_zeros(&decimal, &behind, 10, 1);
+    for (; decimal > 0 || (int)count <= behind; decimal /= 10)
+        reversed[count++] = (char)('0' + decimal % 10);
+    if (negative) out[bytes++] = '-';
+    while (count > 0) {
+        if ((int)count == behind) out[bytes++] = '.';
+        out[bytes++] = reversed[--count];
+    }
+    out[bytes] = '\0';
+    return bytes;
+}
+
+typedef enum Nearness { NEAR, FAR, UNSURE } Nearness;
+
+/* Does a decimal bring the value back, so far away from it, in units of which `unit` are the value's last bit?
+ * Below a power of two the next value is only half as far. At the edge it is for who reads texts to say. */
+static Nearness nearness(Wide distance, Wide unit, bool power_of_two)
+{
+    enum { SURE_BITS = 26 };
+    Wide edge = unit >> SURE_BITS;
+    if (distance * (power_of_two ? 4 : 2) + edge < unit) return NEAR;
+    return distance * 2 > unit + edge && !power_of_two ? FAR : UNSURE;
+}
+
+/* What `shortest` would find, for prices, scores, measures, components: from 0.0001 up to where the fewest
+ * digits leave one behind the point, 128 bits hold value * 10^behind exactly. 0: it is not for here. */
+static size_t plain_decimal(char *out, double value, Precision precision)
+{
+    enum { MANTISSA_BITS = 52, BIAS = 1023 };
+    uint64_t bits, hidden = UINT64_C(1) << (precision.bits - 1);
+    memcpy(&bits, &value, sizeof bits);
+    if (!(fabs(value) >= 1e-4 && fabs(value) < (double)ten_to(precision.digits_least - 1)))
+        return 0;
+    int exponent = (int)(bits >> MANTISSA_BITS & 0x7ff) - BIAS,
+        shift = precision.bits - 1 - exponent,
+        before = (exponent + 196) * 1233 / 4096 - 59; /* digits before the point, but one; or two */
+    uint64_t mantissa = (bits >> (MANTISSA_BITS + 1 - precision.bits) & (hidden - 1)) | hidden;
+    int digits = precision.digits_least, behind = digits - 1 - before;
+    Wide unit = ten_to(behind), half = (Wide)1 << (shift - 1);
+    uint64_t limit = (uint64_t)ten_to(digits),
+             decimal = (uint64_t)((mantissa * unit + half) >> shift);
+    if (decimal >= limit) unit = ten_to(--behind);
+    for (; behind > 0 && digits <= precision.digits_most; digits++, behind++, unit *= 10) {
+        Wide exact = mantissa * unit;
+        decimal = (uint64_t)((exact + half) >> shift);
+        Wide near = (Wide)decimal << shift, distance = near > exact ? near - exact : exact - near;
+        if (distance == half) return 0; /* which of the two is nearest is not for here, too */
+        Nearness how = nearness(distance, unit, mantissa == hidden);
+        if (how == NEAR) return put_decimal(out, value < 0, decimal, behind);
+        if (how == UNSURE) return 0;
     }
     return 0;
 }
+
+/* ---- both ways ---- */
 
 size_t float_print(char out[FLOAT_TEXT_MAX], double value)
 {
@@ -68,9 +131,9 @@ size_t float_print(char out[FLOAT_TEXT_MAX], double value)
     if (isnan(value)) return (size_t)snprintf(out, FLOAT_TEXT_MAX, "NaN");
     if (isinf(value))
         return (size_t)snprintf(out, FLOAT_TEXT_MAX, value > 0 ? "Infinity" : "-Infinity");
+    if ((bytes = plain_decimal(out, value, of_double)) > 0) return bytes;
     if (value == floor(value) && fabs(value) < 1e16)
         return (size_t)snprintf(out, FLOAT_TEXT_MAX, "%.0f.0", value);
-    if ((bytes = plain_decimal(out, value)) > 0) return bytes;
     shortest(out, FLOAT_TEXT_MAX, value);
     trim_exponent(out);
     if (strpbrk(out, ".e") == NULL) strcat(out, ".0");
@@ -118,6 +181,12 @@ static bool float_shape(Str text)
 void float32_print(char out[FLOAT_TEXT_MAX], float value)
 {
     double back = 0;
+    if (plain_decimal(out, (double)value, of_float) > 0) return;
+    if (value == 0) {
+        strcpy(out,
+               signbit(value) ? "-0.0" : "0.0"); /* of vectors of few components there are many */
+        return;
+    }
     for (int digits = 6; digits <= 9; digits++) {
         snprintf(out, FLOAT_TEXT_MAX, "%.*g", digits, (double)value);
         for (char *c = out; *c != '\0'; c++)
