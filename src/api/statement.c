@@ -62,7 +62,9 @@ struct contextql_statement {
     uint32_t table_width;
     ExecutionStats command_stats; /* of a command: COPY counts what it makes */
 
-    const contextql_value **shown; /* values of the present row, wrapped when asked for */
+    contextql_value *shown; /* a place for each column: values of the present row, when asked for */
+    uint64_t *shown_in;     /* of which row it holds one */
+    uint64_t row_number;    /* of the present row; others of runs before are below */
     const EntityReader *reader;
     const char **column_names;
     contextql_stats stats;
@@ -787,7 +789,7 @@ static int step(contextql_statement *statement)
         error = start(statement);
     }
     arena_reset(statement->row_arena);
-    statement->shown = NULL;
+    statement->row_number++;
     if (error == NULL) error = advance(statement, &more);
     if (error != NULL || !more) return finish(statement, error);
     statement->stats.rows++;
@@ -798,7 +800,7 @@ int contextql_step(contextql_statement *statement)
 {
     if (has_next_row(statement)) {
         arena_reset(statement->row_arena);
-        statement->shown = NULL;
+        statement->row_number++;
         take_next_row(statement);
         statement->stats.rows++;
         return CONTEXTQL_ROW;
@@ -840,7 +842,6 @@ int contextql_reset(contextql_statement *statement)
     statement->stats = (contextql_stats){0};
     statement->command_stats = (ExecutionStats){0};
     statement->warning_count = 0;
-    statement->shown = NULL;
     arena_reset(statement->row_arena);
     arena_reset(statement->run_arena);
     return CONTEXTQL_OK;
@@ -874,13 +875,18 @@ const contextql_value *contextql_column(const contextql_statement *statement, in
     uint32_t count = statement->plan->column_count;
     if (statement->state != STATEMENT_RUNNING || column < 0 || (uint32_t)column >= count)
         return NULL;
-    if (statement->shown == NULL)
-        cache->shown = arena_array(statement->row_arena, const contextql_value *, count);
-    if (statement->shown[column] == NULL) {
-        ValueHome home = {statement->row_arena, statement->reader};
-        cache->shown[column] = value_lend(&home, cell(statement, (uint32_t)column));
+    if (statement->shown == NULL) {
+        cache->shown = arena_array(statement->arena, contextql_value, count);
+        cache->shown_in = arena_array(statement->arena, uint64_t, count);
     }
-    return statement->shown[column];
+    contextql_value *shown = &cache->shown[column];
+    if (statement->shown_in[column] != statement->row_number) {
+        cache->shown_in[column] = statement->row_number;
+        shown->value = cell(statement, (uint32_t)column);
+        shown->home = (ValueHome){statement->row_arena, statement->reader};
+        shown->inside_known = shown->labels_known = false;
+    }
+    return shown;
 }
 
 void contextql_statement_stats(const contextql_statement *statement, contextql_stats *out)

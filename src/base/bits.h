@@ -1,6 +1,6 @@
 /* bits.h - counting bits where no instruction for it may be counted on: the compiler calls a function
  * that looks bytes up. Sums of two, four and eight neighbors side by side (Wilkes, Wheeler, Gill, 1957),
- * of many words two at a time, as any machine can. */
+ * of many words two at a time, as any machine can. And looking at eight bytes of a text at once. */
 #ifndef BASE_BITS_H
 #define BASE_BITS_H
 #include <stddef.h>
@@ -35,5 +35,27 @@ static inline uint64_t bits_in_many(const uint64_t *words, size_t count)
         sum += (bytes[0] + bytes[1]) * UINT64_C(0x0001000100010001) >> 48;
     }
     return i < count ? sum + bits_in(words[i]) : sum;
+}
+
+/* Eight bytes as they come. */
+static inline uint64_t bytes_at(const char *data)
+{
+    uint64_t word;
+    memcpy(&word, data, sizeof word);
+    return word;
+}
+/* Not 0 if, and only if, a byte is below `c`, which is 128 at most; one is `c`; one is 128 or above. A byte of
+ * a word borrows from its neighbor only where one is taken that is larger (Mycroft, 1987). */
+static inline uint64_t bytes_below(uint64_t word, unsigned char c)
+{
+    return (word - UINT64_C(0x0101010101010101) * c) & ~word & UINT64_C(0x8080808080808080);
+}
+static inline uint64_t bytes_equal(uint64_t word, unsigned char c)
+{
+    return bytes_below(word ^ UINT64_C(0x0101010101010101) * c, 1);
+}
+static inline uint64_t bytes_high(uint64_t word)
+{
+    return word & UINT64_C(0x8080808080808080);
 }
 #endif

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include "base/bits.h"
 #include "base/json.h"
 #include <stdio.h>
 
@@ -236,12 +237,32 @@ const Json *json_get(const Json *object, const char *name)
     return NULL;
 }
 
+/* Behind what stands in a string as it is: of ASCII nearly everything. */
+static size_t plain_until(Str text, size_t at)
+{
+    for (; at + sizeof(uint64_t) <= text.bytes; at += sizeof(uint64_t)) {
+        uint64_t word = bytes_at(text.data + at);
+        if ((bytes_below(word, 0x20) | bytes_equal(word, '"') | bytes_equal(word, '\\') |
+             bytes_high(word)) != 0)
+            break;
+    }
+    for (; at < text.bytes; at++) {
+        unsigned char c = (unsigned char)text.data[at];
+        if (c < 0x20 || c == '"' || c == '\\' || c >= 0x80) break;
+    }
+    return at;
+}
+
 void json_put_string(Buffer *out, Str text)
 {
     buffer_char(out, '"');
     size_t at = 0;
     while (at < text.bytes) {
         size_t from = at;
+        at = plain_until(text, from);
+        buffer_append(out, text.data + from, at - from);
+        if (at == text.bytes) break;
+        from = at;
         int32_t c = utf8_next(text, &at);
         if (c == '"' || c == '\\')
             buffer_char(out, '\\'), buffer_char(out, (char)c);

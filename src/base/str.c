@@ -177,11 +177,6 @@ void buffer_text(Buffer *buffer, const char *text)
     buffer_append(buffer, text, strlen(text));
 }
 
-void buffer_char(Buffer *buffer, char c)
-{
-    buffer_append(buffer, &c, 1);
-}
-
 void buffer_printf(Buffer *buffer, const char *format, ...)
 {
     va_list args;

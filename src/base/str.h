@@ -50,9 +50,14 @@ char *buffer_reserve(Buffer *buffer, size_t bytes); /* room for so many more; gi
 void buffer_append(Buffer *buffer, const void *data, size_t bytes);
 void buffer_str(Buffer *buffer, Str text);
 void buffer_text(Buffer *buffer, const char *text);
-void buffer_char(Buffer *buffer, char c);
 void buffer_printf(Buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 Str buffer_view(const Buffer *buffer);
+static inline void buffer_char(Buffer *buffer, char c)
+{
+    if (buffer->bytes + 1 >= buffer->capacity) buffer_reserve(buffer, 1);
+    buffer->data[buffer->bytes++] = c;
+    buffer->data[buffer->bytes] = '\0';
+}
 
 /* The shortest decimal text that reads back as the same double, always with '.' or an exponent
  * ("1.0", "1e+300" is written 1e300); NaN, Infinity, -Infinity by name. Gives the length; `out` is

@@ -12,11 +12,19 @@
 
 #include "base/json.h"
 #include "format/records.h"
+#include "format/value_text.h"
 
 void records_value(Buffer *out, const contextql_value *value)
 {
-    contextql_text text = contextql_value_json(value);
-    buffer_append(out, text.data, text.size);
+    contextql_text text;
+    switch (contextql_value_type(value)) { /* of rows by the million these two are most */
+    case CONTEXTQL_INTEGER: value_text_integer(out, contextql_value_integer(value)); return;
+    case CONTEXTQL_STRING:
+        text = contextql_value_string(value);
+        json_put_string(out, (Str){text.data, text.size});
+        return;
+    default: text = contextql_value_json(value); buffer_append(out, text.data, text.size);
+    }
 }
 
 static void put_place(Buffer *out, const contextql_error_info *info, Str text)

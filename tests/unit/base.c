@@ -2,15 +2,70 @@
 #include "config.h"
 
 #include "base/bytes.h"
+#include "base/csv.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "test.h"
+#include <math.h>
 
 static int printed(double value, const char *text)
 {
     char out[FLOAT_TEXT_MAX];
     float_print(out, value);
     return strcmp(out, text) == 0;
+}
+
+/* By trying: the fewest digits that bring it back. */
+static void tried(char *out, double value, bool single)
+{
+    double back;
+    for (int digits = single ? 6 : 15; digits <= (single ? 9 : 17); digits++) {
+        snprintf(out, FLOAT_TEXT_MAX, "%.*g", digits, value);
+        if (float_parse(str_from(out), &back) &&
+            (single ? (float)back == (float)value : back == value))
+            break;
+    }
+    if (strpbrk(out, ".e") == NULL) strcat(out, ".0");
+}
+
+static bool as_tried(double value)
+{
+    char out[FLOAT_TEXT_MAX], expected[FLOAT_TEXT_MAX];
+    tried(expected, value, false);
+    size_t bytes = float_print(out, value);
+    bool good =
+        strpbrk(expected, "e") != NULL || (strcmp(out, expected) == 0 && bytes == strlen(out));
+    tried(expected, (double)(float)value, true);
+    float32_print(out, (float)value);
+    if (good && strcmp(out, expected) == 0) return true;
+    printf("# %.17g: %s is not %s\n", value, out, expected);
+    return false;
+}
+
+/* Of all sizes that are written without an exponent, random ones, short decimals, and all that stand beside a
+ * power of two or of ten. */
+static void decimals(void)
+{
+    enum { TRIES = 20000 };
+    uint64_t state = 1;
+    int good = 1;
+    for (double size = 1e-6; size < 1e17; size *= 10)
+        for (int i = 0; i < TRIES / 23; i++) {
+            state = state * 6364136223846793005 + 1442695040888963407;
+            double random = (double)(state >> 11) / 9007199254740992.0 * size;
+            double rounded = rint(random / size * 1000) * size / 1000;
+            good = good && as_tried(random) && as_tried(-rounded);
+        }
+    for (int exponent = -20; exponent < 56; exponent++) {
+        double two = ldexp(1, exponent), ten = pow(10, exponent / 3.0);
+        good = good && as_tried(two) && as_tried(ten);
+        for (int way = 0; way < 2; way++) {
+            double far = way == 0 ? 0 : INFINITY;
+            good = good && as_tried(nextafter(two, far)) && as_tried(nextafter(ten, far)) &&
+                   as_tried((double)nextafterf((float)two, (float)far));
+        }
+    }
+    EXPECT(good && as_tried(0) && as_tried(-0.0));
 }
 
 static void numbers(void)
@@ -46,6 +101,46 @@ static void texts(void)
     EXPECT(!utf8_valid(STR("\xc0\x80")) && !utf8_valid(STR("\xed\xa0\x80")) &&
            !utf8_valid(STR("\xf5\x80\x80\x80")));
     EXPECT(utf8_next(STR("\xe2\x82\xac"), &at) == 0x20ac && at == 3);
+}
+
+static bool comes_out(Buffer *out, const char *before, Str text, const char *behind)
+{
+    bool good = out->bytes == strlen(before) + text.bytes + strlen(behind) &&
+                memcmp(out->data, before, strlen(before)) == 0 &&
+                memcmp(out->data + strlen(before), text.data, text.bytes) == 0 &&
+                strcmp(out->data + strlen(before) + text.bytes, behind) == 0;
+    buffer_clear(out);
+    return good;
+}
+
+/* What needs quotes, or an escape, is found wherever it stands: texts are looked at eight bytes at a time. */
+static void special_bytes(void)
+{
+    enum { BYTES_MAX = 27 };
+    static const char special[] = {',', '"', '\n', '\r', '\\', '\t', '\x1f', '+', '!', '\x7f'};
+    Buffer out = {0};
+    bool good = true;
+    for (size_t bytes = 1; bytes <= BYTES_MAX; bytes++)
+        for (size_t at = 0; at < bytes; at++)
+            for (size_t i = 0; i < sizeof special; i++) {
+                char text[BYTES_MAX];
+                memset(text, 'a' + (int)(at % 20), sizeof text);
+                text[at] = special[i];
+                Str whole = {text, bytes}, head = {text, at};
+                csv_put_field(&out, whole, ',', '"');
+                size_t quotes = out.bytes - bytes;
+                good = good && quotes == (i == 1 ? 3 : i < 4 ? 2 : 0);
+                if (i != 1)
+                    good = good && comes_out(&out, i < 4 ? "\"" : "", whole, i < 4 ? "\"" : "");
+                buffer_clear(&out);
+                json_put_string(&out, whole);
+                good = good && out.bytes >= at + 1 && memcmp(out.data + 1, head.data, at) == 0;
+                good = good && (out.data[at + 1] == '\\') == (i >= 1 && i <= 6);
+                buffer_clear(&out);
+            }
+    json_put_string(&out, STR("abcdefgh\xc3\xa4xxxxxxxx\xff-"));
+    EXPECT(good && comes_out(&out, "\"abcdefgh\xc3\xa4xxxxxxxx", STR("\xef\xbf\xbd"), "-\""));
+    buffer_free(&out);
 }
 
 static void maps(void)
@@ -181,6 +276,8 @@ static void tallies(void)
 int main(void)
 {
     numbers();
+    decimals();
+    special_bytes();
     texts();
     maps();
     bytes();
