@@ -140,6 +140,18 @@ size_t float_print(char out[FLOAT_TEXT_MAX], double value)
     return strlen(out);
 }
 
+void buffer_integer(Buffer *out, int64_t number)
+{
+    char digits[20];
+    size_t count = 0;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do
+        digits[sizeof digits - ++count] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (number < 0) digits[sizeof digits - ++count] = '-';
+    buffer_append(out, digits + sizeof digits - count, count);
+}
+
 bool integer_parse(Str text, int64_t *out)
 {
     size_t at = 0;

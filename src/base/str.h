@@ -66,6 +66,8 @@ enum { FLOAT_TEXT_MAX = 32 };
 size_t float_print(char out[FLOAT_TEXT_MAX], double value);
 /* The same of a component of a vector: what reads back as the same 32-bit float. */
 void float32_print(char out[FLOAT_TEXT_MAX], float value);
+/* As printf's %lld, which takes five times as long. */
+void buffer_integer(Buffer *out, int64_t number);
 /* Strict readers of a whole text: no blanks, no rest. */
 bool integer_parse(Str text, int64_t *out); /* decimal, sign allowed; false also on overflow */
 bool float_parse(Str text, double *out);    /* decimal or exponent form; no hex, no inf/nan words */

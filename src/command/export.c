@@ -97,6 +97,10 @@ static void put_field(Export *export, Value value)
         buffer_str(out, export->null);
         return;
     }
+    if (value.kind == VALUE_STRING) {
+        csv_put_field(out, value_text(value), export->delimiter, export->quote);
+        return;
+    }
     Buffer *text = &export->field;
     buffer_clear(text);
     bool plain =

@@ -133,7 +133,7 @@ static void put_tree(const Drawn *drawn, size_t i, Buffer *out)
 
 static void put_number(Table *table, bool known, int64_t number)
 {
-    if (known) value_text_integer(table_cell(table), number);
+    if (known) buffer_integer(table_cell(table), number);
     table_end_cell(table, !known, true);
 }
 

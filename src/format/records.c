@@ -18,7 +18,7 @@ void records_value(Buffer *out, const contextql_value *value)
 {
     contextql_text text;
     switch (contextql_value_type(value)) { /* of rows by the million these two are most */
-    case CONTEXTQL_INTEGER: value_text_integer(out, contextql_value_integer(value)); return;
+    case CONTEXTQL_INTEGER: buffer_integer(out, contextql_value_integer(value)); return;
     case CONTEXTQL_STRING:
         text = contextql_value_string(value);
         json_put_string(out, (Str){text.data, text.size});

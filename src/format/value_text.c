@@ -46,22 +46,6 @@ static void put_name(Buffer *out, contextql_text name, ValueStyle style)
         put_text(out, name);
 }
 
-void value_text_integer(Buffer *out, int64_t number)
-{
-    char reversed[24];
-    size_t count = 0;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do
-        reversed[count++] = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    char *to = buffer_reserve(out, count + 1);
-    if (number < 0) *to++ = '-', out->bytes++;
-    out->bytes += count;
-    while (count > 0)
-        *to++ = reversed[--count];
-    *to = '\0';
-}
-
 static void put_members(Buffer *out, const contextql_value *value, ValueStyle style)
 {
     size_t count = contextql_value_count(value), shown = 0;
@@ -264,7 +248,7 @@ static void put(Buffer *out, const contextql_value *value, ValueStyle style, boo
         else
             put_text(out, contextql_value_string(value));
         break;
-    case CONTEXTQL_INTEGER: value_text_integer(out, contextql_value_integer(value)); break;
+    case CONTEXTQL_INTEGER: buffer_integer(out, contextql_value_integer(value)); break;
     case CONTEXTQL_FLOAT: put_float(out, contextql_value_float(value), style); break;
     case CONTEXTQL_BYTES: put_bytes(out, value, style); break;
     case CONTEXTQL_TEMPORAL: put_temporal(out, value, style); break;

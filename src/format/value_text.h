@@ -13,7 +13,6 @@ typedef enum ValueStyle {
 void value_text(Buffer *out, const contextql_value *value, ValueStyle style);
 /* A label, type, property name: in backticks where it needs them. */
 void value_text_name(Buffer *out, Str name);
-void value_text_integer(Buffer *out, int64_t number);
 /* What a vector looks like: a bar for each of `columns` groups of components, lowest to highest. */
 void value_text_sparkline(Buffer *out, const float *vector, size_t dimensions, size_t columns);
 /* A bar of at most `columns` characters for `share`, 0 to 1, in steps of an eighth of one. */

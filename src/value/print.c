@@ -77,7 +77,7 @@ void value_print(Buffer *out, Value value, bool quote)
     switch ((ValueKind)value.kind) {
     case VALUE_NULL: buffer_text(out, "null"); break;
     case VALUE_BOOLEAN: buffer_text(out, value.as.boolean ? "true" : "false"); break;
-    case VALUE_INTEGER: buffer_printf(out, "%lld", (long long)value.as.integer); break;
+    case VALUE_INTEGER: buffer_integer(out, value.as.integer); break;
     case VALUE_FLOAT:
         float_print(number, value.as.number);
         buffer_text(out, number);

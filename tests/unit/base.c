@@ -76,6 +76,12 @@ static void numbers(void)
            printed(-0.0, "-0.0"));
     EXPECT(printed(1.0 / 3, "0.3333333333333333") && printed(5e-324, "5e-324") &&
            printed(123456789012345.0, "123456789012345.0"));
+    Buffer text = {0};
+    buffer_integer(&text, INT64_MIN);
+    buffer_integer(&text, INT64_MAX);
+    buffer_integer(&text, 0);
+    EXPECT(str_equal(buffer_view(&text), STR("-922337203685477580892233720368547758070")));
+    buffer_free(&text);
     EXPECT(integer_parse(STR("-9223372036854775808"), &integer) && integer == INT64_MIN);
     EXPECT(!integer_parse(STR("9223372036854775808"), &integer) &&
            !integer_parse(STR("1 "), &integer) && !integer_parse(STR(""), &integer));
