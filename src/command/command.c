@@ -94,21 +94,39 @@ static Error *vector_options(Value options, GraphIndex *index)
     return error_new(ERROR_ARGUMENT_VALUE, "the metric is 'cosine', 'dot' or 'l2'");
 }
 
-/* Values that a vector index cannot take: no vector, another dimension, no direction under cosine.
- * Counted when asked, over what the view shows, so that the number is never older than the data. */
+/* No vector, another dimension, no direction under cosine. */
+static bool is_left_out(const GraphView *view, const GraphIndex *index, uint64_t node)
+{
+    enum { COSINE = 0 };
+    Value value = graph_property(view, VALUE_NODE, node, index->key);
+    bool fits = value.kind == VALUE_VECTOR && value.aux == index->dimensions,
+         directed = index->metric != COSINE;
+    for (uint32_t c = 0; fits && !directed && c < value.aux; c++)
+        directed = value.as.vector[c] != 0;
+    return value.kind != VALUE_NULL && !(fits && directed);
+}
+
+/* Values that a vector index cannot take. Counted when asked, over what the view shows, so that the
+ * number is never older than the data. A vector whose length is known has a direction: most of them are
+ * not looked at. */
 static uint64_t left_out(const GraphView *view, const GraphIndex *index)
 {
-    enum { CHUNK = 256, COSINE = 0 };
-    uint64_t cursor = 0, ids[CHUNK], count = 0;
+    enum { CHUNK = 256 };
+    uint64_t cursor = 0, ids[CHUNK], count = 0, block = UINT64_MAX;
     uint32_t found;
+    GraphVectors lent;
+    bool fits = false;
     while (index->vector && (found = graph_scan(view, &index->label, 1, &cursor, ids, CHUNK)) > 0)
         for (uint32_t i = 0; i < found; i++) {
-            Value value = graph_property(view, VALUE_NODE, ids[i], index->key);
-            bool fits = value.kind == VALUE_VECTOR && value.aux == index->dimensions,
-                 directed = index->metric != COSINE;
-            for (uint32_t c = 0; fits && !directed && c < value.aux; c++)
-                directed = value.as.vector[c] != 0;
-            count += value.kind != VALUE_NULL && !(fits && directed);
+            uint32_t row = ids[i] % GRAPH_BLOCK_ROWS;
+            if (ids[i] / GRAPH_BLOCK_ROWS != block) {
+                block = ids[i] / GRAPH_BLOCK_ROWS;
+                fits = graph_vectors(view, index->key, block, &lent) == GRAPH_VECTORS_LENT &&
+                       lent.dimensions == index->dimensions;
+            }
+            bool good = fits && row < lent.count && (lent.present[row / 64] >> row % 64 & 1) &&
+                        lent.factors[row] > 0 && graph_vectors_held(view, &lent);
+            count += !good && is_left_out(view, index, ids[i]);
         }
     return count;
 }

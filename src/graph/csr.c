@@ -98,6 +98,7 @@ typedef struct Parts { /* of a Csr, while it is made */
     uint16_t *offsets;
     uint32_t *targets, *numbers;
     uint32_t offset_count, count;
+    bool in_order; /* every entry's place is its number, which need not be kept */
 } Parts;
 
 static size_t put_offset(uint16_t *out, uint32_t offset, bool wide)
@@ -112,13 +113,16 @@ static size_t put_offset(uint16_t *out, uint32_t offset, bool wide)
 static bool find_range(Ends *ends, Parts *out)
 {
     uint32_t lowest = UINT32_MAX, highest = 0;
+    bool ascending = true;
     FOR_EACH_END(ends, part, i)
     {
         uint32_t node = part.nodes[i];
+        ascending = ascending && node >= highest;
         lowest = node < lowest ? node : lowest;
         highest = node > highest ? node : highest;
         out->count++;
     }
+    out->in_order = ascending && out->count == ends->rows;
     out->first_group = lowest / 64;
     out->group_count = out->count == 0 ? 0 : highest / 64 - lowest / 64 + 1;
     return out->count > 0;
@@ -162,19 +166,20 @@ static void make_offsets(Parts *out, uint32_t *next)
     }
 }
 
-/* Gives whether every entry's place is its number: then the numbers need not be kept. */
-static bool place(Ends *ends, Parts *out, uint32_t *next)
+static void place(Ends *ends, Parts *out, uint32_t *next)
 {
     uint64_t first = out->first_group * 64;
-    bool in_place = true;
+    if (out->in_order) {
+        FOR_EACH_END(ends, part, i) out->targets[part.first + i] = part.others[i];
+        return;
+    }
+    out->numbers = mem_alloc(out->count * sizeof *out->numbers);
     FOR_EACH_END(ends, part, i)
     {
         uint32_t to = next[part.nodes[i] - first]++;
         out->targets[to] = part.others[i];
         out->numbers[to] = (uint32_t)part.first + i;
-        in_place = in_place && to == part.first + i;
     }
-    return in_place;
 }
 
 Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t version)
@@ -194,11 +199,7 @@ Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t vers
     parts.offsets = mem_alloc(parts.offset_count * sizeof *parts.offsets);
     make_offsets(&parts, next);
     parts.targets = mem_alloc(parts.count * sizeof *parts.targets);
-    parts.numbers = mem_alloc(parts.count * sizeof *parts.numbers);
-    if (place(&ends, &parts, next)) {
-        mem_free(parts.numbers);
-        parts.numbers = NULL;
-    }
+    place(&ends, &parts, next);
     mem_free(next);
     Csr *csr = mem_calloc(1, sizeof *csr);
     csr->graph = graph;

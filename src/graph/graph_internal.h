@@ -64,11 +64,18 @@ void directory_free(Graph *graph, Directory *directory, void (*release)(Graph *g
 
 /* ---- rows: who sees them ---- */
 typedef struct RowBlock {
-    uint64_t created[GRAPH_BLOCK_ROWS];
+    /* A version a row; NULL: created_max made all of the block, as it does in a load. */
+    uint64_t *_Atomic created;
     _Atomic uint64_t created_max; /* no row of this block is newer */
     uint64_t *_Atomic
         deleted; /* NULL: nothing in this block was deleted; else a version a row, 0 = alive */
 } RowBlock;
+static inline uint64_t row_block_created(const RowBlock *block, uint32_t i)
+{
+    uint64_t newest = atomic_load_explicit(&block->created_max, memory_order_acquire);
+    const uint64_t *created = atomic_load_explicit(&block->created, memory_order_acquire);
+    return created == NULL ? newest : created[i];
+}
 typedef struct Rows {
     _Atomic uint64_t count; /* rows given out */
     _Atomic uint64_t live;  /* of the newest version */

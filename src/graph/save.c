@@ -733,6 +733,16 @@ static Error *save_everything(Save *save)
     return save_indexes(save);
 }
 
+/* Sorts what indexes were given in no order: of what is saved ahead nothing waits for that. */
+static void settle_orders(const GraphView *view)
+{
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const Index *index = index_at(view, i);
+        Ordered *ordered = index == NULL ? NULL : atomic_load(&index->ordered);
+        if (ordered != NULL) ordered_settle(ordered);
+    }
+}
+
 GraphSave *graph_save_new(SegmentWriter *segment)
 {
     Save *save = mem_calloc(1, sizeof *save);
@@ -743,6 +753,7 @@ GraphSave *graph_save_new(SegmentWriter *segment)
 Error *graph_save_all(GraphSave *save, const GraphView *view, Buffer *schema)
 {
     assert(view->version == graph_pending(view->graph));
+    settle_orders(view); /* while the thread is at work */
     graph_save_wait(save);
     Error *error = save->failed;
     save->failed = NULL;

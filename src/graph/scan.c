@@ -67,7 +67,7 @@ static bool scan_block(const GraphView *view, const uint32_t *labels, uint32_t l
 
 static bool is_visible(const ScanBlock *block, uint32_t i, uint64_t version)
 {
-    if (block->rows->created[i] > version) return false;
+    if (row_block_created(block->rows, i) > version) return false;
     if (block->deleted == NULL) return true;
     uint64_t when = __atomic_load_n(&block->deleted[i], __ATOMIC_RELAXED);
     return when == 0 || when > version;

@@ -144,12 +144,28 @@ static RowBlock *row_block(Graph *graph, Rows *rows, uint64_t row)
     return block;
 }
 
+/* Rows begin .. end - 1 of the block, which is not the rows' of anybody who reads. Those before them
+ * have versions of their own from now on, unless theirs is the same. */
+static void note_created(RowBlock *block, uint64_t begin, uint64_t end, uint64_t version)
+{
+    uint64_t *created = atomic_load_explicit(&block->created, memory_order_relaxed),
+             newest = atomic_load_explicit(&block->created_max, memory_order_relaxed);
+    if (created == NULL && begin > 0 && newest != version) {
+        created = mem_alloc(GRAPH_BLOCK_ROWS * sizeof *created);
+        for (uint64_t i = 0; i < begin; i++)
+            created[i] = newest;
+        atomic_store_explicit(&block->created, created, memory_order_release);
+    }
+    for (uint64_t i = begin; created != NULL && i < end; i++)
+        created[i] = version;
+    atomic_store_explicit(&block->created_max, version, memory_order_release);
+}
+
 uint64_t rows_create(Graph *graph, Rows *rows, uint64_t version)
 {
-    uint64_t row = atomic_load_explicit(&rows->count, memory_order_relaxed);
-    RowBlock *block = row_block(graph, rows, row);
-    block->created[row % GRAPH_BLOCK_ROWS] = version;
-    atomic_store_explicit(&block->created_max, version, memory_order_relaxed);
+    uint64_t row = atomic_load_explicit(&rows->count, memory_order_relaxed),
+             i = row % GRAPH_BLOCK_ROWS;
+    note_created(row_block(graph, rows, row), i, i + 1, version);
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
     rows->made++;
     atomic_store_explicit(&rows->count, row + 1, memory_order_release);
@@ -164,9 +180,7 @@ uint64_t rows_create_many(Graph *graph, Rows *rows, uint32_t count, uint64_t ver
         RowBlock *block = row_block(graph, rows, row);
         uint64_t begin = row % GRAPH_BLOCK_ROWS, end = begin + (first + count - row);
         if (end > GRAPH_BLOCK_ROWS) end = GRAPH_BLOCK_ROWS;
-        for (uint64_t i = begin; i < end; i++)
-            block->created[i] = version;
-        atomic_store_explicit(&block->created_max, version, memory_order_relaxed);
+        note_created(block, begin, end, version);
         row += end - begin;
     }
     atomic_store_explicit(&rows->created_max, version, memory_order_relaxed);
@@ -199,7 +213,7 @@ bool rows_visible(const Rows *rows, uint64_t row, uint64_t version)
     if (block == NULL) return !rows_were_dead(rows, row);
     /* Most blocks have no newer row: then the line with the row's own version is not looked at. */
     if (atomic_load_explicit(&block->created_max, memory_order_relaxed) > version &&
-        block->created[row % GRAPH_BLOCK_ROWS] > version)
+        row_block_created(block, row % GRAPH_BLOCK_ROWS) > version)
         return false;
     const uint64_t *deleted = atomic_load_explicit(&block->deleted, memory_order_acquire);
     if (deleted == NULL) return true;
@@ -210,7 +224,7 @@ bool rows_visible(const Rows *rows, uint64_t row, uint64_t version)
 uint64_t rows_created(const Rows *rows, uint64_t row)
 {
     const RowBlock *block = directory_get(&rows->blocks, row / GRAPH_BLOCK_ROWS);
-    return block == NULL ? 0 : block->created[row % GRAPH_BLOCK_ROWS];
+    return block == NULL ? 0 : row_block_created(block, row % GRAPH_BLOCK_ROWS);
 }
 
 void rows_delete(Graph *graph, Rows *rows, uint64_t row, uint64_t version)
@@ -241,6 +255,7 @@ static void row_block_free(Graph *graph, void *item)
 {
     RowBlock *block = item;
     (void)graph;
+    mem_free(atomic_load(&block->created));
     mem_free(atomic_load(&block->deleted));
     mem_free(block);
 }

@@ -20,7 +20,9 @@ Error *rowfile_bad(const char *path, uint64_t row, const char *what)
     return error_new(ERROR_BAD_FILE, "%s: row %llu: %s", path, (unsigned long long)row + 1, what);
 }
 
-enum { READ_BYTES = 1 << 20 }; /* one read: large enough for any disk, small enough for a cache */
+/* One read: large enough for any disk, and so small that what one thread reads the other finds in a
+ * cache, and that a file after another takes the same memory. */
+enum { READ_BYTES = 1 << 18 };
 
 /* The chunk before this one may still be in use: its buffer is left alone, and what is left of it
  * goes on in the other. */
@@ -271,8 +273,12 @@ Error *rowfile_chunk(RowFile *file, Arena *arena, RowChunk *out)
     if (waiting != NULL) return waiting;
     if (file->limited && file->left < max) max = (uint32_t)file->left;
     if (max == 0) return NULL;
+    TRY(rowfile_fill(file, file->chunk_bytes)); /* lest the buffer ends within the chunk */
+    uint64_t before = file->bytes_read - rowfile_at_hand(file);
     TRY(is_separated(file) ? rowfile_separated_chunk(file, arena, max, out)
                            : vector_chunk(file, arena, max, out));
+    size_t bytes = (size_t)(file->bytes_read - rowfile_at_hand(file) - before);
+    file->chunk_bytes = is_separated(file) ? bytes + bytes / 4 : 0;
     if (file->limited) file->left -= out->row_count;
     return NULL;
 }

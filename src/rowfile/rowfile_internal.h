@@ -49,6 +49,7 @@ struct RowFile {
     char *spare; /* the buffer before; a chunk may lie in it */
     size_t spare_capacity;
     bool may_swap;       /* the next fill goes to the other buffer */
+    size_t chunk_bytes;  /* what a chunk like the last one may take */
     uint64_t bytes_read; /* up to `end` */
     bool ended;          /* nothing comes behind `end` */
     /* separated values */

@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUFFER_BYTES = 64 * SEGMENT_PIECE_BYTES }; /* one pwrite: large enough for any disk */
+enum { BUFFER_BYTES = 16 * SEGMENT_PIECE_BYTES };
 
 struct SegmentWriter {
     const Io *io;

@@ -377,8 +377,74 @@ static void too_many_types(void)
     graph_destroy(graph);
 }
 
+/* Nodes that a view shows, one by one and as a scan finds them. */
+static uint32_t shown(const GraphView *view)
+{
+    uint64_t cursor = 0, ids[GRAPH_BLOCK_ROWS];
+    uint32_t scanned = 0, asked = 0, found;
+    while ((found = graph_scan(view, NULL, 0, &cursor, ids, GRAPH_BLOCK_ROWS)) > 0)
+        scanned += found;
+    for (uint64_t node = 0; node < 2 * GRAPH_BLOCK_ROWS; node++)
+        asked += graph_node_visible(view, node);
+    EXPECT(scanned == asked);
+    return asked;
+}
+
+/* A block of rows is made by one version, or by several, some of which are taken back: each view sees
+ * those of its own and of the ones before. */
+static void versions_of_a_block(void)
+{
+    enum { VERSIONS = 4 };
+    static const uint32_t more[VERSIONS] = {1000, 900, 1,
+                                            300}; /* the last goes on to a second block */
+    Graph *graph = graph_create();
+    GraphView views[VERSIONS];
+    uint32_t slots[VERSIONS], all = 0;
+    Names names = {0};
+    for (int i = 0; i < VERSIONS; i++) {
+        GraphWriter *writer = graph_writer_begin(graph);
+        names = (Names){graph_name_intern(writer, NAME_LABEL, STR("A")),
+                        graph_name_intern(writer, NAME_KEY, STR("k")),
+                        graph_name_intern(writer, NAME_KEY, STR("t")), 0};
+        append_nodes(writer, &names, all, 500);
+        graph_writer_abort(writer, GRAPH_NO_SLOT);
+        writer = graph_writer_begin(graph);
+        append_nodes(writer, &names, all, more[i]);
+        graph_writer_publish(writer);
+        all += more[i];
+        expect_no_error(graph_acquire(graph, &views[i], &slots[i]));
+    }
+    all = 0;
+    for (int i = 0; i < VERSIONS; i++) {
+        EXPECT(shown(&views[i]) == (all += more[i]));
+        graph_release(graph, slots[i]);
+    }
+    graph_destroy(graph);
+}
+
+/* Relationships of one load take no version each, and those in order no number. */
+static void bytes_of_a_load(void)
+{
+    enum { CHUNKS = 50, BYTES_MAX = 8 + 8 + 4 + 8 + 4 }; /* ends, a property, out, in; the rest */
+    uint64_t before = mem_total();
+    Graph *graph = graph_create();
+    GraphWriter *writer = graph_writer_begin(graph);
+    Names names = {.label = graph_name_intern(writer, NAME_LABEL, STR("A")),
+                   .key = graph_name_intern(writer, NAME_KEY, STR("k")),
+                   .type = graph_name_intern(writer, NAME_TYPE, STR("T"))};
+    for (uint32_t i = 0; i < CHUNKS; i++)
+        append_ring(writer, &names, i * GRAPH_BLOCK_ROWS, GRAPH_BLOCK_ROWS);
+    graph_settle(writer, NULL, 1);
+    uint64_t taken = mem_total() - before;
+    EXPECT(taken < (uint64_t)CHUNKS * GRAPH_BLOCK_ROWS * BYTES_MAX);
+    graph_writer_publish(writer);
+    graph_destroy(graph);
+}
+
 int main(void)
 {
+    versions_of_a_block();
+    bytes_of_a_load();
     too_many_types();
     guessed_keys();
     held_view();
