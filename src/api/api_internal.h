@@ -64,10 +64,9 @@ struct contextql {
     size_t function_count, function_capacity, procedure_count, procedure_capacity;
     StrategyRegistry *strategies;
     uint64_t random;
-    int64_t *frozen_ns; /* CONTEXTQL_TEST_CLOCK; NULL: the system's clock */
     const Clock *clock;
-    Clock frozen_clock;
-    int64_t frozen_wall_ns;
+    Clock frozen_clock; /* CONTEXTQL_TEST_CLOCK: */
+    FrozenClock frozen;
     atomic_bool interrupted;
     contextql_progress_fn *progress;
     void *progress_user;

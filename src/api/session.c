@@ -115,8 +115,8 @@ static void session_ready(contextql *session)
     session->strategies = strategy_registry_create();
     const char *frozen = getenv("CONTEXTQL_TEST_CLOCK");
     if (frozen != NULL && frozen[0] != '\0') {
-        session->frozen_wall_ns = strtoll(frozen, NULL, 10) * INT64_C(1000000000);
-        clock_frozen(&session->frozen_clock, &session->frozen_wall_ns);
+        session->frozen = clock_parse(frozen);
+        clock_frozen(&session->frozen_clock, &session->frozen);
         session->clock = &session->frozen_clock;
     } else {
         session->random ^= (uint64_t)session->clock->wall_ns(session->clock->state);

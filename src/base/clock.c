@@ -1,8 +1,9 @@
-/* clock.c - the system's clocks, and one that stands still. */
+/* clock.c - the system's clocks, and one that tests set. */
 #include "config.h"
 
 #include "base/clock.h"
-#include <stddef.h>
+#include "base/str.h"
+#include <stdlib.h>
 #include <time.h>
 
 static int64_t now(clockid_t id)
@@ -30,12 +31,28 @@ const Clock *clock_system(void)
     return &clock;
 }
 
-static int64_t frozen(void *state)
+static int64_t frozen_wall(void *state)
 {
-    return *(const int64_t *)state;
+    const FrozenClock *frozen = state;
+    return frozen->wall_ns;
 }
 
-void clock_frozen(Clock *out, int64_t *wall_ns)
+static int64_t frozen_monotonic(void *state)
 {
-    *out = (Clock){frozen, frozen, wall_ns};
+    FrozenClock *frozen = state;
+    return frozen->monotonic_ns += frozen->step_ns;
+}
+
+FrozenClock clock_parse(const char *text)
+{
+    char *rest;
+    int64_t ns = strtoll(text, &rest, 10) * INT64_C(1000000000);
+    double step = 0;
+    if (*rest == '+') float_parse(str_from(rest + 1), &step);
+    return (FrozenClock){ns, ns, (int64_t)(step * 1e9)};
+}
+
+void clock_frozen(Clock *out, FrozenClock *frozen)
+{
+    *out = (Clock){frozen_wall, frozen_monotonic, frozen};
 }

@@ -9,6 +9,11 @@ typedef struct Clock {
     void *state;
 } Clock;
 const Clock *clock_system(void);
-/* A clock that stands at `wall_ns`; `out` is filled in by the caller's storage. */
-void clock_frozen(Clock *out, int64_t *wall_ns);
+/* A clock of tests: it stands, but that each question for a duration takes `step_ns`. */
+typedef struct FrozenClock {
+    int64_t wall_ns, monotonic_ns, step_ns;
+} FrozenClock;
+/* "SECONDS" since 1970, or "SECONDS+STEP", the step in seconds. */
+FrozenClock clock_parse(const char *text);
+void clock_frozen(Clock *out, FrozenClock *frozen); /* both are the caller's */
 #endif

@@ -6,10 +6,11 @@
  */
 #include "config.h"
 
+#include "editor/terminal.h"
 #include "format/format.h"
 #include "shell/progress.h"
 
-enum { BAR_COLUMNS = 20 };
+enum { BAR_COLUMNS = 20, BAR_COLUMNS_MIN = 4 };
 static const int64_t first_ns = 500 * INT64_C(1000000), between_ns = 100 * INT64_C(1000000);
 
 void progress_begin(Progress *progress, FILE *file, const Clock *clock, bool (*is_stopped)(void))
@@ -17,17 +18,32 @@ void progress_begin(Progress *progress, FILE *file, const Clock *clock, bool (*i
     *progress = (Progress){file, clock, is_stopped, clock->monotonic_ns(clock->state), 0, false};
 }
 
-void progress_print(Buffer *out, double done, uint64_t rows, double seconds)
+/* If there is room: all are letters of one column. */
+static void put_if(Buffer *out, size_t columns, const Buffer *text)
 {
+    if (out->bytes + text->bytes < columns) buffer_str(out, buffer_view(text));
+}
+
+void progress_print(Buffer *out, double done, uint64_t rows, double seconds, size_t columns)
+{
+    Buffer left = {0}, rate = {0}, bar = {0};
+    size_t around = strlen("100 % []"), width = BAR_COLUMNS;
     if (!(done >= 0)) done = 0; /* not a number, too */
     if (done > 1) done = 1;
-    int filled = (int)(done * BAR_COLUMNS);
-    buffer_printf(out, "%3d %% [", (int)(done * 100));
-    for (int i = 0; i < BAR_COLUMNS; i++)
-        buffer_char(out, i < filled ? '#' : ' ');
-    buffer_char(out, ']');
-    if (rows > 0 && seconds > 0) buffer_printf(out, " %.0f rows/s,", (double)rows / seconds);
-    if (done > 0) buffer_printf(out, " %.0f s left", seconds / done - seconds);
+    if (columns <= around + width)
+        width = columns <= around + BAR_COLUMNS_MIN ? 0 : columns - 1 - around;
+    buffer_printf(&bar, width > 0 ? "%3d %% [" : "%3d %%", (int)(done * 100));
+    for (size_t i = 0; i < width; i++)
+        buffer_char(&bar, i < (size_t)(done * (double)width) ? '#' : ' ');
+    if (width > 0) buffer_char(&bar, ']');
+    if (done > 0) buffer_printf(&left, " %.0f s left", seconds / done - seconds);
+    if (rows > 0 && seconds > 0) buffer_printf(&rate, " %.0f rows/s,", (double)rows / seconds);
+    put_if(out, columns, &bar);
+    if (bar.bytes + left.bytes < columns) put_if(out, columns - left.bytes, &rate);
+    put_if(out, columns, &left);
+    buffer_free(&left);
+    buffer_free(&rate);
+    buffer_free(&bar);
 }
 
 static void draw(Progress *progress, double done, uint64_t rows)
@@ -37,11 +53,11 @@ static void draw(Progress *progress, double done, uint64_t rows)
     if (now_ns - (first ? progress->begin_ns : progress->drawn_ns) <
         (first ? first_ns : between_ns))
         return;
+    size_t columns, height;
+    terminal_size(fileno(progress->file), &columns, &height);
     Buffer text = {0};
-    buffer_char(&text, '\r');
-    progress_print(&text, done, rows, (double)(now_ns - progress->begin_ns) / 1e9);
-    buffer_text(&text, "\033[K");
-    fwrite(text.data, 1, text.bytes, progress->file);
+    progress_print(&text, done, rows, (double)(now_ns - progress->begin_ns) / 1e9, columns);
+    fprintf(progress->file, "\r%.*s\033[K", (int)text.bytes, buffer_view(&text).data);
     fflush(progress->file);
     buffer_free(&text);
     progress->drawn_ns = now_ns;

@@ -22,8 +22,9 @@ void progress_begin(Progress *progress, FILE *file, const Clock *clock, bool (*i
 /* Takes the bar away, before a text goes where it stands; `progress`: a Progress. */
 void progress_end(void *progress);
 /* The bar's text, without line end: "  42 % [########            ] 1200 rows/s, 3 s left". `seconds`:
- * since the beginning; rows 0: they are not counted. */
-void progress_print(Buffer *out, double done, uint64_t rows, double seconds);
+ * since the beginning; rows 0: they are not counted. Of what does not fit into `columns`, less one, first the
+ * rate goes, then what is left, then the bar. */
+void progress_print(Buffer *out, double done, uint64_t rows, double seconds, size_t columns);
 /* Does the statement load a file: does it begin with COPY or LOAD? */
 bool progress_is_load(Str statement);
 /* "3 nodes, 2 edges in 0.5 s (6 nodes/s, 4 edges/s)" and a line end; nothing if nothing was made. */

@@ -100,7 +100,9 @@ void run_tell_error(Shell *shell, const Place *place)
 {
     contextql_error_info info;
     contextql_error(shell->session, &info);
-    if (shell->interactive && interrupted) fputc('\n', stderr); /* the terminal has echoed ^C */
+    /* The terminal has echoed ^C, which a bar may have stood before, or have taken away. */
+    if (shell->interactive && interrupted)
+        fputs(isatty(STDERR_FILENO) && terminal_can_draw() ? "\r^C\033[K\n" : "\n", stderr);
     report_statement(&shell->report, "error", &info, place);
     Str rest = {place->text.data + place->offset, place->text.bytes - place->offset};
     size_t end = rest.bytes;

@@ -332,8 +332,8 @@ static void choose_clock(Shell *shell)
     const char *frozen = getenv("CONTEXTQL_TEST_CLOCK");
     shell->clock = clock_system();
     if (frozen == NULL || frozen[0] == '\0') return;
-    shell->frozen_wall_ns = strtoll(frozen, NULL, 10) * INT64_C(1000000000);
-    clock_frozen(&shell->frozen_clock, &shell->frozen_wall_ns);
+    shell->frozen = clock_parse(frozen);
+    clock_frozen(&shell->frozen_clock, &shell->frozen);
     shell->clock = &shell->frozen_clock;
 }
 

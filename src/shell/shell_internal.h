@@ -59,7 +59,7 @@ typedef struct Shell {
     int status;
     const Clock *clock;
     Clock frozen_clock; /* CONTEXTQL_TEST_CLOCK, as the session has it */
-    int64_t frozen_wall_ns;
+    FrozenClock frozen;
 } Shell;
 
 /* Ctrl-C stops what runs, not the program. */

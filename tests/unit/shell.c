@@ -213,13 +213,18 @@ static void pictures(void)
     frame_free(&frame);
 }
 
-static bool bar_is(double done, uint64_t rows, double seconds, const char *wanted)
+static bool bar_of(size_t columns, double done, uint64_t rows, double seconds, const char *wanted)
 {
     Buffer text = {0};
-    progress_print(&text, done, rows, seconds);
+    progress_print(&text, done, rows, seconds, columns);
     bool same = str_equal(buffer_view(&text), str_from(wanted));
     buffer_free(&text);
     return same;
+}
+
+static bool bar_is(double done, uint64_t rows, double seconds, const char *wanted)
+{
+    return bar_of(80, done, rows, seconds, wanted);
 }
 
 static bool stopped;
@@ -231,28 +236,36 @@ static bool is_stopped(void)
 
 static void bars(void)
 {
-    int64_t now_ns = 1;
+    FrozenClock frozen = {.monotonic_ns = 1};
     Clock clock;
     Progress progress;
     contextql_stats stats = {
         .nodes_created = 3, .relationships_created = 1, .elapsed_ns = 500000000};
     Buffer text = {0};
-    clock_frozen(&clock, &now_ns);
+    clock_frozen(&clock, &frozen);
     FILE *file = tmpfile();
     EXPECT(bar_is(0.25, 0, 1, " 25 % [#####               ] 3 s left"));
     EXPECT(bar_is(0, 0, 1, "  0 % [                    ]") &&
            bar_is(0.0 / 0.0, 0, 1, "  0 % [                    ]"));
     EXPECT(bar_is(2, 0, 1, "100 % [####################] 0 s left"));
     EXPECT(bar_is(0.5, 3000, 2, " 50 % [##########          ] 1500 rows/s, 2 s left"));
+    /* What has no room goes, the row's last column stays free. */
+    EXPECT(bar_of(51, 0.5, 3000, 2, " 50 % [##########          ] 1500 rows/s, 2 s left") &&
+           bar_of(50, 0.5, 3000, 2, " 50 % [##########          ] 2 s left") &&
+           bar_of(38, 0.5, 3000, 2, " 50 % [##########          ] 2 s left") &&
+           bar_of(37, 0.5, 3000, 2, " 50 % [##########          ]") &&
+           bar_of(28, 0.5, 3000, 2, " 50 % [#########          ]") &&
+           bar_of(13, 0.5, 3000, 2, " 50 % [##  ]") && bar_of(12, 0.5, 3000, 2, " 50 %") &&
+           bar_of(5, 0.5, 3000, 2, ""));
     progress_begin(&progress, file, &clock, is_stopped);
-    now_ns += first_ns - 1;
+    frozen.monotonic_ns += first_ns - 1;
     EXPECT(!progress_report(&progress, 0.5, 0) && ftell(file) == 0);
-    now_ns++;
+    frozen.monotonic_ns++;
     EXPECT(!progress_report(&progress, 0.5, 0) && ftell(file) > 0);
     long drawn = ftell(file);
-    now_ns += between_ns - 1;
+    frozen.monotonic_ns += between_ns - 1;
     EXPECT(!progress_report(&progress, 0.6, 0) && ftell(file) == drawn);
-    now_ns++;
+    frozen.monotonic_ns++;
     EXPECT(!progress_report(&progress, 0.6, 0) && ftell(file) > drawn);
     drawn = ftell(file);
     stopped = true;
