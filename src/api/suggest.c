@@ -564,11 +564,14 @@ static void offer_indexes(Ask *ask)
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         const GraphIndex *index = graph_index_at(&ask->view, i);
         if (index == NULL) continue;
-        Str label = graph_name_text(graph, NAME_LABEL, index->label),
-            key = graph_name_text(graph, NAME_KEY, index->key);
+        Str label = graph_name_text(graph, NAME_LABEL, index->label);
+        const char *keys = "";
+        for (uint32_t k = 0; k < index->key_count; k++)
+            keys = arena_printf(ask->arena, "%s%s%.*s", keys, k > 0 ? ", " : "",
+                                STR_ARG(graph_name_text(graph, NAME_KEY, index->keys[k])));
         offer_name(ask, index->name, "index",
-                   arena_printf(ask->arena, "%s:%.*s(%.*s)", index->vector ? "vectors of " : "",
-                                STR_ARG(label), STR_ARG(key)),
+                   arena_printf(ask->arena, "%s:%.*s(%s)", index->vector ? "vectors of " : "",
+                                STR_ARG(label), keys),
                    GROUP_OWN, 0);
     }
 }

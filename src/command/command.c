@@ -98,7 +98,7 @@ static Error *vector_options(Value options, GraphIndex *index)
 static bool is_left_out(const GraphView *view, const GraphIndex *index, uint64_t node)
 {
     enum { COSINE = 0 };
-    Value value = graph_property(view, VALUE_NODE, node, index->key);
+    Value value = graph_property(view, VALUE_NODE, node, index->keys[0]);
     bool fits = value.kind == VALUE_VECTOR && value.aux == index->dimensions,
          directed = index->metric != COSINE;
     for (uint32_t c = 0; fits && !directed && c < value.aux; c++)
@@ -121,7 +121,7 @@ static uint64_t left_out(const GraphView *view, const GraphIndex *index)
             uint32_t row = ids[i] % GRAPH_BLOCK_ROWS;
             if (ids[i] / GRAPH_BLOCK_ROWS != block) {
                 block = ids[i] / GRAPH_BLOCK_ROWS;
-                fits = graph_vectors(view, index->key, block, &lent) == GRAPH_VECTORS_LENT &&
+                fits = graph_vectors(view, index->keys[0], block, &lent) == GRAPH_VECTORS_LENT &&
                        lent.dimensions == index->dimensions;
             }
             bool good = fits && row < lent.count && (lent.present[row / 64] >> row % 64 & 1) &&
@@ -149,8 +149,9 @@ static bool same_rule(const GraphView *view, const GraphIndex *wanted)
 {
     for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
         const GraphIndex *index = graph_index_at(view, i);
-        if (index == NULL || index->label != wanted->label || index->key != wanted->key ||
-            index->vector != wanted->vector)
+        if (index == NULL || index->label != wanted->label || index->vector != wanted->vector ||
+            index->key_count != wanted->key_count ||
+            memcmp(index->keys, wanted->keys, sizeof index->keys) != 0)
             continue;
         if (index->constraint == wanted->constraint) return true;
         if (wanted->constraint == GRAPH_NO_CONSTRAINT && index->constraint == GRAPH_UNIQUE)
@@ -188,6 +189,15 @@ static Error *make_finder(const ExecutionEnvironment *environment, Str name)
     return finder_make(environment->database, environment->writer, index, &telling);
 }
 
+static const char *joined(Arena *arena, const PlanIndex *wanted, const char *between)
+{
+    const char *text = "";
+    for (uint32_t k = 0; k < wanted->property_count; k++)
+        text = arena_printf(arena, "%s%s%.*s", text, k > 0 ? between : "",
+                            STR_ARG(wanted->properties[k]));
+    return text;
+}
+
 static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment)
 {
     GraphWriter *writer = environment->writer;
@@ -200,16 +210,18 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
     if (wanted->vector) TRY(vector_options(options, &index));
     if (index.name.bytes == 0)
         index.name = str_from(
-            arena_printf(arena, "%.*s_%.*s", STR_ARG(wanted->label), STR_ARG(wanted->property)));
+            arena_printf(arena, "%.*s_%s", STR_ARG(wanted->label), joined(arena, wanted, "_")));
     if (wanted->tolerant && graph_index_named(&environment->view, index.name) != NULL) return NULL;
     index.label = graph_name_intern(writer, NAME_LABEL, wanted->label);
-    index.key = graph_name_intern(writer, NAME_KEY, wanted->property);
+    for (uint32_t k = 0; k < wanted->property_count; k++)
+        index.keys[k] = graph_name_intern(writer, NAME_KEY, wanted->properties[k]);
+    index.key_count = wanted->property_count;
     if (same_rule(&environment->view, &index))
         return wanted->tolerant
                    ? NULL
-                   : error_new(ERROR_NAME_EXISTS, "there is such %s on :%.*s(%.*s) already",
+                   : error_new(ERROR_NAME_EXISTS, "there is such %s on :%.*s(%s) already",
                                wanted->is_constraint ? "a constraint" : "an index",
-                               STR_ARG(wanted->label), STR_ARG(wanted->property));
+                               STR_ARG(wanted->label), joined(arena, wanted, ", "));
     graph_writer_tell(writer, tell_nodes, (ExecutionEnvironment *)(uintptr_t)environment);
     Error *error = graph_create_index(writer, &index);
     graph_writer_tell(writer, NULL, NULL);
@@ -315,6 +327,15 @@ static void show_search(ShowRows *rows, const ExecutionEnvironment *environment,
     show_add(rows, built_ns == 0 ? value_null() : value_float((double)built_ns / 1e9));
 }
 
+/* The property's name, or a list of several. */
+static void show_keys(ShowRows *rows, const Graph *graph, const GraphIndex *index)
+{
+    Value *names = arena_array(rows->arena, Value, index->key_count);
+    for (uint32_t k = 0; k < index->key_count; k++)
+        names[k] = value_string(graph_name_text(graph, NAME_KEY, index->keys[k]));
+    show_add(rows, index->key_count == 1 ? names[0] : value_list(names, index->key_count));
+}
+
 static void show_indexes(ShowRows *rows, const ExecutionEnvironment *environment)
 {
     const GraphView *view = &environment->view;
@@ -327,7 +348,7 @@ static void show_indexes(ShowRows *rows, const ExecutionEnvironment *environment
                             : index->constraint == GRAPH_UNIQUE ? "unique"
                                                                 : "property");
         show_add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
-        show_add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
+        show_keys(rows, graph, index);
         show_add_text(rows, options_text(rows->arena, index));
         show_add(rows, value_integer((int64_t)left_out(view, index)));
         show_add_text(rows, state_text(rows->arena, environment, index));
@@ -344,7 +365,7 @@ static void show_constraints(ShowRows *rows, const GraphView *view)
         show_add(rows, value_string(index->name));
         show_add_text(rows, index->constraint == GRAPH_UNIQUE ? "unique" : "not null");
         show_add(rows, value_string(graph_name_text(graph, NAME_LABEL, index->label)));
-        show_add(rows, value_string(graph_name_text(graph, NAME_KEY, index->key)));
+        show_keys(rows, graph, index);
     }
 }
 

@@ -182,12 +182,12 @@ static void place_columns(Copy *copy, const RowChunk *rows)
 
 static bool has_rule(const GraphView *view, const GraphIndex *wanted)
 {
-    const GraphIndex *found = graph_index_on(view, wanted->label, wanted->key, false);
+    const GraphIndex *found = graph_index_on(view, wanted->label, wanted->keys[0], false);
     uint32_t count = wanted->constraint == GRAPH_NO_CONSTRAINT ? 0 : graph_index_count(view->graph);
     for (uint32_t i = 0; i < count; i++) {
         const GraphIndex *index = graph_index_at(view, i);
-        if (index != NULL && index->label == wanted->label && index->key == wanted->key &&
-            index->constraint == wanted->constraint)
+        if (index != NULL && index->label == wanted->label &&
+            graph_index_is_on(index, wanted->keys[0]) && index->constraint == wanted->constraint)
             return true;
     }
     return wanted->constraint == GRAPH_NO_CONSTRAINT && found != NULL;
@@ -200,15 +200,16 @@ static Error *index_on(Copy *copy, Str label, Str key, GraphConstraint constrain
 {
     GraphView view = graph_writer_view(copy->writer);
     GraphIndex definition = {.label = graph_name_intern(copy->writer, NAME_LABEL, label),
-                             .key = graph_name_intern(copy->writer, NAME_KEY, key),
+                             .keys = {graph_name_intern(copy->writer, NAME_KEY, key)},
+                             .key_count = 1,
                              .constraint = constraint};
-    *out = graph_index_on(&view, definition.label, definition.key, false);
+    *out = graph_index_on(&view, definition.label, definition.keys[0], false);
     if (has_rule(&view, &definition)) return NULL;
     bool taken = *out != NULL;
     definition.name = str_from(arena_printf(copy->arena, "%.*s_%.*s%s", STR_ARG(label),
                                             STR_ARG(key), taken ? "_unique" : ""));
     TRY(graph_create_index(copy->writer, &definition));
-    *out = graph_index_on(&view, definition.label, definition.key, false);
+    *out = graph_index_on(&view, definition.label, definition.keys[0], false);
     return NULL;
 }
 

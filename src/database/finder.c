@@ -65,7 +65,7 @@ static bool fetch_value(Source *source, uint64_t node)
     uint32_t dimensions = source->index->dimensions;
     Column column;
     arena_reset(source->arena);
-    graph_properties(&source->view, VALUE_NODE, source->index->key, &node, 1, source->arena,
+    graph_properties(&source->view, VALUE_NODE, source->index->keys[0], &node, 1, source->arena,
                      &column);
     Value value = column_value(&column, 0);
     bool list = value.kind == VALUE_LIST;
@@ -93,7 +93,7 @@ static bool fetch(Source *source, uint64_t node, float *factor)
     const GraphIndex *index = source->index;
     GraphVectors block;
     GraphVectorsKind kind =
-        graph_vectors(&source->view, index->key, node / GRAPH_BLOCK_ROWS, &block);
+        graph_vectors(&source->view, index->keys[0], node / GRAPH_BLOCK_ROWS, &block);
     if (kind == GRAPH_VECTORS_NONE) return false;
     bool lent = kind == GRAPH_VECTORS_LENT && block.dimensions == index->dimensions;
     bool found = lent && fetch_lent(source, &block, node);

@@ -7,7 +7,7 @@
  *     PROPERTY   entity kind, id, key, value
  *     LABELS     node, count, labels
  *     GONE_NODE, GONE_RELATION   id
- *     INDEX      name, label, key, and what graph_put_index_kind puts
+ *     INDEX      what graph_put_index puts
  *     NO_INDEX   name
  *     SEGMENT    file name, id, bytes, crc, schema: alone; the graph is that from here on
  *
@@ -42,14 +42,6 @@ static void encode_names(const GraphWriter *writer, LoggedNames *names, Buffer *
             put_u8(out, (uint8_t)kind);
             put_str(out, graph_name_text(graph, (NameKind)kind, names->count[kind]));
         }
-}
-
-static void encode_index(const GraphIndex *index, Buffer *out)
-{
-    put_str(out, index->name);
-    put_varint(out, index->label);
-    put_varint(out, index->key);
-    graph_put_index_kind(index, out);
 }
 
 static void encode_change(const GraphWriter *writer, const GraphChange *change, Buffer *out)
@@ -87,7 +79,7 @@ static void encode_change(const GraphWriter *writer, const GraphChange *change, 
         for (uint32_t i = 0; i < change->label_count; i++)
             put_varint(out, change->labels[i]);
         break;
-    case GRAPH_CREATED_INDEX: encode_index(change->index, out); break;
+    case GRAPH_CREATED_INDEX: graph_put_index(change->index, out); break;
     case GRAPH_DROPPED_INDEX: put_str(out, change->index->name); break;
     }
 }
@@ -238,15 +230,9 @@ static Error *replay_labels(GraphWriter *writer, Reader *reader, Arena *arena)
 
 static Error *replay_index(GraphWriter *writer, Reader *reader)
 {
-    GraphIndex index = {.name = get_str(reader)};
-    const Graph *graph = graph_writer_view(writer).graph;
-    uint64_t label = get_varint(reader), key = get_varint(reader);
-    bool sound = graph_get_index_kind(&index, reader) &&
-                 label < graph_name_count(graph, NAME_LABEL) &&
-                 key < graph_name_count(graph, NAME_KEY);
-    if (!sound) return damaged("an index");
-    index.label = (uint32_t)label;
-    index.key = (uint32_t)key;
+    GraphIndex index;
+    if (!graph_get_index(&index, graph_writer_view(writer).graph, reader))
+        return damaged("an index");
     return graph_create_index(writer, &index);
 }
 

@@ -278,9 +278,9 @@ static void know_unlike(Adjacent *adjacent)
     adjacent->unlike.key = name_resolve(execution, NAME_KEY, adjacent->plan.unlike_key);
     for (uint32_t i = 0; i < graph_index_count(view->graph) && !adjacent->unlike.nodes; i++) {
         const GraphIndex *index = graph_index_at(view, i);
-        if (index == NULL || index->key != adjacent->unlike.key || index->vector ||
+        if (index == NULL || !graph_index_is_on(index, adjacent->unlike.key) || index->vector ||
             index->constraint != GRAPH_UNIQUE ||
-            !graph_property_covers(view, &index->label, 1, index->key))
+            !graph_property_covers(view, &index->label, 1, adjacent->unlike.key))
             continue;
         adjacent->unlike.label = index->label;
         adjacent->unlike.nodes = ends_have(adjacent, index->label);

@@ -85,10 +85,7 @@ typedef struct Zones {
     uint32_t count;
     bool known;   /* in this run */
     bool indexed; /* ... and the nodes are those in `found` */
-    struct {
-        uint32_t key;
-        GraphRange range;
-    } items[];
+    PlanBound items[];
 } Zones;
 
 /* A scan in the order of a property. */
@@ -231,6 +228,7 @@ static Error *find_zones(Operator *self)
     zones->count = 0;
     zones->known = true;
     zones->indexed = false;
+    arena_reset(extend->input_arena);
     operator_context(self, extend->input_arena, &extend->context);
     for (uint32_t i = 0; i < self->plan->range_count; i++) {
         const PlanRange *range = &self->plan->ranges[i];
@@ -264,14 +262,6 @@ static bool may_hold(const GraphView *view, const Zones *zones, uint64_t block)
 
 /* ---- scans by an index ---- */
 
-static GraphRange range_on(const Zones *zones, uint32_t key)
-{
-    GraphRange range = {0};
-    for (uint32_t i = 0; i < zones->count; i++)
-        if (zones->items[i].key == key) graph_range_narrow(&range, zones->items[i].range);
-    return range;
-}
-
 static uint64_t nodes_of_scan(const Operator *self)
 {
     const GraphView *view = &self->execution->view;
@@ -287,6 +277,14 @@ static uint64_t nodes_of_scan(const Operator *self)
 }
 
 static bool has_labels(Operator *self, uint64_t node);
+
+static bool is_labelled(const Operator *self, uint32_t label) /* does the scan ask for it? */
+{
+    const Extend *extend = self->state;
+    for (uint32_t i = 0; i < self->plan->label_count; i++)
+        if (extend->labels[i] == label) return true;
+    return false;
+}
 
 /* What `found` has of the scan's other labels. */
 static void keep_labels(Operator *self)
@@ -317,12 +315,13 @@ static void choose_index(Operator *self)
     GraphInOrder *best = NULL;
     uint64_t most = nodes_of_scan(self) / SCANNED_FOR_ONE;
     if (most < ALWAYS) most = ALWAYS;
-    for (uint32_t i = 0; i < self->plan->range_count && self->execution->worker == NULL; i++) {
-        if (!self->plan->ranges[i].indexed) continue;
-        const GraphIndex *index = plan_index_in_order(view, self->plan, self->plan->ranges[i].key);
-        if (index == NULL) continue;
-        GraphRange range = range_on(zones, index->key);
-        if (range.low.kind == VALUE_NULL && range.high.kind == VALUE_NULL) continue;
+    uint32_t indexes = self->execution->worker == NULL ? graph_index_count(view->graph) : 0;
+    for (uint32_t i = 0; i < indexes; i++) {
+        const GraphIndex *index = graph_index_at(view, i);
+        GraphRange range;
+        if (!graph_index_orders(index) || !is_labelled(self, index->label) ||
+            !plan_index_range(extend->input_arena, index, zones->items, zones->count, &range))
+            continue;
         GraphInOrder *order = graph_in_order(view, index, &range, false);
         uint64_t count = graph_in_order_count(order, most + 1);
         if (count <= most) {
@@ -332,9 +331,6 @@ static void choose_index(Operator *self)
         } else {
             graph_in_order_end(order);
         }
-        while (i + 1 < self->plan->range_count && /* the same property again */
-               name_resolve(self->execution, NAME_KEY, self->plan->ranges[i + 1].key) == index->key)
-            i++;
     }
     if (best == NULL) return note(self, "too many for an index", 0);
     extend->found.count = 0;
@@ -433,7 +429,10 @@ static Error *begin_in_order(Operator *self, uint32_t key)
     extend->in_order->begun = true;
     extend->found.count = 0;
     if (index == NULL) return sort_scan(self, key);
-    GraphRange range = extend->zones == NULL ? (GraphRange){0} : range_on(extend->zones, key);
+    GraphRange range = {0};
+    if (extend->zones != NULL)
+        plan_index_range(extend->input_arena, index, extend->zones->items, extend->zones->count,
+                         &range);
     extend->in_order->order = graph_in_order(view, index, &range, self->plan->descending);
     return NULL;
 }
@@ -625,32 +624,45 @@ static void seek_id(Operator *self, Value key)
     extend->found.nodes[extend->found.count++] = id;
 }
 
-static void seek_row(Operator *self, uint32_t position)
+/* The index was dropped since the plan was made, or is younger than the view: scan. */
+static void seek_without_index(Operator *self, const uint32_t *keys, const Value *values,
+                               uint32_t count)
 {
     Extend *extend = self->state;
     const GraphView *view = &self->execution->view;
-    Value key = column_value(&extend->column, position);
-    extend->found.count = extend->found_at = 0;
-    if (self->plan->kind == PLAN_NODE_SEEK) {
-        const GraphIndex *index =
-            graph_index_on(view, extend->labels[0],
-                           name_resolve(self->execution, NAME_KEY, self->plan->key), false);
-        if (index != NULL) {
-            graph_seek(view, index, key, &extend->found);
-            return;
-        }
-        /* The index was dropped since the plan was made, or is younger than the view: scan. */
-        uint64_t cursor = 0, id;
-        uint32_t property = name_resolve(self->execution, NAME_KEY, self->plan->key);
-        while (graph_scan(view, extend->labels, 1, &cursor, &id, 1) == 1) {
-            if (value_equal(graph_property(view, VALUE_NODE, id, property), key) != TRUTH_TRUE)
-                continue;
-            mem_reserve(extend->found.nodes, extend->found.node_capacity, extend->found.count + 1);
-            extend->found.nodes[extend->found.count++] = id;
-        }
-    } else {
-        seek_id(self, key);
+    uint64_t cursor = 0, id;
+    while (graph_scan(view, extend->labels, 1, &cursor, &id, 1) == 1) {
+        bool hit = true;
+        for (uint32_t k = 0; k < count && hit; k++)
+            hit =
+                value_equal(graph_property(view, VALUE_NODE, id, keys[k]), values[k]) == TRUTH_TRUE;
+        if (!hit) continue;
+        mem_reserve(extend->found.nodes, extend->found.node_capacity, extend->found.count + 1);
+        extend->found.nodes[extend->found.count++] = id;
     }
+}
+
+static void seek_row(Operator *self, uint32_t position)
+{
+    Extend *extend = self->state;
+    const PlanNode *plan = self->plan;
+    const GraphView *view = &self->execution->view;
+    Value key = column_value(&extend->column, position);
+    uint32_t keys[GRAPH_INDEX_KEYS_MAX], several = plan->key_count;
+    extend->found.count = extend->found_at = 0;
+    if (plan->kind != PLAN_NODE_SEEK) return seek_id(self, key);
+    keys[0] = name_resolve(self->execution, NAME_KEY, several > 0 ? plan->keys[0] : plan->key);
+    for (uint32_t k = 1; k < several; k++)
+        keys[k] = name_resolve(self->execution, NAME_KEY, plan->keys[k]);
+    const GraphIndex *index = several > 0
+                                  ? graph_index_on_several(view, extend->labels[0], keys, several)
+                                  : graph_index_on(view, extend->labels[0], keys[0], false);
+    if (index != NULL)
+        graph_seek(view, index, key, &extend->found);
+    else if (several > 0)
+        seek_without_index(self, keys, key.as.items, several);
+    else
+        seek_without_index(self, keys, &key, 1);
 }
 
 static bool has_labels(Operator *self, uint64_t node)

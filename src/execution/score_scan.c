@@ -620,7 +620,7 @@ static void find_index_among(const Operator *operator, const Leg * leg, ByIndex 
     uint32_t count = by->exact ? 0 : graph_index_count(view->graph);
     for (uint32_t i = 0; i < count && by->request.finder == NULL; i++) {
         const GraphIndex *index = graph_index_at(view, i);
-        if (index == NULL || !index->vector || index->key != leg->key) continue;
+        if (index == NULL || !index->vector || !graph_index_is_on(index, leg->key)) continue;
         by->request.labels[0] = index->label;
         by->request.label_count = 1;
         score_index_find(operator, leg, by);
@@ -780,7 +780,7 @@ static const GraphIndex *index_of(const GraphView *view, const PlanNode *plan, b
     uint32_t key = plan->legs[0].key.id;
     for (uint32_t i = 0; again && i < graph_index_count(view->graph); i++) {
         const GraphIndex *index = graph_index_at(view, i);
-        if (index != NULL && index->vector && index->key == key) return index;
+        if (index != NULL && index->vector && graph_index_is_on(index, key)) return index;
     }
     if (scan->kind != PLAN_NODE_SCAN || scan->slot != plan->legs[0].slot) return NULL;
     for (uint32_t i = 0; i < scan->label_count && key != GRAPH_NAME_UNKNOWN; i++) {

@@ -93,6 +93,19 @@ static void fill_index(GraphWriter *writer, Index *index, const GraphRows *rows,
         index_note_change(index, ids[i]);
 }
 
+/* On several properties, which are in their columns by now. */
+static void fill_index_of_several(GraphWriter *writer, Index *index, const uint32_t *sets,
+                                  uint64_t first, uint32_t rows)
+{
+    GraphView view = graph_writer_view(writer);
+    uint64_t ids[GRAPH_BLOCK_ROWS];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rows; i++)
+        if (shape_has(shape_numbered(writer->graph, sets[i]), index->definition.label))
+            ids[count++] = first + i;
+    index_insert_nodes(&view, index, ids, count);
+}
+
 static void fill_columns(GraphWriter *writer, Table *table, const GraphRows *rows, uint64_t first)
 {
     for (uint32_t c = 0; c < rows->column_count; c++)
@@ -127,9 +140,11 @@ Error *graph_append_nodes(GraphWriter *writer, const GraphRows *rows, const uint
     fill_columns(writer, &graph->nodes, rows, *first);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = index_at(&view, i);
+        if (index == NULL || index->definition.constraint == GRAPH_REQUIRED) continue;
+        if (index->definition.key_count > 1)
+            fill_index_of_several(writer, index, sets, *first, rows->count);
         for (uint32_t c = 0; c < rows->column_count; c++)
-            if (index != NULL && index->definition.constraint != GRAPH_REQUIRED &&
-                index->definition.key == rows->columns[c].key)
+            if (graph_index_is_on(&index->definition, rows->columns[c].key))
                 fill_index(writer, index, rows, rows->columns[c].cells, sets, *first);
     }
     return NULL;
@@ -141,7 +156,7 @@ static bool has_index(const GraphView *view, uint32_t key)
 {
     for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
         const GraphIndex *index = graph_index_at(view, i);
-        if (index != NULL && index->key == key) return true;
+        if (index != NULL && index_has_key(index, key)) return true;
     }
     return false;
 }

@@ -47,6 +47,7 @@ static void index_free(Graph *graph, void *item)
     graph_finder_free(atomic_load(&index->finder));
     ordered_free(atomic_load(&index->ordered));
     mem_free(index->levels);
+    buffer_free(&index->scratch);
     mem_free((void *)index->definition.name.data);
     mem_free(index);
 }

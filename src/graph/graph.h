@@ -237,16 +237,17 @@ bool graph_slice(const GraphView *view, uint32_t type, GraphDirection direction,
                  GraphSlice *out);
 
 /* ---- property indexes ---- */
+/* UNIQUE: no two nodes of the label have all its properties equal, and they are found through it, too.
+ * REQUIRED: every node of the label has the property; nothing is found through it. */
 typedef enum GraphConstraint { /* numbers of the format, never to change */
                                GRAPH_NO_CONSTRAINT = 0,
-                               GRAPH_UNIQUE =
-                                   1, /* no two nodes of the label have the property equal; found through it, too */
-                               GRAPH_REQUIRED =
-                                   2 /* every node of the label has the property; nothing is found through it */
+                               GRAPH_UNIQUE = 1,
+                               GRAPH_REQUIRED = 2
 } GraphConstraint;
-typedef struct GraphIndex { /* definition */
+enum { GRAPH_INDEX_KEYS_MAX = 8 }; /* properties of one index; more hardly tell nodes apart */
+typedef struct GraphIndex {        /* definition */
     Str name;
-    uint32_t label, key;
+    uint32_t label, keys[GRAPH_INDEX_KEYS_MAX], key_count; /* in their order; vector: one */
     GraphConstraint constraint;
     bool vector;
     uint32_t dimensions;
@@ -255,19 +256,30 @@ typedef struct GraphIndex { /* definition */
     uint16_t ef, ef_construction; /* how far a search, and one while building, goes; 0: as usual */
     uint64_t since; /* the version that made it, and knows no value of before; 0: a segment */
 } GraphIndex;
-/* What kind of index it is, in the log and among a segment's names: a byte (bit 0 vector, above it the
- * constraint, bit 7: the last three are there), varint dimensions, u8 metric; u8 flat, varint ef, varint
- * ef_construction. */
-void graph_put_index_kind(const GraphIndex *index, Buffer *out);
-bool graph_get_index_kind(GraphIndex *index, Reader *reader); /* false: it is none */
+/* In the log and among a segment's names: its name, varint label, varint first property, and what kind it
+ * is: a byte (bit 0 vector, above it the constraint, bit 6: it is on several properties, bit 7: flat and
+ * the next two are there), varint dimensions, u8 metric; u8 flat, varint ef, varint ef_construction; varint
+ * how many properties more, varint each. */
+void graph_put_index(const GraphIndex *index, Buffer *out);
+/* The name is borrowed. false: it is none, or one on names that the graph has not. */
+bool graph_get_index(GraphIndex *index, const Graph *graph, Reader *reader);
+/* Is it on this property alone? */
+static inline bool graph_index_is_on(const GraphIndex *index, uint32_t key)
+{
+    return index->key_count == 1 && index->keys[0] == key;
+}
 /* Those that the view may ask: not one that is younger, and sees no value of before; nor one that was
  * dropped in its version or before. Who has not committed yet is the only one to see what it did. */
 uint32_t graph_index_count(const Graph *graph);                      /* of all there ever were */
 const GraphIndex *graph_index_at(const GraphView *view, uint32_t i); /* NULL: there is none */
 const GraphIndex *graph_index_named(const GraphView *view, Str name);
 const GraphIndex *graph_index_on(const GraphView *view, uint32_t label, uint32_t key, bool vector);
+/* One whose first `count` properties, of several, are these; with no others rather. */
+const GraphIndex *graph_index_on_several(const GraphView *view, uint32_t label,
+                                         const uint32_t *keys, uint32_t count);
 /* Visible nodes of the index's label whose property equals `value`: appended to `out` (nodes only),
- * ascending, each once. */
+ * ascending, each once. Of an index on several properties the value is a list, of values for all of
+ * them or the first ones. */
 void graph_seek(const GraphView *view, const GraphIndex *index, Value value, Neighbors *out);
 /* The first of them for each of `count` values, those at keys[0], keys[stride], ..; GRAPH_NO_NODE
  * where there is none. */
@@ -286,7 +298,12 @@ typedef struct GraphRange {
     bool prefix;              /* text that begins with `low` */
 } GraphRange;
 bool graph_index_orders(const GraphIndex *index); /* may it be asked? NULL: no */
-bool graph_range_bound(Value bound);              /* one that a range can have */
+/* What an index on several properties is asked for nodes whose first `count` ones are `values`, and the
+ * one behind lies in `next` (not open on both sides; NULL: nothing is wanted of it). In its order those
+ * follow one another. */
+GraphRange graph_range_of_several(Arena *arena, const Value *values, uint32_t count,
+                                  const GraphRange *next);
+bool graph_range_bound(Value bound); /* one that a range can have */
 /* All that are in both lie in what it becomes. */
 void graph_range_narrow(GraphRange *range, GraphRange by);
 /* How many entries the index has in the range, some of which may be of other views; counting ends at

@@ -366,6 +366,7 @@ typedef struct Index {
         until; /* the version that dropped it, and later ones, have it not; 0: none did */
     size_t used;
     struct HashLevel *levels; /* hash_table.c's, of the writer; NULL: none */
+    Buffer scratch;           /* of the writer: keys of several properties */
     struct { /* nodes node, node + 1, .. have the integers key, key + 1, ..: `count` entries more */
         uint64_t node;
         int64_t key;
@@ -390,6 +391,21 @@ static inline bool index_has_table(const GraphIndex *index)
 }
 /* What moves on when a node's value may be another one, or the node or its label be gone. */
 uint64_t index_stamp(const Graph *graph, const Index *index);
+static inline bool index_has_key(const GraphIndex *index, uint32_t key) /* among others */
+{
+    for (uint32_t k = 0; k < index->key_count; k++)
+        if (index->keys[k] == key) return true;
+    return false;
+}
+/* What stands for a node in the index: its property, or a text of several, made in `scratch`; null where
+ * it lacks the first. */
+Value index_value(const GraphView *view, const GraphIndex *index, uint64_t node, Buffer *scratch);
+/* The node's values as graph_seek takes them, of several in `keys`; null where it lacks one. */
+Value index_keys(const GraphView *view, const GraphIndex *index, uint64_t node,
+                 Value keys[GRAPH_INDEX_KEYS_MAX]);
+/* As they are now, of an index on several properties. By the writer. */
+enum { INDEX_NODES_MAX = GRAPH_BLOCK_ROWS };
+void index_insert_nodes(const GraphView *view, Index *index, const uint64_t *nodes, uint32_t count);
 void index_insert(Graph *graph, Index *index, Value value, uint64_t row);
 void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
                        uint32_t count);

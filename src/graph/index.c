@@ -11,6 +11,10 @@
  * long as every new one continues it; only what does not goes to the table. A run costs nothing to
  * keep or to write, and a search in it is a subtraction.
  *
+ * An index on several properties has one text for them (value/tuple.h), which sorts as they do: equal
+ * values for all of them are one hash, equal ones for the first few the beginning of a text. Who lacks one
+ * of the others is in the order, for the sake of the first, but not in the table, which is asked for all.
+ *
  * A vector index has no table but a finder, which is made elsewhere and never changes. Here is what
  * changed since: a bit a node, in blocks that are made when the first of their nodes changes and stay
  * where they are, so that readers need no lock. Bits are never taken back: a bit too many costs a look
@@ -26,6 +30,7 @@
 #include "config.h"
 
 #include "graph/graph_internal.h"
+#include "value/tuple.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -60,10 +65,50 @@ static bool run_find(const Index *index, Value value, uint64_t *node)
 
 uint64_t index_stamp(const Graph *graph, const Index *index)
 {
-    const PropertyColumn *column = table_column(&graph->nodes, index->definition.key);
-    return graph->nodes.rows.taken + graph->shapes_of.rewrites +
-           (column == NULL ? 0 : column->rewrites);
+    uint64_t stamp = graph->nodes.rows.taken + graph->shapes_of.rewrites;
+    for (uint32_t k = 0; k < index->definition.key_count; k++) {
+        const PropertyColumn *column = table_column(&graph->nodes, index->definition.keys[k]);
+        if (column != NULL) stamp += column->rewrites;
+    }
+    return stamp;
 }
+
+/* ---- what stands for a node ---- */
+
+/* Of several properties: appended to `out`. false: the node lacks the first. */
+static bool put_tuple(const GraphView *view, const GraphIndex *index, uint64_t node, Buffer *out,
+                      bool *whole)
+{
+    *whole = true;
+    for (uint32_t k = 0; k < index->key_count; k++) {
+        Value value = graph_property(view, VALUE_NODE, node, index->keys[k]);
+        if (k == 0 && value.kind == VALUE_NULL) return false;
+        *whole = *whole && value.kind != VALUE_NULL;
+        tuple_put(out, value);
+    }
+    return true;
+}
+
+Value index_value(const GraphView *view, const GraphIndex *index, uint64_t node, Buffer *scratch)
+{
+    bool whole;
+    if (index->key_count == 1) return graph_property(view, VALUE_NODE, node, index->keys[0]);
+    buffer_clear(scratch);
+    return put_tuple(view, index, node, scratch, &whole) ? value_string(buffer_view(scratch))
+                                                         : value_null();
+}
+
+Value index_keys(const GraphView *view, const GraphIndex *index, uint64_t node,
+                 Value keys[GRAPH_INDEX_KEYS_MAX])
+{
+    for (uint32_t k = 0; k < index->key_count; k++) {
+        keys[k] = graph_property(view, VALUE_NODE, node, index->keys[k]);
+        if (keys[k].kind == VALUE_NULL) return value_null();
+    }
+    return index->key_count == 1 ? keys[0] : value_list(keys, index->key_count);
+}
+
+/* ---- putting in ---- */
 
 /* To the writer, between whose changes nobody asks: is every entry of the run a hit? */
 static bool run_is_sure(const GraphView *view, const Index *index)
@@ -100,17 +145,11 @@ void index_insert(Graph *graph, Index *index, Value value, uint64_t row)
     if (ordered != NULL) ordered_add(ordered, value, (uint32_t)row);
 }
 
-void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
-                       uint32_t count)
+static void table_put_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
+                           uint32_t count)
 {
     uint64_t slots[AHEAD];
-    uint32_t taken = 0;
-    while (taken < count && run_take(graph, index, values[taken], rows[taken]))
-        taken++;
-    values += taken, rows += taken, count -= taken;
     index_reserve(graph, index, count);
-    Ordered *ordered = atomic_load_explicit(&index->ordered, memory_order_relaxed);
-    if (ordered != NULL) ordered_add_many(ordered, values, rows, count);
     HashTable *table = atomic_load_explicit(&index->table, memory_order_relaxed);
     for (uint32_t i = 0; count > 0 && i < count + AHEAD; i++) {
         if (i >= AHEAD && i - AHEAD < count) hash_put(graph, index, slots[i % AHEAD]);
@@ -119,6 +158,47 @@ void index_insert_many(Graph *graph, Index *index, const Value *values, const ui
         __builtin_prefetch(hash_home(table, slots[i % AHEAD]), 1);
     }
 }
+
+void index_insert_many(Graph *graph, Index *index, const Value *values, const uint64_t *rows,
+                       uint32_t count)
+{
+    uint32_t taken = 0;
+    while (taken < count && run_take(graph, index, values[taken], rows[taken]))
+        taken++;
+    values += taken, rows += taken, count -= taken;
+    Ordered *ordered = atomic_load_explicit(&index->ordered, memory_order_relaxed);
+    if (ordered != NULL) ordered_add_many(ordered, values, rows, count);
+    table_put_many(graph, index, values, rows, count);
+}
+
+void index_insert_nodes(const GraphView *view, Index *index, const uint64_t *nodes, uint32_t count)
+{
+    Graph *graph = (Graph *)(uintptr_t)view->graph; /* the writer's */
+    Buffer *text = &index->scratch;
+    Value values[INDEX_NODES_MAX];
+    uint64_t rows[INDEX_NODES_MAX];
+    bool whole[INDEX_NODES_MAX];
+    uint32_t there = 0, kept = 0;
+    assert(count <= INDEX_NODES_MAX && index->definition.key_count > 1);
+    buffer_clear(text);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t from = text->bytes;
+        if (!put_tuple(view, &index->definition, nodes[i], text, &whole[there])) continue;
+        values[there] = value_string((Str){NULL, text->bytes - from});
+        rows[there++] = nodes[i];
+    }
+    for (uint32_t i = 0, at = 0; i < there; at += values[i++].aux)
+        values[i].as.text = text->data + at;
+    ordered_add_many(atomic_load(&index->ordered), values, rows, there);
+    for (uint32_t i = 0; i < there; i++) {
+        if (!whole[i]) continue;
+        values[kept] = values[i];
+        rows[kept++] = rows[i];
+    }
+    table_put_many(graph, index, values, rows, kept);
+}
+
+/* ---- looking up ---- */
 
 static int by_id(const void *a, const void *b)
 {
@@ -139,14 +219,25 @@ static size_t sort_ids(uint64_t *ids, size_t count)
 static bool is_hit(const GraphView *view, const GraphIndex *definition, uint64_t node, Value value)
 {
     return graph_node_visible(view, node) && graph_node_has_label(view, node, definition->label) &&
-           value_equal(graph_property(view, VALUE_NODE, node, definition->key), value) ==
+           value_equal(graph_property(view, VALUE_NODE, node, definition->keys[0]), value) ==
                TRUTH_TRUE;
 }
 
-/* Does the entry stand for the value that its node has now? */
-static bool is_current(const GraphView *view, const Index *index, uint64_t slot)
+static bool is_hit_of_several(const GraphView *view, const GraphIndex *definition, uint64_t node,
+                              Value keys)
 {
-    Value value = graph_property(view, VALUE_NODE, slot & UINT32_MAX, index->definition.key);
+    bool hit =
+        graph_node_visible(view, node) && graph_node_has_label(view, node, definition->label);
+    for (uint32_t k = 0; k < keys.aux && hit; k++)
+        hit = value_equal(graph_property(view, VALUE_NODE, node, definition->keys[k]),
+                          keys.as.items[k]) == TRUTH_TRUE;
+    return hit;
+}
+
+/* Does the entry stand for the value that its node has now? */
+static bool is_current(const GraphView *view, const Index *index, uint64_t slot, Buffer *scratch)
+{
+    Value value = index_value(view, &index->definition, slot & UINT32_MAX, scratch);
     return value.kind != VALUE_NULL && slot_of(value, slot & UINT32_MAX) == slot;
 }
 
@@ -157,7 +248,7 @@ static void run_reachable(const GraphView *view, const Index *index, uint64_t *b
     for (uint64_t i = 0; i < atomic_load(&index->run.count); i++) {
         uint64_t node = index->run.node + i;
         if (node >= nodes) break; /* taken back */
-        Value value = graph_property(view, VALUE_NODE, node, index->definition.key);
+        Value value = graph_property(view, VALUE_NODE, node, index->definition.keys[0]);
         if (value.kind == VALUE_INTEGER &&
             value.as.integer == (int64_t)((uint64_t)index->run.key + i))
             bits[node / 64] |= UINT64_C(1) << node % 64;
@@ -205,6 +296,7 @@ static bool part_reachable(const GraphView *view, const Index *index, const Hash
                            Neighbors *found)
 {
     bool sound = true;
+    Buffer scratch = {0};
     if (count > 1) qsort(part, count, sizeof *part, by_id);
     for (size_t i = 0, end; sound && i < count; i = end) {
         for (end = i + 1; end < count && part[end] >> 32 == part[i] >> 32; end++)
@@ -213,10 +305,11 @@ static bool part_reachable(const GraphView *view, const Index *index, const Hash
         for (size_t at = i; sound && at < end; at++) {
             uint64_t node = part[at] & UINT32_MAX;
             /* One that was taken back leaves its entry, and is found by nobody. */
-            if (node < nodes && is_current(view, index, part[at]))
+            if (node < nodes && is_current(view, index, part[at], &scratch))
                 bits[node / 64] |= UINT64_C(1) << node % 64;
         }
     }
+    buffer_free(&scratch);
     return sound;
 }
 
@@ -239,30 +332,76 @@ bool index_reachable(const GraphView *view, const Index *index, Tell *to, uint64
     return sound;
 }
 
+static void add_found(Neighbors *out, uint64_t node)
+{
+    mem_reserve(out->nodes, out->node_capacity, out->count + 1);
+    out->nodes[out->count++] = node;
+}
+
+static void seek_whole(const GraphView *view, const GraphIndex *definition, Value keys, Value text,
+                       Neighbors *out)
+{
+    const Index *index = (const Index *)(const void *)definition; /* its first member */
+    const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
+    size_t from = out->count;
+    uint64_t slot;
+    if (table == NULL) return;
+    for (HashWalk walk = hash_walk(view->graph, table, slot_of(text, 0)); hash_next(&walk, &slot);)
+        if (is_hit_of_several(view, definition, slot & UINT32_MAX, keys))
+            add_found(out, slot & UINT32_MAX);
+    if (out->count > from) out->count = from + sort_ids(out->nodes + from, out->count - from);
+}
+
+/* Values for the first properties: what the order has that begins with them. */
+static void seek_first_ones(const GraphView *view, const GraphIndex *definition, Value keys,
+                            Value text, Neighbors *out)
+{
+    GraphRange range = {.low = text, .prefix = true};
+    size_t kept = out->count;
+    GraphInOrder *order = graph_in_order(view, definition, &range, false);
+    graph_in_order_all(order, out);
+    graph_in_order_end(order);
+    for (size_t i = kept; i < out->count; i++)
+        if (is_hit_of_several(view, definition, out->nodes[i], keys))
+            out->nodes[kept++] = out->nodes[i];
+    out->count = kept;
+}
+
+static void seek_several(const GraphView *view, const GraphIndex *definition, Value keys,
+                         Neighbors *out)
+{
+    Buffer text = {0};
+    assert(keys.kind == VALUE_LIST && keys.aux > 0 && keys.aux <= definition->key_count);
+    for (uint32_t k = 0; k < keys.aux; k++) {
+        if (keys.as.items[k].kind == VALUE_NULL) return buffer_free(&text);
+        tuple_put(&text, keys.as.items[k]);
+    }
+    Value all = value_string(buffer_view(&text));
+    (keys.aux == definition->key_count ? seek_whole : seek_first_ones)(view, definition, keys, all,
+                                                                       out);
+    buffer_free(&text);
+}
+
 void graph_seek(const GraphView *view, const GraphIndex *definition, Value value, Neighbors *out)
 {
+    if (definition->key_count > 1) return seek_several(view, definition, value, out);
     const Index *index = (const Index *)(const void *)definition; /* its first member */
     const HashTable *table = atomic_load_explicit(&index->table, memory_order_acquire);
     size_t from = out->count;
     uint64_t node, slot;
     if (value.kind == VALUE_NULL) return;
-    if (run_find(index, value, &node) && is_hit(view, definition, node, value)) {
-        mem_reserve(out->nodes, out->node_capacity, out->count + 1);
-        out->nodes[out->count++] = node;
-    }
+    if (run_find(index, value, &node) && is_hit(view, definition, node, value))
+        add_found(out, node);
     if (table == NULL) return;
-    for (HashWalk walk = hash_walk(view->graph, table, slot_of(value, 0));
-         hash_next(&walk, &slot);) {
-        if (!is_hit(view, definition, slot & UINT32_MAX, value)) continue;
-        mem_reserve(out->nodes, out->node_capacity, out->count + 1);
-        out->nodes[out->count++] = slot & UINT32_MAX;
-    }
+    for (HashWalk walk = hash_walk(view->graph, table, slot_of(value, 0)); hash_next(&walk, &slot);)
+        if (is_hit(view, definition, slot & UINT32_MAX, value)) add_found(out, slot & UINT32_MAX);
     if (out->count > from) out->count = from + sort_ids(out->nodes + from, out->count - from);
 }
 
 Probe index_probe(const GraphView *view, const GraphIndex *definition)
 {
-    return (Probe){view, definition, table_column(&view->graph->nodes, definition->key), -1, false};
+    return (Probe){view, definition, table_column(&view->graph->nodes, definition->keys[0]), -1,
+                   false};
 }
 
 bool probe_hit(Probe *probe, uint64_t node, Value key)
@@ -472,29 +611,39 @@ void index_retire(Graph *graph, Index *index)
     graph_retire_by(graph, atomic_load(&index->finder), end_finder);
     graph_retire_by(graph, atomic_load(&index->ordered), end_ordered);
     mem_free(index->levels);
+    buffer_free(&index->scratch);
     graph_retire(graph, (void *)index->definition.name.data);
     graph_retire(graph, index);
 }
 
 /* ---- definitions ---- */
 
-enum { KIND_MORE = 0x80 };
+enum { KIND_MORE = 0x80, KIND_SEVERAL = 0x40 };
 
-void graph_put_index_kind(const GraphIndex *index, Buffer *out)
+void graph_put_index(const GraphIndex *index, Buffer *out)
 {
-    bool more = index->flat || index->ef != 0 || index->ef_construction != 0;
-    put_u8(out, (uint8_t)(index->vector | index->constraint << 1 | (more ? KIND_MORE : 0)));
+    bool more = index->flat || index->ef != 0 || index->ef_construction != 0,
+         several = index->key_count > 1;
+    put_str(out, index->name);
+    put_varint(out, index->label);
+    put_varint(out, index->keys[0]);
+    put_u8(out, (uint8_t)(index->vector | index->constraint << 1 | (several ? KIND_SEVERAL : 0) |
+                          (more ? KIND_MORE : 0)));
     put_varint(out, index->dimensions);
     put_u8(out, index->metric);
-    if (!more) return;
-    put_u8(out, index->flat);
-    put_varint(out, index->ef);
-    put_varint(out, index->ef_construction);
+    if (more) {
+        put_u8(out, index->flat);
+        put_varint(out, index->ef);
+        put_varint(out, index->ef_construction);
+    }
+    if (several) put_varint(out, index->key_count - 1);
+    for (uint32_t k = 1; k < index->key_count; k++)
+        put_varint(out, index->keys[k]);
 }
 
-bool graph_get_index_kind(GraphIndex *index, Reader *reader)
+static bool get_kind(GraphIndex *index, Reader *reader)
 {
-    uint8_t kind = get_u8(reader), constraint = (kind & ~KIND_MORE & 0xff) >> 1;
+    uint8_t kind = get_u8(reader), constraint = (kind & ~(KIND_MORE | KIND_SEVERAL) & 0xff) >> 1;
     uint64_t dimensions = get_varint(reader), ef = 0, ef_construction = 0;
     index->metric = get_u8(reader);
     uint8_t flat = kind & KIND_MORE ? get_u8(reader) : 0;
@@ -502,14 +651,36 @@ bool graph_get_index_kind(GraphIndex *index, Reader *reader)
         ef = get_varint(reader);
         ef_construction = get_varint(reader);
     }
+    uint64_t keys = 1 + (kind & KIND_SEVERAL ? get_varint(reader) : 0);
+    bool count = keys >= 1 + (uint64_t)((kind & KIND_SEVERAL) != 0) && keys <= GRAPH_INDEX_KEYS_MAX;
+    index->key_count = count ? (uint32_t)keys : 1;
+    for (uint32_t k = 1; k < index->key_count; k++) {
+        uint64_t key = get_varint(reader);
+        index->keys[k] = key < UINT32_MAX ? (uint32_t)key : UINT32_MAX;
+    }
     index->vector = kind & 1;
     index->constraint = (GraphConstraint)constraint;
     index->dimensions = (uint32_t)dimensions;
     index->flat = flat == 1;
     index->ef = (uint16_t)ef;
     index->ef_construction = (uint16_t)ef_construction;
+    bool may_several = !index->vector && constraint != GRAPH_REQUIRED;
     return !reader->failed && index->metric <= 2 && constraint <= GRAPH_REQUIRED && flat <= 1 &&
-           dimensions <= UINT32_MAX && ef <= UINT16_MAX && ef_construction <= UINT16_MAX;
+           dimensions <= UINT32_MAX && ef <= UINT16_MAX && ef_construction <= UINT16_MAX && count &&
+           (index->key_count == 1 || may_several);
+}
+
+bool graph_get_index(GraphIndex *index, const Graph *graph, Reader *reader)
+{
+    *index = (GraphIndex){.name = get_str(reader)};
+    uint64_t label = get_varint(reader), key = get_varint(reader);
+    bool sound = label < graph_name_count(graph, NAME_LABEL) &&
+                 key < graph_name_count(graph, NAME_KEY) && get_kind(index, reader);
+    index->label = (uint32_t)label;
+    index->keys[0] = (uint32_t)key;
+    for (uint32_t k = 1; k < index->key_count && sound; k++)
+        sound = index->keys[k] < graph_name_count(graph, NAME_KEY);
+    return sound;
 }
 
 uint32_t graph_index_count(const Graph *graph)
@@ -544,10 +715,24 @@ const GraphIndex *graph_index_on(const GraphView *view, uint32_t label, uint32_t
 {
     for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
         const GraphIndex *index = graph_index_at(view, i);
-        bool fits = index != NULL && index->label == label && index->key == key;
+        bool fits = index != NULL && index->label == label && graph_index_is_on(index, key);
         if (fits && (vector ? index->vector : index_has_table(index))) return index;
     }
     return NULL;
+}
+
+const GraphIndex *graph_index_on_several(const GraphView *view, uint32_t label,
+                                         const uint32_t *keys, uint32_t count)
+{
+    const GraphIndex *best = NULL;
+    for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
+        const GraphIndex *index = graph_index_at(view, i);
+        bool fits = index != NULL && index->label == label && index->key_count > 1 &&
+                    index->key_count >= count &&
+                    memcmp(index->keys, keys, count * sizeof *keys) == 0;
+        if (fits && (best == NULL || index->key_count < best->key_count)) best = index;
+    }
+    return best;
 }
 
 /* ---- constraints ---- */
@@ -558,23 +743,35 @@ typedef struct Check {
     Neighbors found;
 } Check;
 
-static Error *violated(const Check *check, const GraphIndex *index, uint64_t node, Value value)
+static Str key_name(const Check *check, const GraphIndex *index, uint32_t k)
 {
-    const Graph *graph = check->view.graph;
-    Str label = graph_name_text(graph, NAME_LABEL, index->label),
-        key = graph_name_text(graph, NAME_KEY, index->key);
-    if (check->rule == GRAPH_REQUIRED)
-        return error_hint(error_new(ERROR_CONSTRAINT, "node %llu of :%.*s has no %.*s",
-                                    (unsigned long long)node, STR_ARG(label), STR_ARG(key)),
-                          "the constraint %.*s wants one when the transaction ends",
-                          STR_ARG(index->name));
-    Buffer text = {0};
-    value_print(&text, value, true);
-    Error *error = error_new(ERROR_CONSTRAINT, "nodes %llu and %llu of :%.*s both have %.*s %.200s",
+    return graph_name_text(check->view.graph, NAME_KEY, index->keys[k]);
+}
+
+static Error *lacking(const Check *check, const GraphIndex *index, uint64_t node)
+{
+    Str label = graph_name_text(check->view.graph, NAME_LABEL, index->label);
+    return error_hint(
+        error_new(ERROR_CONSTRAINT, "node %llu of :%.*s has no %.*s", (unsigned long long)node,
+                  STR_ARG(label), STR_ARG(key_name(check, index, 0))),
+        "the constraint %.*s wants one when the transaction ends", STR_ARG(index->name));
+}
+
+static Error *not_unique(const Check *check, const GraphIndex *index, const Value *keys)
+{
+    Str label = graph_name_text(check->view.graph, NAME_LABEL, index->label);
+    Buffer text = {0}, one = {0};
+    for (uint32_t k = 0; k < index->key_count; k++) {
+        buffer_clear(&one);
+        value_print(&one, keys[k], true);
+        buffer_printf(&text, "%s%.*s %.200s", k > 0 ? ", " : "", STR_ARG(key_name(check, index, k)),
+                      one.data);
+    }
+    Error *error = error_new(ERROR_CONSTRAINT, "nodes %llu and %llu of :%.*s both have %s",
                              (unsigned long long)check->found.nodes[0],
-                             (unsigned long long)check->found.nodes[1], STR_ARG(label),
-                             STR_ARG(key), text.data);
+                             (unsigned long long)check->found.nodes[1], STR_ARG(label), text.data);
     buffer_free(&text);
+    buffer_free(&one);
     return error_hint(error, "the constraint %.*s allows one", STR_ARG(index->name));
 }
 
@@ -583,13 +780,13 @@ static Error *check_node(Check *check, const GraphIndex *index, uint64_t node)
     if (!graph_node_visible(&check->view, node) ||
         !graph_node_has_label(&check->view, node, index->label))
         return NULL;
-    Value value = graph_property(&check->view, VALUE_NODE, node, index->key);
+    Value keys[GRAPH_INDEX_KEYS_MAX], value = index_keys(&check->view, index, node, keys);
     if (check->rule == GRAPH_REQUIRED)
-        return value.kind != VALUE_NULL ? NULL : violated(check, index, node, value);
+        return value.kind != VALUE_NULL ? NULL : lacking(check, index, node);
     if (value.kind == VALUE_NULL) return NULL; /* many may have none */
     check->found.count = 0;
     graph_seek(&check->view, index, value, &check->found);
-    return check->found.count < 2 ? NULL : violated(check, index, node, value);
+    return check->found.count < 2 ? NULL : not_unique(check, index, keys);
 }
 
 static Error *check_change(Check *check, const Index *index, const Change *change)
@@ -598,8 +795,8 @@ static Error *check_change(Check *check, const Index *index, const Change *chang
     if (change->kind == CHANGE_APPEND_NODES && change->index != index) count = change->count;
     if (change->kind == CHANGE_SHAPE) count = 1;
     if (change->kind == CHANGE_PROPERTY && change->entity == VALUE_NODE)
-        count = change->key == index->definition.key;
-    if (change->kind == CHANGE_FILL_PROPERTY && change->key == index->definition.key)
+        count = index_has_key(&index->definition, change->key);
+    if (change->kind == CHANGE_FILL_PROPERTY && index_has_key(&index->definition, change->key))
         count = change->count;
     for (uint32_t i = 0; i < count; i++)
         TRY(check_node(check, &index->definition, change->id + i));

@@ -527,14 +527,17 @@ static Error *lay_ordered(Graph *graph, const SegmentSection *section)
 }
 
 /* They are the segment's now. An older program wrote the table of an index, but no order. */
-static void settle_indexes(Graph *graph)
+static Error *settle_indexes(Graph *graph)
 {
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = directory_get(&graph->indexes, i);
         index->definition.since = 0;
+        if (index->definition.key_count > 1 && !index->order_known)
+            return misfit(graph, "the order of an index");
         if (index->used == 0 || index->order_known) continue;
         ordered_free(atomic_exchange(&index->ordered, NULL));
     }
+    return NULL;
 }
 
 static Table *table_numbered(Graph *graph, uint32_t number)
@@ -634,13 +637,8 @@ static Error *load_indexes(GraphWriter *writer, Reader *reader)
     uint64_t count = get_varint(reader);
     if (count > reader_left(reader)) return bad_schema();
     for (uint64_t i = 0; i < count; i++) {
-        GraphIndex index = {.name = get_str(reader)};
-        uint64_t label = get_varint(reader), key = get_varint(reader);
-        if (!graph_get_index_kind(&index, reader) || label >= graph_name_count(graph, NAME_LABEL) ||
-            key >= graph_name_count(graph, NAME_KEY))
-            return bad_schema();
-        index.label = (uint32_t)label;
-        index.key = (uint32_t)key;
+        GraphIndex index;
+        if (!graph_get_index(&index, graph, reader)) return bad_schema();
         TRY(graph_create_index(writer, &index));
     }
     return NULL;
@@ -684,7 +682,7 @@ Error *graph_load(Segment *segment, Str schema, Graph **out)
     for (uint32_t i = 0; i < graph_name_count(graph, NAME_TYPE) && error == NULL; i++)
         if ((error = check_ends(graph, i)) == NULL && (error = lay_frames(graph, i)) == NULL)
             if ((error = lay_added(graph, i)) == NULL) error = lay_gone(graph, i);
-    if (error == NULL) settle_indexes(graph);
+    if (error == NULL) error = settle_indexes(graph);
     if (error != NULL) {
         graph_destroy(graph);
         return error;

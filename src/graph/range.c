@@ -13,6 +13,7 @@
 #include "config.h"
 
 #include "graph/graph_internal.h"
+#include "value/tuple.h"
 #include <assert.h>
 #include <math.h>
 
@@ -58,6 +59,66 @@ void graph_range_narrow(GraphRange *range, GraphRange by)
     }
 }
 
+/* ---- several properties ---- */
+
+/* The least text that is behind all that begin with the prefix; null: there is none. */
+static Value behind_prefix(Value prefix, Arena *arena)
+{
+    char *text = arena_copy(arena, prefix.as.text, prefix.aux);
+    for (size_t bytes = prefix.aux; bytes > 0; bytes--) {
+        if ((unsigned char)text[bytes - 1] == UINT8_MAX) continue;
+        text[bytes - 1]++;
+        return value_string((Str){text, bytes});
+    }
+    return value_null();
+}
+
+static Value text_of(Arena *arena, const Buffer *text)
+{
+    return value_string(str_copy(arena, buffer_view(text)));
+}
+
+/* What lies in `next` behind the values whose text `text` is. Ends are told by how texts begin: a value
+ * less or more of the next properties decides nothing. */
+static GraphRange next_range(Arena *arena, const Buffer *values, const GraphRange *next)
+{
+    Buffer low = {0}, high = {0};
+    bool from = next->low.kind != VALUE_NULL, to = next->high.kind != VALUE_NULL;
+    buffer_str(&low, buffer_view(values));
+    buffer_str(&high, buffer_view(values));
+    if (next->prefix)
+        tuple_put_prefix(&low, value_text(next->low));
+    else if (from)
+        tuple_put(&low, next->low);
+    else
+        tuple_put_kind(&low, next->high);
+    if (to)
+        tuple_put(&high, next->high);
+    else
+        tuple_put_kind(&high, next->low);
+    GraphRange range = {.low = text_of(arena, &low), .prefix = next->prefix, .high_open = true};
+    if (from && next->low_open) range.low = behind_prefix(range.low, arena);
+    if (!next->prefix) {
+        range.high = text_of(arena, &high);
+        if (!to || !next->high_open) range.high = behind_prefix(range.high, arena);
+    }
+    buffer_free(&low);
+    buffer_free(&high);
+    return range;
+}
+
+GraphRange graph_range_of_several(Arena *arena, const Value *values, uint32_t count,
+                                  const GraphRange *next)
+{
+    Buffer text = {0};
+    for (uint32_t i = 0; i < count; i++)
+        tuple_put(&text, values[i]);
+    GraphRange range = {.low = text_of(arena, &text), .prefix = true};
+    if (next != NULL) range = next_range(arena, &text, next);
+    buffer_free(&text);
+    return range;
+}
+
 /* ---- ends of a range ---- */
 
 static OrderedCursor cursor_of(const GraphIndex *definition, Arena *arena)
@@ -78,18 +139,6 @@ static void seek_low(OrderedCursor *cursor, const GraphRange *range)
         ordered_seek_kind(cursor, range->high, false);
     else
         ordered_seek_first(cursor);
-}
-
-/* The least text that is behind all that begin with the prefix; null: there is none. */
-static Value behind_prefix(Value prefix, Arena *arena)
-{
-    char *text = arena_copy(arena, prefix.as.text, prefix.aux);
-    for (size_t bytes = prefix.aux; bytes > 0; bytes--) {
-        if ((unsigned char)text[bytes - 1] == UINT8_MAX) continue;
-        text[bytes - 1]++;
-        return value_string((Str){text, bytes});
-    }
-    return value_null();
 }
 
 static void seek_high(OrderedCursor *cursor, const GraphRange *range, Arena *arena)
@@ -113,11 +162,12 @@ static bool is_empty(const GraphRange *range)
 
 /* ---- nodes ---- */
 
-static bool is_hit(const GraphView *view, const GraphIndex *index, uint32_t node, Value value)
+static bool is_hit(const GraphView *view, const GraphIndex *index, uint32_t node, Value value,
+                   Buffer *scratch)
 {
     if (!graph_node_visible(view, node) || !graph_node_has_label(view, node, index->label))
         return false;
-    Value now = graph_property(view, VALUE_NODE, node, index->key);
+    Value now = index_value(view, index, node, scratch);
     return now.kind != VALUE_NULL && value_order(now, value) == 0;
 }
 
@@ -129,6 +179,7 @@ struct GraphInOrder {
     OrderedCursor cursor, low, end; /* where it stands, and the range's ends */
     bool inside;                    /* descending: in a group of one value */
     Value group;
+    Buffer scratch; /* of keys of several properties */
     Arena
         *arenas[2]; /* by turns: of what the cursors decode; the second is made when it is needed */
 };
@@ -159,6 +210,7 @@ void graph_in_order_end(GraphInOrder *order)
     if (order == NULL) return;
     arena_destroy(order->arenas[0]);
     arena_destroy(order->arenas[1]);
+    buffer_free(&order->scratch);
     mem_free(order);
 }
 
@@ -222,8 +274,9 @@ uint32_t graph_in_order_next(GraphInOrder *order, uint64_t *ids, uint32_t max)
             order->empty = true;
             break;
         }
-        bool hit = value.kind == VALUE_INTEGER ? probe_hit(&order->probe, node, value)
-                                               : is_hit(&order->view, order->index, node, value);
+        bool hit = value.kind == VALUE_INTEGER
+                       ? probe_hit(&order->probe, node, value)
+                       : is_hit(&order->view, order->index, node, value, &order->scratch);
         if (hit) ids[count++] = node;
     }
     return count;
@@ -270,11 +323,13 @@ void graph_in_order_all(GraphInOrder *order, Neighbors *out)
 Ordered *index_order_made(const GraphView *view, const GraphIndex *index)
 {
     Ordered *ordered = ordered_new();
+    Buffer scratch = {0};
     uint64_t cursor = 0, node;
     while (graph_scan(view, &index->label, 1, &cursor, &node, 1) == 1) {
-        Value value = graph_property(view, VALUE_NODE, node, index->key);
+        Value value = index_value(view, index, node, &scratch);
         if (value.kind != VALUE_NULL) ordered_add(ordered, value, (uint32_t)node);
     }
+    buffer_free(&scratch);
     return ordered;
 }
 
@@ -285,6 +340,7 @@ uint64_t index_order_entries(const GraphView *view, const GraphIndex *index, Ord
     size_t value_capacity = 0, node_capacity = 0;
     Value value;
     uint32_t node;
+    Buffer scratch = {0};
     *values = NULL, *nodes = NULL;
     ordered_settle(ordered);
     OrderedCursor cursor = ordered_cursor(ordered, (OrderedRun){0}, arena);
@@ -295,12 +351,13 @@ uint64_t index_order_entries(const GraphView *view, const GraphIndex *index, Ord
     mem_reserve(*values, value_capacity, most);
     mem_reserve(*nodes, node_capacity, most);
     while (ordered_next(&cursor, &value, &node)) {
-        if (!sure && !is_hit(view, index, node, value)) continue;
+        if (!sure && !is_hit(view, index, node, value, &scratch)) continue;
         mem_reserve(*values, value_capacity, count + 1);
         mem_reserve(*nodes, node_capacity, count + 1);
         (*values)[count] = value;
         (*nodes)[count++] = node;
     }
+    buffer_free(&scratch);
     return count;
 }
 
@@ -315,12 +372,13 @@ bool index_order_reachable(const GraphView *view, const Index *index, Tell *to, 
     Value value, before = value_null();
     uint32_t node;
     bool sound = true, any = false;
+    Buffer scratch = {0};
     for (uint64_t i = 1; sound && ordered_next(&cursor, &value, &node); i++) {
         if (i % ASK_EVERY == 0 && tell_ask(to)) break;
         sound = value.kind != VALUE_NULL && (!any || value_order(before, value) <= 0);
         any = true;
         before = value;
-        if (node < nodes && is_hit(view, &index->definition, node, value))
+        if (node < nodes && is_hit(view, &index->definition, node, value, &scratch))
             bits[node / 64] |= UINT64_C(1) << node % 64;
         if (arena_bytes(arenas[0]) < ARENA_BYTES_MAX) continue;
         Arena *full = arenas[0];
@@ -332,5 +390,6 @@ bool index_order_reachable(const GraphView *view, const Index *index, Tell *to, 
     }
     arena_destroy(arenas[0]);
     arena_destroy(arenas[1]);
+    buffer_free(&scratch);
     return sound;
 }

@@ -541,7 +541,8 @@ static Error *save_indexes(Save *save)
         const Index *index = index_at(&save->view, i);
         if (index == NULL) continue;
         TRY(save_run(save, index, number));
-        if (index->used > 0) TRY(save_order(save, index, number));
+        if (index->used > 0 || index->definition.key_count > 1)
+            TRY(save_order(save, index, number));
         const HashTable *table = atomic_load(&index->table);
         if (table != NULL) {
             size_t slots = table->mask + 1;
@@ -567,14 +568,6 @@ static Error *save_indexes(Save *save)
     return NULL;
 }
 
-static void put_index(const GraphIndex *index, Buffer *out)
-{
-    put_str(out, index->name);
-    put_varint(out, index->label);
-    put_varint(out, index->key);
-    graph_put_index_kind(index, out);
-}
-
 static void put_schema(const GraphView *view, Buffer *out)
 {
     const Graph *graph = view->graph;
@@ -597,7 +590,7 @@ static void put_schema(const GraphView *view, Buffer *out)
         indexes += graph_index_at(view, i) != NULL;
     put_varint(out, indexes);
     for (uint32_t i = 0; i < graph_index_count(graph); i++)
-        if (graph_index_at(view, i) != NULL) put_index(graph_index_at(view, i), out);
+        if (graph_index_at(view, i) != NULL) graph_put_index(graph_index_at(view, i), out);
 }
 
 /* ---- ahead ---- */

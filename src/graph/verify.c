@@ -298,6 +298,7 @@ static void verify_index(Verify *verify, const Index *index)
     uint64_t nodes = atomic_load(&view->graph->nodes.rows.count), cursor = 0, node, taken = 0;
     uint64_t *found = bits_for(nodes), *in_order = NULL;
     Buffer where = {0};
+    Buffer scratch = {0};
     Neighbors equal = {0};
     buffer_printf(&where, "index %.*s", STR_ARG(definition->name));
     if (index_has_table(definition)) {
@@ -309,16 +310,18 @@ static void verify_index(Verify *verify, const Index *index)
             in_order = verify_order(verify, index, where.data, nodes);
     }
     while (!stops(verify) && graph_scan(view, &definition->label, 1, &cursor, &node, 1) == 1) {
-        Value value = graph_property(view, VALUE_NODE, node, definition->key);
+        Value keys[GRAPH_INDEX_KEYS_MAX], whole = index_keys(view, definition, node, keys);
+        Value value = index_value(view, definition, node, &scratch);
         if (value.kind == VALUE_NULL && definition->constraint == GRAPH_REQUIRED)
             FIND(verify, where.data, "node %llu lacks the property", (unsigned long long)node);
         if (value.kind == VALUE_NULL || !index_has_table(definition)) continue;
-        if (!has_bit(found, node))
+        if (whole.kind != VALUE_NULL && !has_bit(found, node))
             FIND(verify, where.data, "node %llu is not found through it", (unsigned long long)node);
         if (in_order != NULL && !has_bit(in_order, node))
             FIND(verify, where.data, "node %llu is not in its order", (unsigned long long)node);
         equal.count = 0;
-        if (definition->constraint == GRAPH_UNIQUE) graph_seek(view, definition, value, &equal);
+        if (definition->constraint == GRAPH_UNIQUE && whole.kind != VALUE_NULL)
+            graph_seek(view, definition, whole, &equal);
         if (equal.count > 1)
             FIND(verify, where.data, "nodes %llu and %llu have the same value",
                  (unsigned long long)equal.nodes[0], (unsigned long long)equal.nodes[1]);
@@ -326,6 +329,7 @@ static void verify_index(Verify *verify, const Index *index)
     end_kind(verify, where.data);
     neighbors_free(&equal);
     buffer_free(&where);
+    buffer_free(&scratch);
     mem_free(found);
     mem_free(in_order);
 }

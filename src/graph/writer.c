@@ -308,6 +308,16 @@ static uint32_t sorted_once(uint32_t *labels, uint32_t count)
     return kept;
 }
 
+/* The node got a value, or the label, of the index. */
+static void index_node(GraphWriter *writer, Index *index, uint64_t node, Value value)
+{
+    GraphView view = graph_writer_view(writer);
+    if (index->definition.key_count > 1) return index_insert_nodes(&view, index, &node, 1);
+    if (value.kind == VALUE_NULL) return;
+    if (index_has_table(&index->definition)) index_insert(writer->graph, index, value, node);
+    if (index->definition.vector) index_note_change(index, node);
+}
+
 /* Every indexed property of the node goes into the indexes of a label it just got. */
 static void index_label(GraphWriter *writer, uint64_t node, uint32_t label)
 {
@@ -316,10 +326,8 @@ static void index_label(GraphWriter *writer, uint64_t node, uint32_t label)
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = index_at(&view, i);
         if (index == NULL || index->definition.label != label) continue;
-        Value value = graph_property(&view, VALUE_NODE, node, index->definition.key);
-        if (value.kind == VALUE_NULL) continue;
-        if (index_has_table(&index->definition)) index_insert(graph, index, value, node);
-        if (index->definition.vector) index_note_change(index, node);
+        index_node(writer, index, node,
+                   graph_property(&view, VALUE_NODE, node, index->definition.keys[0]));
     }
 }
 
@@ -459,11 +467,10 @@ static void index_property(GraphWriter *writer, uint64_t node, uint32_t key, Val
     GraphView view = graph_writer_view(writer);
     for (uint32_t i = 0; i < graph_index_count(graph); i++) {
         Index *index = index_at(&view, i);
-        if (index == NULL || index->definition.key != key) continue;
+        if (index == NULL || !index_has_key(&index->definition, key)) continue;
         if (!shape_has(graph_shape(graph, node, writer->version), index->definition.label))
             continue;
-        if (index_has_table(&index->definition)) index_insert(graph, index, value, node);
-        if (index->definition.vector) index_note_change(index, node);
+        index_node(writer, index, node, value);
     }
 }
 
@@ -492,7 +499,7 @@ bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32
                                  .key = key,
                                  .id = id,
                                  .before = before});
-    if (kind == VALUE_NODE && value.kind != VALUE_NULL) index_property(writer, id, key, value);
+    if (kind == VALUE_NODE) index_property(writer, id, key, value);
     return true;
 }
 
@@ -502,13 +509,28 @@ bool graph_set_property(GraphWriter *writer, ValueKind kind, uint64_t id, uint32
 static void vectors_of(GraphWriter *writer, const Index *index, const uint64_t *ids, uint32_t count)
 {
     GraphView view = graph_writer_view(writer);
-    const PropertyColumn *column = table_column(&writer->graph->nodes, index->definition.key);
+    const PropertyColumn *column = table_column(&writer->graph->nodes, index->definition.keys[0]);
     for (uint32_t i = 0; i < count; i++) {
         if (column == NULL || !column_may_hold(column, ids[i], VALUE_LIST)) continue;
-        Value value = graph_property(&view, VALUE_NODE, ids[i], index->definition.key);
+        Value value = graph_property(&view, VALUE_NODE, ids[i], index->definition.keys[0]);
         if (value.kind == VALUE_LIST)
-            graph_set_property(writer, VALUE_NODE, ids[i], index->definition.key, value);
+            graph_set_property(writer, VALUE_NODE, ids[i], index->definition.keys[0], value);
     }
+}
+
+/* Of a block at most. */
+static void index_nodes(GraphWriter *writer, Index *index, uint64_t *ids, uint32_t found)
+{
+    Value values[GRAPH_BLOCK_ROWS];
+    uint32_t count = 0;
+    GraphView view = graph_writer_view(writer);
+    if (index->definition.key_count > 1) return index_insert_nodes(&view, index, ids, found);
+    for (uint32_t i = 0; i < found; i++) {
+        values[count] = graph_property(&view, VALUE_NODE, ids[i], index->definition.keys[0]);
+        ids[count] = ids[i];
+        count += values[count].kind != VALUE_NULL;
+    }
+    index_insert_many(writer->graph, index, values, ids, count);
 }
 
 static Error *build_index(GraphWriter *writer, Index *index)
@@ -520,19 +542,14 @@ static Error *build_index(GraphWriter *writer, Index *index)
     uint32_t found;
     if (index->definition.constraint == GRAPH_REQUIRED) return NULL;
     while ((found = graph_scan(&view, &index->definition.label, 1, &cursor, ids, CHUNK)) > 0) {
-        Value values[CHUNK];
-        uint32_t count = 0;
         TRY(writer_stopped(writer));
         TRY(error_if_short(graph_write_growth(writer)));
         done += found;
         if (writer->tell != NULL) writer->tell(writer->tell_state, done, all);
-        if (index->definition.vector) vectors_of(writer, index, ids, found);
-        for (uint32_t i = 0; i < found && !index->definition.vector; i++) {
-            values[count] = graph_property(&view, VALUE_NODE, ids[i], index->definition.key);
-            ids[count] = ids[i];
-            count += values[count].kind != VALUE_NULL;
-        }
-        index_insert_many(writer->graph, index, values, ids, count);
+        if (index->definition.vector)
+            vectors_of(writer, index, ids, found);
+        else
+            index_nodes(writer, index, ids, found);
         /* Keys that make no run go to a table, which is as large as it will be from the start. */
         if (index->used > 0 && index->used <= CHUNK) {
             TRY(error_if_short(all * 8 * sizeof(uint64_t)));
@@ -554,7 +571,7 @@ Error *graph_create_index(GraphWriter *writer, const GraphIndex *definition)
     index->definition = *definition;
     index->definition.since = writer->version;
     if (index_has_table(definition)) atomic_store(&index->ordered, ordered_new());
-    index->order_stamp = index_stamp(graph, index);
+    index->order_stamp = definition->key_count > 1 ? UINT64_MAX : index_stamp(graph, index);
     char *name = mem_alloc(definition->name.bytes + 1);
     memcpy(name, definition->name.data, definition->name.bytes);
     index->definition.name.data = name;

@@ -13,6 +13,34 @@ static void columns(Binder *binder, const char *const *names, uint32_t count)
         plan->columns[i] = str_from(names[i]);
 }
 
+static Error *one_property(const char *what, const AstStatement *statement)
+{
+    const AstName *second = &statement->properties.items[1];
+    return fail_at(ERROR_LIMIT, second->offset, second->length, "%s one property", what);
+}
+
+/* ON (n.a, n.b), REQUIRE (n.a, n.b). */
+static Error *plan_index_keys(Binder *binder, const AstStatement *statement)
+{
+    PlanIndex *index = &binder->plan->index;
+    const AstNames *names = &statement->properties;
+    if (names->count > GRAPH_INDEX_KEYS_MAX)
+        return fail_at(ERROR_LIMIT, names->items[GRAPH_INDEX_KEYS_MAX].offset,
+                       names->items[GRAPH_INDEX_KEYS_MAX].length,
+                       "an index is on %d properties at most", GRAPH_INDEX_KEYS_MAX);
+    index->label = statement->label.text;
+    index->properties = arena_array(binder->arena, Str, names->count);
+    for (size_t i = 0; i < names->count; i++) {
+        const AstName *name = &names->items[i];
+        for (size_t before = 0; before < i; before++)
+            if (str_equal(names->items[before].text, name->text))
+                return fail_at(ERROR_NAME_EXISTS, name->offset, name->length,
+                               "%.*s stands here already", STR_ARG(name->text));
+        index->properties[index->property_count++] = name->text;
+    }
+    return NULL;
+}
+
 static Error *plan_index(Binder *binder, const AstStatement *statement)
 {
     Plan *plan = binder->plan;
@@ -26,12 +54,10 @@ static Error *plan_index(Binder *binder, const AstStatement *statement)
         return not_executed("a text index", statement->offset, statement->length);
     if (statement->on_relationship)
         return not_executed("an index on relationships", statement->offset, statement->length);
-    if (statement->properties.count != 1)
-        return not_executed("an index on several properties", statement->properties.items[1].offset,
-                            statement->properties.items[1].length);
     plan->index.vector = statement->index_kind == AST_INDEX_VECTOR;
-    plan->index.label = statement->label.text;
-    plan->index.property = statement->properties.items[0].text;
+    if (plan->index.vector && statement->properties.count != 1)
+        return one_property("a vector index is on", statement);
+    TRY(plan_index_keys(binder, statement));
     if (statement->options != NULL)
         TRY(bind_alone(binder, statement->options, "OPTIONS", &plan->index.options));
     return NULL;
@@ -47,14 +73,11 @@ static Error *plan_constraint(Binder *binder, const AstStatement *statement)
     index->name = statement->name.text;
     index->tolerant = statement->tolerant;
     if (!create) return NULL;
-    if (statement->properties.count != 1)
-        return not_executed("a constraint on several properties",
-                            statement->properties.items[1].offset,
-                            statement->properties.items[1].length);
+    if (statement->not_null && statement->properties.count != 1)
+        return error_hint(one_property("IS NOT NULL is for", statement),
+                          "a constraint for each says it of all");
     index->constraint = statement->not_null ? GRAPH_REQUIRED : GRAPH_UNIQUE;
-    index->label = statement->label.text;
-    index->property = statement->properties.items[0].text;
-    return NULL;
+    return plan_index_keys(binder, statement);
 }
 
 static Error *plan_copy_from(Binder *binder, const AstStatement *statement)

@@ -403,6 +403,7 @@ static double found_rows(Estimating *estimating, const PlanNode *node)
     estimating->labels[node->slot] = labels;
     if (node->kind == PLAN_NODE_SCAN)
         return node->by_index ? node->range_rows : estimate_nodes(view, labels);
+    if (node->key_count > 0) return node->range_rows;
     return node->kind == PLAN_NODE_BY_ID ? 1 : estimate_equal(view, node->key, labels);
 }
 

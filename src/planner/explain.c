@@ -189,6 +189,12 @@ static void ranges_shape(const Explain *explain, const PlanNode *node)
     }
 }
 
+static void equal_shape(const Explain *explain, const char *before, Str key, const Expr *value)
+{
+    buffer_printf(explain->out, "%s%s%.*s = ", before, key.bytes > 0 ? "." : "", STR_ARG(key));
+    expr_print(explain->out, value, explain->plan->slot_names);
+}
+
 static void details(const Explain *explain, const PlanNode *node)
 {
     static const char *const applies[] = {"optional", "rows", "exists", "count", "collect", "each"};
@@ -201,10 +207,11 @@ static void details(const Explain *explain, const PlanNode *node)
     case PLAN_NODE_SEEK:
     case PLAN_NODE_BY_ID:
         node_shape(explain, node->slot, node->labels, node->label_count);
-        if (node->kind == PLAN_NODE_SEEK)
-            buffer_printf(explain->out, ".%.*s", STR_ARG(node->key.text));
-        buffer_text(explain->out, " = ");
-        expr_print(explain->out, node->expr, explain->plan->slot_names);
+        for (uint32_t k = 0; k < node->key_count; k++)
+            equal_shape(explain, k == 0 ? "" : ", ", node->keys[k].text, node->expr->args[k]);
+        if (node->key_count == 0)
+            equal_shape(explain, "", node->kind == PLAN_NODE_SEEK ? node->key.text : STR(""),
+                        node->expr);
         break;
     case PLAN_RELATIONSHIP_BY_ID:
         buffer_char(explain->out, '[');
@@ -307,11 +314,8 @@ const ExplainRow *planner_explain(Arena *arena, const Plan *plan, const PlanProf
                                   const char *const *notes, size_t *count)
 {
     Buffer text = {0};
-    Explain explain = {.arena = arena,
-                       .out = &text,
-                       .plan = plan,
-                       .profile = profile,
-                       .notes = notes};
+    Explain explain = {
+        .arena = arena, .out = &text, .plan = plan, .profile = profile, .notes = notes};
     if (plan->root != NULL) tree(&explain, plan->root, 0);
     for (uint32_t i = 0; i < plan->subquery_count; i++) {
         static const char *const kinds[] = {

@@ -68,7 +68,8 @@ static Error *implied_property(Binder *binder, const AstScore *score, const Vari
         return error_hint(fail_at(ERROR_UNEXPECTED_SYNTAX, score->offset, score->length,
                                   "no property is named, and no vector index tells one"),
                           "name it: VECTOR %.*s.embedding SIMILAR TO ..", STR_ARG(variable->name));
-    *out = (AstName){graph_name_text(graph, NAME_KEY, found->key), score->offset, score->length};
+    *out =
+        (AstName){graph_name_text(graph, NAME_KEY, found->keys[0]), score->offset, score->length};
     return NULL;
 }
 
@@ -299,7 +300,7 @@ Error *plan_search(Binder *binder, const AstClause *clause)
                       .query = clause->expr,
                       .offset = clause->offset,
                       .length = clause->length};
-    score.property = (AstName){graph_name_text(binder->view->graph, NAME_KEY, index->key),
+    score.property = (AstName){graph_name_text(binder->view->graph, NAME_KEY, index->keys[0]),
                                clause->name2.offset, clause->name2.length};
     PlanScoreLeg *leg = arena_new(binder->arena, PlanScoreLeg);
     TRY(bind_leg(binder, &score, NULL, leg));

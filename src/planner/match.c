@@ -373,7 +373,8 @@ typedef struct Start { /* how a node may be found without a relationship */
     uint32_t label; /* of the node's labels, for SEEK */
     const Expr *key;
     NameRef property;
-    size_t filter; /* the one that the start answers */
+    size_t filter;     /* the one that the start answers */
+    PlanSeek *several; /* SEEK by an index on several properties; NULL: on one */
 } Start;
 
 static EstimateLabels labels_of(const PatternNode *node)
@@ -393,6 +394,29 @@ static bool is_id_of(const Expr *expr, uint32_t slot)
            expr->args[0]->kind == EXPR_SLOT && expr->args[0]->index == slot;
 }
 
+static bool is_unique_seek(const Binder *binder, const PatternNode *node, const Start *start)
+{
+    if (start->several != NULL) return start->several->unique;
+    const GraphIndex *index =
+        graph_index_on(binder->view, node->labels[start->label].id, start->property.id, false);
+    return index->constraint == GRAPH_UNIQUE;
+}
+
+static double rows_of_seek(const Binder *binder, const PatternNode *node, const Start *start)
+{
+    return start->several != NULL ? start->several->rows
+                                  : estimate_equal(binder->view, start->property, labels_of(node));
+}
+
+/* Of two seeks. */
+static bool finds_less(const Binder *binder, const PatternNode *node, const Start *start,
+                       const Start *than)
+{
+    if (is_unique_seek(binder, node, than)) return false;
+    return is_unique_seek(binder, node, start) ||
+           rows_of_seek(binder, node, start) < rows_of_seek(binder, node, than);
+}
+
 static void consider(Binder *binder, const Pattern *pattern, const PatternNode *node, size_t filter,
                      int side, Start *best)
 {
@@ -400,12 +424,15 @@ static void consider(Binder *binder, const Pattern *pattern, const PatternNode *
                *b = equal->args[1 - side];
     if (!expr_bound(pattern, b)) return;
     if (is_id_of(a, node->slot) && best->cost > 0.5)
-        *best = (Start){PLAN_NODE_BY_ID, 0.5, 0, b, {{"", 0}, 0}, filter};
+        *best = (Start){PLAN_NODE_BY_ID, 0.5, 0, b, {{"", 0}, 0}, filter, NULL};
     if (!is_property_of(a, node->slot) || a->name.id == GRAPH_NAME_UNKNOWN) return;
     for (uint32_t l = 0; l < node->label_count; l++) {
         if (node->labels[l].id == GRAPH_NAME_UNKNOWN) continue;
         if (graph_index_on(binder->view, node->labels[l].id, a->name.id, false) == NULL) continue;
-        if (best->cost > 1) *best = (Start){PLAN_NODE_SEEK, 1, l, b, a->name, filter};
+        Start seek = {PLAN_NODE_SEEK, 1, l, b, a->name, filter, NULL};
+        if (best->cost > 1 ||
+            (best->kind == PLAN_NODE_SEEK && finds_less(binder, node, &seek, best)))
+            *best = seek;
     }
 }
 
@@ -420,6 +447,60 @@ static double range_cost(Binder *binder, const Pattern *pattern, const PatternNo
     return scan.by_index && scan.range_rows + 2 < cost ? scan.range_rows + 2 : cost;
 }
 
+static bool has_index_on_several(const Binder *binder, const PatternNode *node)
+{
+    for (uint32_t i = 0; i < graph_index_count(binder->view->graph); i++) {
+        const GraphIndex *index = graph_index_at(binder->view, i);
+        for (uint32_t l = 0; index != NULL && index->key_count > 1 && l < node->label_count; l++)
+            if (node->labels[l].id == index->label) return true;
+    }
+    return false;
+}
+
+/* The equal values that are known when the node is looked for. */
+static PlanEqual *equals_of(Binder *binder, const Pattern *pattern, const PatternNode *node,
+                            size_t *count)
+{
+    PlanEqual *equals = arena_array(binder->arena, PlanEqual, 2 * pattern->filter_count + 1);
+    *count = 0;
+    for (size_t i = 0; i < 2 * pattern->filter_count; i++) {
+        const Filter *filter = &pattern->filters[i / 2];
+        if (filter->done || filter->expr->kind != EXPR_EQUAL) continue;
+        const Expr *property = filter->expr->args[i % 2], *value = filter->expr->args[1 - i % 2];
+        if (is_property_of(property, node->slot) && expr_bound(pattern, value))
+            equals[(*count)++] = (PlanEqual){property->name, value, i / 2};
+    }
+    return equals;
+}
+
+/* A range is asked for where it gives so many times fewer nodes than a seek, which is done sooner. */
+static const double SCAN_FOR_SEEK = 8;
+
+/* By an index on several properties, where it leaves less than what was found so far. */
+static void consider_several(Binder *binder, const Pattern *pattern, const PatternNode *node,
+                             Start *best)
+{
+    PlanSeek seek;
+    Start start = {.kind = PLAN_NODE_SEEK, .cost = 1};
+    size_t count;
+    const PlanEqual *equals = equals_of(binder, pattern, node, &count);
+    if (plan_seek_several(binder, node->labels, node->label_count, equals, count, &seek)) {
+        start.label = seek.label;
+        start.several = arena_new(binder->arena, PlanSeek);
+        *start.several = seek;
+        bool less = best->kind == PLAN_NODE_SCAN ? seek.rows < best->cost
+                                                 : finds_less(binder, node, &start, best);
+        if (less) *best = start;
+    }
+    if (best->kind != PLAN_NODE_SEEK || binder->environment->plain ||
+        is_unique_seek(binder, node, best))
+        return;
+    double rows = rows_of_seek(binder, node, best) / SCAN_FOR_SEEK;
+    if (rows < 1) return;
+    double scan = range_cost(binder, pattern, node, rows + 2);
+    if (scan < rows + 2) *best = (Start){.kind = PLAN_NODE_SCAN, .cost = scan};
+}
+
 static Start best_start(Binder *binder, const Pattern *pattern, const PatternNode *node)
 {
     Start best = {PLAN_NODE_SCAN,
@@ -427,13 +508,16 @@ static Start best_start(Binder *binder, const Pattern *pattern, const PatternNod
                   0,
                   NULL,
                   {{"", 0}, 0},
-                  0};
+                  0,
+                  NULL};
     for (size_t i = 0; i < pattern->filter_count; i++) {
         const Expr *filter = pattern->filters[i].expr;
         if (pattern->filters[i].done || filter->kind != EXPR_EQUAL) continue;
         consider(binder, pattern, node, i, 0, &best);
         consider(binder, pattern, node, i, 1, &best);
     }
+    if (best.kind != PLAN_NODE_BY_ID && has_index_on_several(binder, node))
+        consider_several(binder, pattern, node, &best);
     if (best.kind == PLAN_NODE_SCAN && !binder->environment->plain)
         best.cost = range_cost(binder, pattern, node, best.cost);
     return best;
@@ -443,6 +527,19 @@ static void bind_node(Pattern *pattern, PatternNode *node)
 {
     node->bound = true;
     mark_bound(pattern, node->slot);
+}
+
+static void seek_several(Binder *binder, Pattern *pattern, PlanSeek *seek, PlanNode *plan)
+{
+    plan->keys = seek->keys;
+    plan->key_count = seek->count;
+    plan->range_rows = seek->rows;
+    plan->expr = expr_new(binder->arena, EXPR_LIST, seek->count);
+    plan->expr->type = VALUE_LIST;
+    for (uint32_t k = 0; k < seek->count; k++) {
+        plan->expr->args[k] = seek->values[k];
+        pattern->filters[seek->filters[k]].done = true;
+    }
 }
 
 static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size_t offset,
@@ -465,7 +562,9 @@ static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size
     }
     /* An index gives nodes whose property is equal by the language's own rule: nothing is left of
      * the condition. */
-    if (start.kind == PLAN_NODE_SEEK) pattern->filters[start.filter].done = true;
+    if (start.kind == PLAN_NODE_SEEK && start.several == NULL)
+        pattern->filters[start.filter].done = true;
+    if (start.several != NULL) seek_several(binder, pattern, start.several, plan);
     bind_node(pattern, node);
     place_filters(binder, pattern);
     const PlanNode *filter = binder->chain;
@@ -663,7 +762,9 @@ static OrderNode order_node(Binder *binder, const Pattern *pattern, const Patter
     out.cost = start.cost;
     out.rows = start.kind == PLAN_NODE_SCAN ? nodes * out.keep : 1;
     if (start.kind == PLAN_NODE_SEEK)
-        out.cost = out.rows = estimate_equal(binder->view, start.property, labels_of(node));
+        out.cost = out.rows = start.several != NULL
+                                  ? start.several->rows
+                                  : estimate_equal(binder->view, start.property, labels_of(node));
     return out;
 }
 

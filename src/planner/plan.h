@@ -23,14 +23,14 @@
 #define SLOT_NONE BATCH_SLOT_NONE
 
 typedef enum PlanKind {
-    PLAN_UNIT,       /* one empty row */
-    PLAN_ARGUMENT,   /* the rows of the Apply above */
-    PLAN_NODE_SCAN,  /* every node with all `labels`, for each input row: fills `slot` */
-    PLAN_NODE_SEEK,  /* nodes of label labels[0] whose property `key` equals `expr`, through the
-                        index on them */
-    PLAN_NODE_BY_ID, /* node whose id is `expr` */
-    PLAN_EXPAND,     /* one hop */
-    PLAN_EXPAND_VARIABLE,    /* min..max hops, trails */
+    PLAN_UNIT,            /* one empty row */
+    PLAN_ARGUMENT,        /* the rows of the Apply above */
+    PLAN_NODE_SCAN,       /* every node with all `labels`, for each input row: fills `slot` */
+    PLAN_NODE_SEEK,       /* nodes of label labels[0] whose property `key` equals `expr`, or whose
+                        `keys` equal the elements of it, a list, through the index on them */
+    PLAN_NODE_BY_ID,      /* node whose id is `expr` */
+    PLAN_EXPAND,          /* one hop */
+    PLAN_EXPAND_VARIABLE, /* min..max hops, trails */
     PLAN_RELATIONSHIP_BY_ID, /* relationship whose id is `expr`: its ends come behind */
     PLAN_RELATIONSHIP_ENDS,  /* `relationship` is bound already: fills or checks its ends, type and
                                direction */
@@ -194,15 +194,18 @@ struct PlanNode {
     Expr *expr; /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or
                    NULL */
     bool masks; /* FILTER: it looks at the node in `slot` alone, which comes again and again */
-    Expr *options;     /* USING map, or NULL */
-    NameRef key;       /* SEEK, SCORE, SCAN in order: property */
+    Expr *options; /* USING map, or NULL */
+    NameRef key;   /* SEEK, SCORE, SCAN in order: property */
+    NameRef *keys; /* SEEK by an index on several: the first of them, or all */
+    uint32_t key_count;
     PlanRange *ranges; /* SCAN */
     uint32_t range_count;
     bool by_index;   /* SCAN: an index has the values of one of the ranges, or of `key`, in order */
     bool in_order;   /* SCAN: nodes come by their `key`, those that lack it last, */
     bool descending; /* ... or by it downwards, and those first; */
     bool no_lack;    /* ... or nobody wants those */
-    double range_rows; /* SCAN by index: nodes in its ranges, as far as they are known */
+    double
+        range_rows; /* SCAN by index, SEEK by several properties: nodes it gives, as far as is known */
 
     /* EXPAND, EXPAND_VARIABLE, RELATIONSHIP_*, SHORTEST */
     uint32_t from_slot, to_slot,
@@ -310,7 +313,8 @@ typedef struct PlanIndex {                  /* CREATE INDEX, DROP INDEX */
     bool vector, on_relationship, tolerant; /* IF NOT EXISTS, IF EXISTS */
     bool is_constraint;                     /* CREATE or DROP CONSTRAINT */
     uint8_t constraint;                     /* GraphConstraint (graph/graph.h) */
-    Str label, property;
+    Str label, *properties;
+    uint32_t property_count; /* at most GRAPH_INDEX_KEYS_MAX, each once */
     Expr *options;
 } PlanIndex;
 

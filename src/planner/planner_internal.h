@@ -165,6 +165,22 @@ void plan_rewrite(Binder *binder); /* the plan of a query that does not write, m
 /* ---- range.c ---- */
 /* Notes what a condition wants of properties of the nodes that the scan finds. */
 void plan_ranges(Binder *binder, PlanNode *scan, const Expr *condition);
+typedef struct PlanEqual { /* a condition that a property of a node equals a value */
+    NameRef key;
+    const Expr *value;
+    size_t filter; /* which one, for whoever asks */
+} PlanEqual;
+typedef struct PlanSeek { /* a SEEK by an index on several properties */
+    uint32_t label, count;
+    NameRef keys[GRAPH_INDEX_KEYS_MAX];
+    Expr *values[GRAPH_INDEX_KEYS_MAX];
+    size_t filters[GRAPH_INDEX_KEYS_MAX];
+    double rows;
+    bool unique;
+} PlanSeek;
+/* The one that finds least. false: none of the indexes can be asked. */
+bool plan_seek_several(const Binder *binder, const NameRef *labels, uint32_t label_count,
+                       const PlanEqual *equals, size_t count, PlanSeek *out);
 /* Takes out SORTs of a chain that an index makes needless. */
 void plan_order_by_index(Binder *binder, PlanNode **root);
 

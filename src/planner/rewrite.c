@@ -22,6 +22,7 @@
 #include "config.h"
 
 #include "planner/estimate.h"
+#include "planner/range.h"
 
 typedef struct Rewriter {
     Binder *binder;
@@ -459,8 +460,9 @@ static bool found_in(const PlanNode *node, uint32_t slot)
 
 static bool is_unique(const GraphView *view, const PlanNode *seek)
 {
-    const GraphIndex *index = graph_index_on(view, seek->labels[0].id, seek->key.id, false);
-    return index != NULL && index->constraint == GRAPH_UNIQUE;
+    const GraphIndex *index = plan_index_of_seek(view, seek);
+    return index != NULL && index->constraint == GRAPH_UNIQUE &&
+           (seek->key_count == 0 || seek->key_count == index->key_count);
 }
 
 bool planner_holds(const Plan *plan, const GraphView *view)
@@ -532,7 +534,8 @@ static bool is_some_key(const Rewriter *rewriter, uint32_t key)
     for (uint32_t i = 0; i < graph_index_count(view->graph); i++) {
         const GraphIndex *index = graph_index_at(view, i);
         if (index == NULL) continue;
-        if (index->key == key && !index->vector && index->constraint == GRAPH_UNIQUE) return true;
+        bool unique = !index->vector && index->constraint == GRAPH_UNIQUE;
+        if (unique && graph_index_is_on(index, key)) return true;
     }
     return false;
 }

@@ -231,6 +231,22 @@ static void put_rule(Buffer *out, const char *what, contextql_statement *stateme
     buffer_text(out, ") ");
 }
 
+/* A property's name, or of several a list; `paren` even where it is one. */
+static void put_keys(Buffer *out, contextql_statement *statement, bool paren)
+{
+    const contextql_value *keys = contextql_column(statement, 3);
+    bool several = contextql_value_type(keys) == CONTEXTQL_LIST;
+    size_t count = several ? contextql_value_count(keys) : 1;
+    buffer_text(out, paren || several ? "(" : "");
+    for (size_t i = 0; i < count; i++) {
+        const contextql_value *key = several ? contextql_value_at(keys, i, NULL) : keys;
+        contextql_text name = contextql_value_string(key);
+        buffer_text(out, i > 0 ? ", n." : "n.");
+        value_text_name(out, (Str){name.data, name.size});
+    }
+    buffer_text(out, paren || several ? ")" : "");
+}
+
 static void add_index(Dump *dump, contextql_statement *statement)
 {
     Str type = text_of(statement, 1);
@@ -246,9 +262,8 @@ static void add_index(Dump *dump, contextql_statement *statement)
     }
     buffer_clear(&dump->row);
     put_rule(&dump->row, vector ? "VECTOR INDEX" : "INDEX", statement);
-    buffer_text(&dump->row, "ON (n.");
-    value_text_name(&dump->row, text_of(statement, 3));
-    buffer_char(&dump->row, ')');
+    buffer_text(&dump->row, "ON ");
+    put_keys(&dump->row, statement, true);
     if (vector) put_options(&dump->row, text_of(statement, 4));
     fprintf(dump->file, "%s;\n", dump->row.data);
 }
@@ -258,8 +273,8 @@ static void add_constraint(Dump *dump, contextql_statement *statement)
     bool unique = str_equal(text_of(statement, 1), STR("unique"));
     buffer_clear(&dump->row);
     put_rule(&dump->row, "CONSTRAINT", statement);
-    buffer_text(&dump->row, "REQUIRE n.");
-    value_text_name(&dump->row, text_of(statement, 3));
+    buffer_text(&dump->row, "REQUIRE ");
+    put_keys(&dump->row, statement, false);
     fprintf(dump->file, "%s IS %s;\n", dump->row.data, unique ? "UNIQUE" : "NOT NULL");
 }
 

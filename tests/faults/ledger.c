@@ -42,7 +42,9 @@ struct Ledger {
 };
 
 static const Thing small[] = {
-    {{"CREATE INDEX people FOR (p:Person) ON (p.name)"}, GO_ON},
+    {{"CREATE INDEX people FOR (p:Person) ON (p.name)",
+      "CREATE INDEX docs FOR (d:Doc) ON (d.title, d.n)"},
+     GO_ON},
     {{"CREATE (:Person {name: 'Ada', v: vector([1, 0, 2])})-[:KNOWS {since: 1}]->(:Person {name: "
       "'Bob'})"},
      GO_ON},
@@ -71,7 +73,9 @@ static const Thing small[] = {
 };
 
 static const Thing tiny[] = {
-    {{"CREATE INDEX people FOR (p:Person) ON (p.name)"}, GO_ON},
+    {{"CREATE INDEX people FOR (p:Person) ON (p.name)",
+      "CREATE INDEX docs FOR (d:Doc) ON (d.title, d.n)"},
+     GO_ON},
     {{"CREATE (:Person {name: 'Ada', v: vector([1, 0, 2])})-[:KNOWS {since: 1}]->(:Person {name: "
       "'Bob'})"},
      GO_ON},
@@ -327,6 +331,8 @@ static bool ask_all(const Ledger *ledger, contextql *session, const char *moment
         "MATCH (b:Blob) RETURN b.n, b.blob = $blob ORDER BY b.n",
         "MATCH (p:Person {name: 'Ada'}) RETURN p",
         "MATCH (d:Doc {title: 'two'}) RETURN d.n",
+        "MATCH (d:Doc {title: 'two', n: 3}) RETURN d",
+        "MATCH (d:Doc) WHERE d.title = 'two' AND d.n < 9 RETURN d.n",
         ("MATCH (n:Near) RETURN count(n), sum(n.i), sum(n.v[0] * n.i), sum(n.v[1] * n.i), "
          "sum(id(n))"),
         "MATCH (n:Near) VECTOR n.v SIMILAR TO [5, 5] LIMIT 2 AS s RETURN n.i, s",

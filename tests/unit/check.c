@@ -32,9 +32,9 @@ static Graph *ring(void)
     uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("L")),
              key = graph_name_intern(writer, NAME_KEY, STR("x")),
              type = graph_name_intern(writer, NAME_TYPE, STR("T"));
-    GraphIndex plain = {.name = STR("plain"), .label = label, .key = key},
-               unique = {.name = STR("one"), .label = label, .key = key};
-    GraphIndex required = {.name = STR("has"), .label = label, .key = key};
+    GraphIndex plain = {.name = STR("plain"), .label = label, .keys = {key}, .key_count = 1},
+               unique = {.name = STR("one"), .label = label, .keys = {key}, .key_count = 1};
+    GraphIndex required = {.name = STR("has"), .label = label, .keys = {key}, .key_count = 1};
     unique.constraint = GRAPH_UNIQUE;
     required.constraint = GRAPH_REQUIRED;
     error_drop(graph_create_index(writer, &plain));

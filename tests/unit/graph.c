@@ -99,7 +99,7 @@ static void rollback(void)
              other = graph_name_intern(writer, NAME_LABEL, STR("B"));
     uint32_t key = graph_name_intern(writer, NAME_KEY, STR("k")),
              type = graph_name_intern(writer, NAME_TYPE, STR("T"));
-    GraphIndex index = {.name = STR("a_k"), .label = label, .key = key};
+    GraphIndex index = {.name = STR("a_k"), .label = label, .keys = {key}, .key_count = 1};
     expect_no_error(graph_create_node(writer, &label, 1, &a));
     graph_set_property(writer, VALUE_NODE, a, key, value_string(STR("one")));
     expect_no_error(graph_create_index(writer, &index));
@@ -268,7 +268,8 @@ static void many(void)
                    graph_name_intern(writer, NAME_KEY, STR("k")),
                    graph_name_intern(writer, NAME_KEY, STR("t")),
                    graph_name_intern(writer, NAME_TYPE, STR("T"))};
-    GraphIndex definition = {.name = STR("a_k"), .label = names.label, .key = names.key};
+    GraphIndex definition = {
+        .name = STR("a_k"), .label = names.label, .keys = {names.key}, .key_count = 1};
     expect_no_error(graph_create_index(writer, &definition));
     GraphView view = graph_writer_view(writer);
     const GraphIndex *index = graph_index_named(&view, STR("a_k"));
@@ -330,8 +331,11 @@ static void guessed_keys(void)
     uint32_t label = graph_name_intern(writer, NAME_LABEL, STR("A")),
              other = graph_name_intern(writer, NAME_LABEL, STR("B")),
              name = graph_name_intern(writer, NAME_KEY, STR("k"));
-    GraphIndex definition = {
-        .name = STR("a_k"), .label = label, .key = name, .constraint = GRAPH_UNIQUE};
+    GraphIndex definition = {.name = STR("a_k"),
+                             .label = label,
+                             .keys = {name},
+                             .key_count = 1,
+                             .constraint = GRAPH_UNIQUE};
     expect_no_error(graph_create_index(writer, &definition));
     for (uint32_t i = 0; i < NODES; i++) { /* runs of keys, gaps between them; some are floats */
         uint64_t node;

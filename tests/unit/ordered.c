@@ -1,7 +1,7 @@
 /*
- * An index gives ranges and orders as a look at every node does: random values of all kinds, random
- * ranges, prefixes and orders, each asked with the optimizer off and on, row by row. Between the
- * questions values change, nodes come and go, transactions are taken back, snapshots are made, the
+ * An index, on one property or two, gives ranges and orders as a look at every node does: random values
+ * of all kinds, random ranges, prefixes and orders, each asked with the optimizer off and on, row by row.
+ * Between the questions values change, nodes come and go, transactions are taken back, snapshots are made, the
  * database is opened again. An old view and a snapshot are asked, too.
  *
  *     tests/unit/ordered [seed [rounds]]
@@ -119,6 +119,7 @@ static void create_nodes(uint32_t count, bool counting)
             buffer_text(&text, ", v: ");
             random_value();
         }
+        if (chance(6) > 0) buffer_printf(&text, chance(2) ? ", w: %u" : ", w: %u.0", chance(4));
         buffer_text(&text, "})");
     }
     execute(NULL);
@@ -126,15 +127,16 @@ static void create_nodes(uint32_t count, bool counting)
 
 static void change(void)
 {
-    static const char *const changes[] = {"REMOVE n.v", "REMOVE n:P", "SET n:P", "DELETE n",
-                                          "SET n:Q"};
+    static const char *const changes[] = {"REMOVE n.v",       "REMOVE n:P", "SET n:P",
+                                          "DELETE n",         "SET n:Q",    "REMOVE n.w",
+                                          "SET n.w = n.i % 4"};
     buffer_clear(&text);
     buffer_printf(&text, "MATCH (n) WHERE n.i %% 17 = %u ", chance(17));
     if (chance(2) == 0) {
         buffer_text(&text, "SET n.v = ");
         random_value();
     } else {
-        buffer_text(&text, changes[chance(5)]);
+        buffer_text(&text, changes[chance(sizeof changes / sizeof *changes)]);
     }
     execute(NULL);
 }
@@ -157,7 +159,9 @@ static void change_and_perhaps_not(void)
 static void random_condition(void)
 {
     static const char *const signs[] = {"<", "<=", ">", ">=", "="};
-    switch (chance(6)) {
+    switch (chance(8)) {
+    case 6:
+    case 7: buffer_printf(&text, "n.w = %u", chance(5)); break;
     case 0: buffer_printf(&text, "n.v STARTS WITH 'http://place/%x'", chance(32)); break;
     case 1:
         buffer_printf(&text, "%d <= n.v AND n.v < %d", (int)chance(60) - 40, (int)chance(60));
@@ -173,7 +177,7 @@ static void random_query(const char *moment)
                                          " ORDER BY n.v, n.i"};
     buffer_clear(&text);
     buffer_printf(&text, "MATCH (n%s)%s", chance(4) == 0 ? ":P:Q" : ":P", moment);
-    for (uint32_t i = 0, count = chance(3); i < count; i++) {
+    for (uint32_t i = 0, count = chance(4); i < count; i++) {
         buffer_text(&text, i == 0 ? " WHERE " : " AND ");
         random_condition();
     }
@@ -244,7 +248,8 @@ static void one_round(const char *directory, uint32_t round)
     reopen(directory);
     create_nodes(300 + chance(300), true); /* keys that count up, then others */
     create_nodes(300 + chance(2000), false);
-    execute("CREATE INDEX p FOR (n:P) ON (n.v)");
+    execute("CREATE INDEX pw FOR (n:P) ON (n.w, n.v)");
+    if (round % 4 < 2) execute("CREATE INDEX p FOR (n:P) ON (n.v)");
     if (round % 2 == 0) reopen(directory);
     for (int step = 0; step < 6 && same; step++) {
         contextql_connect(session, &reader);
@@ -265,15 +270,19 @@ static void one_round(const char *directory, uint32_t round)
         if (chance(3) == 0) reopen(directory);
         if (moment[0] != '\0') same = same && same_answers(session, moment);
         if (chance(5) == 0) {
-            execute("DROP INDEX p");
-            execute("CREATE INDEX p FOR (n:P) ON (n.v)");
+            execute("DROP INDEX pw");
+            execute("CREATE INDEX pw FOR (n:P) ON (n.w, n.v)");
         }
     }
     EXPECT(same);
+    EXPECT(is_used("MATCH (n:P) WHERE n.w = 2 AND n.v > 90 RETURN n", "by index with .w = 2"));
+    EXPECT(is_used("UNWIND [1, 2] AS x MATCH (n:P {w: x}) RETURN n", "NodeSeek (n:P).w = x"));
+    execute("CREATE INDEX p IF NOT EXISTS FOR (n:P) ON (n.v)");
     EXPECT(is_used("MATCH (n:P) WHERE n.v > 90 AND n.v < 95 RETURN n", "by index"));
     EXPECT(is_used("MATCH (n:P) RETURN n ORDER BY n.v LIMIT 3", "in order"));
     execute("MATCH (n) DETACH DELETE n");
     execute("DROP INDEX p");
+    execute("DROP INDEX pw");
     contextql_close(session);
     session = NULL;
     EXPECT(contextql_check(directory, finding, NULL, NULL) == CONTEXTQL_OK);

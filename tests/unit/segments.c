@@ -270,7 +270,9 @@ static void change(Database *database, uint64_t seed, uint64_t count, uint64_t *
     error_drop(transaction_begin(database, &transaction));
     error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     some_names(writer);
-    if (seed == 1) error_drop(graph_create_index(writer, &(GraphIndex){.name = STR("by_number")}));
+    if (seed == 1)
+        error_drop(
+            graph_create_index(writer, &(GraphIndex){.name = STR("by_number"), .key_count = 1}));
     for (uint64_t i = 0; i < count; i++)
         change_once(writer, &random, nodes);
     size_t savepoint = transaction_savepoint(transaction);
@@ -414,7 +416,7 @@ static void load_in_steps(Database *database, uint64_t seed)
     error_drop(transaction_begin(database, &transaction));
     error_drop(transaction_writer(transaction, NULL, NULL, &writer));
     some_names(writer);
-    error_drop(graph_create_index(writer, &(GraphIndex){.name = STR("by_number")}));
+    error_drop(graph_create_index(writer, &(GraphIndex){.name = STR("by_number"), .key_count = 1}));
     for (int step = 0; step < STEPS; step++) {
         Arena *arena = arena_create();
         size_t savepoint = transaction_savepoint(transaction);
