@@ -3,7 +3,8 @@
  *
  * One level of rows and links, no hierarchy: where a search begins is found by looking at some hundred
  * rows in order, which is faster than descending through levels. (Malkov and Yashunin, HNSW, 2018, for
- * the search within a level.)
+ * the search within a level.) Of one row in 48, 4096 at most, the groups whose first rows are
+ * nearest are looked at; they come before all others, so that they lie together (near_build.c).
  *
  * A search needs a bit a row, a list of the bits it set, and a pool of the nearest. That memory is lent
  * by the index and given back to it, so a query allocates nothing; who finds none idle makes one.
@@ -13,9 +14,10 @@
  * came upon damage gives nothing. When most pieces were looked at, the rest are, too, and searches ask
  * no more.
  *
- * The parameters in a file, little-endian: u32 format (1), metric (0 dot, 1 l2, 2 cosine), dimensions,
+ * The parameters in a file, little-endian: u32 format (2), metric (0 dot, 1 l2, 2 cosine), dimensions,
  * extra components, rows, ef_construction, NEAR_EFFORTS counts; f32 scale, longest, a minimum for each
- * dimension. The other parts are arrays (near.h).
+ * dimension; u32 groups, the first row of each, and the one behind the last. Format 1, of before there were
+ * groups, ends with the minima; so does an index too small for them. The other parts are arrays (near.h).
  */
 #include "config.h"
 
@@ -27,7 +29,8 @@
 #include <string.h>
 
 enum {
-    FORMAT = 1,
+    FORMAT_WITHOUT_GROUPS = 1,
+    FORMAT = 2,
     /* To begin from: twice as many cost more than they save. Products are the harder search: what is
      * largest lies in corners that links do not lead to. */
     SPREAD_ROWS = 256,
@@ -42,6 +45,13 @@ enum {
 
 /* ---- is it as it was written? ---- */
 
+static size_t parameters_bytes(const NearIndex *index)
+{
+    size_t numbers = 6 + NEAR_EFFORTS + 2 + (size_t)index->quantizer.dimensions;
+    if (index->group_count > 0) numbers += 1 + (size_t)index->group_count + 1;
+    return numbers * sizeof(uint32_t);
+}
+
 static size_t part_bytes(const NearIndex *index, NearPart part)
 {
     size_t rows = index->count;
@@ -50,7 +60,7 @@ static size_t part_bytes(const NearIndex *index, NearPart part)
     case NEAR_CONSTANTS: return rows * sizeof *index->constants;
     case NEAR_LINK_TABLE: return rows * NEAR_LINKS * sizeof *index->links;
     case NEAR_IDS: return rows * sizeof *index->ids;
-    default: return (6 + NEAR_EFFORTS + 2 + (size_t)index->quantizer.dimensions) * 4;
+    default: return parameters_bytes(index);
     }
 }
 
@@ -135,6 +145,18 @@ bool near_is_sound(const NearIndex *lent)
     return sound;
 }
 
+/* Those of the groups it looked at, and what it may have looked at behind them. */
+static bool are_groups_sound(NearIndex *index, const NearWalk *walk)
+{
+    bool sound = true;
+    for (uint32_t i = 0; i < NEAR_GROUPS_ASKED && walk->starts != NULL; i++) {
+        uint32_t group = walk->nearest[i].place, end = walk->starts[group + 1] + NEAR_GROUP_OVER;
+        for (uint32_t place = walk->starts[group]; place < end && sound; place++)
+            sound = is_place_sound(index, place);
+    }
+    return sound;
+}
+
 /* All that a search read: the rows it began from, those it came by, and the ids of what it found. */
 static bool is_walk_sound(NearIndex *index, const NearWalk *walk)
 {
@@ -142,6 +164,7 @@ static bool is_walk_sound(NearIndex *index, const NearWalk *walk)
     if (!must_ask(index)) return true;
     for (uint32_t i = 0; i < walk->entry_count && sound; i++)
         sound = is_place_sound(index, walk->entries[i]);
+    sound = sound && are_groups_sound(index, walk);
     for (size_t i = 0; i < walk->touched_count && sound; i++)
         sound = is_place_sound(index, walk->touched[i]) &&
                 is_row_sound(index, NEAR_LINK_TABLE, walk->touched[i],
@@ -157,6 +180,8 @@ static bool is_walk_sound(NearIndex *index, const NearWalk *walk)
 
 static uint32_t entries_of(const NearIndex *index, uint32_t entries[NEAR_ENTRIES_MAX])
 {
+    memcpy(entries, index->starts, index->group_count * sizeof *entries);
+    if (index->group_count > 0) return index->group_count;
     uint32_t spread = index->quantizer.metric == VECTOR_DOT ? SPREAD_ROWS_DOT : SPREAD_ROWS;
     uint32_t made = 0, count = index->count, step = count / spread;
     if (step < SPREAD_STEP_MIN) step = SPREAD_STEP_MIN;
@@ -206,6 +231,7 @@ void near_walk_aim(NearWalk *walk, const NearIndex *index)
     walk->entries = index->entries;
     walk->entry_codes = index->entry_codes;
     walk->entry_count = index->entry_count;
+    walk->starts = index->group_count > 0 ? index->starts : NULL;
     walk->query = walk->own_query;
 }
 
@@ -383,7 +409,7 @@ static float get_float(Reader *reader)
 void near_parts(const NearIndex *index, Buffer *parameters, NearParts *out)
 {
     const Quantizer *quantizer = &index->quantizer;
-    put_u32(parameters, FORMAT);
+    put_u32(parameters, index->group_count > 0 ? FORMAT : FORMAT_WITHOUT_GROUPS);
     put_u32(parameters, quantizer->metric);
     put_u32(parameters, quantizer->dimensions);
     put_u32(parameters, quantizer->extra);
@@ -395,6 +421,9 @@ void near_parts(const NearIndex *index, Buffer *parameters, NearParts *out)
     put_float(parameters, quantizer->longest);
     for (size_t i = 0; i < quantizer->dimensions; i++)
         put_float(parameters, quantizer->minima[i]);
+    if (index->group_count > 0) put_u32(parameters, index->group_count);
+    for (size_t i = 0; index->group_count > 0 && i <= index->group_count; i++)
+        put_u32(parameters, index->starts[i]);
     *out = (NearParts){
         .data = {parameters->data, index->codes, index->constants, index->links, index->ids}};
     for (int part = 0; part < NEAR_PART_COUNT; part++)
@@ -404,6 +433,20 @@ void near_parts(const NearIndex *index, Buffer *parameters, NearParts *out)
 static Error *corrupt(const char *what)
 {
     return error_new(ERROR_CORRUPT, "a vector index of the segment is damaged: %s", what);
+}
+
+/* Where the groups lie: each is of some rows, and behind the last there are more. */
+static bool read_groups(Reader *reader, NearIndex *index)
+{
+    uint32_t count = get_u32(reader);
+    bool good = count > 0 && count <= NEAR_GROUPS_MAX && count % 4 == 0;
+    for (uint32_t i = 0; good && i <= count; i++) {
+        index->starts[i] = get_u32(reader);
+        good = i == 0 ? index->starts[0] == 0 : index->starts[i] > index->starts[i - 1];
+    }
+    if (!good || index->starts[count] + (uint64_t)NEAR_GROUP_OVER > index->count) return false;
+    index->group_count = count;
+    return true;
 }
 
 static Error *read_parameters(Reader *reader, NearIndex *index)
@@ -418,7 +461,8 @@ static Error *read_parameters(Reader *reader, NearIndex *index)
         index->efforts[i] = get_u32(reader);
     quantizer->scale = get_float(reader);
     quantizer->longest = get_float(reader);
-    if (format != FORMAT || metric > VECTOR_COSINE) return corrupt("its kind");
+    if (format < FORMAT_WITHOUT_GROUPS || format > FORMAT || metric > VECTOR_COSINE)
+        return corrupt("its kind");
     if (quantizer->dimensions == 0 || quantizer->dimensions > VECTOR_DIMENSIONS_MAX ||
         quantizer->extra > QUANTIZE_EXTRA_MAX || index->count > NEAR_ROWS_MAX)
         return corrupt("its size");
@@ -428,6 +472,7 @@ static Error *read_parameters(Reader *reader, NearIndex *index)
     quantizer->minima = mem_alloc(quantizer->dimensions * sizeof *quantizer->minima);
     for (size_t i = 0; i < quantizer->dimensions; i++)
         quantizer->minima[i] = get_float(reader);
+    if (format == FORMAT && !read_groups(reader, index)) return corrupt("its groups");
     return reader->failed ? corrupt("its parameters") : NULL;
 }
 

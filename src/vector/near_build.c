@@ -14,6 +14,9 @@
  * Choosing anew can leave a row without anybody's link. So at the end it is looked who can be reached,
  * and who cannot is linked from the nearest that can, in place of its farthest link if need be; until
  * all are.
+ *
+ * Then some rows, taken at equal steps, change places with the first ones, in groups of those near each
+ * other: where searches begin. While it is built, they begin at rows spread over all (near_entry_codes).
  */
 #include "config.h"
 
@@ -34,7 +37,9 @@ enum {
     CANDIDATES_MAX = BATCH_ROWS + NEAR_LINKS,
     SWEEPS_MAX = 100, /* two or three are seldom needed */
     LONELY_EF = 64,
-    EFFORT_ROWS = 32, /* searched for to learn what a search costs */
+    GROUPED_SHARE = 48,  /* of the rows */
+    GROUPED_ROWS = 4096, /* at most */
+    EFFORT_ROWS = 32,    /* searched for to learn what a search costs */
     TELL_ROWS = 4096,
     HUGE_BYTES = 2 << 20
 };
@@ -326,6 +331,111 @@ static void link_lonely(Build *build)
     mem_free(lonely.queue);
 }
 
+/* ---- where searches begin ---- */
+
+typedef struct Grouped {         /* a row, by where it is to stand */
+    uint32_t group, rank, place; /* rank: 0 the first of the group */
+} Grouped;
+
+static int by_group(const void *a, const void *b)
+{
+    const Grouped *x = a, *y = b;
+    if (x->group != y->group) return x->group < y->group ? -1 : 1;
+    if (x->rank != y->rank) return x->rank < y->rank ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* The group whose first row is nearest to the row. `firsts` are of all groups. */
+static uint32_t nearest_group(Build *build, uint32_t place, const uint32_t *firsts, uint32_t groups)
+{
+    Maker *maker = &build->makers[0];
+    uint32_t nearest = 0;
+    for (uint32_t g = 0; g < groups; g++)
+        maker->candidates[g].place = firsts[g];
+    measure(build, maker, place, groups);
+    for (uint32_t g = 1; g < groups; g++)
+        if (maker->candidates[g].distance < maker->candidates[nearest].distance) nearest = g;
+    return nearest;
+}
+
+/* Rows at equal steps, in groups about every so many of them; row 0 comes first. */
+static void choose_groups(Build *build, Grouped *rows, uint32_t count, uint32_t groups)
+{
+    uint32_t firsts[NEAR_GROUPS_MAX], step = build->index->count / count, each = count / groups;
+    for (uint32_t g = 0; g < groups; g++)
+        firsts[g] = g * each * step;
+    for (uint32_t i = 0; i < count; i++) {
+        bool first = i % each == 0 && i / each < groups;
+        uint32_t group = first ? i / each : nearest_group(build, i * step, firsts, groups);
+        rows[i] = (Grouped){group, !first, i * step};
+    }
+    qsort(rows, count, sizeof *rows, by_group);
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i].rank == 0) build->index->starts[rows[i].group] = i;
+    build->index->starts[groups] = count;
+}
+
+#define EXCHANGE(type, array, a, b)                                                                \
+    do {                                                                                           \
+        type kept = (array)[a];                                                                    \
+        (array)[a] = (array)[b], (array)[b] = kept;                                                \
+    } while (0)
+
+/* All of two rows but the links to them. */
+static void exchange(Build *build, uint32_t a, uint32_t b)
+{
+    size_t stride = build->index->quantizer.stride;
+    uint8_t *codes_a = build->codes + a * stride, *codes_b = build->codes + b * stride;
+    uint32_t *links_a = links_of(build, a), *links_b = links_of(build, b);
+    EXCHANGE(int32_t, build->constants, a, b);
+    EXCHANGE(int32_t, build->squares, a, b);
+    EXCHANGE(uint32_t, build->ids, a, b);
+    for (size_t i = 0; a != b && i < stride; i++) {
+        uint8_t kept = codes_a[i];
+        codes_a[i] = codes_b[i], codes_b[i] = kept;
+    }
+    for (size_t i = 0; i < NEAR_LINKS; i++) {
+        uint32_t kept = links_a[i];
+        links_a[i] = links_b[i], links_b[i] = kept;
+    }
+}
+
+/* Each of the rows to the place of its number; the others make room. The lists of links back are not
+ * needed any more: `first` becomes where a row is now, `last` who is there. */
+static void put_first(Build *build, const Grouped *rows, uint32_t row_count)
+{
+    uint32_t count = build->index->count, *place_of = build->first, *row_at = build->last;
+    for (uint32_t i = 0; i < count; i++)
+        place_of[i] = row_at[i] = i;
+    for (uint32_t i = 0; i < row_count; i++) {
+        uint32_t from = place_of[rows[i].place], other = row_at[i];
+        exchange(build, i, from);
+        place_of[other] = from, row_at[from] = other;
+        place_of[rows[i].place] = i, row_at[i] = rows[i].place;
+    }
+    for (size_t i = 0; i < (size_t)count * NEAR_LINKS; i++)
+        if (build->links[i] != NEAR_NONE) build->links[i] = place_of[build->links[i]];
+}
+
+/* With half as many rows in a group as there are groups, the fewest are looked at (NEAR_GROUPS_ASKED). */
+static void arrange(Build *build)
+{
+    NearIndex *index = build->index;
+    uint32_t count = index->count / GROUPED_SHARE, groups = NEAR_GROUPS_MAX;
+    if (index->quantizer.metric == VECTOR_DOT)
+        return; /* what is largest is near no group's first */
+    if (count > GROUPED_ROWS) count = GROUPED_ROWS;
+    while (groups > 0 && groups * groups > 2 * count)
+        groups -= 4;
+    if (groups == 0) return; /* so few rows are looked at as they are */
+    Grouped *rows = mem_alloc(count * sizeof *rows);
+    choose_groups(build, rows, count, groups);
+    put_first(build, rows, count);
+    index->group_count = groups;
+    near_entry_codes(index);
+    mem_free(rows);
+}
+
 /* ---- what a search costs ---- */
 
 static void count_efforts(Build *build)
@@ -481,6 +591,7 @@ static NearIndex *build_from(NearIndex *index, const NearIndex *base, const Near
     }
     if (done && index->count > 0) {
         link_lonely(&build);
+        arrange(&build);
         count_efforts(&build);
     }
     build_free(&build);

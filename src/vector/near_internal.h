@@ -7,9 +7,12 @@
 
 enum {
     NEAR_ENTRIES_MAX = 560, /* 512, and what rounding adds */
-    NEAR_EFFORTS = 8,       /* counted at ef 32, 64, .. 4096 */
-    NEAR_IDLE = 8,          /* states of searches kept for the next ones */
-    NEAR_SPARE = 16         /* behind what counts, that the loops may write to */
+    NEAR_GROUPS_MAX = 64,
+    NEAR_GROUP_OVER = 3,   /* rows behind a group that a search may look at with its last ones */
+    NEAR_GROUPS_ASKED = 2, /* one finds less, four cost more than they find */
+    NEAR_EFFORTS = 8,      /* counted at ef 32, 64, .. 4096 */
+    NEAR_IDLE = 8,         /* states of searches kept for the next ones */
+    NEAR_SPARE = 16        /* behind what counts, that the loops may write to */
 };
 #define NEAR_NONE UINT32_MAX
 #define NEAR_DONE UINT32_C(0x80000000) /* in NearPlace.place: its links have been followed */
@@ -30,6 +33,7 @@ typedef struct NearWalk {
     const uint32_t *entries;
     const uint8_t *entry_codes; /* theirs, one behind the other */
     uint32_t entry_count;       /* a multiple of four; 0: begin at row 0 */
+    const uint32_t *starts;     /* of the entries' groups, and an end; NULL: there are none */
     const int8_t *query;
     uint32_t ef;
     /* Its memory. */
@@ -38,7 +42,8 @@ typedef struct NearWalk {
     size_t touched_count;
     NearPlace *pool; /* ascending by distance, then arrival; room for NEAR_EF_MAX */
     uint32_t pool_count;
-    uint64_t looks; /* distances reckoned, but for the entries' */
+    NearPlace nearest[NEAR_GROUPS_ASKED]; /* of the entries, by their numbers */
+    uint64_t looks;                       /* distances reckoned, but for the entries' */
     int8_t *own_query;
 } __attribute__((aligned(128))) NearWalk;
 
@@ -75,6 +80,9 @@ struct NearIndex {
     const uint32_t *links, *ids;
     bool owned; /* the arrays; else they are parts of a file */
     NearChecked checked;
+    /* The first rows may be some of all, in groups of those near each other: then the first of each is an
+     * entry, and the groups of the nearest entries are looked at, too. */
+    uint32_t group_count, starts[NEAR_GROUPS_MAX + 1];
     uint32_t entry_count, entries[NEAR_ENTRIES_MAX];
     uint8_t *entry_codes;
     uint32_t efforts[NEAR_EFFORTS];

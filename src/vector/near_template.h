@@ -27,25 +27,61 @@ static inline uint32_t LEVEL(pool_insert)(NearWalk *walk, int32_t distance, uint
     return low;
 }
 
-/* The nearest of the rows to begin from; and row 0, from which all can be reached: where one part of
- * the rows has no links to another, a search comes by it all the same. */
-CODES static inline void LEVEL(walk_begin)(NearWalk *walk, bool with_constants)
+/* The nearest entries, into walk->nearest, ascending. */
+CODES static inline void LEVEL(look_at_entries)(NearWalk *walk, bool with_constants)
 {
-    NearPlace best, zero = {LEVEL(one)(walk->codes, walk->query, walk->stride), 0};
+    enum { LAST = NEAR_GROUPS_ASKED - 1 };
     const uint8_t *codes = walk->entry_codes;
+    NearPlace *nearest = walk->nearest;
     int32_t dots[FOUR];
-    zero.distance = with_constants ? walk->constants[0] - 2 * zero.distance : -zero.distance;
-    best = zero;
+    for (uint32_t i = 0; i < NEAR_GROUPS_ASKED; i++)
+        nearest[i] = (NearPlace){INT32_MAX, 0};
     for (uint32_t i = 0; i < walk->entry_count; i += FOUR, codes += FOUR * walk->stride) {
         LEVEL(four)
         (codes, codes + walk->stride, codes + 2 * walk->stride, codes + 3 * walk->stride,
          walk->query, walk->stride, dots);
         for (uint32_t j = 0; j < FOUR; j++) {
-            uint32_t place = walk->entries[i + j];
+            uint32_t place = walk->entries[i + j], at = LAST;
             int32_t distance = with_constants ? walk->constants[place] - 2 * dots[j] : -dots[j];
-            if (distance < best.distance) best = (NearPlace){distance, place};
+            if (distance >= nearest[LAST].distance) continue;
+            for (; at > 0 && distance < nearest[at - 1].distance; at--)
+                nearest[at] = nearest[at - 1];
+            nearest[at] = (NearPlace){distance, i + j};
         }
     }
+}
+
+/* The nearest of the entry's group and `best`. Up to FOUR - 1 rows behind the group are looked at, too. */
+CODES static inline NearPlace LEVEL(best_of_group)(const NearWalk *walk, uint32_t entry,
+                                                   NearPlace best, bool with_constants)
+{
+    const uint8_t *codes = walk->codes + walk->starts[entry] * walk->stride;
+    uint32_t end = walk->starts[entry + 1];
+    int32_t dots[FOUR];
+    for (uint32_t i = walk->starts[entry]; i < end; i += FOUR, codes += FOUR * walk->stride) {
+        LEVEL(four)
+        (codes, codes + walk->stride, codes + 2 * walk->stride, codes + 3 * walk->stride,
+         walk->query, walk->stride, dots);
+        for (uint32_t j = 0; j < FOUR; j++) {
+            int32_t distance = with_constants ? walk->constants[i + j] - 2 * dots[j] : -dots[j];
+            if (distance < best.distance) best = (NearPlace){distance, i + j};
+        }
+    }
+    return best;
+}
+
+/* The nearest of the rows to begin from; and row 0, from which all can be reached: where one part of
+ * the rows has no links to another, a search comes by it all the same. */
+CODES static inline void LEVEL(walk_begin)(NearWalk *walk, bool with_constants)
+{
+    NearPlace best, zero = {LEVEL(one)(walk->codes, walk->query, walk->stride), 0};
+    zero.distance = with_constants ? walk->constants[0] - 2 * zero.distance : -zero.distance;
+    best = zero;
+    LEVEL(look_at_entries)(walk, with_constants);
+    if (walk->nearest[0].distance < best.distance)
+        best = (NearPlace){walk->nearest[0].distance, walk->entries[walk->nearest[0].place]};
+    for (uint32_t i = 0; i < NEAR_GROUPS_ASKED && walk->starts != NULL; i++)
+        best = LEVEL(best_of_group)(walk, walk->nearest[i].place, best, with_constants);
     walk->pool[0] = best;
     walk->pool[1] = zero;
     walk->pool_count = best.place == 0 || walk->ef == 1 ? 1 : 2;
