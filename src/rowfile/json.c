@@ -9,11 +9,81 @@
 
 #include "base/json.h"
 #include "rowfile/rowfile_internal.h"
+#include "value/temporal.h"
+#include <math.h>
+
+static Value value_of(Arena *arena, const Json *json);
+
+static Value map_of(Arena *arena, const Json *object)
+{
+    ValueEntry *entries = arena_array(arena, ValueEntry, object->count);
+    for (size_t i = 0; i < object->count; i++)
+        entries[i] =
+            (ValueEntry){str_copy(arena, object->items[i].key), value_of(arena, &object->items[i])};
+    return value_map(entries, object->count);
+}
+
+static bool vector_of(Arena *arena, const Json *list, Value *out)
+{
+    double number;
+    if (list->count == 0 || list->count > VALUE_VECTOR_DIMENSIONS_MAX) return false;
+    float *components = arena_array(arena, float, list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        const Json *item = &list->items[i];
+        if (item->kind != JSON_NUMBER || !float_parse(item->text, &number)) return false;
+        components[i] = (float)number;
+        if (!isfinite(components[i])) return false;
+    }
+    return *out = value_vector(components, list->count), true;
+}
+
+static bool special_float(Str text, Value *out)
+{
+    double number = str_equal(text, STR("NaN"))         ? NAN
+                    : str_equal(text, STR("Infinity"))  ? INFINITY
+                    : str_equal(text, STR("-Infinity")) ? -INFINITY
+                                                        : 0;
+    return *out = value_float(number), number != 0;
+}
+
+static bool temporal_of(Arena *arena, const Json *inside, Value *out)
+{
+    static const struct {
+        const char *tag;
+        ValueKind kind;
+    } kinds[] = {{"$date", VALUE_DATE},         {"$localtime", VALUE_LOCAL_TIME},
+                 {"$time", VALUE_TIME},         {"$localdatetime", VALUE_LOCAL_DATETIME},
+                 {"$datetime", VALUE_DATETIME}, {"$duration", VALUE_DURATION}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!str_equal(inside->key, str_from(kinds[i].tag))) continue;
+        Error *error = temporal_parse(arena, kinds[i].kind, inside->text, out);
+        bool fits = error == NULL;
+        error_drop(error);
+        return fits;
+    }
+    return false;
+}
+
+/* {"$date": "2026-11-28"} and its kin, as COPY .. TO and --jsonl write what JSON has no value for. False: it
+ * is none of them, and an object as any other. */
+static bool value_of_tagged(Arena *arena, const Json *object, Value *out)
+{
+    const Json *inside = object->items;
+    if (object->count != 1 || inside->key.bytes == 0 || inside->key.data[0] != '$') return false;
+    if (inside->kind == JSON_OBJECT && str_equal(inside->key, STR("$map")))
+        return *out = map_of(arena, inside), true;
+    if (inside->kind == JSON_LIST && str_equal(inside->key, STR("$vector")))
+        return vector_of(arena, inside, out);
+    if (inside->kind != JSON_STRING) return false;
+    if (str_equal(inside->key, STR("$float"))) return special_float(inside->text, out);
+    return temporal_of(arena, inside, out);
+}
 
 static Value value_of(Arena *arena, const Json *json)
 {
     int64_t integer;
     double number = 0;
+    Value value;
     switch (json->kind) {
     case JSON_NULL: return value_null();
     case JSON_FALSE: return value_boolean(false);
@@ -29,13 +99,7 @@ static Value value_of(Arena *arena, const Json *json)
             items[i] = value_of(arena, &json->items[i]);
         return value_list(items, json->count);
     }
-    case JSON_OBJECT: {
-        ValueEntry *entries = arena_array(arena, ValueEntry, json->count);
-        for (size_t i = 0; i < json->count; i++)
-            entries[i] =
-                (ValueEntry){str_copy(arena, json->items[i].key), value_of(arena, &json->items[i])};
-        return value_map(entries, json->count);
-    }
+    case JSON_OBJECT: return value_of_tagged(arena, json, &value) ? value : map_of(arena, json);
     }
     return value_null();
 }
@@ -56,7 +120,7 @@ static Error *take_object(RowFile *file, Arena *arena, Str text, const char *oth
         return rowfile_bad(file->path, file->row, what);
     }
     if (json->kind != JSON_OBJECT) return rowfile_bad(file->path, file->row, otherwise);
-    *row = value_of(arena, json);
+    *row = map_of(arena, json);
     return NULL;
 }
 
