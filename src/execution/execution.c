@@ -100,10 +100,11 @@ Error *operator_check_memory(Operator *operator, size_t more)
                       "raise memory_limit, or ask for fewer rows at once");
 }
 
-/* Half of the limit for one operator, as long as all together leave a sixteenth of it. */
+/* Half of the limit for one operator, as long as all together leave a fourth of it: two sorts of a
+ * sixteenth each, and what is held to merge their runs, are needed to go on in files. */
 bool operator_wants_room(const Operator *operator, size_t held, size_t growth)
 {
-    enum { WANTED_BYTES_MIN = 256 << 10, OWN_PART = 2, LEFT_PART = 16 };
+    enum { WANTED_BYTES_MIN = 256 << 10, OWN_PART = 2, LEFT_PART = 4 };
     const Execution *execution = operator->execution;
     uint64_t limit = mem_limit();
     if (execution->environment.spill == NULL || execution->worker != NULL || limit == 0 ||

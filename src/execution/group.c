@@ -484,11 +484,12 @@ static bool may_use_files(const Operator *self)
     return self->plan->item_count > 0 && self->execution->environment.spill != NULL;
 }
 
-static bool wants_files(Operator *self, const Table *table)
+/* Would so many groups more be too many? */
+static bool wants_files(Operator *self, const Table *table, size_t groups)
 {
     return may_use_files(self) &&
            operator_wants_room(self, table_bytes(self, table) + arena_bytes(self->state_arena),
-                               groups_growth(table->groups, BATCH_ROWS_MAX));
+                               groups_growth(table->groups, (uint32_t)groups));
 }
 
 static void begin_files(Operator *self, bool in_morsels)
@@ -601,8 +602,9 @@ static Error *merge_part(Operator *self, void *part)
     Aggregate *aggregate = self->state;
     Table *table = &aggregate->table, *from = part;
     uint32_t count = self->plan->aggregate_count;
-    size_t most = table_bytes(self, from) + groups_growth(table->groups, BATCH_ROWS_MAX);
-    if (may_use_files(self) && (!mem_has_room(most) || wants_files(self, table)))
+    size_t new = groups_count(from->groups) - from->into_count;
+    size_t most = table_bytes(self, from) + groups_growth(table->groups, (uint32_t) new);
+    if (may_use_files(self) && (!mem_has_room(most) || wants_files(self, table, new)))
         return error_memory(); /* see take_morsels */
     aggregate->torn = true;
     TRY(find_into(self, from));
@@ -763,14 +765,15 @@ static Error *take_rows(Operator *self)
     for (;;) {
         TRY(operator_next(self->input, &batch));
         if (batch == NULL) return NULL;
-        if (aggregate->spill == NULL && wants_files(self, &aggregate->table))
+        if (aggregate->spill == NULL && wants_files(self, &aggregate->table, BATCH_ROWS_MAX))
             begin_files(self, false);
         if (aggregate->spill != NULL) {
             TRY(put_batch(self, batch));
             continue;
         }
         TRY(take_batch(self, &aggregate->table, batch));
-        if (!wants_files(self, &aggregate->table)) TRY(check_table(self, &aggregate->table));
+        if (!wants_files(self, &aggregate->table, BATCH_ROWS_MAX))
+            TRY(check_table(self, &aggregate->table));
     }
 }
 

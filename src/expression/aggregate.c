@@ -17,7 +17,7 @@ struct AggregateState {
     const AggregateSpec *spec;
     Arena *arena;
     uint64_t count;
-    bool any, any_float;
+    bool any, any_float, merging;
     int64_t integer;          /* of a count there is nothing from here on (state_bytes) */
     double sum, mean, square; /* mean and square: Welford's running moments */
     Value best, duration;     /* duration: the sum so far, null before the first */
@@ -89,7 +89,8 @@ AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec)
     return state;
 }
 
-/* Asked before a value is kept: large tables and lists grow twice as large at once. */
+/* Asked before a value is kept: large tables and lists grow twice as large at once. A merge that was begun
+ * is ended, for half of it could not be taken back: then only those are asked for. */
 static Error *room(const AggregateState *state)
 {
     enum { LARGE = 4096 };
@@ -101,7 +102,7 @@ static Error *room(const AggregateState *state)
         bytes += (state->seen_mask + 1) * 2 * sizeof *state->seen;
     if (state->node_count * 2 > state->node_mask && state->node_mask >= LARGE)
         bytes += (state->node_mask + 1) * 2 * sizeof *state->nodes;
-    return error_if_short(bytes);
+    return bytes == 0 && state->merging ? NULL : error_if_short(bytes);
 }
 
 static void keep(AggregateState *state, Value value)
@@ -515,7 +516,7 @@ static Error *merge_sums(AggregateState *into, const AggregateState *from)
     return NULL;
 }
 
-Error *aggregate_merge(AggregateState *into, const AggregateState *from)
+static Error *merge(AggregateState *into, const AggregateState *from)
 {
     AggregateKind kind = into->spec->kind;
     if (!is_count(into->spec) && kind >= AGGREGATE_PERCENTILE_CONT && from->any)
@@ -548,6 +549,14 @@ Error *aggregate_merge(AggregateState *into, const AggregateState *from)
     into->any = into->any || from->any;
     into->count += from->count;
     return NULL;
+}
+
+Error *aggregate_merge(AggregateState *into, const AggregateState *from)
+{
+    into->merging = true;
+    Error *error = merge(into, from);
+    into->merging = false;
+    return error;
 }
 
 static int by_order(const void *a, const void *b)
