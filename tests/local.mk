@@ -109,7 +109,7 @@ EXTRA_PROGRAMS += $(FUZZ_TARGETS)
 tests_fuzz_statement_SOURCES = tests/fuzz/statement.c
 tests_fuzz_statement_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_statement_LDFLAGS = -fsanitize=fuzzer
-tests_fuzz_file_SOURCES = tests/fuzz/file.c
+tests_fuzz_file_SOURCES = tests/fuzz/file.c tests/fuzz/one_file.h
 tests_fuzz_file_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_file_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_temporal_SOURCES = tests/fuzz/temporal.c
@@ -122,7 +122,7 @@ tests_fuzz_log_SOURCES = tests/fuzz/log.c tests/faults/disk.c tests/faults/disk.
 tests_fuzz_log_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_fuzz_log_LDFLAGS = -fsanitize=fuzzer
 # The reader of dumps is a part of the program: with all of it but main.
-tests_fuzz_dump_SOURCES = tests/fuzz/dump.c
+tests_fuzz_dump_SOURCES = tests/fuzz/dump.c tests/fuzz/one_file.h
 tests_fuzz_dump_LDADD = $(src_contextql_OBJECTS:src/main.o=) $(src_contextql_LDADD)
 tests_fuzz_dump_LDFLAGS = -fsanitize=fuzzer
 fuzz-targets: $(BUILT_SOURCES)

@@ -169,9 +169,10 @@ Error *files_save(Files *files, const GraphView *view, bool refer, SegmentFiles 
                   Buffer *schema) MUST_CHECK;
 /* Does the graph lie on files that are still named? For who is alone. */
 bool files_may_refer(const Files *files, const Graph *graph);
-/* Those that the segment refers to are held by its pin, too (NULL: there is none). Closes the segment
- * when it fails. */
-Error *files_pin_others(Segment *segment, IoFile *pin) MUST_CHECK;
+/* A segment as a graph, with its indexes. `pinned`: it, and those it refers to, stay until *pin, which is
+ * NULL otherwise, is closed. */
+Error *files_load(const Files *files, const SegmentFile *file, Str schema, bool pinned,
+                  Graph **graph, IoFile **pin) MUST_CHECK;
 uint64_t files_next_segment(Files *files);              /* the number of a new one */
 bool files_names(const Files *files, const char *name); /* does anything need the file? */
 int64_t files_now(const Database *database);            /* by the wall clock */

@@ -66,7 +66,9 @@ int64_t files_now(const Database *database)
     return database->clock->wall_ns(database->clock->state);
 }
 
-Error *files_pin_others(Segment *segment, IoFile *pin)
+/* Those that the segment refers to are held by its pin, too (NULL: there is none). Closes the segment
+ * when it fails. */
+static Error *pin_others(Segment *segment, IoFile *pin)
 {
     Error *error = NULL;
     for (size_t i = 0; i < segment_others(segment) && error == NULL; i++)
@@ -75,21 +77,29 @@ Error *files_pin_others(Segment *segment, IoFile *pin)
     return error;
 }
 
+Error *files_load(const Files *files, const SegmentFile *file, Str schema, bool pinned,
+                  Graph **graph, IoFile **pin)
+{
+    Segment *segment;
+    *pin = NULL;
+    if (pinned) TRY(lock_pin(files->io, files->directory, file->id, pin));
+    Error *error = segment_open(files->io, files->directory, files->uuid, file, &segment);
+    if (error == NULL) error = pin_others(segment, *pin);
+    if (error == NULL) error = graph_load(segment, schema, graph);
+    if (error != NULL) {
+        io_close(*pin);
+        return error;
+    }
+    finder_load_all(*graph);
+    return NULL;
+}
+
 static Error *load_base(Database *database, const SegmentFile *file, Str schema)
 {
     Files *files = database->files;
-    Segment *segment;
-    Graph *graph = NULL;
-    IoFile *pin = NULL;
-    if (database->read_only) TRY(lock_pin(files->io, files->directory, file->id, &pin));
-    Error *error = segment_open(files->io, files->directory, files->uuid, file, &segment);
-    if (error == NULL) error = files_pin_others(segment, pin);
-    if (error == NULL) error = graph_load(segment, schema, &graph);
-    if (error != NULL) {
-        io_close(pin);
-        return error;
-    }
-    finder_load_all(graph);
+    Graph *graph;
+    IoFile *pin;
+    TRY(files_load(files, file, schema, database->read_only, &graph, &pin));
     swap_graph(database, graph);
     database->held->pin = pin;
     files->base = *file;

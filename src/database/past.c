@@ -65,23 +65,13 @@ typedef struct Rebuild {
 
 static Error *lie_on(Rebuild *rebuild, const SegmentFile *file, Str schema)
 {
-    const Files *files = rebuild->files;
-    Segment *segment;
-    Graph *graph = NULL;
-    IoFile *pin = NULL;
+    Graph *graph;
+    IoFile *pin;
     if (file->id == 0) {
         rebuild->graph = graph_create();
         return NULL;
     }
-    if (rebuild->pinned) TRY(lock_pin(files->io, files->directory, file->id, &pin));
-    Error *error = segment_open(files->io, files->directory, files->uuid, file, &segment);
-    if (error == NULL) error = files_pin_others(segment, pin);
-    if (error == NULL) error = graph_load(segment, schema, &graph);
-    if (error != NULL) {
-        io_close(pin);
-        return error;
-    }
-    finder_load_all(graph);
+    TRY(files_load(rebuild->files, file, schema, rebuild->pinned, &graph, &pin));
     graph_destroy(rebuild->graph);
     io_close(rebuild->pin);
     rebuild->graph = graph;

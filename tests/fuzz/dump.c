@@ -9,14 +9,11 @@
 #include "config.h"
 
 #include "shell/dump.h"
-#include <fcntl.h>
+#include "tests/fuzz/one_file.h"
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 /* What it has: nodes, relationships, rules, and the names that dumps use for themselves. */
 static const char *const made[] = {
@@ -29,29 +26,6 @@ static const char *const shown[] = {
     "MATCH (a)-[r]->(b) RETURN a{.*} AS a, type(r) AS t, r{.*} AS r, b{.*} AS b", "SHOW INDEXES",
     "SHOW CONSTRAINTS"};
 enum { SHOWN_COLUMNS = 5 }; /* of SHOW INDEXES; behind them is how it is made at the moment */
-
-static char path[] = "fuzz-dump-XXXXXX";
-
-static void remove_file(void)
-{
-    unlink(path);
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc, (void)argv;
-    int file = mkstemp(path);
-    if (file < 0 || atexit(remove_file) != 0) abort();
-    close(file);
-    return 0;
-}
-
-static void put_file(const char *data, size_t size)
-{
-    int file = open(path, O_WRONLY | O_TRUNC);
-    if (file < 0 || write(file, data, size) != (ssize_t)size) abort();
-    close(file);
-}
 
 static contextql *opened(void)
 {

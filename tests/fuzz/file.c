@@ -6,38 +6,11 @@
 #include "config.h"
 
 #include "rowfile/rowfile.h"
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "tests/fuzz/one_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 enum { ROWS_MAX = 10000, OPTIONS = 8 };
-
-static char path[] = "fuzz-file-XXXXXX";
-
-static void remove_file(void)
-{
-    unlink(path);
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc, (void)argv;
-    int file = mkstemp(path);
-    if (file < 0 || atexit(remove_file) != 0) abort();
-    close(file);
-    return 0;
-}
-
-static void put_file(const uint8_t *data, size_t size)
-{
-    int file = open(path, O_WRONLY | O_TRUNC);
-    if (file < 0 || write(file, data, size) != (ssize_t)size) abort();
-    close(file);
-}
 
 static Value options_of(uint8_t format, uint8_t how, ValueEntry entries[OPTIONS])
 {
