@@ -217,6 +217,13 @@ static bool is_number(Value value)
     return value.kind == VALUE_INTEGER || (value.kind == VALUE_FLOAT && !isnan(value.as.number));
 }
 
+static void resolve_labels(const Operator *self)
+{
+    const Extend *extend = self->state;
+    for (uint32_t i = 0; i < self->plan->label_count; i++)
+        extend->labels[i] = name_resolve(self->execution, NAME_LABEL, self->plan->labels[i]);
+}
+
 static void choose_index(Operator *self);
 
 /* A bound that no range can have leaves nothing out: the filter knows what is to become of it. */
@@ -468,8 +475,7 @@ bool scan_found_by_index(Operator *scan, uint64_t *count)
 {
     Extend *extend = scan->state;
     if (!scan->plan->by_index || scan->plan->in_order) return false;
-    for (uint32_t i = 0; i < scan->plan->label_count; i++)
-        extend->labels[i] = name_resolve(scan->execution, NAME_LABEL, scan->plan->labels[i]);
+    resolve_labels(scan);
     if (!extend->zones->known) {
         Error *error = find_zones(scan); /* what fails now fails again when the scan begins */
         if (error != NULL) extend->zones->known = false;
@@ -549,13 +555,12 @@ static Error *next_scan(Operator *self, Batch **out)
     uint32_t cap = make_room(self, operator_cap(self)), count = 0;
     bool more;
     *out = NULL;
-    for (uint32_t i = 0; i < self->plan->label_count; i++)
-        extend->labels[i] = name_resolve(self->execution, NAME_LABEL, self->plan->labels[i]);
-    if (extend->zones != NULL && !extend->zones->known) TRY(find_zones(self));
     tell_scanned(self);
     while (count == 0) {
         TRY(next_input(self, &more));
         if (!more) return NULL;
+        resolve_labels(self); /* what the input wrote may have made them */
+        if (extend->zones != NULL && !extend->zones->known) TRY(find_zones(self));
         Batch *in = extend->in;
         bool one_row = true; /* of the input: then the ids ascend */
         while (count < cap &&
@@ -681,11 +686,10 @@ static Error *next_seek(Operator *self, Batch **out)
     ColumnType type =
         self->plan->kind == PLAN_RELATIONSHIP_BY_ID ? COLUMN_RELATIONSHIP : COLUMN_NODE;
     *out = NULL;
-    for (uint32_t i = 0; i < self->plan->label_count; i++)
-        extend->labels[i] = name_resolve(self->execution, NAME_LABEL, self->plan->labels[i]);
     while (count == 0) {
         TRY(next_input(self, &more));
         if (!more) return NULL;
+        resolve_labels(self);
         Batch *in = extend->in;
         while (count < cap && extend->at < in->selected_count) {
             uint32_t position = batch_position(in, extend->at);

@@ -434,11 +434,13 @@ static Error *score_moments(Leg *leg, const Batch *batch, uint32_t count, float 
 
 Error *leg_score(Leg *leg, const Batch *batch, float floor, Scored *out)
 {
+    const Execution *execution = leg->operator->execution;
     uint32_t count = take_ids(leg, batch);
     out->count = 0;
     if (count == 0) return NULL;
-    if (leg->operator->execution->environment.moments != NULL)
-        return score_moments(leg, batch, count, floor, out);
+    if (leg->key == GRAPH_NAME_UNKNOWN) /* the statement itself may have made it since */
+        leg->key = name_resolve(execution, NAME_KEY, leg->plan->key);
+    if (execution->environment.moments != NULL) return score_moments(leg, batch, count, floor, out);
     return score_part(leg, batch, 0, count, floor, out);
 }
 
