@@ -440,6 +440,7 @@ typedef struct Probe {
     bool has;
 } Probe;
 Probe index_probe(const GraphView *view, const GraphIndex *definition);
+void probe_prefetch(const Probe *probe, uint64_t node); /* what probe_hit will look at */
 /* Is the node visible, of the label, and its property equal to the key? */
 bool probe_hit(Probe *probe, uint64_t node, Value key);
 

@@ -404,6 +404,26 @@ Probe index_probe(const GraphView *view, const GraphIndex *definition)
                    false};
 }
 
+static void prefetch_cell(const PropertyColumn *column, uint64_t row)
+{
+    const ColumnBlock *block = directory_known(&column->blocks, row / GRAPH_BLOCK_ROWS);
+    uint32_t i = row % GRAPH_BLOCK_ROWS;
+    if (block == NULL) return;
+    __builtin_prefetch(&block->present[i / 64]);
+    if (block->packed.bits != NULL)
+        __builtin_prefetch(block->packed.bits + (uint64_t)i * block->packed.width / 8);
+    else if (block->type == COLUMN_STRING && block->strings != NULL)
+        __builtin_prefetch(&block->strings[i]);
+    else if (block->type == COLUMN_INTEGER)
+        __builtin_prefetch(&block->integers[i]);
+}
+
+void probe_prefetch(const Probe *probe, uint64_t node)
+{
+    if (probe->column != NULL) prefetch_cell(probe->column, node);
+    prefetch_cell(&probe->view->graph->shapes_of, node);
+}
+
 bool probe_hit(Probe *probe, uint64_t node, Value key)
 {
     const Graph *graph = probe->view->graph;

@@ -141,11 +141,15 @@ static void seek_low(OrderedCursor *cursor, const GraphRange *range)
         ordered_seek_first(cursor);
 }
 
+/* The cursor stands at the range's low end. */
 static void seek_high(OrderedCursor *cursor, const GraphRange *range, Arena *arena)
 {
     Value high = range->prefix ? behind_prefix(range->low, arena) : range->high;
-    if (high.kind != VALUE_NULL)
-        ordered_seek(cursor, high, !range->prefix && !range->high_open);
+    bool after = !range->prefix && !range->high_open;
+    if (high.kind != VALUE_NULL && range->low.kind != VALUE_NULL)
+        ordered_seek_on(cursor, high, after);
+    else if (high.kind != VALUE_NULL)
+        ordered_seek(cursor, high, after);
     else if (range->low.kind != VALUE_NULL)
         ordered_seek_kind(cursor, range->low, true);
     else
@@ -179,7 +183,8 @@ struct GraphInOrder {
     OrderedCursor cursor, low, end; /* where it stands, and the range's ends */
     bool inside;                    /* descending: in a group of one value */
     Value group;
-    Buffer scratch; /* of keys of several properties */
+    Buffer scratch;              /* of keys of several properties */
+    OrderedCursor begin, behind; /* of the group */
     Arena
         *arenas[2]; /* by turns: of what the cursors decode; the second is made when it is needed */
 };
@@ -197,9 +202,10 @@ GraphInOrder *graph_in_order(const GraphView *view, const GraphIndex *index,
     order->empty = is_empty(range);
     order->arenas[0] = arena_create();
     order->cursor = cursor_of(index, order->arenas[0]);
-    order->low = order->end = order->cursor;
+    order->low = order->cursor;
     if (order->empty) return order;
     seek_low(&order->low, range);
+    order->end = order->low;
     seek_high(&order->end, range, order->arenas[0]);
     order->cursor = descending ? order->end : order->low;
     return order;
@@ -241,11 +247,15 @@ static void turn_arenas(GraphInOrder *order)
     arena_reset(full);
 }
 
-/* Descending: the values before the group given last, if there are any in the range. */
-static bool group_before(GraphInOrder *order)
+/* Descending: the pairs of the value before the ones given last, if there are any in the range. */
+static bool enter_group(GraphInOrder *order)
 {
-    if (ordered_reached(&order->low, &order->cursor)) return false;
-    return ordered_back(&order->cursor, &order->group);
+    order->behind = order->cursor;
+    if (ordered_reached(&order->low, &order->cursor) ||
+        !ordered_back(&order->cursor, &order->group))
+        return false;
+    order->begin = order->cursor;
+    return true;
 }
 
 static bool next_pair(GraphInOrder *order, Value *value, uint32_t *node)
@@ -254,38 +264,56 @@ static bool next_pair(GraphInOrder *order, Value *value, uint32_t *node)
         return !ordered_reached(&order->cursor, &order->end) &&
                ordered_next(&order->cursor, value, node);
     for (;;) {
-        if (order->inside && ordered_next(&order->cursor, value, node)) {
-            if (value_order(*value, order->group) == 0) return true;
-            ordered_unread(&order->cursor);
-        }
-        if (order->inside) ordered_back(&order->cursor, &order->group); /* to where it began */
-        order->inside = group_before(order);
+        if (order->inside && !ordered_reached(&order->cursor, &order->behind) &&
+            ordered_next(&order->cursor, value, node))
+            return true;
+        if (order->inside) ordered_move(&order->cursor, &order->begin);
+        order->inside = enter_group(order);
         if (!order->inside) return false;
     }
 }
 
+/* What is asked of the nodes of an order lies all over the graph: some are asked for together, so that
+ * memory is waited for once. */
 uint32_t graph_in_order_next(GraphInOrder *order, uint64_t *ids, uint32_t max)
 {
-    uint32_t count = 0, node;
-    Value value;
+    enum { TOGETHER = 16 };
+    uint32_t count = 0;
     while (!order->empty && count < max) {
+        Value values[TOGETHER];
+        uint32_t nodes[TOGETHER], found = 0;
         turn_arenas(order);
-        if (!next_pair(order, &value, &node)) {
-            order->empty = true;
-            break;
+        while (found < TOGETHER && found < max - count && !order->empty) {
+            order->empty = !next_pair(order, &values[found], &nodes[found]);
+            if (!order->empty) probe_prefetch(&order->probe, nodes[found++]);
         }
-        bool hit = value.kind == VALUE_INTEGER
-                       ? probe_hit(&order->probe, node, value)
-                       : is_hit(&order->view, order->index, node, value, &order->scratch);
-        if (hit) ids[count++] = node;
+        for (uint32_t i = 0; i < found; i++) {
+            bool hit =
+                values[i].kind == VALUE_INTEGER
+                    ? probe_hit(&order->probe, nodes[i], values[i])
+                    : is_hit(&order->view, order->index, nodes[i], values[i], &order->scratch);
+            if (hit) ids[count++] = nodes[i];
+        }
     }
     return count;
+}
+
+static void sort_few(uint64_t *ids, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        uint64_t id = ids[i];
+        size_t at = i;
+        for (; at > 0 && ids[at - 1] > id; at--)
+            ids[at] = ids[at - 1];
+        ids[at] = id;
+    }
 }
 
 /* By bytes, the lowest first: ids have four, and few have all of them. */
 static void sort_ids(uint64_t *ids, size_t count)
 {
-    enum { BYTE = 8, VALUES = 1 << BYTE };
+    enum { BYTE = 8, VALUES = 1 << BYTE, FEW = 32 };
+    if (count <= FEW) return sort_few(ids, count);
     uint64_t all = 0, *from = ids, *to = mem_alloc((count + 1) * sizeof *to), *other = to;
     for (size_t i = 0; i < count; i++)
         all |= ids[i];

@@ -449,8 +449,11 @@ typedef struct Place {
         kind; /* kind: all values that cannot be compared with the key are told by their kind */
 } Place;
 
-static bool is_before(const Place *place, Value value)
+static inline bool is_before(const Place *place, Value value)
 {
+    if (value.kind == VALUE_INTEGER && place->key.kind == VALUE_INTEGER && !place->kind)
+        return place->after ? value.as.integer <= place->key.as.integer
+                            : value.as.integer < place->key.as.integer;
     int order = value_order(value, place->key);
     if (!place->kind) return place->after ? order <= 0 : order < 0;
     bool same =
@@ -502,19 +505,24 @@ static void seek_list(OrderedCursor *cursor, const Place *place)
     cursor->next = next_of(at, 0);
 }
 
+/* The first of the places low .. high of an array that is not before the one looked for. */
+static uint64_t find(const OrderedCursor *cursor, int array, uint64_t low, uint64_t high,
+                     const Place *place)
+{
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (is_before(place, array_value(cursor, array, middle)))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void seek(OrderedCursor *cursor, const Place *place)
 {
-    for (int array = 0; array < ARRAYS; array++) {
-        uint64_t low = 0, high = array_count(cursor, array);
-        while (low < high) {
-            uint64_t middle = low + (high - low) / 2;
-            if (is_before(place, array_value(cursor, array, middle)))
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        *array_at(cursor, array) = low;
-    }
+    for (int array = 0; array < ARRAYS; array++)
+        *array_at(cursor, array) = find(cursor, array, 0, array_count(cursor, array), place);
     seek_list(cursor, place);
     cursor->any = false;
 }
@@ -524,9 +532,35 @@ void ordered_seek(OrderedCursor *cursor, Value key, bool after)
     seek(cursor, &(Place){key, after, false});
 }
 
+void ordered_seek_on(OrderedCursor *cursor, Value key, bool after)
+{
+    Place place = {key, after, false};
+    for (int array = 0; array < ARRAYS; array++) {
+        uint64_t *at = array_at(cursor, array), count = array_count(cursor, array), high = *at;
+        for (uint64_t step = 1; high < count && is_before(&place, array_value(cursor, array, high));
+             step *= 2) {
+            *at = high + 1;
+            high = count - high > step ? high + step : count;
+        }
+        *at = find(cursor, array, *at, high, &place);
+    }
+    seek_list(cursor, &place);
+    cursor->any = false;
+}
+
+/* Most orders have values of one kind: then it is one of their ends. */
 void ordered_seek_kind(OrderedCursor *cursor, Value like, bool behind)
 {
-    seek(cursor, &(Place){like, behind, true});
+    Place place = {like, behind, true};
+    for (int array = 0; array < ARRAYS; array++) {
+        uint64_t count = array_count(cursor, array), low = 0, high = count;
+        if (behind && count > 0 && is_before(&place, array_value(cursor, array, count - 1)))
+            low = count;
+        if (!behind && count > 0 && !is_before(&place, array_value(cursor, array, 0))) high = 0;
+        *array_at(cursor, array) = find(cursor, array, low, high, &place);
+    }
+    seek_list(cursor, &place);
+    cursor->any = false;
 }
 
 /* The least of what the arrays and the list have next; `source` is which. */
@@ -551,8 +585,6 @@ bool ordered_next(OrderedCursor *cursor, Value *value, uint32_t *number)
 {
     int source;
     while (peek(cursor, value, number, &source)) {
-        cursor->last_source = source;
-        cursor->last_node = cursor->next;
         if (source == ARRAYS)
             cursor->next = next_of(cursor->next, 0);
         else
@@ -576,6 +608,7 @@ void ordered_leave_base(OrderedCursor *cursor)
 static const OrderedNode *node_before(const Ordered *ordered, const OrderedNode *until)
 {
     const OrderedNode *at = ordered->head, *next;
+    if (next_of(at, 0) == until) return NULL;
     for (uint32_t level = HEIGHT_MAX; level-- > 0;)
         while (
             (next = next_of(at, level)) != NULL &&
@@ -584,13 +617,10 @@ static const OrderedNode *node_before(const Ordered *ordered, const OrderedNode 
     return at == ordered->head ? NULL : at;
 }
 
-void ordered_unread(OrderedCursor *cursor)
+void ordered_move(OrderedCursor *cursor, const OrderedCursor *to)
 {
-    assert(cursor->any);
-    if (cursor->last_source == ARRAYS)
-        cursor->next = cursor->last_node;
-    else
-        --*array_at(cursor, cursor->last_source);
+    cursor->at = to->at, cursor->sorted_at = to->sorted_at, cursor->run_at = to->run_at;
+    cursor->next = to->next;
     cursor->any = false;
 }
 

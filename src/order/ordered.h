@@ -57,14 +57,14 @@ typedef struct OrderedCursor {
     const struct OrderedNode *next;
     Value last; /* the pair given last, not to be given twice */
     uint32_t last_number;
-    int last_source; /* where it came from: ordered.c's */
-    const struct OrderedNode *last_node;
     bool any;
 } OrderedCursor;
 OrderedCursor ordered_cursor(const Ordered *ordered, OrderedRun run, Arena *arena);
 /* The next pair will be the first whose value is not before `key`, or (`after`) that is behind it.
  * Null: behind all. */
 void ordered_seek(OrderedCursor *cursor, Value key, bool after);
+/* The same, from where the cursor stands on, which is before it: cheap where that is near. */
+void ordered_seek_on(OrderedCursor *cursor, Value key, bool after);
 /* ... the first of the values that can be compared with `like`, or the first behind them. */
 void ordered_seek_kind(OrderedCursor *cursor, Value like, bool behind);
 void ordered_seek_first(OrderedCursor *cursor);
@@ -72,7 +72,7 @@ bool ordered_next(OrderedCursor *cursor, Value *value, uint32_t *number); /* fal
 /* Back to the first pair with the value of the last pair before where the cursor stands. false: there
  * is none. */
 bool ordered_back(OrderedCursor *cursor, Value *value);
-void ordered_unread(OrderedCursor *cursor); /* the pair given last comes again */
+void ordered_move(OrderedCursor *cursor, const OrderedCursor *to); /* to where the other stands */
 /* How many pairs lie between two cursors, the second of which stands behind the first; counting ends
  * at about `most`. */
 uint64_t ordered_between(const OrderedCursor *from, const OrderedCursor *to, uint64_t most);
