@@ -3,6 +3,7 @@
  * of many words two at a time, as any machine can. And looking at eight bytes of a text at once. */
 #ifndef BASE_BITS_H
 #define BASE_BITS_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +36,14 @@ static inline uint64_t bits_in_many(const uint64_t *words, size_t count)
         sum += (bytes[0] + bytes[1]) * UINT64_C(0x0001000100010001) >> 48;
     }
     return i < count ? sum + bits_in(words[i]) : sum;
+}
+
+static inline bool bits_any(const uint64_t *words, size_t count)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < count; i++)
+        any |= words[i];
+    return any != 0;
 }
 
 /* Eight bytes as they come. */

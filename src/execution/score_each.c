@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include "base/bits.h"
 #include "execution/score_internal.h"
 #include "runtime/workers.h"
 #include <math.h>
@@ -373,13 +374,6 @@ static Error *choose(Each *each, uint32_t q)
     return operator_interrupted(each->operator);
 }
 
-static bool is_anything_left(const Each *each)
-{
-    for (uint64_t w = 0; w < each->bits.block_count * GRAPH_BLOCK_WORDS; w++)
-        if (each->left[w] != 0) return true;
-    return false;
-}
-
 /* So many hits of each row that is pending; *pending: how many still are. A row whose hits are all that
  * take part is not, however few pass. */
 static Error *search_round(Each *each, uint32_t *pending)
@@ -394,7 +388,7 @@ static Error *search_round(Each *each, uint32_t *pending)
     for (uint32_t q = 0; q < each->count; q++)
         asked += each->queries[q].asked;
     if (asked > 0) TRY(ask_column(each, 0, each->count));
-    bool left = asked > 0 && is_anything_left(each);
+    bool left = asked > 0 && bits_any(each->left, each->bits.block_count * GRAPH_BLOCK_WORDS);
     *pending = 0;
     for (uint32_t q = 0; q < each->count; q++) {
         EachQuery *query = &each->queries[q];

@@ -364,9 +364,11 @@ static Error *score_rest(Operator *operator, Leg * leg, const Bits *bits, Scored
                          BestRows *best)
 {
     for (uint64_t b = 0; b < bits->block_count; b++) {
+        const uint64_t *words = bits->words + b * GRAPH_BLOCK_WORDS;
         uint64_t ids[GRAPH_BLOCK_ROWS];
-        uint32_t count = score_ids_of(bits->words + b * GRAPH_BLOCK_WORDS, b, ids);
-        if (count > 0) TRY(offer_scored(operator, leg, ids, count, scored, best));
+        if (!bits_any(words, GRAPH_BLOCK_WORDS)) continue;
+        uint32_t count = score_ids_of(words, b, ids);
+        TRY(offer_scored(operator, leg, ids, count, scored, best));
     }
     return NULL;
 }
@@ -670,16 +672,13 @@ static Error *take_rows_of(Operator *operator, Bits * bits, const TopKHit *hits,
 static Error *find_best(Operator *operator, Leg * leg, ByIndex *by, Bits *bits, TopKHit *hits,
                         size_t *count, ScoreFacts *facts, bool *found)
 {
-    uint64_t left = 0;
     *found = true, *count = (size_t)by->request.k;
     find_index_among(operator, leg, by, bits);
     if (by->request.finder != NULL && find_by_index(operator, leg, by, bits, hits, facts))
         return NULL;
     facts->candidates += bits->count;
     TRY(find_in_column(operator, leg, by->request.k, bits, hits, count, facts));
-    for (uint64_t w = 0; w < bits->block_count * GRAPH_BLOCK_WORDS; w++)
-        left |= bits->words[w];
-    *found = left == 0;
+    *found = !bits_any(bits->words, bits->block_count * GRAPH_BLOCK_WORDS);
     return NULL;
 }
 

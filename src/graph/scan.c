@@ -15,6 +15,7 @@
  */
 #include "config.h"
 
+#include "base/bits.h"
 #include "graph/graph_internal.h"
 #include <assert.h>
 #include <sys/mman.h>
@@ -120,16 +121,21 @@ static bool bits_lie(const GraphView *view, const uint32_t *labels, uint32_t lab
     return false;
 }
 
-/* Of the nodes in `bits`, the first of which is `first`, those that are to be given. */
-static uint64_t scan_some(LabelTest *test, const ScanBlock *block, uint64_t first, uint64_t bits)
+/* Of the nodes in `bits`, the first of which is `first`, those that have the labels' bits. */
+static uint64_t labelled(const ScanBlock *block, uint64_t first, uint64_t bits)
 {
     uint32_t word = (uint32_t)((first - block->begin) / 64);
     for (uint32_t i = 0; i < block->bits_count; i++)
         bits &= __atomic_load_n(&block->bits[i][word], __ATOMIC_ACQUIRE);
     if (first + 64 > block->count) bits &= (UINT64_C(1) << (block->count - first)) - 1;
-    if (block->dead != NULL) bits &= ~block->dead[first / 64];
-    if (bits == 0) return 0;
-    bool check_labels = block->check_labels || bits_lie(test->view, test->labels, test->count);
+    return block->dead == NULL ? bits : bits & ~block->dead[first / 64];
+}
+
+/* Of these, some at least, those that are to be given. */
+static uint64_t checked(LabelTest *test, const ScanBlock *block, uint64_t first, uint64_t bits,
+                        bool check_labels)
+{
+    uint32_t word = (uint32_t)((first - block->begin) / 64);
     if (!block->check_rows && !check_labels) return bits;
     for (uint64_t left = bits; left != 0; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(left);
@@ -138,6 +144,15 @@ static uint64_t scan_some(LabelTest *test, const ScanBlock *block, uint64_t firs
         if (!good) bits &= ~(UINT64_C(1) << i);
     }
     return bits;
+}
+
+/* Of the nodes in `bits`, the first of which is `first`, those that are to be given. */
+static uint64_t scan_some(LabelTest *test, const ScanBlock *block, uint64_t first, uint64_t bits)
+{
+    bits = labelled(block, first, bits);
+    if (bits == 0) return 0;
+    bool lie = block->check_labels || bits_lie(test->view, test->labels, test->count);
+    return checked(test, block, first, bits, lie);
 }
 
 /* The nodes of one word, without those below `from` (a node of the block). */
@@ -191,19 +206,34 @@ uint32_t graph_scan_below(const GraphView *view, const uint32_t *labels, uint32_
     return found;
 }
 
+/* As `labelled`, of all nodes of the block. */
+static void labelled_of_block(const ScanBlock *block, uint64_t bits[GRAPH_BLOCK_WORDS])
+{
+    for (uint32_t word = 0; word < GRAPH_BLOCK_WORDS; word++) {
+        uint64_t from = block->begin + word * UINT64_C(64);
+        uint64_t left = block->count <= from ? 0 : block->count - from;
+        bits[word] = left >= 64 ? UINT64_MAX : (UINT64_C(1) << left) - 1;
+        if (block->dead != NULL && left > 0) bits[word] &= ~block->dead[from / 64];
+    }
+    for (uint32_t i = 0; i < block->bits_count; i++)
+        for (uint32_t word = 0; word < GRAPH_BLOCK_WORDS; word++)
+            bits[word] &= __atomic_load_n(&block->bits[i][word], __ATOMIC_ACQUIRE);
+}
+
 bool graph_scan_block(const GraphView *view, const uint32_t *labels, uint32_t label_count,
                       uint64_t number, uint64_t bits[GRAPH_BLOCK_WORDS])
 {
     LabelTest test = {view, labels, label_count, -1, false};
     ScanBlock block;
-    uint64_t any = 0;
     if (!scan_block(view, labels, label_count, number, &block)) return false;
-    for (uint32_t word = 0; word < GRAPH_BLOCK_WORDS; word++) {
-        uint64_t from = block.begin + word * UINT64_C(64);
-        bits[word] = from >= block.count ? 0 : scan_word(&test, &block, from);
-        any |= bits[word];
-    }
-    return any != 0;
+    labelled_of_block(&block, bits);
+    if (!bits_any(bits, GRAPH_BLOCK_WORDS)) return false;
+    /* Asked once, when all words were read. */
+    bool lie = block.check_labels || bits_lie(view, labels, label_count);
+    if (!block.check_rows && !lie) return true;
+    for (uint32_t word = 0; word < GRAPH_BLOCK_WORDS; word++)
+        bits[word] = checked(&test, &block, block.begin + word * UINT64_C(64), bits[word], lie);
+    return bits_any(bits, GRAPH_BLOCK_WORDS);
 }
 
 bool graph_scan_has(const GraphView *view, const uint32_t *labels, uint32_t label_count,

@@ -130,22 +130,13 @@ static size_t take_part(const ColumnSearch *search, Side *side, uint64_t number,
     return bits_in_many(side->present, GRAPH_BLOCK_WORDS);
 }
 
-static bool has_candidates(const ColumnSearch *search, uint64_t number)
-{
-    const uint64_t *words = search->request.words + number * GRAPH_BLOCK_WORDS;
-    uint64_t any = 0;
-    for (uint32_t w = 0; w < GRAPH_BLOCK_WORDS; w++)
-        any |= words[w];
-    return any != 0;
-}
-
 typedef enum Outcome { LEFT, DONE, VOID } Outcome;
 
 static Outcome search_block(ColumnSearch *search, Side *side, uint64_t number)
 {
     const ColumnRequest *request = &search->request;
     GraphVectors vectors;
-    if (!has_candidates(search, number)) return LEFT;
+    if (!bits_any(request->words + number * GRAPH_BLOCK_WORDS, GRAPH_BLOCK_WORDS)) return LEFT;
     GraphVectorsKind kind = graph_vectors(request->view, request->key, number, &vectors);
     if (kind == GRAPH_VECTORS_NONE) return DONE;
     if (kind != GRAPH_VECTORS_LENT || vectors.dimensions != request->dimensions) return LEFT;
@@ -158,7 +149,7 @@ static Outcome search_block(ColumnSearch *search, Side *side, uint64_t number)
     SieveBlock codes = {.codes = NULL};
     if (memory != NULL) codes = sieve_block(memory, vectors.count);
     sieve_scan(request->kernel, request->codes_kernel, side->queries, request->query_count, &block,
-               memory == NULL ? NULL : &codes);
+               rows, memory == NULL ? NULL : &codes);
     side->facts.rows += rows * request->query_count;
     if (memory != NULL) side->facts.coded += rows * request->query_count;
     bool held = graph_vectors_held(request->view, &vectors) &&

@@ -225,7 +225,8 @@ static bool rests(SieveQuery *query, float floor)
 
 static void sieve_piece(const Piece *piece, SieveQuery *query)
 {
-    Left left = {.count = 0};
+    Left left; /* not all of it: it is two kilobytes */
+    left.count = 0;
     float floor = topk_floor(query->top);
     if (rests(query, floor)) {
         score_all(piece, query);
@@ -296,7 +297,7 @@ static void sieve_few(const Piece *whole, const Few *few, SieveQuery *query)
     int32_t dots[FEW_ROWS];
     uint16_t at[FEW_ROWS];
     float floor = topk_floor(query->top);
-    Left left = {.count = 0};
+    Left left; /* not all of it: it is two kilobytes */
     if (rests(query, floor)) {
         score_few(whole, few, query);
         return;
@@ -328,7 +329,8 @@ static void sieve_stretch(const Piece *whole, size_t word, size_t end, SieveQuer
 }
 
 void sieve_scan(const VectorKernel *kernel, const CodesKernel *codes_kernel, SieveQuery *queries,
-                size_t query_count, const VectorBlock *block, const SieveBlock *codes)
+                size_t query_count, const VectorBlock *block, size_t taking_part,
+                const SieveBlock *codes)
 {
     Piece piece = {.kernel = kernel, .codes_kernel = codes_kernel};
     if (query_count == 0) return;
@@ -342,7 +344,7 @@ void sieve_scan(const VectorKernel *kernel, const CodesKernel *codes_kernel, Sie
     Piece whole = piece;
     whole.block = *block, whole.bounds = codes->bounds, whole.codes = codes->codes;
     size_t words = (block->count + WORD_ROWS - 1) / WORD_ROWS, done = 0;
-    bool few = block->present != NULL && bits_in_many(block->present, words) < FEW_ROWS;
+    bool few = taking_part < FEW_ROWS;
     for (size_t word = 0; word < words && !few; word += PIECE_WORDS) {
         piece_of(&piece, block, codes, word * WORD_ROWS);
         if (piece.taking_part < FEW_ROWS) continue;

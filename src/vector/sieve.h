@@ -39,8 +39,9 @@ typedef struct SieveQuery {
 void sieve_query_init(SieveQuery *out, const VectorQuery *query, size_t dimensions, TopK *top);
 void sieve_query_free(SieveQuery *query);
 
-/* Offers the rows of the block that take part to each query's collector. All queries have the same
- * dimensions. `codes` NULL: all rows are scored. */
+/* Offers the rows of the block that take part, so many, to each query's collector. All queries have the
+ * same dimensions. `codes` NULL: all rows are scored. */
 void sieve_scan(const VectorKernel *kernel, const CodesKernel *codes_kernel, SieveQuery *queries,
-                size_t query_count, const VectorBlock *block, const SieveBlock *codes);
+                size_t query_count, const VectorBlock *block, size_t taking_part,
+                const SieveBlock *codes);
 #endif

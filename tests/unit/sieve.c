@@ -120,7 +120,10 @@ static int answers_agree(const Set *set, const VectorKernel *kernel, const Codes
         vector_query_init(&plain[q], kernel, metric, set->query + q * set->stride, set->stride);
         sieve_query_init(&queries[q], &plain[q], set->d, topk_create(k));
     }
-    sieve_scan(kernel, codes, queries, QUERIES, &block, &sieve);
+    size_t taking_part = 0;
+    for (size_t i = 0; i < set->count; i++)
+        taking_part += set->present[i / 64] >> i % 64 & 1;
+    sieve_scan(kernel, codes, queries, QUERIES, &block, taking_part, &sieve);
     for (size_t q = 0; q < QUERIES; q++) {
         TopK *top = topk_create(k);
         vector_scan(kernel, &plain[q], &block, 1, top);
