@@ -814,10 +814,12 @@ enum { TOGETHER = 512, ROUNDS = 8 };
     "UNWIND range(0, size($q) - 1) AS n MATCH (v:V) VECTOR v.v SIMILAR TO $q[n] USING {metric: "   \
     "'l2', ef: 64} LIMIT 10 PER n RETURN count(*)"
 
-typedef struct Asker { /* a session and a thread */
+typedef struct Asker { /* a thread, and whom it asks */
     contextql *session;
+    const Peer *peer;
     pthread_t thread;
     size_t from;
+    uint64_t sum; /* so that loops are not left out */
 } Asker;
 
 static void *ask_alone(void *user)
@@ -832,17 +834,56 @@ static void *ask_alone(void *user)
     return NULL;
 }
 
+static void *ask_peer(void *user)
+{
+    Asker *asker = user;
+    int64_t ids[K];
+    for (size_t q = 0; q < TOGETHER; q++)
+        asker->peer->find(queries + (asker->from + q) % query_count * dimensions, K, ids);
+    return NULL;
+}
+
+/* What two threads of the machine can do at all: without memory they share nothing, and what is read here
+ * and there in as much memory as an index takes comes through what all processors share. */
+enum { LOOP_STEPS = 512, LOOP_LINE = 128, LOOP_ROW_BYTES = 264 };
+
+static void *loop_without_memory(void *user)
+{
+    Asker *asker = user;
+    uint64_t state = asker->from + 1;
+    for (size_t i = 0; i < (size_t)TOGETHER * LOOP_STEPS * 8; i++)
+        state = state * UINT64_C(6364136223846793005) + 1;
+    asker->sum = state;
+    return NULL;
+}
+
+static void *loop_over_memory(void *user)
+{
+    Asker *asker = user;
+    const char *memory = (const char *)rows;
+    size_t places = row_count * LOOP_ROW_BYTES / LOOP_LINE;
+    uint64_t state = 88172645463325252u + asker->from, sum = 0, words[2];
+    for (size_t i = 0; i < (size_t)TOGETHER * LOOP_STEPS; i++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        const char *line = memory + state % places * LOOP_LINE;
+        memcpy(&words[0], line, sizeof words[0]);
+        memcpy(&words[1], line + LOOP_LINE / 2, sizeof words[1]);
+        sum += words[0] ^ words[1];
+    }
+    asker->sum = sum;
+    return NULL;
+}
+
 /* Microseconds a query, and those of processors. */
 typedef struct Spent {
     double time, work;
 } Spent;
 
-static Spent spent_by_sessions(Asker *askers, size_t count)
+static Spent spent_by(void *(*ask)(void *), Asker *askers, size_t count)
 {
     double from = now_us(), used = process_us();
     for (size_t a = 0; a < count; a++)
-        if (pthread_create(&askers[a].thread, NULL, ask_alone, &askers[a]) != 0)
-            must(NULL, "no thread");
+        if (pthread_create(&askers[a].thread, NULL, ask, &askers[a]) != 0) must(NULL, "no thread");
     for (size_t a = 0; a < count; a++)
         pthread_join(askers[a].thread, NULL);
     double all = (double)(TOGETHER * count);
@@ -875,6 +916,30 @@ static void tell_two(const char *what, Spent one[ROUNDS], Spent two[ROUNDS])
            what, time[0], time[1], time[0] / time[1], times[0][0] / times[1][0], work[0], work[1]);
 }
 
+static void measure_askers(const char *what, void *(*ask)(void *), Asker *askers)
+{
+    Spent one[ROUNDS], two[ROUNDS];
+    for (size_t r = 0; r < ROUNDS; r++) {
+        one[r] = spent_by(ask, askers, 1);
+        two[r] = spent_by(ask, askers, 2);
+    }
+    tell_two(what, one, two);
+}
+
+/* Beside us the peers, and what the machine can do at all. */
+static void measure_two_of_others(Asker *askers)
+{
+    char what[64];
+    for (size_t p = 0; p < peer_count; p++) {
+        snprintf(what, sizeof what, "%s of ef %d, threads", peers[p].name, EF);
+        peers[p].set_breadth(EF);
+        askers[0].peer = askers[1].peer = &peers[p];
+        measure_askers(what, ask_peer, askers);
+    }
+    measure_askers("a loop without memory", loop_without_memory, askers);
+    measure_askers("a loop over as many bytes", loop_over_memory, askers);
+}
+
 static void measure_two(contextql *session)
 {
     Spent one[ROUNDS], two[ROUNDS];
@@ -896,11 +961,8 @@ static void measure_two(contextql *session)
         two[r] = spent_together(session, statement, "2");
     }
     tell_two("512 queries from rows, workers", one, two);
-    for (size_t r = 0; r < ROUNDS; r++) {
-        one[r] = spent_by_sessions(askers, 1);
-        two[r] = spent_by_sessions(askers, 2);
-    }
-    tell_two("a query a statement, sessions", one, two);
+    measure_askers("a query a statement, sessions", ask_alone, askers);
+    measure_two_of_others(askers);
     contextql_finalize(statement);
     contextql_close(askers[1].session);
 }
