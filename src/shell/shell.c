@@ -192,15 +192,22 @@ static bool run_prompted(Shell *shell, Str text)
 /* Who has no history yet is told a little more. */
 static void greet(const char *history)
 {
-    if (history == NULL || access(history, F_OK) == 0) {
-        printf("ContextQL %s. A statement ends with `;`; :help lists the commands.\n",
-               contextql_version());
-        return;
-    }
-    printf("Welcome to ContextQL %s: a graph, vectors, and one language for both.\n"
-           "A statement ends with `;`. Tab completes, :help lists the commands, :keys the keys.\n"
-           ":tutorial is a first session on data of its own; Ctrl-D ends.\n",
-           contextql_version());
+    bool known = history == NULL || access(history, F_OK) == 0;
+    size_t columns, rows;
+    Buffer told = {0}, text = {0};
+    terminal_size(STDOUT_FILENO, &columns, &rows);
+    buffer_printf(&told,
+                  known ? "ContextQL %s. A statement ends with `;`; :help lists the commands.\n"
+                        : "Welcome to ContextQL %s: a graph, vectors, and one language for both.\n",
+                  contextql_version());
+    if (!known)
+        buffer_text(&told, "A statement ends with `;`. Tab completes, :help lists the commands, "
+                           ":keys the keys.\n"
+                           ":tutorial is a first session on data of its own; Ctrl-D ends.\n");
+    format_wrapped(&text, buffer_view(&told), 0, 0, columns);
+    fwrite(text.data, 1, text.bytes, stdout);
+    buffer_free(&text);
+    buffer_free(&told);
 }
 
 static void run_prompt(Shell *shell)
