@@ -198,6 +198,17 @@ static const char *joined(Arena *arena, const PlanIndex *wanted, const char *bet
     return text;
 }
 
+/* Label_property; another rule may be on the same: then a number is put behind it. */
+static Str free_name(Arena *arena, const GraphView *view, const PlanIndex *wanted)
+{
+    const char *plain =
+        arena_printf(arena, "%.*s_%s", STR_ARG(wanted->label), joined(arena, wanted, "_"));
+    Str name = str_from(plain);
+    for (int i = 2; graph_index_named(view, name) != NULL; i++)
+        name = str_from(arena_printf(arena, "%s_%d", plain, i));
+    return name;
+}
+
 static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnvironment *environment)
 {
     GraphWriter *writer = environment->writer;
@@ -208,9 +219,6 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
     Value options;
     TRY(option(plan, environment, arena, &options));
     if (wanted->vector) TRY(vector_options(options, &index));
-    if (index.name.bytes == 0)
-        index.name = str_from(
-            arena_printf(arena, "%.*s_%s", STR_ARG(wanted->label), joined(arena, wanted, "_")));
     if (wanted->tolerant && graph_index_named(&environment->view, index.name) != NULL) return NULL;
     index.label = graph_name_intern(writer, NAME_LABEL, wanted->label);
     for (uint32_t k = 0; k < wanted->property_count; k++)
@@ -222,6 +230,7 @@ static Error *create_index(Arena *arena, const Plan *plan, const ExecutionEnviro
                    : error_new(ERROR_NAME_EXISTS, "there is such %s on :%.*s(%s) already",
                                wanted->is_constraint ? "a constraint" : "an index",
                                STR_ARG(wanted->label), joined(arena, wanted, ", "));
+    if (index.name.bytes == 0) index.name = free_name(arena, &environment->view, wanted);
     graph_writer_tell(writer, tell_nodes, (ExecutionEnvironment *)(uintptr_t)environment);
     Error *error = graph_create_index(writer, &index);
     graph_writer_tell(writer, NULL, NULL);

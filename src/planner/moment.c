@@ -91,7 +91,7 @@ Error *plan_match_apart(Binder *binder, const AstClause *clause)
     if (clause->time != AST_NOW) {
         if (binder->plan->moment_count == PLAN_MOMENTS_MAX)
             return fail_at(ERROR_LIMIT, clause->at->offset, clause->at->length,
-                           "a statement looks at %d moments at most", PLAN_MOMENTS_MAX);
+                           "MATCH AT stands in a statement %d times at most", PLAN_MOMENTS_MAX - 1);
         uint32_t moment = binder->plan->moment_count;
         TRY(plan_moment(binder, clause->time, clause->at, &binder->plan->moments[moment]));
         binder->plan->moment_count++;

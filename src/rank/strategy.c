@@ -36,8 +36,8 @@ static Error *weights_of(Value options, const Candidates *candidates, double *we
         return error_new(ERROR_ARGUMENT_TYPE, "weights is a list of numbers, not %s",
                          value_kind_name((ValueKind)given->kind));
     if (given->aux != candidates->sources)
-        return error_new(ERROR_ARGUMENT_VALUE, "%u weights are given, but there are %zu sources",
-                         given->aux, candidates->sources);
+        return error_new(ERROR_ARGUMENT_VALUE, "a weight for each source is wanted: %zu, not %u",
+                         candidates->sources, given->aux);
     for (size_t s = 0; s < candidates->sources; s++) {
         Value weight = given->as.items[s];
         if (!value_is_number(weight))
@@ -136,8 +136,8 @@ StrategyRegistry *strategy_registry_create(void)
         {"dot", "inner product of one vector source", single, NULL, NULL, none, 1, 1, "dot"},
         {"l2", "nearness 1 / (1 + distance) of one vector source", single, NULL, NULL, none, 1, 1,
          "l2"},
-        {"linear", "weighted sum of normalised scores: {weights: [..]}", linear, NULL, NULL,
-         weighted, 1, STRATEGY_SOURCES_MAX, NULL},
+        {"linear", "weighted sum of the scores: {weights: [..]}", linear, NULL, NULL, weighted, 1,
+         STRATEGY_SOURCES_MAX, NULL},
         {"rrf", "reciprocal rank fusion: {k: 60, weights: [..]}", rrf, NULL, NULL, fused, 1,
          STRATEGY_SOURCES_MAX, NULL},
     };
