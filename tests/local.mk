@@ -79,7 +79,7 @@ tests_unit_check_SOURCES = tests/unit/check.c tests/unit/test.h
 tests_unit_check_LDADD = src/libengine.la $(ENGINE_LIBS)
 tests_kill9_SOURCES = tests/kill9.c
 tests_kill9_LDADD = src/libengine.la $(ENGINE_LIBS)
-dist_check_SCRIPTS = tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats repl-tests/run repl-tests/tty
+dist_check_SCRIPTS = tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats tests/reader repl-tests/run repl-tests/tty
 EXTRA_DIST += tests/stored/format-1.tar.xz tests/grammar tests/tck.passing repl-tests examples
 # texts is what tests/corpus asks, not a test of its own.
 check_PROGRAMS = $(CHECKED) tests/texts
@@ -89,7 +89,7 @@ dist_check_SCRIPTS += tests/corpus tests/levels tests/workers tests/spill tests/
 check_PROGRAMS += examples/c/recall
 examples_c_recall_SOURCES = examples/c/recall.c
 examples_c_recall_LDADD = src/libcontextql.la
-TESTS = $(CHECKED) tests/embed tests/corpus tests/levels tests/workers tests/spill tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats repl-tests/run repl-tests/tty
+TESTS = $(CHECKED) tests/embed tests/corpus tests/levels tests/workers tests/spill tests/conformance tests/tidy tests/tck tests/manual tests/completion tests/formats tests/reader repl-tests/run repl-tests/tty
 
 # tests/fuzz/run builds the fuzz targets in a build folder of their own and runs each for FUZZ_SECONDS; without FUZZ_SECONDS, or
 # without clang, it is skipped. `make fuzz-targets` alone builds them; wants --enable-fuzzing with clang.
