@@ -76,7 +76,7 @@ size_t grammar_expected(void *parser, int *out)
 }
 %fallback NAME ALL ANY ASC ASCENDING AT BEGIN BY CALL CASE COMMIT CONSTRAINT CONTAINS COPY COUNT CREATE CSV DELETE DESC
     DESCENDING DETACH DISTINCT DROP ELSE END ENDS EXISTS EXPLAIN FIELDTERMINATOR FOR FOREACH FROM HEADERS IF INDEX IS LIMIT
-    LOAD MATCHES MERGE NONE OF ON OPTIONAL OPTIONS ORDER PER PROFILE PUBLISH RANK REDUCE REMOVE REQUIRE ROLLBACK ROWS SCORE
+    LOAD MATCHES MERGE NONE OF OFFSET ON OPTIONAL OPTIONS ORDER PER PROFILE PUBLISH RANK REDUCE REMOVE REQUIRE ROLLBACK ROWS SCORE
     SEARCH SET SHOW SIMILAR SINGLE SKIP SNAPSHOT STARTS SUBSCRIBE TEXT THEN TIMESTAMP TO TOPIC TRANSACTIONS UNION UNIQUE UNWIND
     USING VECTOR WHEN YIELD.
 %token_class word NAME|QUOTED_NAME.
@@ -132,6 +132,8 @@ size_t grammar_expected(void *parser, int *out)
 %type index_kind {int}
 %type headers_opt {int}
 %type items {AstItems}
+%type scope_opt {AstItems}
+%type scope {AstItems}
 %type item_list {AstItems}
 %type item {AstItem}
 %type tail {AstTail}
@@ -147,7 +149,11 @@ size_t grammar_expected(void *parser, int *out)
 %type yields {AstItems}
 %type yield {AstItem}
 %type dotted {AstNames}
-%type labels_opt {AstNames}
+%type labelling_opt {AstLabelling}
+%type labelling {AstLabelling}
+%type label_or {AstExpr *}
+%type label_and {AstExpr *}
+%type label_not {AstExpr *}
 %type labels {AstNames}
 %type types_opt {AstNames}
 %type types {AstNames}
@@ -211,8 +217,14 @@ clause(C) ::= RETURN(T) distinct_opt(D) items(I) tail(L).           { C = ast_pr
 clause(C) ::= CALL(T) dotted(N) yield_opt(Y).                       { C = ast_call(parse, T, N, NULL, Y); }
 clause(C) ::= CALL(T) dotted(N) LPAREN RPAREN yield_opt(Y).         { C = ast_call(parse, T, N, &(AstExprs){0}, Y); }
 clause(C) ::= CALL(T) dotted(N) LPAREN exprs(E) RPAREN yield_opt(Y). { C = ast_call(parse, T, N, &E, Y); }
-clause(C) ::= CALL(T) LBRACE query(Q) RBRACE.                       { C = ast_call_query(parse, T, Q, 0, NULL); }
-clause(C) ::= CALL(T) LBRACE query(Q) RBRACE IN TRANSACTIONS batch_opt(B). { C = ast_call_query(parse, T, Q, 1, B); }
+clause(C) ::= CALL(T) scope_opt(S) LBRACE query(Q) RBRACE.          { C = ast_call_query(parse, T, ast_scope(parse, T, S, Q), 0, NULL); }
+clause(C) ::= CALL(T) scope_opt(S) LBRACE query(Q) RBRACE IN TRANSACTIONS batch_opt(B). { C = ast_call_query(parse, T, ast_scope(parse, T, S, Q), 1, B); }
+scope_opt(L) ::= .                                        { L = (AstItems){0}; }
+scope_opt(L) ::= LPAREN RPAREN.                           { L = (AstItems){0}; }
+scope_opt(L) ::= LPAREN STAR RPAREN.                      { L = (AstItems){.star = true}; }
+scope_opt(L) ::= LPAREN scope(A) RPAREN.                  { L = A; }
+scope(L) ::= name(N).                                     { L = ast_items(parse, NULL, (AstItem){.expr = ast_variable(parse, N)}); }
+scope(L) ::= scope(A) COMMA name(N).                      { L = ast_items(parse, &A, (AstItem){.expr = ast_variable(parse, N)}); }
 batch_opt(E) ::= .                                        { E = NULL; }
 batch_opt(E) ::= OF primary(P) ROWS.                      { E = P; }
 clause(C) ::= LOAD(T) FROM expr(E) using_opt(U) AS name(N). { C = ast_load(parse, T, E, U, N); }
@@ -303,6 +315,7 @@ direction(D) ::= DESC.                                    { D = 1; }
 direction(D) ::= DESCENDING.                              { D = 1; }
 skip_opt(E) ::= .                                         { E = NULL; }
 skip_opt(E) ::= SKIP expr(A).                             { E = A; }
+skip_opt(E) ::= OFFSET expr(A).                           { E = A; }
 limit_opt(E) ::= .                                        { E = NULL; }
 limit_opt(E) ::= LIMIT expr(A).                           { E = A; }
 where_opt(E) ::= .                                        { E = NULL; }
@@ -330,11 +343,20 @@ chain(P) ::= chain(A) relationship(R) node(N).            { P = ast_path_step(pa
 paren(T) ::= LPAREN(A).                                   { T = A; }
 paren(T) ::= PATTERN_PAREN(A).                            { T = A; }
 %type paren {Token}
-node(N) ::= paren(T) name_opt(V) labels_opt(L) properties_opt(P) RPAREN(R). { N = ast_node(parse, T, V, L, P, R); }
+node(N) ::= paren(T) name_opt(V) labelling_opt(L) properties_opt(P) where_opt(W) RPAREN(R). { N = ast_node(parse, T, V, L, P, W, R); }
 name_opt(N) ::= .                                         { N = (AstName){0}; }
 name_opt(N) ::= name(A).                                  { N = A; }
-labels_opt(L) ::= .                                       { L = (AstNames){0}; }
-labels_opt(L) ::= labels(A).                              { L = A; }
+labelling_opt(L) ::= .                                    { L = (AstLabelling){0}; }
+labelling_opt(L) ::= labelling(A).                        { L = A; }
+labelling(L) ::= COLON label_or(E).                       { L = ast_labelling(parse, NULL, E); }
+labelling(L) ::= labelling(A) COLON label_or(E).          { L = ast_labelling(parse, &A, E); }
+label_or(E) ::= label_and(A).                             { E = A; }
+label_or(E) ::= label_or(A) BAR label_and(B).             { E = ast_binary(parse, AST_OR, A, B); }
+label_and(E) ::= label_not(A).                            { E = A; }
+label_and(E) ::= label_and(A) AMPERSAND label_not(B).     { E = ast_binary(parse, AST_AND, A, B); }
+label_not(E) ::= any_name(N).                             { E = ast_label(parse, N); }
+label_not(E) ::= BANG(T) label_not(A).                    { E = ast_unary(parse, AST_NOT, T, A); }
+label_not(E) ::= LPAREN label_or(A) RPAREN.               { E = A; }
 labels(L) ::= label(N).                                   { L = ast_names(parse, NULL, N); }
 labels(L) ::= labels(A) label(N).                         { L = ast_names(parse, &A, N); }
 label(N) ::= COLON any_name(A).                           { N = A; }
@@ -347,12 +369,12 @@ left_arrow(L) ::= LT MINUS.                               { L = 1; }
 right_arrow(L) ::= MINUS.                                 { L = 0; }
 right_arrow(L) ::= MINUS GT.                              { L = 1; }
 dash_body(R) ::= .                                        { R = (AstRelationship){0}; }
-dash_body(R) ::= LBRACKET(T) name_opt(V) types_opt(L) range_opt(G) properties_opt(P) RBRACKET(E). { R = ast_dash_body(parse, T, V, L, G, P, E); }
+dash_body(R) ::= LBRACKET(T) name_opt(V) types_opt(L) range_opt(G) properties_opt(P) where_opt(W) RBRACKET(E). { R = ast_dash_body(parse, T, V, L, G, P, W, E); }
 types_opt(L) ::= .                                        { L = (AstNames){0}; }
 types_opt(L) ::= COLON types(A).                          { L = A; }
 types(L) ::= any_name(N).                                 { L = ast_names(parse, NULL, N); }
-types(L) ::= types(A) PIPE any_name(N).                   { L = ast_names(parse, &A, N); }
-types(L) ::= types(A) PIPE COLON any_name(N).             { L = ast_names(parse, &A, N); }
+types(L) ::= types(A) BAR any_name(N).                    { L = ast_names(parse, &A, N); }
+types(L) ::= types(A) BAR COLON any_name(N).              { L = ast_names(parse, &A, N); }
 range_opt(R) ::= .                                        { R = (AstRelationship){0}; }
 range_opt(R) ::= STAR.                                    { R = ast_range(parse, NULL, NULL, 0); }
 range_opt(R) ::= STAR INTEGER(A).                         { R = ast_range(parse, &A, &A, 0); }
@@ -399,7 +421,7 @@ unary(E) ::= labelled(A).                                 { E = A; }
 unary(E) ::= MINUS(T) unary(A).                           { E = ast_negate(parse, T, A); }
 unary(E) ::= PLUS(T) unary(A).                            { E = ast_unary(parse, AST_PLUS, T, A); }
 labelled(E) ::= postfix(A).                               { E = A; }
-labelled(E) ::= postfix(A) labels(L).                     { E = ast_labels(parse, A, L); }
+labelled(E) ::= postfix(A) labelling(L).                  { E = ast_labelled(parse, A, L); }
 postfix(E) ::= primary(A).                                { E = A; }
 postfix(E) ::= postfix(A) DOT any_name(N).                { E = ast_property(parse, A, N); }
 postfix(E) ::= postfix(A) LBRACKET expr(I) RBRACKET(T).   { E = ast_index(parse, A, I, T); }
@@ -434,7 +456,7 @@ primary(E) ::= CASE(T) whens(W) else_opt(L) END(R).       { E = ast_case(parse, 
 primary(E) ::= CASE(T) expr(A) whens(W) else_opt(L) END(R). { E = ast_case(parse, T, A, W, L, R); }
 primary(E) ::= EXISTS(T) LBRACE sub(S) RBRACE(R).         { E = ast_subquery(parse, AST_EXISTS, T, S, R); }
 primary(E) ::= COUNT(T) LBRACE sub(S) RBRACE(R).          { E = ast_subquery(parse, AST_COUNT, T, S, R); }
-pattern_expr(P) ::= PATTERN_PAREN(T) name_opt(V) labels_opt(L) properties_opt(M) RPAREN(R) relationship(A) node(N). { P = ast_path_step(parse, ast_path(parse, ast_node(parse, T, V, L, M, R)), A, N); }
+pattern_expr(P) ::= PATTERN_PAREN(T) name_opt(V) labelling_opt(L) properties_opt(M) where_opt(W) RPAREN(R) relationship(A) node(N). { P = ast_path_step(parse, ast_path(parse, ast_node(parse, T, V, L, M, W, R)), A, N); }
 pattern_expr(P) ::= pattern_expr(A) relationship(R) node(N). { P = ast_path_step(parse, A, R, N); }
 sub(E) ::= patterns(P) where_opt(W).                      { E = ast_sub_patterns(parse, P, W); }
 sub(E) ::= query(Q).                                      { E = ast_sub_query(parse, Q); }

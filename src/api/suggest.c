@@ -245,6 +245,26 @@ static Str yielded_of(const Ask *ask)
     return STR("");
 }
 
+static bool is_label_sign(char sign)
+{
+    return sign == '|' || sign == '&' || sign == '!' || sign == '(';
+}
+
+/* Behind a sign of a label expression: n:A| , n:(A&!. In the brackets of a comprehension | ends a part. */
+static bool in_labels(const Ask *ask, char inside)
+{
+    size_t i = ask->token_count;
+    char last = i == 0 ? '\0' : sign_at(ask, i - 1);
+    if (!is_label_sign(last) || (last == '|' && inside == '[')) return false;
+    for (; i > 0; i--) {
+        TokenClass class = ask->tokens[i - 1].class;
+        bool name = class == TOKEN_CLASS_LABEL || class == TOKEN_CLASS_NAME;
+        char sign = sign_at(ask, i - 1);
+        if (!name && sign != ')' && !is_label_sign(sign)) break;
+    }
+    return i > 0 && i < ask->token_count && sign_at(ask, i - 1) == ':' && inside != '{';
+}
+
 static Place place_of(const Ask *ask)
 {
     size_t bracket = open_bracket(ask);
@@ -255,6 +275,7 @@ static Place place_of(const Ask *ask)
         return relationship ? PLACE_TYPE : PLACE_LABEL;
     }
     if (is_before(ask, 1, "|") && relationship) return PLACE_TYPE;
+    if (in_labels(ask, inside)) return PLACE_LABEL;
     if (is_before(ask, 1, ".")) return PLACE_PROPERTY;
     if ((is_before(ask, 1, "{") || is_before(ask, 1, ",")) && map_owner(ask, bracket) != MAP_OTHER)
         return PLACE_OPTION;

@@ -101,6 +101,23 @@ CALL(rand)
     return *out = value_float((double)(bits >> 11) * 0x1p-53), NULL;
 }
 
+/* RFC 9562, version 4: 122 random bits. */
+CALL(random_uuid)
+{
+    UNUSED;
+    uint64_t high = context->random == NULL ? 0 : random_next(context->random),
+             low = context->random == NULL ? 0 : random_next(context->random);
+    high = (high & ~UINT64_C(0xf000)) | 0x4000;
+    low = (low & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63;
+    Buffer text = {0};
+    buffer_printf(&text, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32),
+                  (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xffff), (unsigned)(low >> 48),
+                  (unsigned long long)(low & 0xffffffffffff));
+    *out = value_string(str_copy(context->arena, buffer_view(&text)));
+    buffer_free(&text);
+    return NULL;
+}
+
 /* ---- text ---- */
 
 static Error *want_texts(const Function *function, const Value *args, uint32_t count)
@@ -214,36 +231,50 @@ CALL(right)
     return *out = value_string((Str){text.data + skip, text.bytes - skip}), NULL;
 }
 
-static Value trimmed(Str text, bool left, bool right)
+/* Blanks, or the characters of a second text, from either end. */
+static Error *trimmed(const Function *function, const Value *args, uint32_t count, bool left,
+                      bool right, Value *out)
 {
-    while (left && text.bytes > 0 && strchr(" \t\r\n\f\v", text.data[0]) != NULL &&
-           text.data[0] != '\0')
-        text.data++, text.bytes--;
-    while (right && text.bytes > 0 && strchr(" \t\r\n\f\v", text.data[text.bytes - 1]) != NULL &&
-           text.data[text.bytes - 1] != '\0')
-        text.bytes--;
-    return value_string(text);
+    TRY(want_texts(function, args, count));
+    Str text = value_text(args[0]), set = count > 1 ? value_text(args[1]) : (Str){" \t\r\n\f\v", 6};
+    while (left && text.bytes > 0) {
+        Str first = {text.data, utf8_offset(text, 1)};
+        if (find_text(set, first).bytes == 0) break;
+        text.data += first.bytes, text.bytes -= first.bytes;
+    }
+    while (right && text.bytes > 0) {
+        size_t begin = text.bytes - 1;
+        while (begin > 0 && (text.data[begin] & 0xc0) == 0x80)
+            begin--;
+        if (find_text(set, (Str){text.data + begin, text.bytes - begin}).bytes == 0) break;
+        text.bytes = begin;
+    }
+    return *out = value_string(text), NULL;
 }
 
 CALL(trim)
 {
     (void)context;
-    TRY(want_texts(function, args, count));
-    return *out = trimmed(value_text(args[0]), true, true), NULL;
+    return trimmed(function, args, count, true, true, out);
 }
 
 CALL(ltrim)
 {
     (void)context;
-    TRY(want_texts(function, args, count));
-    return *out = trimmed(value_text(args[0]), true, false), NULL;
+    return trimmed(function, args, count, true, false, out);
 }
 
 CALL(rtrim)
 {
     (void)context;
+    return trimmed(function, args, count, false, true, out);
+}
+
+CALL(char_length)
+{
+    UNUSED;
     TRY(want_texts(function, args, count));
-    return *out = trimmed(value_text(args[0]), false, true), NULL;
+    return *out = value_integer((int64_t)utf8_count(value_text(args[0]))), NULL;
 }
 
 /* Letters of the Latin, Greek and Cyrillic blocks by rule, so that the answer depends on no locale.

@@ -233,6 +233,12 @@ CALL(coalesce)
     return NULL;
 }
 
+CALL(null_if)
+{
+    UNUSED;
+    return *out = value_equal(args[0], args[1]) == TRUTH_TRUE ? value_null() : args[0], NULL;
+}
+
 CALL(exists)
 {
     UNUSED;
@@ -323,6 +329,34 @@ CALL(to_boolean)
     else if (str_equal_ignore_case(text, STR("false")))
         *out = value_boolean(false);
     return NULL;
+}
+
+/* What cannot be converted is null there. */
+static Error *or_null(Error *error, Value *out)
+{
+    if (error != NULL) *out = value_null();
+    error_drop(error);
+    return NULL;
+}
+
+CALL(to_integer_or_null)
+{
+    return or_null(function_to_integer(context, function, args, count, out), out);
+}
+
+CALL(to_float_or_null)
+{
+    return or_null(function_to_float(context, function, args, count, out), out);
+}
+
+CALL(to_string_or_null)
+{
+    return or_null(function_to_string(context, function, args, count, out), out);
+}
+
+CALL(to_boolean_or_null)
+{
+    return or_null(function_to_boolean(context, function, args, count, out), out);
 }
 
 /* ---- bytes ---- */

@@ -183,7 +183,7 @@ AstClause *ast_match(Parse *parse, Token token, int optional, AstMoment at, AstP
     clause->time = at.time;
     clause->at = at.expr;
     clause->patterns = patterns;
-    clause->where = where;
+    clause->where = ast_conditions(parse, &patterns, where);
     return clause;
 }
 
@@ -330,6 +330,8 @@ AstClause *ast_create(Parse *parse, Token token, AstPaths patterns)
 {
     AstClause *clause = clause_new(parse, CLAUSE_CREATE, token);
     clause->patterns = patterns;
+    for (size_t i = 0; i < patterns.count; i++)
+        ast_refuse_conditions(parse, patterns.items[i], 1);
     return clause;
 }
 
@@ -337,6 +339,7 @@ AstClause *ast_merge(Parse *parse, Token token, AstPath *path, AstMergeActions a
 {
     AstClause *clause = clause_new(parse, CLAUSE_MERGE, token);
     clause->patterns = ast_paths(parse, NULL, path);
+    ast_refuse_conditions(parse, path, 1);
     clause->sets = actions.on_create;
     clause->match_sets = actions.on_match;
     return clause;
@@ -496,12 +499,17 @@ AstPath *ast_path_shortest(Parse *parse, Token token, AstPath *path, Token end)
     return path;
 }
 
-AstNode ast_node(Parse *parse, Token token, AstName variable, AstNames labels, AstExpr *properties,
-                 Token end)
+AstNode ast_node(Parse *parse, Token token, AstName variable, AstLabelling labels,
+                 AstExpr *properties, AstExpr *where, Token end)
 {
     (void)parse;
-    return (AstNode){variable, labels, properties, token.offset,
-                     end.offset + end.length - token.offset};
+    return (AstNode){.variable = variable,
+                     .labels = labels.names,
+                     .rule = labels.rule,
+                     .properties = properties,
+                     .where = where,
+                     .offset = token.offset,
+                     .length = end.offset + end.length - token.offset};
 }
 
 AstRelationship ast_relationship(Parse *parse, int left, AstRelationship body, int right)
@@ -512,9 +520,10 @@ AstRelationship ast_relationship(Parse *parse, int left, AstRelationship body, i
 }
 
 AstRelationship ast_dash_body(Parse *parse, Token token, AstName variable, AstNames types,
-                              AstRelationship range, AstExpr *properties, Token end)
+                              AstRelationship range, AstExpr *properties, AstExpr *where, Token end)
 {
     (void)parse;
+    range.where = where;
     range.variable = variable;
     range.types = types;
     range.properties = properties;
@@ -800,6 +809,7 @@ AstExpr *ast_parentheses(Parse *parse, Token token, AstExpr *a, Token end)
 AstExpr *ast_pattern(Parse *parse, AstPath *path)
 {
     AstExpr *expr = expr_at(parse, AST_PATTERN, path->offset, path->offset + path->length);
+    ast_refuse_conditions(parse, path, 0);
     expr->pattern = path;
     return expr;
 }
@@ -833,8 +843,9 @@ AstExpr *ast_pattern_comprehension(Parse *parse, Token token, AstPath *path, Ast
                                    AstExpr *project, Token end)
 {
     AstExpr *expr = expr_at(parse, AST_PATTERN_COMPREHENSION, token.offset, token_end(end));
+    AstPaths one = ast_paths(parse, NULL, path);
     expr->pattern = path;
-    expr->b = where;
+    expr->b = ast_conditions(parse, &one, where);
     expr->c = project;
     return expr;
 }
@@ -898,7 +909,7 @@ AstExpr *ast_sub_patterns(Parse *parse, AstPaths patterns, AstExpr *where)
 {
     AstExpr *expr = expr_at(parse, AST_EXISTS, 0, 0);
     expr->patterns = patterns;
-    expr->b = where;
+    expr->b = ast_conditions(parse, &patterns, where);
     return expr;
 }
 

@@ -97,15 +97,17 @@ typedef struct AstExprs {
 
 typedef struct AstNode {
     AstName variable;
-    AstNames labels;
+    AstNames labels;     /* all of them */
+    AstExpr *rule;       /* and what else is said of its labels, or NULL: parser/conditions.c */
     AstExpr *properties; /* AST_MAP, AST_PARAMETER or NULL */
+    AstExpr *where;      /* taken into that of the clause */
     size_t offset, length;
 } AstNode;
 
 typedef struct AstRelationship {
     AstName variable;
     AstNames types;
-    AstExpr *properties;
+    AstExpr *properties, *where;
     AstDirection direction;
     bool variable_length;
     bool has_min, has_max; /* *2..3; *2 has both, equal */

@@ -57,6 +57,7 @@ static Error *check_path(const AstPath *path, size_t *level, bool found)
         const AstNode *node = &path->nodes[i];
         size_t here = ++deepest + (found ? node->labels.count : 0);
         if (here > QUERY_LEVELS_MAX) return levels_exceeded(node->offset, node->length);
+        TRY(check_expr(node->rule, here));
         TRY(check_properties(node->properties, &here, found));
         if (i + 1 < path->node_count)
             TRY(check_properties(path->relationships[i].properties, &here, found));

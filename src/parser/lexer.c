@@ -8,6 +8,7 @@
  *     PATTERN_PAREN          a ( whose ) is followed by -[..]-, <-[..]-, --, <-- and another (
  *     COMPREHENSION_BRACKET  [name IN with no comma before | or WHERE at that depth
  *     PATTERN_BRACKET        [ + PATTERN_PAREN, or name = PATTERN_PAREN, with a | at that depth
+ *     BAR                    a | between types or labels
  *     FUNCTION               a.b.c before (, as one token; COUNT_STAR, QUANTIFIER, SHORTEST are
  *                            found likewise
  *
@@ -169,14 +170,16 @@ static size_t operator_end(Str text, size_t at, int *kind)
     static const struct {
         char text[3];
         int kind;
-    } operators[] = {
-        {"..", TOKEN_DOTDOT},   {"=~", TOKEN_REGEX},   {"+=", TOKEN_PLUS_EQ}, {"<>", TOKEN_NE},
-        {"<=", TOKEN_LE},       {">=", TOKEN_GE},      {".", TOKEN_DOT},      {",", TOKEN_COMMA},
-        {";", TOKEN_SEMICOLON}, {":", TOKEN_COLON},    {"(", TOKEN_LPAREN},   {")", TOKEN_RPAREN},
-        {"[", TOKEN_LBRACKET},  {"]", TOKEN_RBRACKET}, {"{", TOKEN_LBRACE},   {"}", TOKEN_RBRACE},
-        {"=", TOKEN_EQ},        {"<", TOKEN_LT},       {">", TOKEN_GT},       {"+", TOKEN_PLUS},
-        {"-", TOKEN_MINUS},     {"*", TOKEN_STAR},     {"/", TOKEN_SLASH},    {"%", TOKEN_PERCENT},
-        {"^", TOKEN_CARET},     {"|", TOKEN_PIPE},     {"$", TOKEN_DOLLAR}};
+    } operators[] = {{"..", TOKEN_DOTDOT},   {"=~", TOKEN_REGEX},   {"+=", TOKEN_PLUS_EQ},
+                     {"<>", TOKEN_NE},       {"<=", TOKEN_LE},      {">=", TOKEN_GE},
+                     {".", TOKEN_DOT},       {",", TOKEN_COMMA},    {";", TOKEN_SEMICOLON},
+                     {":", TOKEN_COLON},     {"(", TOKEN_LPAREN},   {")", TOKEN_RPAREN},
+                     {"[", TOKEN_LBRACKET},  {"]", TOKEN_RBRACKET}, {"{", TOKEN_LBRACE},
+                     {"}", TOKEN_RBRACE},    {"=", TOKEN_EQ},       {"<", TOKEN_LT},
+                     {">", TOKEN_GT},        {"+", TOKEN_PLUS},     {"-", TOKEN_MINUS},
+                     {"*", TOKEN_STAR},      {"/", TOKEN_SLASH},    {"%", TOKEN_PERCENT},
+                     {"^", TOKEN_CARET},     {"|", TOKEN_PIPE},     {"$", TOKEN_DOLLAR},
+                     {"&", TOKEN_AMPERSAND}, {"!", TOKEN_BANG}};
     char first = text.data[at], second = (char)byte_at(text, at + 1);
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
         const char *sign = operators[i].text;
@@ -328,6 +331,26 @@ static void mark_lists(Token *tokens, size_t count)
             for (size_t j = i + 1; j < tokens[i].partner; j = over(tokens, j) + 1)
                 if (tokens[j].kind == TOKEN_PIPE) tokens[i].kind = TOKEN_PATTERN_BRACKET;
         }
+    }
+}
+
+/* A | between types or labels is not the one that ends a part of a comprehension, REDUCE or FOREACH,
+ * which stands at the depth of their brackets. */
+static void mark_bars(Token *tokens, size_t count)
+{
+    uint32_t open[QUERY_DEPTH_MAX];
+    size_t depth = 0;
+    for (size_t i = 0; i < count; i++) {
+        Token *token = &tokens[i];
+        if (token->partner > i) open[depth++] = (uint32_t)i;
+        while (depth > 0 && tokens[open[depth - 1]].partner == i)
+            depth--;
+        if (token->kind != TOKEN_PIPE) continue;
+        uint32_t at = depth == 0 ? 0 : open[depth - 1];
+        int opener = depth == 0 ? 0 : tokens[at].kind, before = at == 0 ? 0 : tokens[at - 1].kind;
+        bool ends = opener == TOKEN_COMPREHENSION_BRACKET || opener == TOKEN_PATTERN_BRACKET ||
+                    (opener == TOKEN_LPAREN && (before == TOKEN_REDUCE || before == TOKEN_FOREACH));
+        if (!ends) token->kind = TOKEN_BAR;
     }
 }
 
@@ -494,6 +517,7 @@ static Error *collect(Str text, TokenArray *out, bool prefix)
         out->items[out->count + i] = (Token){.offset = text.bytes, .text = text.data + text.bytes};
     mark_patterns(out->items, out->count);
     mark_lists(out->items, out->count);
+    mark_bars(out->items, out->count);
     demote(out->items, out->count);
     mark_calls(out);
     return NULL;

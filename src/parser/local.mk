@@ -1,4 +1,4 @@
-src_libengine_la_SOURCES += %D%/ast.c %D%/ast.h %D%/levels.c %D%/lexer.c %D%/parser.c %D%/parser_internal.h
+src_libengine_la_SOURCES += %D%/ast.c %D%/ast.h %D%/levels.c %D%/conditions.c %D%/lexer.c %D%/parser.c %D%/parser_internal.h
 # The grammar lives in contextql/; its parser is made in the build tree, neither committed nor distributed.
 nodist_src_libengine_la_SOURCES += %D%/grammar.c
 BUILT_SOURCES += %D%/grammar.h

@@ -41,6 +41,9 @@ static const char *shown_name(int kind)
                  {TOKEN_COLON, ":"},
                  {TOKEN_SEMICOLON, ";"},
                  {TOKEN_PIPE, "|"},
+                 {TOKEN_BAR, "|"},
+                 {TOKEN_AMPERSAND, "&"},
+                 {TOKEN_BANG, "!"},
                  {TOKEN_DOLLAR, "$"},
                  {TOKEN_PLUS, "+"},
                  {TOKEN_MINUS, "-"},
@@ -111,6 +114,7 @@ static const char *hint_for_habit(const Parse *parse)
     Str word = {parse->at.text, parse->at.length};
     for (size_t i = 0; parse->index == 0 && i < sizeof habits / sizeof *habits; i++)
         if (str_equal_ignore_case(word, str_from(habits[i][0]))) return habits[i][1];
+    if (parse->at.kind == TOKEN_BANG && parse->at.text[1] == '=') return "not equal is <>";
     if (parse->index != 1 || parse->tokens->items[0].kind != TOKEN_COPY) return NULL;
     return lexer_is_word(&parse->at) ? "COPY :Label FROM 'file' loads nodes, COPY [:TYPE] FROM "
                                        "'file' relationships"

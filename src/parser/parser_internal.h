@@ -73,6 +73,10 @@ typedef struct AstYield {
     AstItems items;
     AstExpr *where;
 } AstYield;
+typedef struct AstLabelling { /* of a node: see conditions.c */
+    AstNames names;
+    AstExpr *rule;
+} AstLabelling;
 typedef struct AstProjection {
     AstName name;
     AstExpr *expr;
@@ -96,6 +100,8 @@ AstClause *ast_unwind(Parse *, Token, AstExpr *, AstName);
 AstClause *ast_project(Parse *, Token, AstClauseKind, int distinct, AstItems, AstTail,
                        AstExpr *where);
 AstClause *ast_call(Parse *, Token, AstNames, const AstExprs *arguments, AstYield);
+/* `CALL (a, b) { .. }`: WITH a, b before each part of the query. */
+AstQuery *ast_scope(Parse *, Token, AstItems, AstQuery *);
 AstClause *ast_call_query(Parse *, Token, AstQuery *, int in_transactions, AstExpr *rows);
 AstClause *ast_load(Parse *, Token, AstExpr *, AstExpr *options, AstName);
 AstClause *ast_load_csv(Parse *, Token, int headers, AstExpr *, AstName, AstExpr *delimiter);
@@ -125,10 +131,10 @@ AstPath *ast_path(Parse *, AstNode);
 AstPath *ast_path_step(Parse *, AstPath *, AstRelationship, AstNode);
 AstPath *ast_path_named(Parse *, AstName, AstPath *);
 AstPath *ast_path_shortest(Parse *, Token, AstPath *, Token end);
-AstNode ast_node(Parse *, Token, AstName, AstNames, AstExpr *, Token end);
+AstNode ast_node(Parse *, Token, AstName, AstLabelling, AstExpr *, AstExpr *where, Token end);
 AstRelationship ast_relationship(Parse *, int left, AstRelationship, int right);
 AstRelationship ast_dash_body(Parse *, Token, AstName, AstNames, AstRelationship range, AstExpr *,
-                              Token end);
+                              AstExpr *where, Token end);
 AstRelationship ast_range(Parse *, const Token *min, const Token *max, int dots);
 AstExpr *ast_binary(Parse *, AstKind, AstExpr *, AstExpr *);
 AstExpr *ast_unary(Parse *, AstKind, Token, AstExpr *);
@@ -136,6 +142,13 @@ AstExpr *ast_negate(Parse *, Token, AstExpr *);
 AstExpr *ast_compare(Parse *, AstExpr *, int op, AstExpr *);
 AstExpr *ast_is_null(Parse *, AstKind, AstExpr *, Token end);
 AstExpr *ast_labels(Parse *, AstExpr *, AstNames);
+AstExpr *ast_label(Parse *, AstName); /* a leaf of a label expression */
+AstLabelling ast_labelling(Parse *, const AstLabelling *, AstExpr *tree);
+AstExpr *ast_labelled(Parse *, AstExpr *entity, AstLabelling);
+/* `where` and what the patterns themselves say with WHERE. */
+AstExpr *ast_conditions(Parse *, const AstPaths *, AstExpr *where);
+/* For a pattern that has no place for conditions; `rules`: nor for a choice of labels. */
+void ast_refuse_conditions(Parse *, const AstPath *, int rules);
 AstExpr *ast_property(Parse *, AstExpr *, AstName);
 AstExpr *ast_index(Parse *, AstExpr *, AstExpr *, Token end);
 AstExpr *ast_slice(Parse *, AstExpr *, AstExpr *, AstExpr *, Token end);

@@ -301,6 +301,25 @@ static Error *bind_labels(Binder *binder, const AstExpr *ast, Expr **out)
     return checked(expr, ast, out);
 }
 
+Expr *labels_rule(Binder *binder, uint32_t slot, const AstExpr *rule)
+{
+    ExprKind kind = rule->kind == AST_AND ? EXPR_AND : rule->kind == AST_OR ? EXPR_OR : EXPR_NOT;
+    if (rule->kind == AST_AND || rule->kind == AST_OR)
+        return expr_binary(binder, kind, labels_rule(binder, slot, rule->a),
+                           labels_rule(binder, slot, rule->b));
+    bool leaf = rule->kind == AST_LABELS;
+    Expr *expr = expr_new(binder->arena, leaf ? EXPR_HAS_LABELS : kind, 1);
+    expr->args[0] = leaf ? expr_slot(binder->arena, slot, VALUE_NODE, true)
+                         : labels_rule(binder, slot, rule->a);
+    if (leaf) {
+        expr->names = name_refs(binder, NAME_LABEL, &rule->names, true);
+        expr->name_count = (uint32_t)rule->names.count;
+    }
+    expr->type = VALUE_BOOLEAN;
+    expr->offset = rule->offset, expr->length = rule->length;
+    return expr;
+}
+
 static Error *bind_slice(Binder *binder, const AstExpr *ast, Expr **out)
 {
     const AstExpr *asts[] = {ast->a, ast->b, ast->c};

@@ -154,6 +154,7 @@ static void add_labels(Binder *binder, Pattern *pattern, uint32_t index, const A
     Variable *variable = node->name.bytes == 0 ? NULL : scope_find(&binder->scope, node->name);
     if (variable != NULL && node->label_count > 0)
         variable->labels = node->labels, variable->label_count = node->label_count;
+    if (ast->rule != NULL) add_filter(pattern, labels_rule(binder, node->slot, ast->rule));
     if (!node->bound || ast->labels.count == 0) return;
     Expr *has = expr_new(binder->arena, EXPR_HAS_LABELS, 1);
     has->args[0] = expr_slot(binder->arena, node->slot, VALUE_NODE, true);

@@ -96,6 +96,8 @@ bool has_aggregate(const Expr *expr);
 bool ast_has_subquery(const AstExpr *ast);
 Expr *expr_and(Binder *binder, Expr *a, Expr *b); /* a may be NULL */
 Expr *expr_binary(Binder *binder, ExprKind kind, Expr *a, Expr *b);
+/* What a label expression (parser/conditions.c) says of the node in a slot. */
+Expr *labels_rule(Binder *binder, uint32_t slot, const AstExpr *rule);
 
 /* ---- match.c ---- */
 Error *plan_patterns(Binder *binder, const AstPaths *paths, const AstExpr *where, bool merge);

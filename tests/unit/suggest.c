@@ -1,5 +1,5 @@
-/* suggest.c - what contextql_suggest proposes where, and what contextql_refuses refuses. `|` stands
- * for the cursor; of the proposals the first few are compared. */
+/* suggest.c - what contextql_suggest proposes where, and what contextql_refuses refuses. The last `|`
+ * stands for the cursor; of the proposals the first few are compared. */
 #include "config.h"
 
 #include "base/str.h"
@@ -30,7 +30,7 @@ static void run(const char *text)
 static void propose(const char *text, size_t max, Buffer *out)
 {
     contextql_suggestion found[400];
-    size_t count = 0, cursor = strcspn(text, "|");
+    size_t count = 0, cursor = (size_t)(strrchr(text, '|') - text);
     buffer_clear(out);
     contextql_suggest(session, text, cursor, found, 400, &count);
     for (size_t i = 0; i < count && i < max; i++)
@@ -54,6 +54,14 @@ static void test_places(void)
     expect("mat|", 1, "match/keyword");
     expect("MATCH (p:|", 9, "Person/label Paper/label `odd label`/label");
     expect("MATCH (p:Pe|", 9, "Person/label Paper/label");
+    expect("MATCH (p:Paper||", 2, "Person/label Paper/label");
+    expect("MATCH (p:Person|Pa|", 9, "Paper/label");
+    expect("MATCH (p:!|", 3, "Person/label Paper/label `odd label`/label");
+    expect("MATCH (p:Person&!(Pa|", 9, "Paper/label");
+    expect("MATCH (p) WHERE p:Person|Pap|", 9, "Paper/label");
+    expect("MATCH (p) RETURN [x IN [p] WHERE x:Person | p|", 1, "p/variable");
+    expect("MATCH (p:Person WHERE p.na|", 1, "name/property");
+    expect("MATCH (p:Person) CALL (p|", 1, "p/variable");
     expect("MATCH (p:`od|", 9, "`odd label`/label");
     expect("MATCH (p)-[:|", 9, "WROTE/type KNOWS/type");
     expect("MATCH (p)-[k:KNOWS|", 9, "KNOWS/type");
