@@ -15,6 +15,10 @@ static Error *run(const char *command)
     fflush(stdout);
     int status = system(command); /* ignores SIGINT and SIGQUIT meanwhile, as POSIX has it */
     if (status == -1) return error_errno(ERROR_IO, errno, "the system's shell");
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) {
+        if (isatty(STDERR_FILENO)) fputc('\n', stderr); /* behind ^C */
+        return error_new(ERROR_CANCELLED, "the command was interrupted");
+    }
     if (WIFSIGNALED(status))
         return error_new(ERROR_IO, "the command was ended by signal %d", WTERMSIG(status));
     if (WEXITSTATUS(status) != 0)

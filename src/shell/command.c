@@ -342,9 +342,33 @@ static const Command *find(Str name, Meant *nearest)
     return NULL;
 }
 
+/* What other shells call it; names near each other would mislead. */
+static const char *called_here(Str name)
+{
+    static const struct {
+        const char *typed, *hint;
+    } foreign[] = {{"q", "did you mean :quit?"},
+                   {"x", "did you mean :quit?"},
+                   {"exit", "did you mean :quit?"},
+                   {"tables", "did you mean :schema?"},
+                   {"d", "did you mean :schema?"},
+                   {"dt", "did you mean :schema?"},
+                   {"clear", "Ctrl-L clears the screen"},
+                   {"history", "Ctrl-R looks through it; CALL shell.history() gives it as rows"},
+                   {"open", "a session has one database: contextql DATABASE begins another"},
+                   {"use", "a session has one database: contextql DATABASE begins another"},
+                   {"connect", "a session has one database: contextql DATABASE begins another"}};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (str_equal_ignore_case(name, str_from(foreign[i].typed))) return foreign[i].hint;
+    return NULL;
+}
+
+/* `name` begins with its sign. */
 static Error *unknown(Str name, const Meant *nearest)
 {
     Error *error = error_new(ERROR_NAME_UNKNOWN, "no such command: %.*s", STR_ARG(name));
+    const char *hint = called_here((Str){name.data + 1, name.bytes - 1});
+    if (hint != NULL) return error_hint(error, "%s", hint);
     if (nearest->name[0] != '\0') return error_hint(error, "did you mean :%s?", nearest->name);
     return error_hint(error, ":help lists them");
 }

@@ -76,7 +76,10 @@ Error *run_watch(const Call *call)
     char *text = command_path(rest);
     for (double i = 0; i < times && !run_is_interrupted(); i++) {
         if (i > 0) wait_for(seconds);
-        if (run_is_interrupted()) break;
+        if (run_is_interrupted()) {
+            if (shell->interactive) fputc('\n', stderr); /* behind ^C */
+            break;
+        }
         if (clear)
             fprintf(shell->output.file, "\033[H\033[2Jevery %g s, Ctrl-C ends: %s\n", seconds,
                     text);
