@@ -121,6 +121,7 @@ size_t grammar_expected(void *parser, int *out)
 %type relationship {AstRelationship}
 %type dash_body {AstRelationship}
 %type range_opt {AstRelationship}
+%type hops_opt {AstRelationship}
 %type left_arrow {int}
 %type right_arrow {int}
 %type distinct_opt {int}
@@ -363,7 +364,14 @@ label(N) ::= COLON any_name(A).                           { N = A; }
 properties_opt(E) ::= .                                   { E = NULL; }
 properties_opt(E) ::= map(M).                             { E = M; }
 properties_opt(E) ::= parameter(P).                       { E = P; }
-relationship(R) ::= left_arrow(L) dash_body(B) right_arrow(A). { R = ast_relationship(parse, L, B, A); }
+relationship(R) ::= left_arrow(L) dash_body(B) right_arrow(A) hops_opt(H). { R = ast_relationship(parse, L, B, A, H); }
+hops_opt(R) ::= .                                         { R = (AstRelationship){0}; }
+hops_opt(R) ::= STAR.                                     { R = ast_hops(parse, NULL, NULL); }
+hops_opt(R) ::= PLUS.                                     { R = ast_range(parse, NULL, NULL, 0); }
+hops_opt(R) ::= LBRACE INTEGER(A) RBRACE.                 { R = ast_hops(parse, &A, &A); }
+hops_opt(R) ::= LBRACE INTEGER(A) COMMA RBRACE.           { R = ast_hops(parse, &A, NULL); }
+hops_opt(R) ::= LBRACE COMMA INTEGER(B) RBRACE.           { R = ast_hops(parse, NULL, &B); }
+hops_opt(R) ::= LBRACE INTEGER(A) COMMA INTEGER(B) RBRACE. { R = ast_hops(parse, &A, &B); }
 left_arrow(L) ::= MINUS.                                  { L = 0; }
 left_arrow(L) ::= LT MINUS.                               { L = 1; }
 right_arrow(L) ::= MINUS.                                 { L = 0; }

@@ -512,9 +512,16 @@ AstNode ast_node(Parse *parse, Token token, AstName variable, AstLabelling label
                      .length = end.offset + end.length - token.offset};
 }
 
-AstRelationship ast_relationship(Parse *parse, int left, AstRelationship body, int right)
+AstRelationship ast_relationship(Parse *parse, int left, AstRelationship body, int right,
+                                 AstRelationship hops)
 {
-    (void)parse;
+    if (hops.variable_length && body.variable_length)
+        refuse(parse, body.offset, body.length, "how many hops is said twice");
+    if (hops.variable_length) {
+        body.variable_length = true;
+        body.has_min = hops.has_min, body.has_max = hops.has_max;
+        body.min = hops.min, body.max = hops.max;
+    }
     body.direction = left == right ? AST_BOTH : left ? AST_IN_DIRECTION : AST_OUT;
     return body;
 }
@@ -553,6 +560,13 @@ AstRelationship ast_range(Parse *parse, const Token *min, const Token *max, int 
     if (min != NULL) range.min = bound_of(parse, min);
     if (max != NULL) range.max = bound_of(parse, max);
     return range;
+}
+
+AstRelationship ast_hops(Parse *parse, const Token *min, const Token *max)
+{
+    AstRelationship hops = ast_range(parse, min, max, 0);
+    hops.has_min = true;
+    return hops;
 }
 
 /* ---- expressions ---- */

@@ -301,6 +301,10 @@ static void mark_patterns(Token *tokens, size_t count)
         if (end == 0 || tokens[end].kind != TOKEN_MINUS) continue;
         end++;
         if (tokens[end].kind == TOKEN_GT) end++;
+        if (tokens[end].kind == TOKEN_PLUS || tokens[end].kind == TOKEN_STAR)
+            end++;
+        else if (tokens[end].kind == TOKEN_LBRACE && tokens[end].partner > end)
+            end = tokens[end].partner + 1;
         if (tokens[end].kind == TOKEN_LPAREN || tokens[end].kind == 0)
             tokens[i].kind = TOKEN_PATTERN_PAREN;
     }

@@ -132,10 +132,12 @@ AstPath *ast_path_step(Parse *, AstPath *, AstRelationship, AstNode);
 AstPath *ast_path_named(Parse *, AstName, AstPath *);
 AstPath *ast_path_shortest(Parse *, Token, AstPath *, Token end);
 AstNode ast_node(Parse *, Token, AstName, AstLabelling, AstExpr *, AstExpr *where, Token end);
-AstRelationship ast_relationship(Parse *, int left, AstRelationship, int right);
+AstRelationship ast_relationship(Parse *, int left, AstRelationship, int right,
+                                 AstRelationship hops);
 AstRelationship ast_dash_body(Parse *, Token, AstName, AstNames, AstRelationship range, AstExpr *,
                               AstExpr *where, Token end);
 AstRelationship ast_range(Parse *, const Token *min, const Token *max, int dots);
+AstRelationship ast_hops(Parse *, const Token *min, const Token *max); /* min NULL: 0 */
 AstExpr *ast_binary(Parse *, AstKind, AstExpr *, AstExpr *);
 AstExpr *ast_unary(Parse *, AstKind, Token, AstExpr *);
 AstExpr *ast_negate(Parse *, Token, AstExpr *);
