@@ -374,6 +374,7 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
     execution->elapsed_ns = arena_array(arena, int64_t, plan->node_count + 1);
     execution->notes = arena_array(arena, const char *, plan->node_count + 1);
     execution->file_bytes = arena_array(arena, uint64_t, plan->node_count + 1);
+    execution->rows_failed = arena_new(arena, atomic_bool);
     if (plan->profile) execution->memory = arena_array(arena, MemTally, plan->node_count + 1);
     entity_reader_init(&execution->reader, execution);
     Error *error = operator_open(execution, plan->root, &execution->root);
@@ -456,6 +457,7 @@ bool execution_renew(Execution *execution, const ExecutionEnvironment *environme
     execution->run++;
     execution->stats = (ExecutionStats){0};
     execution->deleted = false;
+    atomic_store(execution->rows_failed, false);
     execution->stopped = NULL;
     memset(execution->notes, 0, nodes * sizeof *execution->notes);
     memset(execution->rows, 0, nodes * sizeof *execution->rows);

@@ -63,8 +63,9 @@ struct Execution {
     MemTally *memory;     /* ... the statement's, for all workers; NULL: no PROFILE */
     uint64_t *file_bytes; /* ... */
     bool deleted;         /* something was deleted: entities must be checked before they are read */
-    const PlanNode *stopped; /* the operator that found that it must stop; NULL: none */
-    const char **notes;      /* by node id */
+    atomic_bool *rows_failed; /* a lenient filter had a row that made it fail; the workers', too */
+    const PlanNode *stopped;  /* the operator that found that it must stop; NULL: none */
+    const char **notes;       /* by node id */
 };
 
 /* Is what the operator holds, and `more` bytes beside its arenas, within the statement's limit? */

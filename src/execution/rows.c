@@ -91,6 +91,38 @@ static void filter_by_mask(Operator *self, Batch *batch)
     batch->selected_count = count;
 }
 
+/* Is it of the row that was looked at, and not of the statement? */
+static bool is_of_row(const Error *error)
+{
+    ErrorCode code = error_code(error);
+    return code != ERROR_LIMIT && code != ERROR_CANCELLED && code != ERROR_CORRUPT;
+}
+
+/* Keeps the rows that make it fail: perhaps they do not match in the end. */
+static Error *filter_leniently(Operator *self, Batch *batch)
+{
+    Compute *compute = self->state;
+    Error *error = program_filter(compute->programs[0], &compute->context, batch);
+    if (error == NULL || !is_of_row(error)) return error;
+    error_drop(error); /* whose it is shows row by row */
+    atomic_store(self->execution->rows_failed, true);
+    uint16_t *kept = arena_alloc(self->arena, (batch->selected_count + 1) * sizeof *kept);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t position = batch_position(batch, i);
+        Value value;
+        error = expr_evaluate(self->plan->expr, &compute->context, batch, position, &value);
+        if (error != NULL && !is_of_row(error)) return error;
+        bool fails = error != NULL, null = !fails && value.kind == VALUE_NULL,
+             no = !fails && value.kind == VALUE_BOOLEAN && !value.as.boolean;
+        error_drop(error); /* said where it is asked again */
+        if (!null && !no) kept[count++] = (uint16_t)position;
+    }
+    batch->selection = kept;
+    batch->selected_count = count;
+    return NULL;
+}
+
 static Error *next_filter(Operator *self, Batch **out)
 {
     Compute *compute = self->state;
@@ -98,11 +130,14 @@ static Error *next_filter(Operator *self, Batch **out)
         bool masked = false;
         TRY(operator_next(self->input, out));
         if (*out == NULL) return NULL;
+        if (self->plan->again && !atomic_load(self->execution->rows_failed)) return NULL;
         if (self->plan->masks) TRY(know_mask(self, *out, &masked));
         arena_reset(self->arena);
         operator_context(self, self->arena, &compute->context);
         if (masked)
             filter_by_mask(self, *out);
+        else if (self->plan->lenient)
+            TRY(filter_leniently(self, *out));
         else
             TRY(program_filter(compute->programs[0], &compute->context, *out));
         if ((*out)->selected_count > 0) return NULL;

@@ -230,6 +230,10 @@ static void details(const Explain *explain, const PlanNode *node)
     case PLAN_INTERSECT:
     case PLAN_LINK: arms_shape(explain, node); break;
     case PLAN_FILTER:
+        expr_print(explain->out, node->expr, explain->plan->slot_names);
+        if (node->lenient) buffer_text(explain->out, ", rows that fail wait");
+        if (node->again) buffer_text(explain->out, ", where rows failed");
+        break;
     case PLAN_SKIP:
     case PLAN_LIMIT:
     case PLAN_UNWIND:

@@ -42,7 +42,8 @@ typedef struct Filter {
     Expr *expr;
     bool done;
     bool safe;  /* no row makes it fail */
-    bool waits; /* until the pattern is whole: rows that do not match must not make it fail */
+    bool tried; /* one that rows make fail stands on the chain already, leniently */
+    uint32_t clause;
 } Filter;
 
 /* A property whose value asks the graph: its sub-query goes on the chain when the pattern's
@@ -64,9 +65,9 @@ typedef struct Pattern {
     size_t late_count, late_capacity;
     uint32_t *slots; /* bound now, by slot */
     size_t slot_count, slot_capacity;
-    size_t scope_before; /* variables up to here existed before the clause */
+    size_t scope_before; /* variables up to here existed before the clause, */
+    size_t slots_before; /* ... and so many of `slots` were bound */
     uint32_t clause;
-    bool whole; /* all of it is planned */
 } Pattern;
 
 /* ---- collecting ---- */
@@ -124,7 +125,9 @@ static void add_filter(Pattern *pattern, Expr *expr)
 {
     mem_reserve(pattern->filters, pattern->filter_capacity, pattern->filter_count + 1);
     pattern->filters[pattern->filter_count++] =
-        (Filter){.expr = expr, .safe = expr->type == VALUE_BOOLEAN && expr_never_fails(expr)};
+        (Filter){.expr = expr,
+                 .clause = pattern->clause,
+                 .safe = expr->type == VALUE_BOOLEAN && expr_never_fails(expr)};
 }
 
 static Error *refuse_parameter(const AstExpr *properties, bool merge)
@@ -337,6 +340,15 @@ static bool expr_bound(const Pattern *pattern, const Expr *expr)
     return true;
 }
 
+/* Values that nodes are looked up by are reckoned while some of the pattern is to come: they cannot fail,
+ * or are of rows from before it. */
+static bool may_be_key(const Pattern *pattern, const Expr *expr)
+{
+    Pattern before = *pattern;
+    before.slot_count = pattern->slots_before;
+    return expr_bound(pattern, expr) && (expr_never_fails(expr) || expr_bound(&before, expr));
+}
+
 /* ... or will be, once the node is. */
 static bool expr_bound_but(const Pattern *pattern, const Expr *expr, const PatternNode *node)
 {
@@ -347,25 +359,62 @@ static bool expr_bound_but(const Pattern *pattern, const Expr *expr, const Patte
     return true;
 }
 
-static void place_some(Binder *binder, Pattern *pattern, bool safe)
+/* Is all of it planned? Then every row matches but for what filters say. */
+static bool is_whole(const Pattern *pattern)
 {
-    Expr *all = NULL;
-    for (size_t i = 0; i < pattern->filter_count; i++) {
-        Filter *filter = &pattern->filters[i];
-        bool waits = filter->waits && !pattern->whole;
-        if (filter->done || waits || filter->safe != safe || !expr_bound(pattern, filter->expr))
-            continue;
-        filter->done = true;
-        all = expr_and(binder, all, filter->expr);
-    }
-    if (all != NULL) plan_node(binder, PLAN_FILTER, all->offset, all->length)->expr = all;
+    bool whole = true;
+    for (size_t i = 0; i < pattern->node_count && whole; i++)
+        whole = pattern->nodes[i].bound;
+    for (size_t i = 0; i < pattern->relationship_count && whole; i++)
+        whole = pattern->relationships[i].done;
+    return whole;
 }
 
-/* Those that cannot fail first: rows they leave out, also for a null, make no other one fail. */
+/* Does it say the same when it is asked again? */
+static bool repeats(const Expr *expr)
+{
+    if (expr == NULL) return true;
+    bool call = expr->kind == EXPR_CALL,
+         ours = call && function_find(expr->function->name, NULL) == expr->function;
+    if (call && (!ours || str_equal(expr->function->name, STR("rand")))) return false;
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (!repeats(expr->args[i])) return false;
+    return true;
+}
+
+static void place_some(Binder *binder, Pattern *pattern, uint32_t clause, bool safe, bool lenient)
+{
+    Expr *all = NULL;
+    bool again = !lenient;
+    for (size_t i = 0; i < pattern->filter_count; i++) {
+        Filter *filter = &pattern->filters[i];
+        bool other = filter->safe != safe || (!safe && filter->clause != clause);
+        if (filter->done || other || (lenient && (filter->tried || !repeats(filter->expr))) ||
+            !expr_bound(pattern, filter->expr))
+            continue;
+        again = again && filter->tried;
+        filter->done = !lenient;
+        filter->tried = lenient;
+        all = expr_and(binder, all, filter->expr);
+    }
+    if (all == NULL) return;
+    PlanNode *node = plan_node(binder, PLAN_FILTER, all->offset, all->length);
+    node->expr = all;
+    node->lenient = lenient;
+    node->again = again;
+}
+
+/* Those that cannot fail first: rows they leave out, also for a null, make no other one fail. Rows that do
+ * not match in the end must not either: while some of the pattern is to come, a filter that can fail leaves
+ * out only what it is false or null for, and is asked again behind all of it. What a clause leaves out is
+ * not asked about by the next. */
 static void place_filters(Binder *binder, Pattern *pattern)
 {
-    place_some(binder, pattern, true);
-    place_some(binder, pattern, false);
+    bool whole = is_whole(pattern);
+    place_some(binder, pattern, 0, true, false);
+    for (uint32_t clause = 0; clause <= pattern->clause; clause++)
+        if (whole || !binder->environment->plain)
+            place_some(binder, pattern, clause, false, !whole);
 }
 
 typedef struct Start { /* how a node may be found without a relationship */
@@ -423,7 +472,7 @@ static void consider(Binder *binder, const Pattern *pattern, const PatternNode *
 {
     const Expr *equal = pattern->filters[filter].expr, *a = equal->args[side],
                *b = equal->args[1 - side];
-    if (!expr_bound(pattern, b)) return;
+    if (!may_be_key(pattern, b)) return;
     if (is_id_of(a, node->slot) && best->cost > 0.5)
         *best = (Start){PLAN_NODE_BY_ID, 0.5, 0, b, {{"", 0}, 0}, filter, NULL};
     if (!is_property_of(a, node->slot) || a->name.id == GRAPH_NAME_UNKNOWN) return;
@@ -468,7 +517,7 @@ static PlanEqual *equals_of(Binder *binder, const Pattern *pattern, const Patter
         const Filter *filter = &pattern->filters[i / 2];
         if (filter->done || filter->expr->kind != EXPR_EQUAL) continue;
         const Expr *property = filter->expr->args[i % 2], *value = filter->expr->args[1 - i % 2];
-        if (is_property_of(property, node->slot) && expr_bound(pattern, value))
+        if (is_property_of(property, node->slot) && may_be_key(pattern, value))
             equals[(*count)++] = (PlanEqual){property->name, value, i / 2};
     }
     return equals;
@@ -568,10 +617,9 @@ static void plan_start(Binder *binder, Pattern *pattern, PatternNode *node, size
     if (start.several != NULL) seek_several(binder, pattern, start.several, plan);
     bind_node(pattern, node);
     place_filters(binder, pattern);
-    const PlanNode *filter = binder->chain;
-    bool alone = plan->kind == PLAN_NODE_SCAN && filter->kind == PLAN_FILTER;
-    if (alone && filter->input == plan && !binder->environment->plain)
-        plan_ranges(binder, plan, filter->expr);
+    if (plan->kind != PLAN_NODE_SCAN || binder->environment->plain) return;
+    for (const PlanNode *above = binder->chain; above != plan; above = above->input)
+        if (above->kind == PLAN_FILTER && !above->lenient) plan_ranges(binder, plan, above->expr);
 }
 
 static bool types_overlap(const PatternRelationship *a, const PatternRelationship *b)
@@ -677,7 +725,7 @@ static void plan_by_id(Binder *binder, Pattern *pattern)
             if (pattern->filters[i].done || equal->kind != EXPR_EQUAL || relationship->bound ||
                 relationship->ast->variable_length || relationship->shortest != AST_ANY_PATH ||
                 !is_id_of(equal->args[k % 2], relationship->slot) ||
-                !expr_bound(pattern, equal->args[1 - k % 2]))
+                !may_be_key(pattern, equal->args[1 - k % 2]))
                 continue;
             PlanNode *plan = plan_node(binder, PLAN_RELATIONSHIP_BY_ID, relationship->ast->offset,
                                        relationship->ast->length);
@@ -876,7 +924,6 @@ static Error *plan_steps(Binder *binder, Pattern *pattern, size_t offset, size_t
         if (node == NULL) break;
         plan_start(binder, pattern, node, offset, length);
     }
-    pattern->whole = true;
     place_filters(binder, pattern);
     return NULL;
 }
@@ -948,8 +995,6 @@ static Error *split_where(Binder *binder, Pattern *pattern, const AstExpr *where
     Expr *expr;
     TRY(bind_condition(binder, where, &expr));
     add_filter(pattern, expr);
-    Filter *filter = &pattern->filters[pattern->filter_count - 1];
-    filter->waits = binder->environment->plain && !filter->safe;
     return NULL;
 }
 
@@ -1010,6 +1055,7 @@ static void mark_scope(Binder *binder, Pattern *pattern)
     for (uint32_t slot = 0; slot < binder->plan->slot_count; slot++)
         if (binder->plan->slot_names[slot] == NULL)
             mark_bound(pattern, slot); /* hidden ones filled earlier */
+    pattern->slots_before = pattern->slot_count;
 }
 
 static Error *plan_pattern(Binder *binder, Pattern *pattern, const AstPaths *paths,

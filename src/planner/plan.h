@@ -193,7 +193,9 @@ struct PlanNode {
     uint32_t label_count;
     Expr *expr; /* FILTER predicate; UNWIND, SKIP, LIMIT, SEEK key, LOAD source; SORT: its limit or
                    NULL */
-    bool masks; /* FILTER: it looks at the node in `slot` alone, which comes again and again */
+    bool lenient;  /* FILTER: rows that make it fail go on, to one behind the whole pattern, */
+    bool again;    /* ... which this is: where no row failed it lets all through */
+    bool masks;    /* FILTER: it looks at the node in `slot` alone, which comes again and again */
     Expr *options; /* USING map, or NULL */
     NameRef key;   /* SEEK, SCORE, SCAN in order: property */
     NameRef *keys; /* SEEK by an index on several: the first of them, or all */

@@ -674,8 +674,8 @@ static void mask_chain(Rewriter *rewriter, PlanNode **root)
         const PlanNode *hop = node->input;
         if (node->kind != PLAN_FILTER || hop == NULL || hop->kind != PLAN_EXPAND || hop->to_bound)
             continue;
-        node->masks = node->expr->type == VALUE_BOOLEAN && expr_never_fails(node->expr) &&
-                      uses_alone(node->expr, hop->to_slot);
+        node->masks = !node->lenient && node->expr->type == VALUE_BOOLEAN &&
+                      expr_never_fails(node->expr) && uses_alone(node->expr, hop->to_slot);
         node->slot = hop->to_slot;
     }
 }
