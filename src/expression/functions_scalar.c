@@ -81,6 +81,67 @@ CALL(atan2)
     return *out = value_float(atan2(value_as_double(args[0]), value_as_double(args[1]))), NULL;
 }
 
+/* ---- counting ---- */
+
+static Error *want_counts(const Function *function, const Value *args, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (args[i].kind != VALUE_INTEGER) return function_wrong(function, args[i]);
+    if (args[0].as.integer >= 0) return NULL;
+    return error_new(ERROR_ARGUMENT_RANGE, "%.*s() counts what there is, not %lld things",
+                     STR_ARG(function->name), (long long)args[0].as.integer);
+}
+
+/* n (n - 1) .. of k factors, each divided by its place if `unordered`: then what is there so far is a
+ * binomial coefficient itself, and no division leaves anything. It is past 64 bits after 66 steps at most,
+ * or done. */
+static Error *choose(int64_t n, int64_t k, bool unordered, Value *out)
+{
+    __int128 ways = 1;
+    if (k < 0 || k > n) return *out = value_integer(0), NULL;
+    if (unordered && k > n - k) k = n - k;
+    for (int64_t i = 1; i <= k; i++) {
+        ways *= unordered ? n - k + i : n + 1 - i;
+        if (unordered) ways /= i;
+        if (ways > INT64_MAX)
+            return error_new(ERROR_ARITHMETIC_OVERFLOW, "the result is beyond 64 bits");
+    }
+    return *out = value_integer((int64_t)ways), NULL;
+}
+
+CALL(factorial)
+{
+    UNUSED;
+    TRY(want_counts(function, args, 1));
+    return choose(args[0].as.integer, args[0].as.integer, false, out);
+}
+
+CALL(binomial)
+{
+    UNUSED;
+    TRY(want_counts(function, args, 2));
+    return choose(args[0].as.integer, args[1].as.integer, true, out);
+}
+
+CALL(permutations)
+{
+    UNUSED;
+    TRY(want_counts(function, args, 2));
+    return choose(args[0].as.integer, args[1].as.integer, false, out);
+}
+
+CALL(lbinomial)
+{
+    UNUSED;
+    int sign;
+    TRY(want_counts(function, args, 2));
+    double n = (double)args[0].as.integer, k = (double)args[1].as.integer;
+    double ways = k < 0 || k > n ? -INFINITY
+                                 : lgamma_r(n + 1, &sign) - lgamma_r(k + 1, &sign) -
+                                       lgamma_r(n - k + 1, &sign);
+    return *out = value_float(ways), NULL;
+}
+
 CALL(pi)
 {
     UNUSED;
