@@ -40,17 +40,11 @@ enum {
 
 /* ---- may it be? ---- */
 
-static bool call_fits(const Function *function)
-{
-    bool ours = function_find(function->name, NULL) == function;
-    return ours && !str_equal(function->name, STR("rand"));
-}
-
 static bool expr_fits(const Expr *expr)
 {
     if (expr == NULL) return true;
     if (expr->kind == EXPR_SUBQUERY) return false;
-    if (expr->kind == EXPR_CALL && !call_fits(expr->function)) return false;
+    if (expr->kind == EXPR_CALL && !function_repeats(expr->function)) return false;
     for (uint32_t i = 0; i < expr->arg_count; i++)
         if (!expr_fits(expr->args[i])) return false;
     return true;

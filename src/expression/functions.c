@@ -56,6 +56,14 @@ bool function_text(size_t i, FunctionText *out)
     return false;
 }
 
+bool function_repeats(const Function *function)
+{
+    uintptr_t first = (uintptr_t)function_at(0), last = (uintptr_t)function_at(FUNCTION_COUNT - 1);
+    bool ours = (uintptr_t)function >= first && (uintptr_t)function <= last;
+    return ours && !str_equal(function->name, STR("rand")) &&
+           !str_equal(function->name, STR("randomUUID"));
+}
+
 size_t function_count(void)
 {
     return FUNCTION_COUNT;

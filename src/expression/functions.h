@@ -32,6 +32,9 @@ struct Function {
 /* Built-in functions. NULL: none of that name; `suggestion` (may be NULL) gets the nearest name or
  * an empty text. */
 const Function *function_find(Str name, Str *suggestion);
+/* Asked again in one statement, by whichever thread, does it say the same? Not a random one, nor one of a
+ * program, of which nobody knows. */
+bool function_repeats(const Function *function);
 size_t function_count(void);
 const Function *function_at(size_t i);
 

@@ -374,9 +374,7 @@ static bool is_whole(const Pattern *pattern)
 static bool repeats(const Expr *expr)
 {
     if (expr == NULL) return true;
-    bool call = expr->kind == EXPR_CALL,
-         ours = call && function_find(expr->function->name, NULL) == expr->function;
-    if (call && (!ours || str_equal(expr->function->name, STR("rand")))) return false;
+    if (expr->kind == EXPR_CALL && !function_repeats(expr->function)) return false;
     for (uint32_t i = 0; i < expr->arg_count; i++)
         if (!repeats(expr->args[i])) return false;
     return true;

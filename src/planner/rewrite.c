@@ -30,6 +30,7 @@ typedef struct Rewriter {
     uint32_t *uses; /* by slot: how many fields and expressions read it */
     bool *kept;     /* by slot: relationships that are held against others by id */
     bool changed;   /* another round is needed */
+    bool apart;     /* a function says something else in each row: none stands for several */
 } Rewriter;
 
 /* ---- who reads what ---- */
@@ -43,6 +44,7 @@ static void use_expr(Rewriter *rewriter, const Expr *expr)
 {
     if (expr == NULL) return;
     if (expr->kind == EXPR_SLOT) use(rewriter, expr->index);
+    if (expr->kind == EXPR_CALL && !function_repeats(expr->function)) rewriter->apart = true;
     for (uint32_t i = 0; i < expr->arg_count; i++)
         use_expr(rewriter, expr->args[i]);
 }
@@ -727,11 +729,12 @@ void plan_rewrite(Binder *binder)
         rewriter.changed = false;
         each_plan_chain(&rewriter, keep_chain);
     } while (rewriter.changed);
-    reach_from(&rewriter, plan->root, true);
+    if (!rewriter.apart) reach_from(&rewriter, plan->root, true);
     static ChainFn *const steps[] = {part_chain,  hide_chain,    label_chain,  link_chain,
                                      count_rows,  count_reached, unlike_chain, degree_chain,
                                      count_chain, order_chain,   mask_chain};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-        each_plan_chain(&rewriter, steps[i]);
+        if (!rewriter.apart || steps[i] == label_chain || steps[i] == order_chain)
+            each_plan_chain(&rewriter, steps[i]);
     narrow_score(&rewriter);
 }
