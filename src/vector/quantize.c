@@ -146,8 +146,12 @@ void quantize_query(const Quantizer *quantizer, const float *query, float factor
 
 void quantize_as_query(const uint8_t *codes, size_t stride, int8_t *out)
 {
-    for (size_t i = 0; i < stride; i++)
-        out[i] = (int8_t)(codes[i] ^ 0x80);
+    uint64_t word; /* rows are whole lines */
+    for (size_t i = 0; i < stride; i += sizeof word) {
+        memcpy(&word, codes + i, sizeof word);
+        word ^= UINT64_C(0x8080808080808080);
+        memcpy(out + i, &word, sizeof word);
+    }
 }
 
 int32_t quantize_constant(const uint8_t *codes, size_t stride)
