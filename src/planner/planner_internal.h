@@ -112,8 +112,7 @@ Error *plan_session_moment(Binder *binder, Str at, PlanMoment *out);
  * if it knows entities: they may be of another one. */
 bool match_is_apart(const Binder *binder, const AstClause *clause);
 Error *plan_match_apart(Binder *binder, const AstClause *clause);
-/* How many clauses from `from` on, a MATCH, can be walked in one order; and so planned. */
-size_t match_run(const Binder *binder, const AstClauses *clauses, size_t from);
+/* `count` of them from `from` on, MATCHes that can be walked in one order. */
 Error *plan_matches(Binder *binder, const AstClauses *clauses, size_t from, size_t count);
 /* Is there a slot for two more? Asked before every push_local. */
 Error *room_for_locals(const Binder *binder, size_t offset, size_t length) MUST_CHECK;

@@ -354,6 +354,70 @@ static Error *plan_clause(Binder *binder, const AstClauses *clauses, size_t i, Q
     return NULL;
 }
 
+/* ---- several clauses planned as one ---- */
+
+static bool plain_properties(const AstExpr *map)
+{
+    for (size_t i = 0; map != NULL && i < map->list.count; i++)
+        if (ast_has_subquery(map->list.items[i])) return false;
+    return true;
+}
+
+/* Nothing in it but nodes and relationships: no names of paths, no sub-queries, no shortest paths. */
+static bool is_plain_match(const AstClause *clause, bool first)
+{
+    if (clause->kind != CLAUSE_MATCH || clause->optional || clause->time != AST_NOW ||
+        (clause->where != NULL && ast_has_subquery(clause->where)))
+        return false;
+    for (size_t p = 0; p < clause->patterns.count; p++) {
+        const AstPath *path = clause->patterns.items[p];
+        if (path->variable.text.bytes > 0 || path->shortest != AST_ANY_PATH) return false;
+        for (size_t i = 0; i < path->node_count; i++) {
+            const AstNode *node = &path->nodes[i];
+            bool nameless = node->properties != NULL && node->variable.text.bytes == 0;
+            if (!plain_properties(node->properties) || (nameless && !first)) return false;
+            if (i + 1 < path->node_count && !plain_properties(path->relationships[i].properties))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool names_relationship(const AstClause *clause, Str name)
+{
+    for (size_t p = 0; p < clause->patterns.count; p++)
+        for (size_t i = 0; i + 1 < clause->patterns.items[p]->node_count; i++)
+            if (str_equal(clause->patterns.items[p]->relationships[i].variable.text, name))
+                return true;
+    return false;
+}
+
+/* A relationship of one of the clauses before may stand in this one again: then it is bound. */
+static bool repeats_relationship(const AstClauses *clauses, size_t from, size_t at)
+{
+    const AstPaths *paths = &clauses->items[at]->patterns;
+    for (size_t p = 0; p < paths->count; p++)
+        for (size_t i = 0; i + 1 < paths->items[p]->node_count; i++) {
+            Str name = paths->items[p]->relationships[i].variable.text;
+            for (size_t before = from; name.bytes > 0 && before < at; before++)
+                if (names_relationship(clauses->items[before], name)) return true;
+        }
+    return false;
+}
+
+/* How many clauses from `from` on, a MATCH, can be walked in one order; and so planned. */
+static size_t match_run(const Binder *binder, const AstClauses *clauses, size_t from)
+{
+    size_t to = from + 1;
+    if (binder->environment->plain || binder->plan->moment_count > 1 ||
+        !is_plain_match(clauses->items[from], true))
+        return 1;
+    while (to < clauses->count && is_plain_match(clauses->items[to], false) &&
+           !repeats_relationship(clauses, from, to))
+        to++;
+    return to - from;
+}
+
 Error *plan_clauses(Binder *binder, const AstClauses *clauses, QueryResult *out)
 {
     for (size_t i = 0; i < clauses->count; i++) {
