@@ -74,7 +74,7 @@ size_t grammar_expected(void *parser, int *out)
     return count;
 }
 }
-%fallback NAME ALL ANY ASC ASCENDING AT BEGIN BY CALL CASE COMMIT CONSTRAINT CONTAINS COPY COUNT CREATE CSV DELETE DESC
+%fallback NAME ALL ANY ASC ASCENDING AT BEGIN BY CALL CASE COLLECT COMMIT CONSTRAINT CONTAINS COPY COUNT CREATE CSV DELETE DESC
     DESCENDING DETACH DISTINCT DROP ELSE END ENDS EXISTS EXPLAIN FIELDTERMINATOR FOR FOREACH FROM HEADERS IF INDEX IS LIMIT
     LOAD MATCHES MERGE NONE OF OFFSET ON OPTIONAL OPTIONS ORDER PER PROFILE PUBLISH RANK REDUCE REMOVE REQUIRE ROLLBACK ROWS SCORE
     SEARCH SET SHOW SIMILAR SINGLE SKIP SNAPSHOT STARTS SUBSCRIBE TEXT THEN TIMESTAMP TO TOPIC TRANSACTIONS UNION UNIQUE UNWIND
@@ -464,6 +464,7 @@ primary(E) ::= CASE(T) whens(W) else_opt(L) END(R).       { E = ast_case(parse, 
 primary(E) ::= CASE(T) expr(A) whens(W) else_opt(L) END(R). { E = ast_case(parse, T, A, W, L, R); }
 primary(E) ::= EXISTS(T) LBRACE sub(S) RBRACE(R).         { E = ast_subquery(parse, AST_EXISTS, T, S, R); }
 primary(E) ::= COUNT(T) LBRACE sub(S) RBRACE(R).          { E = ast_subquery(parse, AST_COUNT, T, S, R); }
+primary(E) ::= COLLECT(T) LBRACE query(Q) RBRACE(R).      { E = ast_subquery(parse, AST_COLLECT, T, ast_sub_query(parse, Q), R); }
 pattern_expr(P) ::= PATTERN_PAREN(T) name_opt(V) labelling_opt(L) properties_opt(M) where_opt(W) RPAREN(R) relationship(A) node(N). { P = ast_path_step(parse, ast_path(parse, ast_node(parse, T, V, L, M, W, R)), A, N); }
 pattern_expr(P) ::= pattern_expr(A) relationship(R) node(N). { P = ast_path_step(parse, A, R, N); }
 sub(E) ::= patterns(P) where_opt(W).                      { E = ast_sub_patterns(parse, P, W); }

@@ -69,7 +69,8 @@ typedef enum AstKind {
     AST_PATTERN_COMPREHENSION, /* [pattern WHERE b | c] */
     AST_SHORTEST,              /* shortestPath(..) as an expression: pattern */
     AST_EXISTS,                /* EXISTS { query } or { patterns WHERE b } */
-    AST_COUNT                  /* COUNT { .. } */
+    AST_COUNT,                 /* COUNT { .. } */
+    AST_COLLECT                /* COLLECT { query } */
 } AstKind;
 
 typedef enum AstQuantifier { AST_ALL, AST_ANY, AST_NONE, AST_SINGLE } AstQuantifier;

@@ -12,7 +12,7 @@
  *     FUNCTION               a.b.c before (, as one token; COUNT_STAR, QUANTIFIER, SHORTEST are
  *                            found likewise
  *
- * COUNT, EXISTS, REDUCE become names where no bracket follows. Each step looks at O(1) tokens, or
+ * COUNT, EXISTS, COLLECT, REDUCE become names where no bracket follows. Each step looks at O(1) tokens, or
  * at its own members only.
  */
 #include "config.h"
@@ -366,8 +366,8 @@ static void demote(Token *tokens, size_t count)
         bool after_if =
             i > 0 && (tokens[i - 1].kind == TOKEN_IF ||
                       (i > 1 && tokens[i - 1].kind == TOKEN_NOT && tokens[i - 2].kind == TOKEN_IF));
-        if ((kind == TOKEN_COUNT || kind == TOKEN_EXISTS) && next != TOKEN_LBRACE &&
-            next != TOKEN_LPAREN && !after_if)
+        if ((kind == TOKEN_COUNT || kind == TOKEN_EXISTS || kind == TOKEN_COLLECT) &&
+            next != TOKEN_LBRACE && next != TOKEN_LPAREN && !after_if)
             tokens[i].kind = TOKEN_NAME;
         if (kind == TOKEN_REDUCE && next != TOKEN_LPAREN) tokens[i].kind = TOKEN_NAME;
     }
@@ -422,8 +422,8 @@ static void mark_calls(TokenArray *array)
                 last += 2;
             bool moment = write > 0 && t[write - 1].kind == TOKEN_AT; /* AT TIMESTAMP (..) */
             bool callable = last > i || is_plain_name(&t[i]) || t[i].kind == TOKEN_EXISTS ||
-                            t[i].kind == TOKEN_COUNT || t[i].kind == TOKEN_VECTOR ||
-                            (t[i].kind == TOKEN_TIMESTAMP && !moment);
+                            t[i].kind == TOKEN_COUNT || t[i].kind == TOKEN_COLLECT ||
+                            t[i].kind == TOKEN_VECTOR || (t[i].kind == TOKEN_TIMESTAMP && !moment);
             if (t[last + 1].kind == TOKEN_LPAREN && callable) {
                 int kind = last == i && is_shortest(&t[i]) ? TOKEN_SHORTEST : TOKEN_FUNCTION;
                 t[i].length = t[last].offset + t[last].length - t[i].offset;

@@ -68,6 +68,7 @@ bool ast_has_subquery(const AstExpr *ast)
     case AST_PATTERN_COMPREHENSION:
     case AST_EXISTS:
     case AST_COUNT:
+    case AST_COLLECT:
     case AST_SHORTEST: return true;
     default: break;
     }
@@ -620,6 +621,8 @@ Error *bind(Binder *binder, const AstExpr *ast, Expr **out)
     case AST_EXISTS:
         return bind_apply(binder, ast, APPLY_EXISTS, &ast->patterns, VALUE_BOOLEAN, out);
     case AST_COUNT: return bind_apply(binder, ast, APPLY_COUNT, &ast->patterns, VALUE_INTEGER, out);
+    case AST_COLLECT:
+        return bind_apply(binder, ast, APPLY_COLLECT, &ast->patterns, VALUE_LIST, out);
     case AST_MATCHES: return not_executed("full text search", ast->offset, ast->length);
     case AST_SHORTEST: return bind_shortest(binder, ast, out);
     case AST_STAR: break;

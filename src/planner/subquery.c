@@ -6,20 +6,39 @@
 
 #include "planner/planner_internal.h"
 
-static Error *plan_inner(Binder *binder, const AstPaths *paths, const AstExpr *where,
-                         const AstQuery *query, const AstExpr *collect, uint32_t *collect_slot)
+static Error *refuse_writing(const AstQuery *query)
 {
-    if (query != NULL) {
-        QueryResult result = {.open_end = true};
-        for (size_t i = 0; i < query->count; i++)
-            for (size_t c = 0; c < query->parts[i].count; c++)
-                if (clause_writes(query->parts[i].items[c]))
-                    return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION,
-                                   query->parts[i].items[c]->offset,
-                                   query->parts[i].items[c]->length,
-                                   "a sub-query inside an expression cannot write");
-        return plan_query(binder, query, &result);
-    }
+    for (size_t i = 0; i < query->count; i++)
+        for (size_t c = 0; c < query->parts[i].count; c++)
+            if (clause_writes(query->parts[i].items[c]))
+                return fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, query->parts[i].items[c]->offset,
+                               query->parts[i].items[c]->length,
+                               "a sub-query inside an expression cannot write");
+    return NULL;
+}
+
+/* A query within an expression; of one whose values are collected the one column. */
+static Error *plan_inner_query(Binder *binder, const AstQuery *query, bool collects,
+                               uint32_t *collect_slot)
+{
+    QueryResult result = {.open_end = !collects};
+    TRY(refuse_writing(query));
+    TRY(plan_query(binder, query, &result));
+    if (!collects) return NULL;
+    if (result.count != 1)
+        return error_hint(fail_at(ERROR_INVALID_CLAUSE_COMPOSITION, query->offset, query->length,
+                                  "COLLECT { .. } gives the values of one column, not %u",
+                                  (unsigned)result.count),
+                          "put several into a list or a map: RETURN [a, b]");
+    *collect_slot = result.slots[0];
+    return NULL;
+}
+
+static Error *plan_inner(Binder *binder, const AstPaths *paths, const AstExpr *where,
+                         const AstQuery *query, const AstExpr *collect, bool collects,
+                         uint32_t *collect_slot)
+{
+    if (query != NULL) return plan_inner_query(binder, query, collects, collect_slot);
     TRY(plan_patterns(binder, paths, where, false));
     if (collect == NULL) return NULL;
     Expr *expr;
@@ -34,8 +53,8 @@ static Error *plan_inner(Binder *binder, const AstPaths *paths, const AstExpr *w
 
 /* The chain of a sub-query over the present scope, which it sees and does not change. */
 static Error *plan_chain(Binder *binder, const AstPaths *paths, const AstExpr *where,
-                         const AstQuery *query, const AstExpr *collect, size_t offset,
-                         size_t length, PlanNode **inner, uint32_t *row_slot,
+                         const AstQuery *query, const AstExpr *collect, bool collects,
+                         size_t offset, size_t length, PlanNode **inner, uint32_t *row_slot,
                          uint32_t *collect_slot)
 {
     Binder saved = *binder;
@@ -48,7 +67,7 @@ static Error *plan_chain(Binder *binder, const AstPaths *paths, const AstExpr *w
     PlanNode *argument = plan_node(binder, PLAN_ARGUMENT, offset, length);
     *row_slot = argument->row_slot = new_slot(binder, STR(""));
     *collect_slot = SLOT_NONE;
-    Error *error = plan_inner(binder, paths, where, query, collect, collect_slot);
+    Error *error = plan_inner(binder, paths, where, query, collect, collects, collect_slot);
     *inner = binder->chain;
     binder->chain = saved.chain;
     binder->scope = saved.scope;
@@ -67,8 +86,8 @@ Error *plan_apply(Binder *binder, PlanApplyKind kind, const AstPaths *paths, con
 {
     PlanNode *inner;
     uint32_t row_slot, collect_slot;
-    TRY(plan_chain(binder, paths, where, query, collect, offset, length, &inner, &row_slot,
-                   &collect_slot));
+    TRY(plan_chain(binder, paths, where, query, collect, kind == APPLY_COLLECT, offset, length,
+                   &inner, &row_slot, &collect_slot));
     PlanNode *apply = plan_node(binder, PLAN_APPLY, offset, length);
     apply->apply = kind;
     apply->inner = inner;
@@ -127,8 +146,8 @@ Error *plan_subquery(Binder *binder, PlanApplyKind kind, const AstPaths *paths, 
         expr->args[i]->type = locals[i].type;
         expr->args[i]->constant = false;
     }
-    Error *error = plan_chain(binder, paths, ast->b, ast->query, ast->c, ast->offset, ast->length,
-                              &made.inner, &row_slot, &made.collect_slot);
+    Error *error = plan_chain(binder, paths, ast->b, ast->query, ast->c, kind == APPLY_COLLECT,
+                              ast->offset, ast->length, &made.inner, &row_slot, &made.collect_slot);
     binder->scope = scope;
     TRY(error);
     *add_subquery(binder, &expr->index) = made;

@@ -70,7 +70,7 @@ static void test_places(void)
     expect("MATCH (p:Person {|", 2, "name/property born/property");
     expect("MATCH (p:Person {name: 'x', bo|", 1, "born/property");
     expect("MATCH ()-[k:KNOWS]->() RETURN k.|", 1, "since/property");
-    expect("MATCH (person:Person) RETURN per|", 2, "person/variable percentileCont(/function");
+    expect("MATCH (person:Person) RETURN per|", 2, "person/variable permutations(/function");
     expect("MATCH (p:Person) WITH p.name AS name RETURN |", 1, "name/variable");
     expect("RETURN vector.co|", 1, "vector.cosine(/function");
     expect("RETURN 'text |", 9, "");
