@@ -101,7 +101,7 @@ static Error *choose(int64_t n, int64_t k, bool unordered, Value *out)
     if (k < 0 || k > n) return *out = value_integer(0), NULL;
     if (unordered && k > n - k) k = n - k;
     for (int64_t i = 1; i <= k; i++) {
-        ways *= unordered ? n - k + i : n + 1 - i;
+        ways *= unordered ? n - k + i : n - (i - 1);
         if (unordered) ways /= i;
         if (ways > INT64_MAX)
             return error_new(ERROR_ARITHMETIC_OVERFLOW, "the result is beyond 64 bits");

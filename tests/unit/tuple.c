@@ -22,7 +22,7 @@ static int64_t some_integer(void)
 {
     static const int64_t places[] = {
         0, INT64_C(1) << 53, -(INT64_C(1) << 53), INT64_C(1) << 60, INT64_MAX - 4, INT64_MIN + 4};
-    return places[below(6)] + (int64_t)below(9) - 4;
+    return places[below(6)] + ((int64_t)below(9) - 4);
 }
 
 static double some_float(void)
