@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -354,6 +355,16 @@ void *mem_alloc_aligned(size_t bytes, size_t alignment)
     if (memory == NULL && give_up_reserve() && posix_memalign(&memory, alignment, asked) != 0)
         memory = NULL;
     return counted(memory);
+}
+
+void *mem_alloc_pages(size_t bytes)
+{
+    if (bytes < MEM_PAGE_BYTES) return mem_alloc(bytes);
+    void *memory = mem_alloc_aligned(bytes, MEM_PAGE_BYTES);
+#ifdef MADV_HUGEPAGE
+    (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a wish, no more */
+#endif
+    return memory;
 }
 
 char *mem_strdup(const char *text)

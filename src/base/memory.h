@@ -31,6 +31,10 @@ void *mem_realloc(void *memory, size_t bytes);
 void mem_free(void *memory); /* NULL is welcome */
 void *mem_alloc_aligned(size_t bytes,
                         size_t alignment); /* alignment: a power of two; ended by mem_free */
+/* What is read or written from end to end, in large pages where the machine has them to give: asking for
+ * it in small ones may cost as much as using it. Less than a page is as mem_alloc gives it. */
+enum { MEM_PAGE_BYTES = 2 << 20 };
+void *mem_alloc_pages(size_t bytes);
 char *mem_strdup(const char *text);
 /* For libraries that know what to do without: NULL when the account is short or the machine refuses;
  * `memory` is as it was then. */

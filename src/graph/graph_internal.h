@@ -123,7 +123,6 @@ typedef struct Beside {
 #define BESIDE_BUSY UINT64_MAX
 enum {
     BESIDE_ALIGN = 64,
-    BESIDE_PAGE_BYTES = 2 << 20,
     BESIDE_PIECES = 16 /* at least so many lie in a chunk, once there are so many */
 };
 /* Around every write of vectors of a block. */

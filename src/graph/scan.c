@@ -18,7 +18,6 @@
 #include "base/bits.h"
 #include "graph/graph_internal.h"
 #include <assert.h>
-#include <sys/mman.h>
 
 enum { SCAN_LABELS = 4 }; /* bitmaps looked at; of further labels the nodes are asked */
 
@@ -677,12 +676,8 @@ static BesideChunk *make_chunk(Graph *graph, size_t bytes)
     size_t wanted = atomic_load(&graph->derived_bytes), most = BESIDE_PIECES * bytes;
     if (wanted > most) wanted = most;
     if (wanted < bytes) wanted = bytes;
-    wanted =
-        (wanted + BESIDE_ALIGN + BESIDE_PAGE_BYTES - 1) / BESIDE_PAGE_BYTES * BESIDE_PAGE_BYTES;
-    BesideChunk *chunk = mem_alloc_aligned(wanted, BESIDE_PAGE_BYTES);
-#ifdef MADV_HUGEPAGE
-    (void)madvise(chunk, wanted, MADV_HUGEPAGE); /* a wish, no more */
-#endif
+    wanted = (wanted + BESIDE_ALIGN + MEM_PAGE_BYTES - 1) / MEM_PAGE_BYTES * MEM_PAGE_BYTES;
+    BesideChunk *chunk = mem_alloc_pages(wanted);
     *chunk = (BesideChunk){graph->beside_chunks, BESIDE_ALIGN, wanted};
     graph->beside_chunks = chunk;
     return chunk;

@@ -19,7 +19,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <sys/mman.h>
 
 /* ---- memory that readers may still look at ---- */
 
@@ -415,7 +414,7 @@ typedef struct VectorChunk {
     _Atomic uint32_t users;
     size_t used;
 } VectorChunk;
-enum { CHUNK_BYTES = BESIDE_PAGE_BYTES, CHUNK_BLOCKS_MIN = 2 };
+enum { CHUNK_BYTES = MEM_PAGE_BYTES, CHUNK_BLOCKS_MIN = 2 };
 
 static void chunk_release(void *memory)
 {
@@ -429,10 +428,7 @@ static VectorChunk *chunk_with_room(PropertyColumn *column, size_t bytes)
     if (bytes == 0 || bytes > (CHUNK_BYTES - VECTOR_ALIGN) / CHUNK_BLOCKS_MIN) return NULL;
     if (chunk == NULL || CHUNK_BYTES - chunk->used < bytes) {
         chunk_release(chunk);
-        chunk = mem_alloc_aligned(CHUNK_BYTES, CHUNK_BYTES);
-#ifdef MADV_HUGEPAGE
-        (void)madvise(chunk, CHUNK_BYTES, MADV_HUGEPAGE); /* a wish, no more */
-#endif
+        chunk = mem_alloc_pages(CHUNK_BYTES);
         atomic_init(&chunk->users, 1);
         chunk->used = VECTOR_ALIGN;
         column->room = chunk;
