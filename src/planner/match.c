@@ -461,8 +461,11 @@ static bool finds_less(const Binder *binder, const PatternNode *node, const Star
                        const Start *than)
 {
     if (is_unique_seek(binder, node, than)) return false;
-    return is_unique_seek(binder, node, start) ||
-           rows_of_seek(binder, node, start) < rows_of_seek(binder, node, than);
+    if (is_unique_seek(binder, node, start)) return true;
+    double rows = rows_of_seek(binder, node, start), others = rows_of_seek(binder, node, than);
+    uint32_t keys = start->several == NULL ? 1 : start->several->count,
+             other_keys = than->several == NULL ? 1 : than->several->count;
+    return rows < others || (rows == others && keys > other_keys); /* samples are small */
 }
 
 static void consider(Binder *binder, const Pattern *pattern, const PatternNode *node, size_t filter,

@@ -309,7 +309,9 @@ bool plan_seek_several(const Binder *binder, const NameRef *names, uint32_t name
         if (found == 0 || (!whole && fixed)) continue;
         seek.unique = whole && index->constraint == GRAPH_UNIQUE;
         if (!seek.unique) seek.rows = rows_equal(binder, seek.keys, found, labels);
-        if (!any || seek.rows < out->rows || seek.unique) *out = seek;
+        bool less = !any || seek.unique || seek.rows < out->rows ||
+                    (seek.rows == out->rows && seek.count > out->count);
+        if (less) *out = seek;
         any = true;
         if (seek.unique) break;
     }
