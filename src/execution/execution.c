@@ -102,7 +102,7 @@ Error *operator_check_memory(Operator *operator, size_t more)
 
 /* Half of the limit for one operator, as long as all together leave a fourth of it: two sorts of a
  * sixteenth each, and what is held to merge their runs, are needed to go on in files. */
-bool operator_wants_room(const Operator *operator, size_t held, size_t growth)
+bool operator_wants_room(const Operator *operator, size_t held, size_t growth, bool in_morsels)
 {
     enum { WANTED_BYTES_MIN = 256 << 10, OWN_PART = 2, LEFT_PART = 4 };
     const Execution *execution = operator->execution;
@@ -110,7 +110,8 @@ bool operator_wants_room(const Operator *operator, size_t held, size_t growth)
     if (execution->environment.spill == NULL || execution->worker != NULL || limit == 0 ||
         held + growth < WANTED_BYTES_MIN)
         return false;
-    return held + growth > limit / OWN_PART || mem_total() + growth > limit - limit / LEFT_PART ||
+    uint64_t all = in_morsels ? execution->began_bytes + held : mem_total();
+    return held + growth > limit / OWN_PART || all + growth > limit - limit / LEFT_PART ||
            mem_is_short();
 }
 
@@ -369,6 +370,7 @@ Error *execution_open(Arena *arena, const Plan *plan, const ExecutionEnvironment
     execution->moment = 0;
     execution->run = 1;
     execution->shuffle = environment->shuffle;
+    execution->began_bytes = mem_total();
     execution->all = arena_array(arena, Operator *, plan->node_count + 1);
     execution->rows = arena_array(arena, uint64_t, plan->node_count + 1);
     execution->elapsed_ns = arena_array(arena, int64_t, plan->node_count + 1);
@@ -455,6 +457,7 @@ bool execution_renew(Execution *execution, const ExecutionEnvironment *environme
     execution->view = environment->view;
     execution->moment = 0;
     execution->run++;
+    execution->began_bytes = mem_total();
     execution->stats = (ExecutionStats){0};
     execution->deleted = false;
     atomic_store(execution->rows_failed, false);

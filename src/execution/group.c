@@ -335,7 +335,7 @@ static Error *next_distinct(Operator *self, Batch **out)
     for (;;) {
         if (distinct->spill == NULL &&
             operator_wants_room(self, groups_bytes(distinct->groups),
-                                groups_growth(distinct->groups, BATCH_ROWS_MAX)))
+                                groups_growth(distinct->groups, BATCH_ROWS_MAX), false))
             distinct->spill =
                 group_spill_new(self, self->plan->slot_count, 0, groups_count(distinct->groups));
         if (distinct->spill != NULL) return distinct_rest(self, out);
@@ -485,11 +485,11 @@ static bool may_use_files(const Operator *self)
 }
 
 /* Would so many groups more be too many? */
-static bool wants_files(Operator *self, const Table *table, size_t groups)
+static bool wants_files(Operator *self, const Table *table, size_t groups, bool in_morsels)
 {
     return may_use_files(self) &&
            operator_wants_room(self, table_bytes(self, table) + arena_bytes(self->state_arena),
-                               groups_growth(table->groups, (uint32_t)groups));
+                               groups_growth(table->groups, (uint32_t)groups), in_morsels);
 }
 
 static void begin_files(Operator *self, bool in_morsels)
@@ -596,6 +596,16 @@ static void part_clear(Table *part, uint32_t keys)
     part->into_count = 0;
 }
 
+/* Does merging so many new groups make the table larger? What has its groups already and only counts does not,
+ * and goes on in memory, however little of that is left. */
+static bool merging_grows(const Operator *self, size_t new)
+{
+    bool grows = new > 0;
+    for (uint32_t a = 0; a < self->plan->aggregate_count; a++)
+        grows = grows || aggregate_keeps_values(&self->plan->aggregates[a].spec);
+    return grows;
+}
+
 /* Groups come in the order of their first rows, as if one worker had met them. */
 static Error *merge_part(Operator *self, void *part)
 {
@@ -604,7 +614,8 @@ static Error *merge_part(Operator *self, void *part)
     uint32_t count = self->plan->aggregate_count;
     size_t new = groups_count(from->groups) - from->into_count;
     size_t most = table_bytes(self, from) + groups_growth(table->groups, (uint32_t) new);
-    if (may_use_files(self) && (!mem_has_room(most) || wants_files(self, table, new)))
+    if (may_use_files(self) && merging_grows(self, new) &&
+        (!mem_has_room(most) || wants_files(self, table, new, true)))
         return error_memory(); /* see take_morsels */
     aggregate->torn = true;
     TRY(find_into(self, from));
@@ -765,14 +776,14 @@ static Error *take_rows(Operator *self)
     for (;;) {
         TRY(operator_next(self->input, &batch));
         if (batch == NULL) return NULL;
-        if (aggregate->spill == NULL && wants_files(self, &aggregate->table, BATCH_ROWS_MAX))
+        if (aggregate->spill == NULL && wants_files(self, &aggregate->table, BATCH_ROWS_MAX, false))
             begin_files(self, false);
         if (aggregate->spill != NULL) {
             TRY(put_batch(self, batch));
             continue;
         }
         TRY(take_batch(self, &aggregate->table, batch));
-        if (!wants_files(self, &aggregate->table, BATCH_ROWS_MAX))
+        if (!wants_files(self, &aggregate->table, BATCH_ROWS_MAX, false))
             TRY(check_table(self, &aggregate->table));
     }
 }

@@ -50,7 +50,8 @@ struct Execution {
     uint32_t moment; /* of the plan's */
     EntityReader reader;
     uint64_t run; /* 1, and more whenever it is used again: what was made of another view is void */
-    uint64_t shuffle; /* state of the generator */
+    uint64_t shuffle;     /* state of the generator */
+    uint64_t began_bytes; /* of memory, the whole process, when it began */
     const struct Worker
         *worker; /* whose own this execution is (morsels.c); NULL: the statement's */
     SubqueryRunner subquery_runner;
@@ -74,8 +75,8 @@ Error *operator_check_memory(Operator *operator, size_t more) MUST_CHECK;
 Error *operator_room(const Operator *operator, size_t bytes) MUST_CHECK;
 Error *operator_interrupted(const Operator *operator) MUST_CHECK; /* asked in long loops */
 /* Should it go on in files (order/sorter.h), as it holds so much and would take `growth` at once? No if
- * it has no place for them. */
-bool operator_wants_room(const Operator *operator, size_t held, size_t growth);
+ * it has no place for them. In morsels: what they hold is let go then, and counts for nothing here. */
+bool operator_wants_room(const Operator *operator, size_t held, size_t growth, bool in_morsels);
 size_t operator_spill_budget(void); /* what it may hold of memory then, here and there */
 Error *operator_check_files(const Operator *operator, uint64_t bytes) MUST_CHECK;
 void operator_note_spill(Operator *operator, uint64_t bytes); /* for PROFILE */

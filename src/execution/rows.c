@@ -718,7 +718,8 @@ static bool sort_wants_files(Operator *self, const Batch *batch)
     size_t held = arena_bytes(sort->arenas[0]) + arena_bytes(sort->arenas[1]) +
                   sort->key_capacity * sizeof *sort->keys;
     size_t order = (sort->rows.row_count + batch->selected_count) * 2 * sizeof *sort->order;
-    return operator_wants_room(self, held + order, rows_growth(&sort->rows, batch->selected_count));
+    return operator_wants_room(self, held + order, rows_growth(&sort->rows, batch->selected_count),
+                               false);
 }
 
 static Error *sort_take(Operator *self, Batch *batch)

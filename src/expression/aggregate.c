@@ -75,6 +75,12 @@ static bool is_count(const AggregateSpec *spec)
     return !spec->distinct && (spec->kind == AGGREGATE_COUNT_ROWS || spec->kind == AGGREGATE_COUNT);
 }
 
+bool aggregate_keeps_values(const AggregateSpec *spec)
+{
+    return spec->distinct || spec->kind == AGGREGATE_COLLECT ||
+           spec->kind >= AGGREGATE_PERCENTILE_CONT;
+}
+
 /* There may be a state a row: a count has no more than it counts with. */
 static size_t state_bytes(const AggregateSpec *spec)
 {

@@ -77,6 +77,8 @@ typedef struct AggregateSpec {
 bool aggregate_find(Str name, AggregateKind *kind, uint32_t *arg_count);
 uint8_t aggregate_type(const AggregateSpec *spec); /* of the result: ValueKind or EXPR_TYPE_ANY */
 
+/* Does a state keep all values that it is given (or those that differ), and grow with them? */
+bool aggregate_keeps_values(const AggregateSpec *spec);
 /* One state a group and aggregate, in `arena` (which lives as long as the aggregation). */
 typedef struct AggregateState AggregateState;
 AggregateState *aggregate_begin(Arena *arena, const AggregateSpec *spec);
