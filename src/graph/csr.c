@@ -173,7 +173,7 @@ static void place(Ends *ends, Parts *out, uint32_t *next)
         FOR_EACH_END(ends, part, i) out->targets[part.first + i] = part.others[i];
         return;
     }
-    out->numbers = mem_alloc_pages(out->count * sizeof *out->numbers);
+    out->numbers = mem_alloc(out->count * sizeof *out->numbers);
     FOR_EACH_END(ends, part, i)
     {
         uint32_t to = next[part.nodes[i] - first]++;
@@ -198,7 +198,7 @@ Csr *csr_make(Graph *graph, const RelationshipType *type, bool in, uint64_t vers
     make_groups(&parts, next);
     parts.offsets = mem_alloc(parts.offset_count * sizeof *parts.offsets);
     make_offsets(&parts, next);
-    parts.targets = mem_alloc_pages(parts.count * sizeof *parts.targets);
+    parts.targets = mem_alloc(parts.count * sizeof *parts.targets);
     place(&ends, &parts, next);
     mem_free(next);
     Csr *csr = mem_calloc(1, sizeof *csr);

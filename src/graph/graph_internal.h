@@ -152,9 +152,8 @@ typedef struct ColumnBlock {
         Str *strings;
         float *vectors;
     };
-    float *factors;            /* vectors: 1 / |row|, 0 for none */
-    struct VectorChunk *chunk; /* that they lie in; NULL: memory of their own, or the segment's */
-    OldValue *_Atomic old;     /* newest first */
+    float *factors;        /* vectors: 1 / |row|, 0 for none */
+    OldValue *_Atomic old; /* newest first */
     bool mapped; /* lies in the segment: never changed, a copy takes its place at the first write */
     Beside beside; /* vectors */
     /* Of a segment: integers, decimals (divided by `power`), words by number, or where texts begin;
@@ -177,7 +176,6 @@ typedef struct PropertyColumn {
     /* Where `heap` stood when the writer of version `marked` first wrote to it. */
     ArenaMark mark;
     uint64_t marked;
-    struct VectorChunk *room; /* for the vectors of the next block; NULL: none */
     Arena *kept; /* what a writer copies of what was there before: it stays; NULL: nothing */
     /* Counts writes of vectors: odd while one is under way, so that whoever copied the column knows
      * whether the copy is whole and still the column. */

@@ -408,51 +408,8 @@ enum {
     VECTOR_ALIGN = 64
 }; /* the canonical kernel reads whole cache lines of 16 floats */
 
-/* Vectors of several blocks, in a large page, for a load pays as much for a small one as for writing to
- * it. Matrices lie behind this, and it goes with the last block, or with the column that fills it. */
-typedef struct VectorChunk {
-    _Atomic uint32_t users;
-    size_t used;
-} VectorChunk;
-enum { CHUNK_BYTES = MEM_PAGE_BYTES, CHUNK_BLOCKS_MIN = 2 };
-
-static void chunk_release(void *memory)
-{
-    VectorChunk *chunk = memory;
-    if (chunk != NULL && atomic_fetch_sub(&chunk->users, 1) == 1) mem_free(chunk);
-}
-
-static VectorChunk *chunk_with_room(PropertyColumn *column, size_t bytes)
-{
-    VectorChunk *chunk = column->room;
-    if (bytes == 0 || bytes > (CHUNK_BYTES - VECTOR_ALIGN) / CHUNK_BLOCKS_MIN) return NULL;
-    if (chunk == NULL || CHUNK_BYTES - chunk->used < bytes) {
-        chunk_release(chunk);
-        chunk = mem_alloc_pages(CHUNK_BYTES);
-        atomic_init(&chunk->users, 1);
-        chunk->used = VECTOR_ALIGN;
-        column->room = chunk;
-    }
-    atomic_fetch_add(&chunk->users, 1);
-    return chunk;
-}
-
-static void make_vectors(ColumnBlock *block, size_t bytes, PropertyColumn *whole)
-{
-    block->chunk = whole == NULL ? NULL : chunk_with_room(whole, bytes);
-    if (block->chunk == NULL) {
-        block->vectors = mem_alloc_aligned(bytes == 0 ? VECTOR_ALIGN : bytes, VECTOR_ALIGN);
-    } else {
-        block->vectors = (float *)((char *)block->chunk + block->chunk->used);
-        block->chunk->used += bytes;
-    }
-    if (whole == NULL || block->stride > block->dimensions) memset(block->vectors, 0, bytes);
-    block->factors = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *block->factors);
-}
-
-/* `whole`: the column, if vectors are written to all of its rows before anybody asks for one; then they
- * need not be 0. */
-static ColumnBlock *block_new(ColumnType type, uint32_t dimensions, PropertyColumn *whole)
+/* `whole`: vectors are written to all of its rows before anybody asks for one, so they need not be 0. */
+static ColumnBlock *block_new(ColumnType type, uint32_t dimensions, bool whole)
 {
     ColumnBlock *block = mem_calloc(1, sizeof *block);
     block->type = type;
@@ -461,10 +418,13 @@ static ColumnBlock *block_new(ColumnType type, uint32_t dimensions, PropertyColu
                                                 VECTOR_STRIDE_FLOATS * VECTOR_STRIDE_FLOATS
                                           : 0;
     size_t bytes = element_bytes(block) * GRAPH_BLOCK_ROWS;
-    if (type == COLUMN_VECTOR)
-        make_vectors(block, bytes, whole);
-    else
+    if (type == COLUMN_VECTOR) {
+        block->vectors = mem_alloc_aligned(bytes == 0 ? VECTOR_ALIGN : bytes, VECTOR_ALIGN);
+        if (!whole || block->stride > dimensions) memset(block->vectors, 0, bytes);
+        block->factors = mem_calloc(GRAPH_BLOCK_ROWS, sizeof *block->factors);
+    } else {
         block->data = mem_calloc(1, bytes);
+    }
     return block;
 }
 
@@ -570,7 +530,7 @@ static bool block_fits(const ColumnBlock *block, Value value)
 static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row,
                               ColumnBlock *mapped)
 {
-    ColumnBlock *block = block_new(mapped->type, mapped->dimensions, NULL);
+    ColumnBlock *block = block_new(mapped->type, mapped->dimensions, false);
     size_t bytes = element_bytes(block);
     for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
         if (!is_present(mapped, i)) continue;
@@ -593,7 +553,7 @@ static ColumnBlock *own_block(Graph *graph, PropertyColumn *column, uint64_t row
 /* A block of mixed values takes the typed one's place; who reads the old one sees what it was. */
 static ColumnBlock *promote(Graph *graph, PropertyColumn *column, uint64_t row, ColumnBlock *typed)
 {
-    ColumnBlock *mixed = block_new(COLUMN_ANY, 0, NULL);
+    ColumnBlock *mixed = block_new(COLUMN_ANY, 0, false);
     for (uint32_t i = 0; i < GRAPH_BLOCK_ROWS; i++) {
         Value value = column_block_value(typed, i);
         if (value.kind != VALUE_NULL)
@@ -601,10 +561,7 @@ static ColumnBlock *promote(Graph *graph, PropertyColumn *column, uint64_t row, 
     }
     atomic_store(&mixed->old, atomic_load(&typed->old));
     directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, mixed);
-    if (typed->chunk != NULL)
-        graph_retire_by(graph, typed->chunk, chunk_release);
-    else
-        graph_retire(graph, typed->data);
+    graph_retire(graph, typed->data);
     graph_retire(graph, typed->factors);
     graph_retire(graph, typed);
     return mixed;
@@ -643,7 +600,7 @@ static Value write_value(Graph *graph, PropertyColumn *column, uint64_t row, Val
     mark_heap(column, version);
     if (block == NULL) {
         if (value.kind == VALUE_NULL) return value_null();
-        block = block_new(column_type_of((ValueKind)value.kind), value.aux, NULL);
+        block = block_new(column_type_of((ValueKind)value.kind), value.aux, false);
         directory_set(graph, &column->blocks, row / GRAPH_BLOCK_ROWS, block);
     }
     if (block->mapped) block = own_block(graph, column, row, block);
@@ -806,7 +763,7 @@ static void append_part(Graph *graph, PropertyColumn *column, uint64_t first, co
     bool plain =
         type == COLUMN_INTEGER || type == COLUMN_FLOAT || type == COLUMN_STRING || dimensions > 0;
     if (plain && block == NULL) {
-        block = block_new(type, dimensions, filled == GRAPH_BLOCK_ROWS ? column : NULL);
+        block = block_new(type, dimensions, filled == GRAPH_BLOCK_ROWS);
         directory_set(graph, &column->blocks, first / GRAPH_BLOCK_ROWS, block);
     }
     if (!plain || block->type != type || block->dimensions != dimensions || block->mapped) {
@@ -873,10 +830,7 @@ static void column_block_free(Graph *graph, void *item)
         next = old->next;
         mem_free(old);
     }
-    if (block->chunk != NULL)
-        chunk_release(block->chunk);
-    else
-        mem_free(block->data);
+    mem_free(block->data);
     mem_free(block->factors);
     mem_free(block);
 }
@@ -884,7 +838,6 @@ static void column_block_free(Graph *graph, void *item)
 void column_free(Graph *graph, PropertyColumn *column)
 {
     directory_free(graph, &column->blocks, column_block_free);
-    chunk_release(column->room);
     arena_destroy(column->heap);
     arena_destroy(column->kept);
 }
@@ -892,8 +845,6 @@ void column_free(Graph *graph, PropertyColumn *column)
 void column_trim(Graph *graph, PropertyColumn *column, uint64_t rows, uint64_t version)
 {
     directory_trim(graph, &column->blocks, blocks_of(rows), column_block_free);
-    chunk_release(column->room);
-    column->room = NULL;
     if (column->marked == version) arena_rewind(column->heap, column->mark);
     column->marked = 0;
 }

@@ -276,8 +276,8 @@ static Entry *sorted_entries(const Entry *entries, size_t *count)
 {
     enum { AHEAD = 16 };
     assert(*count <= UINT32_MAX); /* as many as there may be nodes */
-    Word *room = mem_alloc_pages((2 * *count + 1) * sizeof *room), *words = room;
-    Entry *out = mem_alloc_pages((*count + 1) * sizeof *out);
+    Word *room = mem_alloc((2 * *count + 1) * sizeof *room), *words = room;
+    Entry *out = mem_alloc((*count + 1) * sizeof *out);
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++)
         words[i] = word_of(entries[i].value, (uint32_t)i);
