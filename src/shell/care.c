@@ -116,11 +116,15 @@ static int tool_backup(Notes *notes, const char *const *operands)
     return back_up(notes, operands[0], operands[1]);
 }
 
+static int recover(Notes *notes, const char *directory, const char *target)
+{
+    begin_care(notes, "recovery", target);
+    return end_care(notes, contextql_recover(directory, target, take_note, is_cancelled, notes));
+}
+
 static int tool_recover(Notes *notes, const char *const *operands)
 {
-    begin_care(notes, "recovery", operands[1]);
-    return end_care(notes,
-                    contextql_recover(operands[0], operands[1], take_note, is_cancelled, notes));
+    return recover(notes, operands[0], operands[1]);
 }
 
 static int tool_inspect(Notes *notes, const char *const *operands)
@@ -306,6 +310,35 @@ Error *run_backup(const Call *call)
     char *target = command_path(call->rest);
     back_up(&notes, shell->options->database, target); /* a failure is noted */
     mem_free(target);
+    return notes.failure;
+}
+
+/* Of any database in a directory, which is only read. */
+Error *run_recover(const Call *call)
+{
+    Shell *shell = call->shell;
+    Notes notes = {.shell = shell, .file = shell->output.file};
+    TRY(command_refuse_if_safe(shell));
+    if (call->last.bytes == 0)
+        return error_hint(error_new(ERROR_MISUSE, "a database and a new directory are wanted"),
+                          ":recover DATABASE TARGET");
+    char *directory = command_path(call->first), *target = command_path(call->last);
+    if (recover(&notes, directory, target) == CONTEXTQL_FOUND) shell->status = EXIT_FAILED;
+    mem_free(directory);
+    mem_free(target);
+    return notes.failure;
+}
+
+Error *run_inspect(const Call *call)
+{
+    Shell *shell = call->shell;
+    Notes notes = {.shell = shell, .file = shell->output.file};
+    TRY(command_refuse_if_safe(shell));
+    if (call->rest.bytes == 0)
+        return error_hint(error_new(ERROR_MISUSE, "no file is named"), ":inspect FILE");
+    char *path = command_path(call->rest);
+    if (contextql_inspect(path, take_note, &notes) == CONTEXTQL_FOUND) shell->status = EXIT_FAILED;
+    mem_free(path);
     return notes.failure;
 }
 
