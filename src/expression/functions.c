@@ -131,8 +131,9 @@ const Function *function_find(Str name, Str *suggestion)
         if (str_equal_ignore_case(function->name, name)) return function;
     }
     if (suggestion == NULL) return NULL;
-    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-        Str known = function_at(i)->name;
+    FunctionText text; /* aggregates are meant, too */
+    for (size_t i = 0; function_text(i, &text); i++) {
+        Str known = str_from(text.name);
         size_t distance = str_distance(name, known, 3);
         const char *dot = memchr(known.data, '.', known.bytes);
         if (dot != NULL) { /* cosin may mean vector.cosine */
