@@ -139,9 +139,7 @@ static void put_printed(Buffer *out, Value value)
 
 static void put_temporal(Buffer *out, Value value)
 {
-    static const char *const tags[] = {"$date",          "$localtime", "$time",
-                                       "$localdatetime", "$datetime",  "$duration"};
-    buffer_printf(out, "{\"%s\": ", tags[value.kind - VALUE_DATE]);
+    buffer_printf(out, "{\"%s\": ", temporal_tag((ValueKind)value.kind));
     put_printed(out, value);
     buffer_char(out, '}');
 }

@@ -539,36 +539,6 @@ AstRelationship ast_dash_body(Parse *parse, Token token, AstName variable, AstNa
     return range;
 }
 
-static int64_t bound_of(Parse *parse, const Token *token)
-{
-    int64_t number = 0;
-    if (!integer_parse((Str){token->text, token->length}, &number)) {
-        if (parse->error == NULL)
-            parse->error = error_at(error_new(ERROR_INTEGER_OVERFLOW, "not a number of hops: %.*s",
-                                              token_shown_bytes(*token), token->text),
-                                    token->offset, token->length);
-    }
-    return number;
-}
-
-AstRelationship ast_range(Parse *parse, const Token *min, const Token *max, int dots)
-{
-    AstRelationship range = {.variable_length = true};
-    range.has_min = min != NULL;
-    range.has_max = max != NULL;
-    (void)dots;
-    if (min != NULL) range.min = bound_of(parse, min);
-    if (max != NULL) range.max = bound_of(parse, max);
-    return range;
-}
-
-AstRelationship ast_hops(Parse *parse, const Token *min, const Token *max)
-{
-    AstRelationship hops = ast_range(parse, min, max, 0);
-    hops.has_min = true;
-    return hops;
-}
-
 /* ---- expressions ---- */
 
 static AstExpr *expr_at(Parse *parse, AstKind kind, size_t offset, size_t end)

@@ -1,6 +1,6 @@
 /*
  * conditions.c - what is said in short, made into what the planner knows: (n:A&!B|C) and (n WHERE
- * n.x > 1), [r WHERE r.x > 1], CALL (n) { .. }.
+ * n.x > 1), [r WHERE r.x > 1], [*2..3] and ->{2,3}, CALL (n) { .. }.
  *
  * A label expression is a tree of AST_AND, AST_OR and AST_NOT over AST_LABELS of one name each. What is
  * an AND of plain names at its top becomes labels, which scans and estimates know; the rest is the
@@ -117,6 +117,38 @@ void ast_refuse_conditions(Parse *parse, const AstPath *path, int rules)
             refuse_with(parse, node->rule, "what is made has labels, not one of several",
                         "name each: (:A:B), or (:A&B)");
     }
+}
+
+/* ---- how many hops ---- */
+
+static int64_t bound_of(Parse *parse, const Token *token)
+{
+    int64_t number = 0;
+    if (!integer_parse((Str){token->text, token->length}, &number)) {
+        if (parse->error == NULL)
+            parse->error = error_at(error_new(ERROR_INTEGER_OVERFLOW, "not a number of hops: %.*s",
+                                              token_shown_bytes(*token), token->text),
+                                    token->offset, token->length);
+    }
+    return number;
+}
+
+AstRelationship ast_range(Parse *parse, const Token *min, const Token *max, int dots)
+{
+    AstRelationship range = {.variable_length = true};
+    range.has_min = min != NULL;
+    range.has_max = max != NULL;
+    (void)dots;
+    if (min != NULL) range.min = bound_of(parse, min);
+    if (max != NULL) range.max = bound_of(parse, max);
+    return range;
+}
+
+AstRelationship ast_hops(Parse *parse, const Token *min, const Token *max)
+{
+    AstRelationship hops = ast_range(parse, min, max, 0);
+    hops.has_min = true;
+    return hops;
 }
 
 /* ---- what CALL (a, b) { .. } takes in ---- */

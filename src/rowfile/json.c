@@ -48,15 +48,9 @@ static bool special_float(Str text, Value *out)
 
 static bool temporal_of(Arena *arena, const Json *inside, Value *out)
 {
-    static const struct {
-        const char *tag;
-        ValueKind kind;
-    } kinds[] = {{"$date", VALUE_DATE},         {"$localtime", VALUE_LOCAL_TIME},
-                 {"$time", VALUE_TIME},         {"$localdatetime", VALUE_LOCAL_DATETIME},
-                 {"$datetime", VALUE_DATETIME}, {"$duration", VALUE_DURATION}};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (!str_equal(inside->key, str_from(kinds[i].tag))) continue;
-        Error *error = temporal_parse(arena, kinds[i].kind, inside->text, out);
+    for (int kind = VALUE_DATE; kind <= VALUE_DURATION; kind++) {
+        if (!str_equal(inside->key, str_from(temporal_tag((ValueKind)kind)))) continue;
+        Error *error = temporal_parse(arena, (ValueKind)kind, inside->text, out);
         bool fits = error == NULL;
         error_drop(error);
         return fits;

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "value/temporal_internal.h"
+#include <assert.h>
 #include <stdio.h>
 
 static int sign(int64_t a, int64_t b)
@@ -135,6 +136,14 @@ static void print_duration(Buffer *out, const Duration *d)
         }
     }
     if (out->bytes == start + 1) buffer_text(out, "T0S");
+}
+
+const char *temporal_tag(ValueKind kind)
+{
+    static const char *const tags[] = {"$date",          "$localtime", "$time",
+                                       "$localdatetime", "$datetime",  "$duration"};
+    assert(kind >= VALUE_DATE && kind <= VALUE_DURATION);
+    return tags[kind - VALUE_DATE];
 }
 
 void temporal_print(Buffer *out, Value value)

@@ -96,6 +96,8 @@ int temporal_compare(Value a, Value b);
 /* Durations by their length in seconds, a month as 30.436875 days (a year of 365.2425); equal
  * lengths by parts. */
 int duration_order(const Duration *a, const Duration *b);
+/* What JSON calls a value of this kind: {"$date": "2024-12-31"}. */
+const char *temporal_tag(ValueKind kind);
 /* ISO 8601 text, which temporal_parse reads back as the same value. */
 void temporal_print(Buffer *out, Value value);
 #endif
